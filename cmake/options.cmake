@@ -1,0 +1,54 @@
+# Language level, warnings and sanitizers, for every target of the tree.
+option(FIELDWATCH_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(FIELDWATCH_TSAN "ThreadSanitizer" OFF)
+option(FIELDWATCH_FUZZ "Build the fuzzers with libFuzzer (clang only)" OFF)
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 99)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# Targets of ours link this; third-party headers are SYSTEM and stay out of it.
+add_library(fieldwatch_options INTERFACE)
+target_compile_options(fieldwatch_options INTERFACE
+  -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-align -Woverloaded-virtual
+  -Wno-missing-field-initializers -fstack-protector-strong)
+target_compile_definitions(fieldwatch_options INTERFACE _GLIBCXX_ASSERTIONS)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(fieldwatch_options INTERFACE -Wno-gnu-statement-expression -Wno-missing-designated-field-initializers)
+else()
+  # g++ 12 reports these inside the standard library at -O2; they are its own known false alarms.
+  target_compile_options(fieldwatch_options INTERFACE
+    -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds -Wno-free-nonheap-object)
+endif()
+
+find_program(LLD NAMES ld.lld-19 ld.lld)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang" AND LLD)
+  add_link_options(--ld-path=${LLD})
+elseif(LLD)
+  # g++ 12 finds a linker only by its short name, in a directory that -B names.
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/linker)
+  file(CREATE_LINK ${LLD} ${CMAKE_BINARY_DIR}/linker/ld.lld SYMBOLIC)
+  add_link_options(-B${CMAKE_BINARY_DIR}/linker -fuse-ld=lld)
+endif()
+
+if(FIELDWATCH_SANITIZE OR FIELDWATCH_FUZZ)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+if(FIELDWATCH_TSAN)
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+endif()
+if(FIELDWATCH_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
