@@ -1,0 +1,62 @@
+// Detection as a pure function: events in, findings out, state that can be saved. The server, replay,
+// backtest and the offline engine run this and nothing else. No clock, no randomness, no I/O; time comes from
+// events and ticks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "model/event.hpp"
+#include "model/finding.hpp"
+
+namespace fieldwatch::detect {
+
+/// Compiled rules, indicators and settings of one content version. Immutable, shared by all shards.
+class Content;
+using ContentPtr = std::shared_ptr<const Content>;
+
+/// The sources that a content version is made of; its hash names it in the log.
+struct ContentSources {
+    std::vector<std::pair<std::string, std::string>> rule_files;  ///< (name, YAML), by name
+    std::vector<std::pair<std::string, std::string>> word_lists;  ///< (name, text), by name
+    std::vector<std::pair<std::string, std::string>> indicator_files;
+    std::string settings_json = "{}";  ///< tuning keys of spec/alerts.md section 6, allowed ports, …
+
+    std::string hash() const;  ///< SHA-256, hex, over everything above
+};
+/// Errors: Malformed or InvalidArgument naming file and line.
+Result<ContentPtr> compile(const ContentSources& sources);
+
+/// All detectors of one shard. One strand.
+class Engine {
+  public:
+    virtual ~Engine() = default;
+
+    /// Events must come in log order. Findings are appended to `out` in a fixed order.
+    virtual void observe(const model::Event& event, std::vector<model::Finding>& out) = 0;
+
+    /// Log time has reached `now` for the whole partition: closes windows, resolves, expires.
+    virtual void advance(Timestamp now, std::vector<model::Finding>& out) = 0;
+
+    /// A person's decision (AlertState record), spec/alerts.md section 3: by alert id, or by aggregate
+    /// `TYPE/yyyy-mm-dd`.
+    virtual void set_alert_status(std::string_view hub, std::string_view alert_or_aggregate,
+                                  model::AlertStatus status, Timestamp at,
+                                  std::vector<model::Finding>& out) = 0;
+
+    /// From here on other rules apply; state of rules whose stateful part is unchanged stays.
+    virtual void set_content(ContentPtr content) = 0;
+
+    /// Sections by detector, each with its version: docs/formats/checkpoint.md.
+    virtual void save(Bytes& out) const = 0;
+    virtual Result<void> restore(ByteView state) = 0;
+};
+
+std::unique_ptr<Engine> make_engine(ContentPtr content);
+
+}  // namespace fieldwatch::detect

@@ -1,0 +1,140 @@
+// Identities, twins, hub configuration, settings, users: what people decide. SQLite embedded (WAL,
+// synchronous=FULL). Every change is versioned and leaves an outbox row in the same transaction, which app
+// pumps into the journal (design 3a).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "base/uuid.hpp"
+#include "model/ids.hpp"
+#include "model/record.hpp"
+
+namespace fieldwatch::registry {
+
+struct Keys {
+    std::string primary, secondary;  ///< base64 of 32 random bytes
+};
+enum class AuthType : std::uint8_t { Sas, X509Thumbprint, X509Ca };
+
+struct Policy {
+    std::string name;
+    Keys keys;
+    bool registry_read = false, registry_write = false, service_connect = false, device_connect = false;
+};
+
+struct Hub {
+    model::HubName name;
+    std::string workspace;  ///< workspace id (UUID text)
+    bool security_enabled = true;
+    bool store_raw_events = true;
+    bool mask_addresses = false;  ///< false = full addresses kept ("IP data collection" on)
+    bool twin_data = true;
+    std::string host_names;          ///< comma list of names that SAS scopes may use for this hub
+    std::string configuration_json;  ///< spec/hub-signals.md section 5
+    std::vector<Policy> policies;
+    std::uint64_t etag = 0;
+    Timestamp created;
+};
+
+struct Twin {
+    std::string tags_json = "{}";     ///< devices only
+    std::string desired_json = "{}";  ///< without $version
+    std::string reported_json = "{}";
+    std::uint64_t desired_version = 1, reported_version = 1;
+    std::uint64_t etag = 1;
+};
+
+/// A device, or a module of one when identity.module is set.
+struct Entry {
+    model::Identity identity;
+    AuthType auth = AuthType::Sas;
+    Keys keys;  ///< Sas
+    std::string primary_thumbprint, secondary_thumbprint;
+    bool enabled = true;
+    std::string status_reason;
+    std::string generation_id;
+    std::uint64_t etag = 1;
+    Timestamp created, status_updated;
+};
+
+struct ListOptions {
+    std::string after;  ///< device id to continue behind, "" = from the start
+    std::size_t count_max = 1'000;
+};
+
+/// The result of a twin change: what to tell subscribers.
+struct TwinChange {
+    std::uint64_t version = 0;
+    std::string patch_json;  ///< as applied, removed members null, without $version
+};
+
+struct OutboxRow {
+    std::uint64_t sequence = 0;  ///< registry sequence; the pump is idempotent by it
+    model::Record record;  ///< IdentityChange, Twin, HubConfiguration, ControlPlane, AlertState or Content
+};
+
+struct ApiToken {
+    std::string name, hash_hex, role;  ///< role: reader, analyst, operator, administrator
+    std::optional<Timestamp> expires;
+};
+
+/// All calls are synchronous and short; any thread (one writer inside, readers do not wait for it). A call
+/// returns when its transaction is durable. Errors: NotFound, AlreadyExists, Conflict (etag),
+/// InvalidArgument, TooLarge, Io.
+class Registry {
+  public:
+    virtual ~Registry() = default;
+
+    virtual Result<Hub> create_hub(
+        Hub hub) = 0;  ///< makes the five default policies and a workspace when none is named
+    virtual Result<Hub> hub(const model::HubName& name) = 0;
+    virtual Result<std::vector<Hub>> hubs() = 0;
+    virtual Result<Hub> update_hub(const Hub& hub, std::optional<std::uint64_t> if_match) = 0;
+
+    virtual Result<Entry> create(Entry entry) = 0;  ///< makes keys when empty; a module needs its device
+    virtual Result<Entry> get(const model::Identity& identity) = 0;
+    virtual Result<std::vector<Entry>> devices(const model::HubName& hub, const ListOptions& options) = 0;
+    virtual Result<std::vector<Entry>> modules(const model::HubName& hub, const model::DeviceId& device) = 0;
+    virtual Result<Entry> update(const Entry& entry, std::optional<std::uint64_t> if_match) = 0;
+    virtual Result<void> remove(
+        const model::Identity& identity) = 0;  ///< a device with its modules and twins
+
+    virtual Result<Twin> twin(const model::Identity& identity) = 0;
+    /// RFC 7396 merge patch. Errors also: TooLarge above limits::twin_section_bytes, Malformed, Conflict
+    /// (base_version).
+    virtual Result<TwinChange> patch_desired(const model::Identity& identity,
+                                             std::string_view patch_json) = 0;
+    virtual Result<TwinChange> replace_desired(const model::Identity& identity,
+                                               std::string_view document_json) = 0;
+    virtual Result<TwinChange> patch_reported(const model::Identity& identity, std::string_view patch_json,
+                                              std::optional<std::uint64_t> base_version) = 0;
+    virtual Result<void> patch_tags(const model::Identity& identity, std::string_view patch_json) = 0;
+
+    virtual Result<std::optional<std::string>> setting(std::string_view key) = 0;
+    virtual Result<void> set_setting(std::string_view key, std::string_view value) = 0;
+
+    virtual Result<void> add_token(const ApiToken& token) = 0;
+    virtual Result<std::optional<ApiToken>> token_by_hash(std::string_view hash_hex) = 0;
+    virtual Result<std::vector<ApiToken>> tokens() = 0;
+
+    /// Adds a record to the outbox by itself: a person's dismissal, a configuration change.
+    virtual Result<void> publish(const model::Record& record) = 0;
+    virtual Result<std::vector<OutboxRow>> outbox(std::size_t count_max) = 0;
+    virtual Result<void> outbox_done(std::uint64_t up_to_sequence) = 0;
+
+    /// Grows with every committed change; lets the hub's caches know when to look again.
+    virtual std::uint64_t change_count() const = 0;
+};
+
+/// Opens or creates `path`, migrating older schema versions. `clock` and `random` outlive it.
+Result<std::unique_ptr<Registry>> open(const std::string& path, const Clock& clock, Random& random);
+
+}  // namespace fieldwatch::registry

@@ -1,0 +1,140 @@
+// The columnar store of one workspace: its tables, the offsets its rows came from, its queries. Rows and
+// offsets are committed in one transaction (design 3a): "accepted once, visible once" needs no other trick.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "base/result.hpp"
+#include "model/finding.hpp"
+#include "workspace/rows.hpp"
+
+namespace fieldwatch::workspace {
+
+/// What a shard hands over after a batch: rows, and how far the partition is now done.
+struct Commit {
+    std::uint32_t partition = 0;
+    std::uint64_t next_offset = 0;  ///< one past the last record whose rows are here
+    std::vector<RawEventRow> raw_events;
+    std::vector<AlertRow> alerts;
+    std::vector<RecommendationRow> recommendations;
+    std::vector<DiagnosticsRow> diagnostics;
+    std::vector<ActivityRow> activities;
+    std::vector<OutboxRow>
+        outbox;  ///< actions and notifications that leave only from here, keyed by SystemAlertId
+};
+
+/// A cell of a result. Dynamic values are JSON text (ColumnType::Dynamic says so).
+using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string>;
+enum class ColumnType : std::uint8_t {
+    Bool,
+    Int,
+    Long,
+    Real,
+    Decimal,
+    String,
+    Guid,
+    DateTime,
+    TimeSpan,
+    Dynamic
+};
+std::string_view to_string(ColumnType type);  ///< the wire names: bool, int, long, real, decimal, string,
+                                              ///< guid, datetime, timespan, dynamic
+
+struct Column {
+    std::string name;
+    ColumnType type = ColumnType::String;
+};
+struct ResultTable {
+    std::string name = "PrimaryResult";
+    std::vector<Column> columns;
+    std::vector<std::vector<Value>>
+        rows;  ///< DateTime and TimeSpan cells are int64: 100 ns since 0001-01-01 / 100 ns
+};
+struct QueryRequest {
+    std::string text;  ///< KQL
+    std::optional<Timestamp> from,
+        to;  ///< timespan of the API, on TimeGenerated, beside the query's own filters
+    std::chrono::milliseconds timeout{180'000};
+    std::size_t rows_max = 500'000;
+    std::size_t bytes_max = 64u << 20;
+};
+struct QueryAnswer {
+    std::vector<ResultTable> tables;
+    std::string render_json;  ///< "" without a render operator
+    bool truncated = false;   ///< rows_max or bytes_max was met: PartialError
+    std::chrono::microseconds duration{0};
+};
+/// A query's refusal: where in the text and why, with suggestions in the sentence.
+struct QueryError {
+    enum class Kind : std::uint8_t {
+        Syntax,
+        Semantic,
+        Unsupported,
+        Limit,
+        Timeout,
+        Internal
+    } kind = Kind::Internal;
+    std::string message;
+    std::uint32_t line = 0, column = 0;  ///< from 1; 0 = no place
+    std::uint32_t length = 0;
+};
+
+/// Which alerts are what now: the small keyed table beside the append-only one.
+struct OpenAlert {
+    Uuid id;
+    std::string type, entity;
+    model::AlertStatus status = model::AlertStatus::New;
+};
+
+class Workspace {
+  public:
+    virtual ~Workspace() = default;
+
+    /// Durable when it returns. A commit at or below the partition's committed offset is refused with
+    /// Conflict. Any thread; one commit of a partition at a time.
+    virtual Result<void> commit(Commit commit) = 0;
+    virtual Result<std::uint64_t> committed_offset(std::uint32_t partition) = 0;
+
+    /// Runs KQL on a session of its own, which sees only this workspace. Any thread; blocking: call from a
+    /// worker pool.
+    virtual std::expected<QueryAnswer, QueryError> query(const QueryRequest& request) = 0;
+
+    /// Tables and columns for editors: [(table, columns)].
+    virtual std::vector<std::pair<std::string, std::vector<Column>>> schema() const = 0;
+
+    virtual Result<std::vector<OutboxRow>> outbox(std::size_t count_max) = 0;
+    virtual Result<void> outbox_done(std::uint64_t up_to_sequence) = 0;
+
+    /// Seals finished periods into Parquet, drops what retention allows, removes orphans. Called by app every
+    /// minute.
+    virtual Result<void> maintain() = 0;
+};
+
+struct Options {
+    std::string directory;
+    std::string id;  ///< workspace id, part of every RowId
+    std::uint32_t partition_count = 4;
+    std::chrono::hours raw_retention{24 * 31}, alert_retention{24 * 90};
+    std::chrono::minutes hot_period{
+        60};  ///< rows of one ingestion period lie in one hot table until it is sealed
+    std::size_t memory_bytes_max = 512u << 20;
+    unsigned threads_max = 2;
+};
+
+/// `clock` outlives the workspace. Errors: Unsupported for a file of the future or a DuckDB of another
+/// version.
+Result<std::unique_ptr<Workspace>> open(const Options& options, const Clock& clock, Metrics& metrics);
+
+/// `fieldwatch query --memory`: no tables, no files; datatable, print and range work.
+std::expected<QueryAnswer, QueryError> query_in_memory(const QueryRequest& request, const Clock& clock);
+
+}  // namespace fieldwatch::workspace
