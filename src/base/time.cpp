@@ -44,7 +44,7 @@ std::unexpected<Error> malformed_time(std::string_view text) {
 }  // namespace
 
 std::string to_iso8601(Timestamp time, int digits) {
-    using namespace std::chrono;
+    using std::chrono::days, std::chrono::sys_days, std::chrono::year_month_day;
     std::int64_t seconds = time.ticks / kTicksPerSecond;
     std::int64_t fraction = time.ticks % kTicksPerSecond;
     if (fraction < 0) {
@@ -71,7 +71,9 @@ std::string to_iso8601(Timestamp time, int digits) {
 }
 
 Result<ParsedTime> parse_iso8601(std::string_view text) {
-    using namespace std::chrono;
+    using std::chrono::days, std::chrono::day, std::chrono::month, std::chrono::year,
+        std::chrono::year_month_day;
+    using std::chrono::sys_days;
     std::size_t at = 0;
     const int year_number = digits(text, at, 4);
     if (year_number < 1 || !take(text, at, '-')) return malformed_time(text);

@@ -1,4 +1,5 @@
-// Runs a fuzzer's entry point over every file of its corpus folder: past crashes stay fixed in builds without libFuzzer.
+// Runs a fuzzer's entry point over every file of its corpus folder: past crashes stay fixed in builds without
+// libFuzzer.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
