@@ -1,0 +1,50 @@
+// What all TLS connections of one listener share: the certificate, the versions, how clients are asked for
+// theirs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace fieldwatch::net {
+
+struct TlsServerOptions {
+    std::string chain_pem;  ///< leaf first, then intermediates
+    std::string key_pem;
+    /// Ask for a client certificate, but neither require nor verify one: a device with a self-signed
+    /// certificate is judged when its identity is known (spec/iot-hub-protocols.md section 1.1).
+    bool request_client_certificate = false;
+};
+
+/// TLS 1.2 at least. Immutable after create(), shared by streams of any core.
+class TlsServerContext {
+  public:
+    static Result<std::shared_ptr<TlsServerContext>> create(const TlsServerOptions& options);
+    ~TlsServerContext();
+    TlsServerContext(const TlsServerContext&) = delete;
+    TlsServerContext& operator=(const TlsServerContext&) = delete;
+
+    ssl_ctx_st* native() const { return context_; }
+
+  private:
+    explicit TlsServerContext(ssl_ctx_st* context) : context_(context) {}
+    ssl_ctx_st* context_;
+};
+
+/// The certificate a client showed, if it did. Nothing about it is verified but that the client holds its
+/// key.
+struct PeerCertificate {
+    Bytes der;
+    Timestamp not_before, not_after;
+    std::string common_name;
+};
+
+}  // namespace fieldwatch::net
