@@ -20,7 +20,8 @@ endif()
 # Targets of ours link this; third-party headers are SYSTEM and stay out of it.
 add_library(fieldwatch_options INTERFACE)
 target_compile_options(fieldwatch_options INTERFACE
-  -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-align -Woverloaded-virtual
+  -Wall -Wextra -Werror -Wshadow -Wcast-align
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<COMPILE_LANGUAGE:CXX>:-Wold-style-cast> $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
   -Wno-missing-field-initializers -fstack-protector-strong)
 target_compile_definitions(fieldwatch_options INTERFACE _GLIBCXX_ASSERTIONS)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
