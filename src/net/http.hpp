@@ -2,6 +2,7 @@
 // behind this header.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -57,7 +58,25 @@ struct HttpServerOptions {
     std::size_t header_bytes_max = 32u << 10;
     std::size_t connections_max = 2'000;
     unsigned workers = 4;
-    bool tls = false;  ///< plain HTTP is refused on any address but loopback
+    /// Host names a request may be addressed to, besides the addresses of loopback and `localhost`. A page of
+    /// another site that points its own name at 127.0.0.1 (DNS rebinding) is refused by this list.
+    std::vector<std::string> host_names;
+    std::chrono::milliseconds header_timeout{10'000};  ///< from a request's first byte to its empty line
+    std::chrono::milliseconds body_timeout{60'000};    ///< 32 MiB at 5 Mbit/s
+    std::chrono::milliseconds idle_timeout{75'000};    ///< kept-alive, nothing asked
+    std::chrono::milliseconds write_timeout{60'000};   ///< a whole response, or one batch of events
+    std::chrono::milliseconds stop_timeout{5'000};     ///< what running requests get when the server stops
 };
+
+/// Splits `target` (RFC 9112 section 3.2, origin form) into the decoded path and parameters of `request`.
+/// Errors: Malformed unless it starts with '/' and decodes to UTF-8 without control characters.
+Result<void> read_target(HttpRequest& request);
+
+/// Whether the Host header value `host`, with or without port, names this server: see
+/// HttpServerOptions::host_names. RFC 9110 section 7.2.
+bool host_is_ours(std::string_view host, const std::vector<std::string>& host_names);
+
+/// The body of every refusal: {"error":{"code","message"}}.
+HttpResponse error_response(int status, std::string_view code, std::string_view message);
 
 }  // namespace fieldwatch::net
