@@ -1,5 +1,5 @@
-// Address classes: which literal addresses and host names lie outside the device's own networks (spec/alerts.md
-// section 6, "External address" and "Local login").
+// Address classes: which literal addresses and host names lie outside the device's own networks
+// (spec/alerts.md section 6, "External address" and "Local login").
 #pragma once
 
 #include <array>
@@ -17,7 +17,8 @@ struct Address {
     bool v4 = false;
     friend bool operator==(const Address&, const Address&) = default;
 };
-std::optional<Address> parse_address(std::string_view text);  ///< dotted quad or RFC 4291 text, brackets allowed
+std::optional<Address> parse_address(
+    std::string_view text);  ///< dotted quad or RFC 4291 text, brackets allowed
 
 struct Prefix {
     Address address;
@@ -27,7 +28,15 @@ struct Prefix {
 std::optional<Prefix> parse_prefix(std::string_view text);  ///< address with optional /bits
 
 enum class AddressClass : std::uint8_t {
-    Unspecified, Loopback, LinkLocal, Private, CarrierGrade, UniqueLocal, Multicast, Documentation, External,
+    Unspecified,
+    Loopback,
+    LinkLocal,
+    Private,
+    CarrierGrade,
+    UniqueLocal,
+    Multicast,
+    Documentation,
+    External,
 };
 std::string_view to_string(AddressClass address_class);
 AddressClass classify(const Address& address);

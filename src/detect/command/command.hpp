@@ -1,5 +1,6 @@
-// Command lines as detection reads them: cut into segments, seen through wrappers, decoded, with the facts that rules
-// ask for. Stands between the decoder and the rules: spec/alerts.md section 6, "Command handling". Pure and bounded.
+// Command lines as detection reads them: cut into segments, seen through wrappers, decoded, with the facts
+// that rules ask for. Stands between the decoder and the rules: spec/alerts.md section 6, "Command handling".
+// Pure and bounded.
 #pragma once
 
 #include <cstdint>
@@ -25,17 +26,18 @@ std::string_view to_string(Interpreter family);
 
 /// Facts about one segment that take more than its words to know. Rules see their names in `cmd.facts`.
 enum class Fact : std::uint16_t {
-    Shell = 1 << 0,             ///< the command is one of SHELLS
-    Interpreter = 1 << 1,       ///< the command interprets scripts
-    Downloads = 1 << 2,         ///< fetches something from a network
+    Shell = 1 << 0,               ///< the command is one of SHELLS
+    Interpreter = 1 << 1,         ///< the command interprets scripts
+    Downloads = 1 << 2,           ///< fetches something from a network
     PipesToInterpreter = 1 << 3,  ///< a later command of the pipeline interprets what this one prints
-    RunsDownload = 1 << 4,      ///< runs what an earlier segment of the line, or its own substitution, fetched
-    RunsFromTemp = 1 << 5,      ///< argv[0] or the script lies in TMPDIRS
-    ScriptMismatch = 1 << 6,    ///< interpreter and extension of the script are of different families (A23)
-    TrailingSpace = 1 << 7,     ///< argv[0] ends in white space, no-break space included (A29)
-    Decoded = 1 << 8,           ///< the text was base64 on its way to an interpreter
-    Unwrapped = 1 << 9,         ///< only carries another text (sh -c): that text's segments follow
-    External = 1 << 10,         ///< names a host that is external
+    RunsDownload = 1 << 4,    ///< runs what an earlier segment of the line, or its own substitution, fetched
+    RunsFromTemp = 1 << 5,    ///< argv[0] or the script lies in TMPDIRS
+    ScriptMismatch = 1 << 6,  ///< interpreter and extension of the script are of different families (A23)
+    TrailingSpace = 1 << 7,   ///< argv[0] ends in white space, no-break space included (A29)
+    Decoded = 1 << 8,         ///< the text was base64 on its way to an interpreter
+    Unwrapped = 1 << 9,       ///< only carries another text (sh -c): that text's segments follow
+    ReadsCode = 1 << 10,      ///< an interpreter that takes its program from standard input
+    RunsCode = 1 << 11,       ///< an interpreter that is given its program on the command line (-c, -e)
 };
 
 struct Redirect {
@@ -45,9 +47,9 @@ struct Redirect {
 
 /// One simple command. Indexes lead into the CommandLine that made it.
 struct Segment {
-    std::string_view raw;   ///< as written, trimmed
-    std::string_view name;  ///< basename of argv[0] behind all wrappers; empty for a bare redirection
-    std::string_view path;  ///< argv[0], normalised lexically
+    std::string_view raw;     ///< as written, trimmed
+    std::string_view name;    ///< basename of argv[0] behind all wrappers; empty for a bare redirection
+    std::string_view path;    ///< argv[0], normalised lexically
     std::string_view script;  ///< normalised path of the first script argument of an interpreter
     Interpreter interpreter = Interpreter::None;
     Operator before = Operator::None;
@@ -102,12 +104,13 @@ struct CommandSettings {
     AddressSettings addresses;
 };
 
-/// One normalised command line. Reuse the object: it keeps its memory. One strand. Views point into the line given to
-/// parse(), which must outlive them, and into the object.
+/// One normalised command line. Reuse the object: it keeps its memory. One strand. Views point into the line
+/// given to parse(), which must outlive them, and into the object.
 class CommandLine {
   public:
-    /// Bounds: what lies beyond is left out, and truncated() says so. 64 KiB is the spec's bound for decoded text and
-    /// twice ARG_MAX's guarantee for one line; the others bound the work of a hostile line to about a millisecond.
+    /// Bounds: what lies beyond is left out, and truncated() says so. 64 KiB is the spec's bound for decoded
+    /// text and twice ARG_MAX's guarantee for one line; the others bound the work of a hostile line to about
+    /// a millisecond.
     static constexpr std::size_t kBytesMax = 65'536;
     static constexpr std::size_t kSegmentsMax = 256;
     static constexpr std::size_t kWordsMax = 4'096;
@@ -153,8 +156,14 @@ class CommandLine {
     void enqueue(std::string_view text, std::int32_t parent, Origin origin, std::uint8_t depth);
     void decode_pipelines(std::size_t first_segment);
     void describe(Segment& segment);
-    void relate();
+    void describe_interpreter(Segment& segment);
+    void relate_pipelines();
+    void relate_downloads();
+    void note_outputs(const Segment& segment);
+    bool fetched(std::string_view path) const;
     std::string_view normalise(std::string_view path);
+    std::string_view joined(std::string_view left, std::string_view right);
+    void settings(const Segment& s, std::vector<std::string_view>& out);
     void paths(const Segment& s, bool basenames, std::vector<std::string_view>& out);
     void hosts(const Segment& s, bool external_only, std::vector<std::string_view>& out);
 
@@ -166,6 +175,7 @@ class CommandLine {
     std::vector<std::string_view> words_, wrappers_, assignments_;
     std::vector<Redirect> redirects_;
     std::vector<Pending> pending_;
+    std::vector<std::string_view> fetched_;  // base names of files that the line downloaded so far
     std::uint32_t pipelines_ = 0;
     TextArena arena_;
     std::string buffer_;
@@ -173,9 +183,10 @@ class CommandLine {
 
 /// Collapses `//` and `/./`, resolves `..` lexically, `~` becomes /root. Writes into `out`.
 void normalise_path(std::string_view path, std::string& out);
-bool in_temporary_directory(std::string_view normalised_path);  ///< TMPDIRS of the spec, the directory or below
-bool is_shell(std::string_view name);                           ///< SHELLS of the spec
-bool is_web_user(std::string_view user);                        ///< WEBUSERS of the spec
+bool in_temporary_directory(
+    std::string_view normalised_path);    ///< TMPDIRS of the spec, the directory or below
+bool is_shell(std::string_view name);     ///< SHELLS of the spec
+bool is_web_user(std::string_view user);  ///< WEBUSERS of the spec
 Interpreter interpreter_of(std::string_view command_name);
 Interpreter interpreter_of_extension(std::string_view file_name);
 bool is_downloader(std::string_view name);

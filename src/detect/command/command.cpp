@@ -1,0 +1,322 @@
+#include "detect/command/command.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/bytes.hpp"
+#include "detect/command/lexer.hpp"
+
+namespace fieldwatch::detect {
+namespace {
+
+std::string_view basename_of(std::string_view path) {
+    while (path.size() > 1 && path.back() == '/')
+        path.remove_suffix(1);
+    const auto slash = path.rfind('/');
+    return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+bool is_option(std::string_view word) {
+    return word.size() > 1 && word.front() == '-';
+}
+
+void set(Segment& segment, Fact fact) {
+    segment.facts |= static_cast<std::uint16_t>(fact);
+}
+
+bool contains_any(std::string_view text, std::initializer_list<std::string_view> needles) {
+    return std::ranges::any_of(needles,
+                               [&](auto needle) { return text.find(needle) != std::string_view::npos; });
+}
+
+bool ends_in_blank(std::string_view word) {
+    return word.ends_with(' ') || word.ends_with('\t') || word.ends_with("\xc2\xa0");
+}
+
+/// RFC 4648 base64 as loaders write it: blanks inside, padding often lost. Empty when it is not base64.
+std::string decode_loosely(std::string_view text) {
+    std::string packed;
+    for (const char c : text) {
+        if (c != '\n' && c != '\r' && c != ' ' && c != '=') packed.push_back(c);
+    }
+    if (packed.size() < 4 || packed.size() > CommandLine::kBytesMax / 3 * 4) return {};
+    packed.append((4 - packed.size() % 4) % 4, '=');
+    const auto bytes = from_base64(packed);
+    if (!bytes) return {};
+    const auto decoded = as_text(*bytes);
+    // A script is text; anything else is not worth reading as a command.
+    const auto control = std::ranges::count_if(decoded, [](char c) {
+        return static_cast<unsigned char>(c) < 9 || static_cast<unsigned char>(c) == 127;
+    });
+    return control > 0 ? std::string{} : std::string(decoded);
+}
+
+}  // namespace
+
+void CommandLine::parse(std::string_view line, std::string_view working_directory) {
+    segments_.clear();
+    words_.clear();
+    wrappers_.clear();
+    assignments_.clear();
+    redirects_.clear();
+    pending_.clear();
+    fetched_.clear();
+    arena_.clear();
+    pipelines_ = 0;
+    truncated_ = false;
+    const auto start = line.find_first_not_of(" \t\r\n");
+    raw_ = start == std::string_view::npos ? std::string_view{} : line.substr(start);
+    working_directory_ = working_directory;
+    auto text = raw_;
+    if (text.size() > kBytesMax) {
+        text = text.substr(0, kBytesMax);
+        truncated_ = true;
+    }
+    enqueue(text, -1, Origin::Line, 0);
+    for (std::size_t next = 0; next < pending_.size(); ++next) {
+        const auto pending = pending_[next];  // a copy: lexing queues more
+        const auto first = segments_.size();
+        CommandLexer(*this, pending.text, pending.parent, pending.origin, pending.depth).run();
+        for (auto i = first; i < segments_.size(); ++i)
+            describe(segments_[i]);
+        decode_pipelines(first);
+    }
+    // One word that is a path, with blanks behind it: argv[0] of an execve whose quotes the agent's joining
+    // lost.
+    if (segments_.size() == 1 && segments_[0].argv_count == 1 && ends_in_blank(raw_) &&
+        raw_.find('/') != std::string_view::npos) {
+        set(segments_[0], Fact::TrailingSpace);
+    }
+    relate_pipelines();
+    relate_downloads();
+}
+
+void CommandLine::enqueue(std::string_view text, std::int32_t parent, Origin origin, std::uint8_t depth) {
+    if (text.empty()) return;
+    if (depth > kDepthMax || pending_.size() >= kSegmentsMax || arena_.used() > kArenaBytesMax) {
+        truncated_ = true;
+        return;
+    }
+    pending_.push_back({text, parent, origin, depth});
+}
+
+std::string_view CommandLine::normalise(std::string_view path) {
+    if (path.empty()) return path;
+    if (path.front() != '/' && path.front() != '~' && !working_directory_.empty()) {
+        buffer_.assign(working_directory_);
+        buffer_.push_back('/');
+        buffer_.append(path);
+    } else if (path.find("//") == std::string_view::npos && path.find("./") == std::string_view::npos &&
+               path.front() != '~' && !path.ends_with("/.") && !path.ends_with("..") &&
+               (path.size() == 1 || path.back() != '/')) {
+        return path;  // already normal
+    } else {
+        buffer_.assign(path);
+    }
+    std::string out;
+    normalise_path(buffer_, out);
+    return arena_.copy(out);
+}
+
+std::string_view CommandLine::joined(std::string_view left, std::string_view right) {
+    buffer_.assign(left);
+    buffer_.push_back(' ');
+    buffer_.append(right);
+    return arena_.copy(buffer_);
+}
+
+void CommandLine::describe(Segment& segment) {
+    if (segment.origin == Origin::Decoded) set(segment, Fact::Decoded);
+    if (segment.argv_count == 0) return;
+    const auto words = argv(segment);
+    segment.path = words[0].find('/') == std::string_view::npos ? words[0] : normalise(words[0]);
+    if (ends_in_blank(words[0]) && words[0].size() > 1) set(segment, Fact::TrailingSpace);
+    describe_interpreter(segment);
+    const auto& name = segment.name;
+    const bool shares = name == "git" && words.size() > 2 && words[1] == "clone";
+    const bool netcat = (name == "nc" || name == "ncat" || name == "netcat") && segment.redirects_count > 0;
+    bool code = false;
+    if (segment.has(Fact::RunsCode)) {
+        for (const auto word : words.subspan(1)) {
+            code =
+                code || (contains_any(word, {"http://", "https://", "ftp://"}) &&
+                         contains_any(word, {"urllib", "urlopen", "requests.get", "LWP", "file_get_contents",
+                                             "open-uri", "urlretrieve", "HTTP::Tiny"}));
+        }
+    }
+    if ((is_downloader(name) && words.size() > 1) || shares || netcat || code) set(segment, Fact::Downloads);
+    if (in_temporary_directory(segment.path) || in_temporary_directory(segment.script)) {
+        set(segment, Fact::RunsFromTemp);
+    }
+}
+
+/// Finds the script argument; the rest follows from it.
+void CommandLine::describe_interpreter(Segment& segment) {
+    const auto words = argv(segment);
+    segment.interpreter = interpreter_of(segment.name);
+    const bool sources = segment.name == "." || segment.name == "source";
+    if (sources) segment.interpreter = Interpreter::Shell;
+    if (segment.interpreter == Interpreter::None) return;
+    set(segment, Fact::Interpreter);
+    const bool shell = segment.interpreter == Interpreter::Shell;
+    if (shell && !sources) set(segment, Fact::Shell);
+    for (std::size_t i = 1; i < words.size(); ++i) {
+        const auto word = words[i];
+        if (word == "-" || (shell && word == "-s")) break;
+        if (!is_option(word)) {
+            segment.script = normalise(word);
+            break;
+        }
+        if (word.starts_with("--")) {
+            if (word == "--eval" || word == "--print" || word == "--run") set(segment, Fact::RunsCode);
+            continue;
+        }
+        const std::string_view code = shell                                            ? "c"
+                                      : segment.interpreter == Interpreter::Php        ? "r"
+                                      : segment.interpreter == Interpreter::Python     ? "cm"
+                                      : segment.interpreter == Interpreter::PowerShell ? ""
+                                                                                       : "eEp";
+        const bool runs_code = shell ? word.find('c') != std::string_view::npos
+                                     : code.find(word.back()) != std::string_view::npos;
+        if (runs_code) {
+            set(segment, Fact::RunsCode);
+            break;
+        }
+    }
+    if (segment.script.empty() && !segment.has(Fact::RunsCode)) {
+        for (const auto& redirect : redirects(segment)) {
+            if (redirect.operation == "<") segment.script = normalise(redirect.target);
+        }
+        const bool only_asks = words.size() == 2 && (words[1] == "--version" || words[1] == "--help");
+        if (segment.script.empty() && !only_asks) set(segment, Fact::ReadsCode);
+    }
+    if (segment.script.empty()) return;
+    const auto family = interpreter_of_extension(basename_of(segment.script));
+    const bool text_in_temp = shell && in_temporary_directory(segment.script) &&
+                              (segment.script.ends_with(".txt") || segment.script.ends_with(".log"));
+    const bool foreign = family != Interpreter::None && family != segment.interpreter;
+    if (text_in_temp || foreign) set(segment, Fact::ScriptMismatch);
+}
+
+/// `echo BASE64 | base64 -d | sh` and its kin: the decoded text is a command line of its own.
+void CommandLine::decode_pipelines(std::size_t first) {
+    for (std::size_t i = first; i < segments_.size(); ++i) {
+        const auto& decoder = segments_[i];
+        const auto words = argv(decoder);
+        const auto has = [&](std::string_view word) { return std::ranges::find(words, word) != words.end(); };
+        const bool base64_tool =
+            decoder.name == "base64" && (has("-d") || has("--decode") || has("-D") || has("-di"));
+        const bool openssl =
+            decoder.name == "openssl" && has("-d") && (has("base64") || has("-base64") || has("-a"));
+        if (!base64_tool && !openssl) continue;
+
+        std::string_view encoded;
+        for (const auto& redirect : redirects(decoder)) {
+            if (redirect.operation == "<<<") encoded = redirect.target;
+        }
+        if (encoded.empty() && decoder.before == Operator::Pipe && i > first) {
+            const auto source = argv(segments_[i - 1]);
+            const auto& name = segments_[i - 1].name;
+            if ((name == "echo" || name == "printf") && source.size() > 1) encoded = source.back();
+        }
+        if (encoded.empty()) continue;
+
+        bool executed = false;
+        for (std::size_t j = i + 1; j < segments_.size() && segments_[j].pipeline == decoder.pipeline; ++j) {
+            executed = executed || segments_[j].has(Fact::ReadsCode);
+        }
+        if (decoder.origin == Origin::Substitution && decoder.parent >= 0) {
+            const auto& parent = segments_[static_cast<std::size_t>(decoder.parent)];
+            executed = executed || parent.has(Fact::RunsCode) || parent.name == "eval";
+        }
+        if (!executed) continue;
+        const auto depth = static_cast<std::uint8_t>(decoder.depth + 1);
+        enqueue(arena_.copy(decode_loosely(encoded)), static_cast<std::int32_t>(i), Origin::Decoded, depth);
+    }
+}
+
+void CommandLine::relate_pipelines() {
+    for (std::size_t i = segments_.size(); i-- > 1;) {
+        const auto& later = segments_[i];
+        auto& earlier = segments_[i - 1];
+        if (later.pipeline != earlier.pipeline) continue;
+        if (later.has(Fact::ReadsCode) || later.has(Fact::PipesToInterpreter))
+            set(earlier, Fact::PipesToInterpreter);
+    }
+}
+
+bool CommandLine::fetched(std::string_view path) const {
+    if (path.empty() || fetched_.empty()) return false;
+    const auto base = basename_of(path);
+    // `sh *` or `./*` after a download runs it too.
+    if (base.find('*') != std::string_view::npos) return true;
+    return std::ranges::find(fetched_, base) != fetched_.end();
+}
+
+/// Remembers what a downloader writes, and copies of it: by base name, for the directory is often uncertain
+/// (`cd /tmp || cd /run`).
+void CommandLine::note_outputs(const Segment& segment) {
+    const auto words = argv(segment);
+    if (segment.name == "mv" || segment.name == "cp" || segment.name == "ln") {
+        if (words.size() > 2 && fetched(words[words.size() - 2]))
+            fetched_.push_back(basename_of(words.back()));
+        return;
+    }
+    if (!segment.has(Fact::Downloads)) return;
+    for (auto word : words.subspan(1)) {
+        if (is_option(word)) {
+            const auto equals = word.find('=');
+            if (equals != std::string_view::npos) {
+                word = word.substr(equals + 1);
+            } else if (word.size() > 2 && (word[1] == 'o' || word[1] == 'O')) {
+                word = word.substr(2);
+            } else {
+                continue;
+            }
+        }
+        word = word.substr(0, word.find_first_of("?#"));
+        const auto base = basename_of(word);
+        if (base.size() > 1 || (base.size() == 1 && base != "-" && base != "/" && base != "."))
+            fetched_.push_back(base);
+    }
+    for (const auto& redirect : redirects(segment)) {
+        if (redirect.operation.front() == '>' && redirect.target != "/dev/null")
+            fetched_.push_back(basename_of(redirect.target));
+    }
+}
+
+void CommandLine::relate_downloads() {
+    const bool any = std::ranges::any_of(segments_, [](const auto& s) { return s.has(Fact::Downloads); });
+    if (!any) return;
+    for (auto& segment : segments_) {
+        const auto words = argv(segment);
+        const bool names_file = segment.argv_count > 0 && !segment.has(Fact::Downloads);
+        // A bare name runs from PATH, not from where a download lands, unless PATH was bent: a slash must be
+        // there.
+        const bool runs_path =
+            names_file && words[0].find('/') != std::string_view::npos && fetched(segment.path);
+        if (runs_path || (names_file && fetched(segment.script))) set(segment, Fact::RunsDownload);
+        if (segment.has(Fact::Downloads) && segment.has(Fact::PipesToInterpreter))
+            set(segment, Fact::RunsDownload);
+        if (segment.name == "cat" && segment.has(Fact::PipesToInterpreter) && words.size() > 1 &&
+            fetched(words[1]))
+            set(segment, Fact::RunsDownload);
+        note_outputs(segment);
+
+        const bool substituted =
+            segment.origin == Origin::Substitution || segment.origin == Origin::ProcessSubstitution;
+        if (!substituted || segment.parent < 0 || !segment.has(Fact::Downloads)) continue;
+        auto& parent = segments_[static_cast<std::size_t>(segment.parent)];
+        const auto host = argv(parent);
+        const auto starts = [](std::string_view word) {
+            return word.starts_with("$(") || word.starts_with('`');
+        };
+        const bool runs_text = parent.has(Fact::RunsCode) || parent.name == "eval";
+        const bool as_code = runs_text && std::ranges::any_of(host, starts);
+        const bool as_command = !host.empty() && starts(host[0]);
+        const bool as_script = segment.origin == Origin::ProcessSubstitution && parent.has(Fact::Interpreter);
+        if (as_code || as_command || as_script) set(parent, Fact::RunsDownload);
+    }
+}
+
+}  // namespace fieldwatch::detect

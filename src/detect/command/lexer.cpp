@@ -1,0 +1,329 @@
+#include "detect/command/lexer.hpp"
+
+#include <algorithm>
+
+namespace fieldwatch::detect {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r";
+
+std::string_view trimmed(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t\r\n");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+}  // namespace
+
+void CommandLexer::run() {
+    pipeline_ = line_.pipelines_++;
+    while (at_ < text_.size()) {
+        const char c = text_[at_];
+        if (kBlanks.find(c) != std::string_view::npos) {
+            end_word();
+            ++at_;
+        } else if (c == '#' && word_begin_ == std::string_view::npos) {
+            const auto end_of_line = text_.find('\n', at_);
+            at_ = end_of_line == std::string_view::npos ? text_.size() : end_of_line;
+        } else if (lex_operator() || lex_redirect()) {
+            continue;
+        } else if (c == '\'' || c == '"') {
+            lex_quote(c);
+        } else if (c == '\\') {
+            lex_backslash();
+        } else if (c == '`') {
+            lex_backtick();
+        } else if (c == '$' && lex_dollar()) {
+            continue;
+        } else {
+            append(text_.substr(at_, 1));
+            ++at_;
+        }
+    }
+    end_segment(Operator::None, text_.size());
+}
+
+/// Takes one character or a replacement into the current word; plain words stay views of the text.
+void CommandLexer::append(std::string_view text) {
+    if (word_begin_ == std::string_view::npos) word_begin_ = at_;
+    if (building_) line_.buffer_.append(text);
+}
+
+void CommandLexer::begin_building() {
+    if (word_begin_ == std::string_view::npos) word_begin_ = at_;
+    if (building_) return;
+    building_ = true;
+    line_.buffer_.assign(text_.substr(word_begin_, at_ - word_begin_));
+}
+
+void CommandLexer::end_word() {
+    if (word_begin_ == std::string_view::npos) return;
+    const auto value =
+        building_ ? line_.arena_.copy(line_.buffer_) : text_.substr(word_begin_, at_ - word_begin_);
+    if (!redirect_.empty()) {
+        redirects_.push_back({redirect_, value});
+        redirect_ = {};
+    } else if (words_.size() + line_.words_.size() < CommandLine::kWordsMax) {
+        words_.push_back({value, word_begin_, quoted_});
+    } else {
+        line_.truncated_ = true;
+    }
+    word_begin_ = std::string_view::npos;
+    building_ = quoted_ = false;
+}
+
+void CommandLexer::end_segment(Operator after, std::size_t end) {
+    end_word();
+    redirect_ = {};
+    if (words_.empty() && redirects_.empty()) {
+        // `;;`, an empty group, or a newline after an operator: the operator before stands.
+        if (after != Operator::None && before_ == Operator::None) before_ = after;
+        segment_begin_ = at_;
+        return;
+    }
+    if (line_.segments_.size() >= CommandLine::kSegmentsMax) {
+        line_.truncated_ = true;
+    } else {
+        Segment segment;
+        segment.raw = trimmed(text_.substr(segment_begin_, end - segment_begin_));
+        segment.before = before_;
+        segment.after = after;
+        segment.origin = origin_;
+        segment.depth = depth_;
+        segment.parent = parent_;
+        segment.pipeline = pipeline_;
+        segment.redirects_first = static_cast<std::uint32_t>(line_.redirects_.size());
+        segment.redirects_count = static_cast<std::uint32_t>(redirects_.size());
+        line_.redirects_.insert(line_.redirects_.end(), redirects_.begin(), redirects_.end());
+        CommandUnwrapper(line_, segment, text_, end, words_).run();
+        line_.segments_.push_back(segment);
+    }
+    if (after != Operator::Pipe) pipeline_ = line_.pipelines_++;
+    words_.clear();
+    redirects_.clear();
+    before_ = after;
+    segment_begin_ = at_;
+}
+
+bool CommandLexer::lex_operator() {
+    const char c = text_[at_];
+    const char next = at(at_ + 1);
+    Operator found = Operator::None;
+    std::size_t length = 1;
+    switch (c) {
+        case '\n':
+            found = Operator::Newline;
+            break;
+        case ';':
+            found = Operator::Sequence;
+            length = next == ';' ? 2 : 1;
+            break;
+        case '(':
+        case ')':
+            found = Operator::Group;
+            break;
+        case '|':
+            found = next == '|' ? Operator::Or : Operator::Pipe;
+            length = next == '|' || next == '&' ? 2 : 1;
+            break;
+        case '&':
+            if (next == '>') return false;  // &> is a redirection
+            found = next == '&' ? Operator::And : Operator::Background;
+            length = next == '&' ? 2 : 1;
+            break;
+        default:
+            return false;
+    }
+    const auto end = at_;
+    end_word();
+    at_ += length;
+    end_segment(found, end);
+    return true;
+}
+
+bool CommandLexer::lex_redirect() {
+    const char c = text_[at_];
+    if (c != '<' && c != '>' && !(c == '&' && at(at_ + 1) == '>')) return false;
+    if (c != '&' && at(at_ + 1) == '(') {  // process substitution is a word
+        const auto close = closing_parenthesis(at_ + 1);
+        begin_building();
+        const auto inside = text_.substr(at_ + 2, close - at_ - 2);
+        line_.enqueue(inside, static_cast<std::int32_t>(line_.segments_.size()), Origin::ProcessSubstitution,
+                      static_cast<std::uint8_t>(depth_ + 1));
+        line_.buffer_.append(text_.substr(at_, close - at_ + 1));
+        at_ = std::min(close + 1, text_.size());
+        return true;
+    }
+    // Digits that touch the sign are its descriptor, not a word.
+    if (word_begin_ != std::string_view::npos && !building_ &&
+        text_.substr(word_begin_, at_ - word_begin_).find_first_not_of("0123456789") ==
+            std::string_view::npos) {
+        word_begin_ = std::string_view::npos;
+    }
+    end_word();
+    const auto begin = at_;
+    while (at_ < text_.size() && at_ - begin < 3 &&
+           (text_[at_] == '<' || text_[at_] == '>' || text_[at_] == '&')) {
+        ++at_;
+    }
+    if (at(at_) == '|' && text_[at_ - 1] == '>') ++at_;
+    redirect_ = text_.substr(begin, at_ - begin);
+    return true;
+}
+
+void CommandLexer::lex_quote(char quote) {
+    std::size_t end = at_ + 1;
+    while (end < text_.size() && text_[end] != quote)
+        end += quote == '"' && text_[end] == '\\' ? 2 : 1;
+    if (end >= text_.size()) {  // never closed: quoting was lost on the way, so it is a character
+        append(text_.substr(at_, 1));
+        ++at_;
+        return;
+    }
+    begin_building();
+    quoted_ = true;
+    if (quote == '\'') {
+        line_.buffer_.append(text_.substr(at_ + 1, end - at_ - 1));
+        at_ = end + 1;
+        return;
+    }
+    ++at_;
+    while (at_ < end) {
+        const char c = text_[at_];
+        if (c == '\\' && std::string_view("$`\"\\\n").find(at(at_ + 1)) != std::string_view::npos) {
+            if (at(at_ + 1) != '\n') line_.buffer_.push_back(at(at_ + 1));
+            at_ += 2;
+        } else if (c == '`') {
+            lex_backtick();
+        } else if (c == '$' && at(at_ + 1) == '(' && lex_dollar()) {
+            if (at_ > end) {  // the substitution held the quote that seemed to close
+                end = text_.find('"', at_);
+                if (end == std::string_view::npos) end = text_.size();
+            }
+        } else {
+            line_.buffer_.push_back(c);
+            ++at_;
+        }
+    }
+    at_ = std::min(end + 1, text_.size());
+}
+
+void CommandLexer::lex_ansi_quote() {
+    begin_building();
+    quoted_ = true;
+    at_ += 2;
+    while (at_ < text_.size() && text_[at_] != '\'') {
+        if (text_[at_] != '\\' || at_ + 1 >= text_.size()) {
+            line_.buffer_.push_back(text_[at_++]);
+            continue;
+        }
+        const char kind = text_[at_ + 1];
+        at_ += 2;
+        if (kind == 'x' && hex_digit(at(at_)) >= 0) {
+            int value = hex_digit(text_[at_++]);
+            if (hex_digit(at(at_)) >= 0) value = value * 16 + hex_digit(text_[at_++]);
+            line_.buffer_.push_back(static_cast<char>(value));
+        } else if (kind >= '0' && kind <= '7') {
+            int value = kind - '0';
+            for (int digits = 1; digits < 3 && at(at_) >= '0' && at(at_) <= '7'; ++digits)
+                value = value * 8 + (text_[at_++] - '0');
+            line_.buffer_.push_back(static_cast<char>(value));
+        } else {
+            line_.buffer_.push_back(kind == 'n' ? '\n' : kind == 't' ? '\t' : kind);
+        }
+    }
+    if (at_ < text_.size()) ++at_;
+}
+
+bool CommandLexer::lex_dollar() {
+    const char next = at(at_ + 1);
+    if (next == '\'') {
+        lex_ansi_quote();
+        return true;
+    }
+    if (next == '(') {
+        const auto close = closing_parenthesis(at_ + 1);
+        const bool arithmetic = at(at_ + 2) == '(';
+        if (!arithmetic) {
+            line_.enqueue(text_.substr(at_ + 2, close - at_ - 2),
+                          static_cast<std::int32_t>(line_.segments_.size()), Origin::Substitution,
+                          static_cast<std::uint8_t>(depth_ + 1));
+        }
+        begin_building();
+        line_.buffer_.append(text_.substr(at_, close - at_ + 1));
+        at_ = std::min(close + 1, text_.size());
+        return true;
+    }
+    // $IFS and ${IFS} stand for a blank: a common way to hide one.
+    for (const std::string_view blank : {"${IFS}", "$IFS$9", "$IFS"}) {
+        if (text_.substr(at_).starts_with(blank)) {
+            end_word();
+            at_ += blank.size();
+            return true;
+        }
+    }
+    if (next != '{') return false;
+    const auto close = text_.find('}', at_);
+    if (close == std::string_view::npos) return false;
+    begin_building();
+    line_.buffer_.append(text_.substr(at_, close - at_ + 1));
+    at_ = close + 1;
+    return true;
+}
+
+void CommandLexer::lex_backtick() {
+    const auto close = text_.find('`', at_ + 1);
+    begin_building();
+    if (close == std::string_view::npos) {
+        line_.buffer_.push_back('`');
+        ++at_;
+        return;
+    }
+    line_.enqueue(text_.substr(at_ + 1, close - at_ - 1), static_cast<std::int32_t>(line_.segments_.size()),
+                  Origin::Substitution, static_cast<std::uint8_t>(depth_ + 1));
+    line_.buffer_.append(text_.substr(at_, close - at_ + 1));
+    at_ = close + 1;
+}
+
+void CommandLexer::lex_backslash() {
+    if (at(at_ + 1) == '\n') {  // continued line
+        if (building_ || word_begin_ != std::string_view::npos) begin_building();
+        at_ += 2;
+        return;
+    }
+    begin_building();
+    if (at_ + 1 < text_.size()) line_.buffer_.push_back(text_[at_ + 1]);
+    at_ += 2;
+    at_ = std::min(at_, text_.size());
+}
+
+/// The parenthesis that closes the one at `open`, quotes respected; the end of the text if none does.
+std::size_t CommandLexer::closing_parenthesis(std::size_t open) const {
+    std::size_t depth = 0;
+    char quote = '\0';
+    for (std::size_t i = open; i < text_.size(); ++i) {
+        const char c = text_[i];
+        if (quote != '\0') {
+            if (c == '\\' && quote == '"') ++i;
+            if (c == quote) quote = '\0';
+        } else if (c == '\\') {
+            ++i;
+        } else if (c == '\'' || c == '"') {
+            quote = c;
+        } else if (c == '(') {
+            ++depth;
+        } else if (c == ')' && --depth == 0) {
+            return i;
+        }
+    }
+    return text_.size();
+}
+
+}  // namespace fieldwatch::detect

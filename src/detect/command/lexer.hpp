@@ -1,0 +1,84 @@
+// Cuts one text into words, redirections and segments by POSIX quoting rules, and queues what substitutions
+// hold. Private to the command normaliser.
+#pragma once
+
+#include <string_view>
+
+#include "detect/command/command.hpp"
+
+namespace fieldwatch::detect {
+
+/// A word and where it stood, which unwrapping needs when quotes were lost on the way (execve joined by
+/// blanks).
+struct LexedWord {
+    std::string_view value;
+    std::size_t begin = 0;  ///< offset in the text
+    bool quoted = false;
+};
+
+class CommandLexer {
+  public:
+    CommandLexer(CommandLine& line, std::string_view text, std::int32_t parent, Origin origin,
+                 std::uint8_t depth)
+        : line_(line), text_(text), parent_(parent), origin_(origin), depth_(depth) {}
+
+    void run();
+
+  private:
+    void end_word();
+    void end_segment(Operator after, std::size_t end);
+    void begin_building();
+    bool lex_operator();
+    bool lex_redirect();
+    void lex_quote(char quote);
+    void lex_ansi_quote();
+    bool lex_dollar();
+    void lex_backtick();
+    void lex_backslash();
+    std::size_t closing_parenthesis(std::size_t open) const;
+    void append(std::string_view text);
+    char at(std::size_t offset) const { return offset < text_.size() ? text_[offset] : '\0'; }
+
+    CommandLine& line_;
+    std::string_view text_;
+    std::int32_t parent_;
+    Origin origin_;
+    std::uint8_t depth_;
+
+    std::size_t at_ = 0;
+    std::size_t segment_begin_ = 0;
+    std::size_t word_begin_ = std::string_view::npos;
+    bool building_ = false, quoted_ = false;
+    std::string_view redirect_;  ///< waiting for its target
+    Operator before_ = Operator::None;
+    std::uint32_t redirects_first_ = 0;
+    std::uint32_t pipeline_ = 0;
+    std::vector<LexedWord> words_;
+    std::vector<Redirect> redirects_;
+};
+
+/// Strips wrappers off the words of a segment and queues the texts that shells would run. Fills argv,
+/// wrappers and assignments of the segment. `end` is where the segment ends in `text`.
+class CommandUnwrapper {
+  public:
+    CommandUnwrapper(CommandLine& line, Segment& segment, std::string_view text, std::size_t end,
+                     std::span<const LexedWord> words)
+        : line_(line), segment_(segment), text_(text), end_(end), words_(words) {}
+    void run();
+
+  private:
+    bool strip_keywords();
+    bool strip_assignments();
+    bool strip_wrapper();
+    void queue_shell_text();
+    void queue_from(std::size_t word);
+    void queue_find_exec();
+
+    CommandLine& line_;
+    Segment& segment_;
+    std::string_view text_;
+    std::size_t end_;
+    std::span<const LexedWord> words_;
+};
+
+}  // namespace fieldwatch::detect

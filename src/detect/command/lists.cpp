@@ -1,0 +1,272 @@
+// The multi-valued properties of a segment, made only when a rule asks for them.
+#include <algorithm>
+#include <array>
+
+#include "detect/command/command.hpp"
+
+namespace fieldwatch::detect {
+namespace {
+
+using Values = std::vector<std::string_view>;
+
+bool is_option(std::string_view word) {
+    return word.size() > 1 && word.front() == '-';
+}
+
+std::string_view basename_of(std::string_view path) {
+    while (path.size() > 1 && path.back() == '/')
+        path.remove_suffix(1);
+    const auto slash = path.rfind('/');
+    return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+/// "-a" for any ASCII letter, without allocating.
+std::string_view short_option(char letter) {
+    static constexpr auto kTable = [] {
+        std::array<std::array<char, 2>, 128> table{};
+        for (std::size_t i = 0; i < table.size(); ++i)
+            table[i] = {'-', static_cast<char>(i)};
+        return table;
+    }();
+    const auto index = static_cast<unsigned char>(letter);
+    return {kTable[index < 128 ? index : 0].data(), 2};
+}
+
+void list_options(std::span<const std::string_view> words, Values& out) {
+    for (const auto word : words) {
+        if (word == "--") return;
+        if (!is_option(word)) continue;
+        if (word.starts_with("--")) {
+            out.push_back(word.substr(0, word.find('=')));
+            continue;
+        }
+        if (word.size() > 2) out.push_back(word);  // single-dash long options: -exec, -rsocket
+        for (const char letter : word.substr(1)) {
+            if (letter == '=' || letter == '/') break;
+            out.push_back(short_option(letter));
+        }
+    }
+}
+
+struct FactName {
+    Fact fact;
+    std::string_view name;
+};
+constexpr FactName kFactNames[] = {
+    {Fact::Shell, "shell"},
+    {Fact::Interpreter, "interpreter"},
+    {Fact::Downloads, "downloads"},
+    {Fact::PipesToInterpreter, "pipes_to_interpreter"},
+    {Fact::RunsDownload, "runs_download"},
+    {Fact::RunsFromTemp, "runs_from_temp"},
+    {Fact::ScriptMismatch, "script_mismatch"},
+    {Fact::TrailingSpace, "trailing_space"},
+    {Fact::Decoded, "decoded"},
+    {Fact::Unwrapped, "unwrapped"},
+    {Fact::ReadsCode, "reads_code"},
+    {Fact::RunsCode, "runs_code"},
+};
+
+/// Commands whose plain operands may be host names. Elsewhere `a.sh` is a file.
+bool takes_hosts(std::string_view name) {
+    static constexpr std::array<std::string_view, 24> kNames{
+        "ssh",   "scp",    "sftp",        "rsync",    "nc",       "ncat",   "netcat", "telnet",
+        "curl",  "wget",   "ftp",         "tftp",     "ping",     "ftpget", "socat",  "nmap",
+        "redir", "rinetd", "simpleproxy", "ncftpput", "iptables", "dig",    "netsh",  "ftpput"};
+    return std::ranges::find(kNames, name) != kNames.end();
+}
+
+bool looks_like_name(std::string_view token) {
+    const auto dot = token.rfind('.');
+    if (dot == std::string_view::npos || dot == 0 || token.size() - dot < 3 || token.size() > 253)
+        return false;
+    const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+    if (!std::ranges::all_of(token.substr(dot + 1), letter)) return false;
+    return std::ranges::all_of(token, [&](char c) {
+        return letter(c) || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+    });
+}
+
+/// Walks the parts of one word and reports hosts: literal addresses anywhere; names behind `://`, `@`,
+/// `/dev/tcp/`, and where the command takes hosts.
+void hosts_of(std::string_view word, bool names, Values& out) {
+    bool after_mark = false;  // the next part is certainly a host
+    bool in_path = false;
+    std::size_t at = 0;
+    while (at < word.size()) {
+        if (word[at] == '[') {
+            const auto close = word.find(']', at);
+            if (close == std::string_view::npos) return;
+            const auto inside = word.substr(at + 1, close - at - 1);
+            if (parse_address(inside)) out.push_back(inside);
+            at = close + 1;
+            continue;
+        }
+        const auto end = std::min(word.find_first_of("/:@,=()[]\"' ;|&<>", at), word.size());
+        const auto token = word.substr(at, end - at);
+        const char stop = end < word.size() ? word[end] : '\0';
+        const bool user_part = stop == '@';
+        if (!token.empty() && !user_part) {
+            if (parse_address(token)) {
+                out.push_back(token);
+            } else if (after_mark ? !token.empty() : (names && !in_path && looks_like_name(token))) {
+                out.push_back(token);
+            }
+            after_mark = false;
+        }
+        if (stop == '@') after_mark = !in_path;
+        if (stop == '/') in_path = true;
+        if (stop == ':' || stop == '=' || stop == ',') in_path = false;
+        at = end + 1;
+        if (stop == ':' && word.substr(end).starts_with("://")) {
+            after_mark = true;
+            in_path = false;
+            at = end + 3;
+            const auto authority = word.substr(at, word.find_first_of("/?#", at) - at);
+            if (const auto user = authority.rfind('@'); user != std::string_view::npos) at += user + 1;
+        } else if (word.substr(end).starts_with("/tcp/") || word.substr(end).starts_with("/udp/")) {
+            after_mark = word.substr(0, end).ends_with("/dev") || word.substr(0, end).ends_with("/inet");
+            at = end + 5;
+        }
+    }
+}
+
+}  // namespace
+
+std::string_view CommandLine::text(const Segment& segment) {
+    const auto words = argv(segment);
+    if (words.empty()) return segment.raw;
+    if (words.size() == 1) return words[0];
+    std::string out;
+    for (const auto word : words) {
+        if (!out.empty()) out.push_back(' ');
+        out.append(word);
+    }
+    return arena_.copy(out);
+}
+
+void CommandLine::settings(const Segment& segment, Values& out) {
+    const auto words = argv(segment);
+    for (std::size_t i = 1; i < words.size(); ++i) {
+        const auto word = words[i];
+        if (!is_option(word)) continue;
+        const auto equals = word.find('=');
+        if (word.starts_with("--") && equals != std::string_view::npos) {
+            out.push_back(joined(word.substr(0, equals), word.substr(equals + 1)));
+            continue;
+        }
+        const bool has_next = i + 1 < words.size() && (!is_option(words[i + 1]));
+        if (has_next) out.push_back(joined(word, words[i + 1]));
+        if (word.starts_with("--") || word.size() <= 2) continue;
+        out.push_back(joined(short_option(word[1]), word.substr(2)));
+        if (has_next) out.push_back(joined(short_option(word.back()), words[i + 1]));
+    }
+}
+
+void CommandLine::paths(const Segment& segment, bool basenames, Values& out) {
+    for (auto word : argv(segment).subspan(std::min<std::size_t>(1, segment.argv_count))) {
+        if (is_option(word)) {
+            const auto equals = word.find('=');
+            if (equals != std::string_view::npos) {
+                word = word.substr(equals + 1);
+            } else if (word.size() > 3 && (word[2] == '/' || word[2] == '~')) {
+                word = word.substr(2);
+            } else {
+                continue;
+            }
+        } else if (const auto equals = word.find('='); equals != std::string_view::npos && equals < 8) {
+            word = word.substr(equals + 1);  // dd's of=, if=
+        } else if (word.front() == '@') {
+            word = word.substr(1);  // curl's @file
+        }
+        if (word.empty()) continue;
+        out.push_back(basenames ? basename_of(word) : normalise(word));
+    }
+}
+
+void CommandLine::hosts(const Segment& segment, bool external_only, Values& out) {
+    const auto first = out.size();
+    const bool names = takes_hosts(segment.name);
+    const auto words = argv(segment);
+    for (const auto word : words)
+        hosts_of(word, names && word.data() != words[0].data(), out);
+    for (const auto& redirect : redirects(segment))
+        hosts_of(redirect.target, false, out);
+    if (!external_only) return;
+    const auto outside = [&](std::string_view host) { return is_external(host, settings_.addresses); };
+    out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
+                             [&](std::string_view host) { return !outside(host); }),
+              out.end());
+}
+
+void CommandLine::list(const Segment& s, CommandList which, Values& out) {
+    const auto words = argv(s);
+    const auto arguments = words.subspan(std::min<std::size_t>(1, words.size()));
+    switch (which) {
+        case CommandList::Args:
+            out.insert(out.end(), arguments.begin(), arguments.end());
+            break;
+        case CommandList::Operands:
+            std::ranges::copy_if(arguments, std::back_inserter(out),
+                                 [](auto word) { return !is_option(word); });
+            break;
+        case CommandList::Options:
+            list_options(arguments, out);
+            break;
+        case CommandList::Settings:
+            settings(s, out);
+            break;
+        case CommandList::Paths:
+            paths(s, false, out);
+            break;
+        case CommandList::Basenames:
+            paths(s, true, out);
+            break;
+        case CommandList::Writes:
+        case CommandList::Reads:
+            for (const auto& redirect : redirects(s)) {
+                const bool writes = redirect.operation.find('>') != std::string_view::npos;
+                const bool file = redirect.operation != "<<<" && redirect.operation != "<<" &&
+                                  redirect.operation != ">&" && redirect.operation != "<&";
+                if (file && writes == (which == CommandList::Writes))
+                    out.push_back(normalise(redirect.target));
+            }
+            break;
+        case CommandList::Hosts:
+            hosts(s, false, out);
+            break;
+        case CommandList::ExternalHosts:
+            hosts(s, true, out);
+            break;
+        case CommandList::Urls:
+            std::ranges::copy_if(words, std::back_inserter(out),
+                                 [](auto word) { return word.find("://") != std::string_view::npos; });
+            break;
+        case CommandList::PipesTo:
+        case CommandList::PipesFrom: {
+            const auto self = static_cast<std::size_t>(&s - segments_.data());
+            for (std::size_t i = 0; i < segments_.size(); ++i) {
+                const bool wanted = which == CommandList::PipesTo ? i > self : i < self;
+                if (wanted && segments_[i].pipeline == s.pipeline) out.push_back(segments_[i].name);
+            }
+            break;
+        }
+        case CommandList::Facts:
+            for (const auto& entry : kFactNames) {
+                if (s.has(entry.fact)) out.push_back(entry.name);
+            }
+            break;
+        case CommandList::Wrappers: {
+            const auto stripped = wrappers(s);
+            out.insert(out.end(), stripped.begin(), stripped.end());
+            break;
+        }
+        case CommandList::Assignments: {
+            const auto assigned = assignments(s);
+            out.insert(out.end(), assigned.begin(), assigned.end());
+            break;
+        }
+    }
+}
+
+}  // namespace fieldwatch::detect
