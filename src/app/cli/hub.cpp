@@ -1,0 +1,142 @@
+// fieldwatch hub: create, show, list, update.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/command.hpp"
+
+namespace fieldwatch::app {
+
+namespace {
+
+using Json = nlohmann::json;
+
+struct HubOptions {
+    std::string name;
+    std::string security = "on";
+    std::string store_raw, mask_addresses, twin_data;
+    bool keys = false;
+};
+
+std::string on_off(const Json& object, const char* key) {
+    return object.value(key, false) ? "on" : "off";
+}
+
+void print_hub(const Session& session, const Json& hub) {
+    if (session.format == "json") {
+        std::puts(hub.dump(2).c_str());
+        return;
+    }
+    TextTable table({"PROPERTY", "VALUE"});
+    table.add({"name", hub.value("name", "")});
+    table.add({"security", on_off(hub, "securityEnabled")});
+    table.add({"raw events stored", on_off(hub, "storeRawEvents")});
+    table.add({"addresses masked", on_off(hub, "maskAddresses")});
+    table.add({"workspace", hub.value("workspace", "")});
+    if (hub.contains("policies")) {
+        for (const auto& [policy, key] : hub["policies"].items()) {
+            table.add({"key of " + policy, key.is_string() ? key.get<std::string>() : key.dump()});
+        }
+    }
+    table.print();
+}
+
+void set_switch(Json& body, const char* key, const std::string& value) {
+    if (!value.empty()) body[key] = value == "on";
+}
+
+Json body_of(const HubOptions& options, bool creating) {
+    Json body = Json::object();
+    if (creating) body["name"] = options.name;
+    set_switch(body, "securityEnabled", options.security);
+    set_switch(body, "storeRawEvents", options.store_raw);
+    set_switch(body, "maskAddresses", options.mask_addresses);
+    set_switch(body, "twinData", options.twin_data);
+    return body;
+}
+
+void add_switches(CLI::App& command, HubOptions& options) {
+    const auto on_or_off = CLI::IsMember({"on", "off"});
+    command.add_option("--security", options.security, "Analyse what this hub sees: on or off")
+        ->check(on_or_off);
+    command.add_option("--store-raw", options.store_raw, "Keep raw events in the workspace: on or off")
+        ->check(on_or_off);
+    command
+        .add_option("--mask-addresses", options.mask_addresses,
+                    "Hide the last part of device addresses: on or off")
+        ->check(on_or_off);
+    command.add_option("--twin-data", options.twin_data, "Use identities and twins for detection: on or off")
+        ->check(on_or_off);
+}
+
+}  // namespace
+
+void add_hub(CLI::App& app, Session& session) {
+    auto* const hub = app.add_subcommand("hub", "Hubs: what devices connect to");
+    hub->require_subcommand(1);
+    const auto options = std::make_shared<HubOptions>();
+    const auto named = [&](const char* name, const char* what) {
+        auto* const command = hub->add_subcommand(name, what);
+        command->add_option("NAME", options->name, "3 to 50 lower-case letters, digits and -")->required();
+        add_session_options(*command, session);
+        return command;
+    };
+
+    auto* const create = named("create", "Make a hub, Security on unless told otherwise");
+    add_switches(*create, *options);
+    create->callback([options, &session] {
+        run(session, [&]() -> Result<void> {
+            const auto body = body_of(*options, true);
+            print_hub(session, FIELDWATCH_TRY(call(session, "PUT", "/api/v1/hubs/" + options->name, &body)));
+            return {};
+        });
+    });
+
+    auto* const show = named("show", "A hub's settings; with --keys its access policies");
+    show->add_flag("--keys", options->keys, "Show the shared access policies' primary keys too");
+    show->callback([options, &session] {
+        run(session, [&]() -> Result<void> {
+            const auto target =
+                fmt::format("/api/v1/hubs/{}{}", options->name, options->keys ? "?keys=true" : "");
+            print_hub(session, FIELDWATCH_TRY(call(session, "GET", target)));
+            return {};
+        });
+    });
+
+    auto* const update = named("update", "Change a hub's settings; what is not named stays");
+    add_switches(*update, *options);
+    update->callback([options, update, &session] {
+        if (update->count("--security") == 0) options->security.clear();
+        run(session, [&]() -> Result<void> {
+            const auto body = body_of(*options, false);
+            if (body.empty())
+                return fail(Errc::InvalidArgument,
+                            "nothing to change: name at least one setting (hub update --help)");
+            print_hub(session,
+                      FIELDWATCH_TRY(call(session, "PATCH", "/api/v1/hubs/" + options->name, &body)));
+            return {};
+        });
+    });
+
+    auto* const list = hub->add_subcommand("list", "All hubs of this server");
+    add_session_options(*list, session);
+    list->callback([&session] {
+        run(session, [&]() -> Result<void> {
+            const auto answer = FIELDWATCH_TRY(call(session, "GET", "/api/v1/hubs"));
+            if (session.format == "json") {
+                std::puts(answer.dump(2).c_str());
+                return {};
+            }
+            TextTable table({"NAME", "SECURITY", "RAW EVENTS", "WORKSPACE"});
+            for (const auto& entry : answer["value"]) {
+                table.add({entry.value("name", ""), on_off(entry, "securityEnabled"),
+                           on_off(entry, "storeRawEvents"), entry.value("workspace", "")});
+            }
+            session.format == "csv" ? table.print_csv() : table.print();
+            return {};
+        });
+    });
+}
+
+}  // namespace fieldwatch::app
