@@ -132,6 +132,7 @@ struct Item {
 
 struct Event {
     EventKind kind = EventKind::Custom;
+    std::string_view name;      ///< as stored in RawEventName: the wire name, which 2.0 kinds do not share
     std::string_view category;  ///< Periodic or Triggered, normalised
     std::string_view type;      ///< Security, Operational or Diagnostic
     std::string_view id;        ///< the event's GUID as sent
@@ -145,7 +146,9 @@ struct Event {
         1;  ///< > 1 only for an aggregate, whose window is then [window_start, window_end]
     Timestamp window_start, window_end;
     std::string_view hub, device, module;
-    std::vector<Item> items;  ///< empty when is_empty
+    LogPosition position;           ///< of the first item, or of the event itself when it is empty
+    std::string_view details_json;  ///< EventDetails of the one row of an empty event
+    std::vector<Item> items;        ///< empty when is_empty
 };
 
 }  // namespace fieldwatch::model
