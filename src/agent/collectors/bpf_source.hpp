@@ -1,0 +1,40 @@
+// The kernel side of collection, one object per class of events: each is loaded alone, so that what one
+// kernel refuses costs that class only. Runs in the privileged collector.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "agent/bpf/records.h"
+#include "base/result.hpp"
+
+namespace fieldwatch::agent {
+
+class BpfSource {
+  public:
+    struct Options {
+        std::uint32_t own_pids[2] = {0, 0};  ///< never reported
+        bool loopback = false;               ///< report loopback connections too
+    };
+    /// One record as the kernel wrote it; false = the taker is full, stop for now. The record itself counts
+    /// as taken.
+    using Take = std::function<bool(std::span<const std::byte> record)>;
+
+    virtual ~BpfSource() = default;
+
+    /// Loads and attaches. Errors: Unsupported with the kernel's reason.
+    static Result<std::unique_ptr<BpfSource>> open(fw_class which, const Options& options);
+
+    virtual int fd() const = 0;  ///< readable when the ring holds enough to be worth a wake-up
+    virtual void drain(const Take& take) = 0;
+    virtual fw_counters counters() const = 0;
+    virtual std::uint64_t untracked() const = 0;
+    virtual void set_loopback(bool loopback) = 0;
+    /// Tells the TCP program who listened before it was attached.
+    virtual void add_listener(std::uint32_t network_namespace, std::uint16_t port, std::uint32_t pid,
+                              std::uint32_t uid) = 0;
+};
+
+}  // namespace fieldwatch::agent

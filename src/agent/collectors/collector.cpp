@@ -1,0 +1,315 @@
+#include "agent/collectors/collector.hpp"
+
+#include <malloc.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+
+#include "agent/collectors/proc.hpp"
+
+namespace fieldwatch::agent {
+
+namespace {
+
+constexpr int kDrainMillis = 200;  // the longest an event waits in a ring
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+std::atomic<bool> stop_requested{false};
+
+std::uint64_t clock_ns(clockid_t which) {
+    timespec now{};
+    ::clock_gettime(which, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * kSecond + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+template <class T>
+bool read_as(std::span<const std::byte> bytes, T& out) {
+    if (bytes.size() != sizeof out) return false;
+    std::memcpy(&out, bytes.data(), sizeof out);
+    return true;
+}
+
+}  // namespace
+
+Collector::Collector(int socket, std::uint32_t sender_pid)
+    : socket_(socket), own_pids_{static_cast<std::uint32_t>(::getpid()), sender_pid}, writer_(socket) {}
+
+void Collector::request_stop() {
+    stop_requested.store(true);
+}
+
+int Collector::run() {
+    while (!stop_requested.load() && !writer_.is_closed()) {
+        wait();
+        receive_control();
+        if (!control_) continue;
+        boot_to_real_ns_ = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+        drain();
+    }
+    if (control_) {  // what the rings still hold, while the sender takes it
+        drain();
+        send_status();
+    }
+    return 0;
+}
+
+void Collector::wait() {
+    pollfd fds[2 + FW_CLASS_COUNT] = {};
+    nfds_t count = 0;
+    fds[count++] = {socket_, static_cast<short>(POLLIN | (writer_.is_pending() ? POLLOUT : 0)), 0};
+    if (!writer_.is_pending()) {  // a full socket leaves the rings alone: they are the buffer, and count
+                                  // their loss
+        for (const auto& source : bpf_) {
+            if (source) fds[count++] = {source->fd(), POLLIN, 0};
+        }
+    }
+    ::poll(fds, count, kDrainMillis);
+    if (fds[0].revents & (POLLHUP | POLLERR)) stop_requested.store(true);
+}
+
+void Collector::receive_control() {
+    for (;;) {
+        std::byte datagram[256];
+        const auto size = ::recv(socket_, datagram, sizeof datagram, MSG_DONTWAIT);
+        if (size == 0) stop_requested.store(true);
+        if (size <= 0) return;
+        fw_control control{};
+        bool valid = false;
+        (void)split_batch({datagram, static_cast<std::size_t>(size)}, [&](std::uint16_t type, auto record) {
+            valid = type == FW_CONTROL && read_as(record, control) && is_valid(control);
+        });
+        if (valid) apply(control);
+    }
+}
+
+void Collector::apply(const fw_control& control) {
+    const auto before = control_;
+    control_ = control;
+    const auto changed = [&](fw_class which) {
+        return !before || before->mode[which] != control.mode[which];
+    };
+    if (changed(FW_CLASS_EXEC) || changed(FW_CLASS_EXIT)) open_processes(control);
+    if (changed(FW_CLASS_TCP)) open_connections(control);
+    if (bpf_[FW_CLASS_TCP]) bpf_[FW_CLASS_TCP]->set_loopback(control.loopback != 0);
+    if (control.logins && !logins_) {
+        logins_.emplace(
+            LoginFollower::Paths{},
+            LoginFollower::Handlers{
+                .login = [this](const fw_login& record) { (void)writer_.put(FW_LOGIN, record); },
+                .line = [this](const fw_log_line& record) { (void)writer_.put(FW_LOG_LINE, record); }});
+    } else if (!control.logins) {
+        logins_.reset();
+    }
+    if (!before) ::malloc_trim(0);  // loading a program parses the kernel's 5 MB of types; give that back
+    if (!before || before->snapshot != control.snapshot || control.snapshot) send_status();
+    if (control.snapshot) send_snapshot();
+}
+
+void Collector::open_processes(const fw_control& control) {
+    processes_.reset();
+    const BpfSource::Options options{.own_pids = {own_pids_[0], own_pids_[1]}};
+    bool need_fallback = false;
+    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT}) {
+        bpf_[which].reset();
+        const auto wanted = static_cast<fw_mode>(control.mode[which]);
+        mode_[which] = FW_MODE_OFF;
+        if (wanted == FW_MODE_OFF) continue;
+        mode_[which] = FW_MODE_NONE;
+        if (wanted == FW_MODE_NONE || wanted == FW_MODE_BPF) {
+            if (auto source = BpfSource::open(which, options)) {
+                bpf_[which] = std::move(*source);
+                mode_[which] = FW_MODE_BPF;
+            }
+        }
+        need_fallback |= mode_[which] == FW_MODE_NONE && wanted != FW_MODE_BPF;
+    }
+    if (!need_fallback) return;
+    ProcessFallback::Handlers handlers{
+        .exec = [this](const ProcessFacts& facts) { take_facts(facts); },
+        .exit =
+            [this](fw_exit record) {
+                if (mode_[FW_CLASS_EXIT] == FW_MODE_BPF || mode_[FW_CLASS_EXIT] == FW_MODE_OFF) return;
+                record.time_ns += boot_to_real_ns_;
+                if (is_own(record.pid)) return;
+                if (!writer_.has_room()) {
+                    ++refused_[FW_CLASS_EXIT];
+                } else {
+                    (void)writer_.put(FW_EXIT, record);
+                }
+            }};
+    const bool poll_only = control.mode[FW_CLASS_EXEC] == FW_MODE_POLL;
+    auto mode = FW_MODE_POLL;
+    if (!poll_only) {
+        if (auto connector = ProcessFallback::connector(handlers)) {
+            processes_ = std::move(*connector);
+            mode = FW_MODE_PROC_CONNECTOR;
+        }
+    }
+    if (!processes_) processes_ = ProcessFallback::polling(std::move(handlers));
+    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT}) {
+        if (mode_[which] == FW_MODE_NONE) mode_[which] = mode;
+    }
+}
+
+void Collector::open_connections(const fw_control& control) {
+    bpf_[FW_CLASS_TCP].reset();
+    connections_.reset();
+    mode_[FW_CLASS_TCP] = FW_MODE_OFF;
+    const auto wanted = static_cast<fw_mode>(control.mode[FW_CLASS_TCP]);
+    if (wanted == FW_MODE_OFF) return;
+    if (wanted == FW_MODE_NONE || wanted == FW_MODE_BPF) {
+        const BpfSource::Options options{.own_pids = {own_pids_[0], own_pids_[1]},
+                                         .loopback = control.loopback != 0};
+        if (auto source = BpfSource::open(FW_CLASS_TCP, options)) {
+            bpf_[FW_CLASS_TCP] = std::move(*source);
+            mode_[FW_CLASS_TCP] = FW_MODE_BPF;
+            for (const auto& port : take_port_snapshot("/proc", 0).ports) {
+                if (port.protocol != IPPROTO_TCP) continue;
+                bpf_[FW_CLASS_TCP]->add_listener(own_network_namespace(), port.port, port.pid, port.uid);
+            }
+            return;
+        }
+    }
+    mode_[FW_CLASS_TCP] = FW_MODE_NONE;
+    if (wanted == FW_MODE_BPF) return;
+    mode_[FW_CLASS_TCP] = FW_MODE_POLL;
+    connections_.emplace(ConnectionPoller::Handlers{
+        .connection =
+            [this](const fw_connection& record) {
+                if (is_own(record.pid)) return;
+                if (!writer_.has_room()) {
+                    ++refused_[FW_CLASS_TCP];
+                } else {
+                    (void)writer_.put(FW_CONNECTION, record);
+                }
+            },
+        .listen = [this](const fw_listen& record) { (void)writer_.put(FW_LISTEN, record); }});
+}
+
+void Collector::drain() {
+    (void)writer_.flush();
+    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP})
+        drain_ring(which);
+    if (processes_) processes_->drain();
+    const auto now = clock_ns(CLOCK_BOOTTIME);
+    if (now >= next_second_ns_) {
+        next_second_ns_ = now + kSecond;
+        if (connections_) connections_->poll("/proc", control_->loopback != 0, now + boot_to_real_ns_);
+        if (logins_) logins_->poll(now + boot_to_real_ns_);
+    }
+    (void)writer_.flush();
+}
+
+void Collector::drain_ring(fw_class which) {
+    if (!bpf_[which] || !writer_.has_room()) return;
+    bpf_[which]->drain([this, which](std::span<const std::byte> record) { return take(which, record); });
+}
+
+bool Collector::take(fw_class which, std::span<const std::byte> record) {
+    if (which == FW_CLASS_EXEC) return take_exec(record);
+    fw_exit exit;
+    fw_connection connection;
+    fw_listen listen;
+    if (which == FW_CLASS_EXIT && read_as(record, exit)) {
+        exit.time_ns += boot_to_real_ns_;
+        return writer_.put(FW_EXIT, exit);
+    }
+    if (read_as(record, connection)) {
+        connection.time_ns += boot_to_real_ns_;
+        return writer_.put(FW_CONNECTION, connection);
+    }
+    if (read_as(record, listen)) {
+        listen.time_ns += boot_to_real_ns_;
+        return writer_.put(FW_LISTEN, listen);
+    }
+    return true;
+}
+
+bool Collector::take_exec(std::span<const std::byte> record) {
+    if (record.size() < sizeof(fw_exec_head) || record.size() > sizeof(fw_exec_large)) return true;
+    static fw_exec_large copy;  // 7 KiB: not on the stack of every wake-up
+    std::memcpy(&copy, record.data(), record.size());
+    copy.head.time_ns += boot_to_real_ns_;
+    const bool is_small = record.size() <= sizeof(fw_exec);
+    return writer_.put(is_small ? FW_EXEC : FW_EXEC_LARGE,
+                       std::as_bytes(std::span(&copy, 1)).first(record.size()));
+}
+
+void Collector::take_facts(const ProcessFacts& facts) {
+    if (is_own(facts.pid) || is_own(facts.parent_pid) || mode_[FW_CLASS_EXEC] == FW_MODE_BPF) return;
+    if (!writer_.has_room()) {
+        ++refused_[FW_CLASS_EXEC];
+        return;
+    }
+    ProcessFacts parent;
+    (void)read_process("/proc", facts.parent_pid, parent);
+    fw_exec_large record{};
+    std::size_t at = 0;
+    const auto append = [&](const std::string& text, std::size_t size_max) {
+        const auto size = std::min(text.size(), size_max);
+        std::memcpy(record.text + at, text.data(), size);
+        at += size;
+        return static_cast<fw_u16>(size);
+    };
+    record.head.time_ns = clock_ns(CLOCK_REALTIME);
+    record.head.start_ns = facts.start_ns;
+    record.head.pid = facts.pid;
+    record.head.parent_pid = facts.parent_pid;
+    record.head.grandparent_pid = parent.parent_pid;
+    record.head.uid = facts.uid;
+    record.head.login_uid = facts.login_uid;
+    record.head.flags = FW_ARGS_LATE;
+    if (facts.arguments.size() >= FW_ARGS_MAX) record.head.flags |= FW_ARGS_TRUNCATED;
+    record.head.executable_size = append(facts.executable, FW_PATH_MAX);
+    record.head.parent_size = append(parent.executable, FW_PATH_MAX);
+    record.head.directory_size = append(facts.directory, FW_PATH_MAX);
+    record.head.cgroup_size = append(facts.cgroup, FW_CGROUP_MAX);
+    record.head.arguments_size = append(facts.arguments, FW_ARGS_MAX);
+    const auto size = sizeof(fw_exec_head) + at;
+    (void)writer_.put(size <= sizeof(fw_exec) ? FW_EXEC : FW_EXEC_LARGE,
+                      std::as_bytes(std::span(&record, 1)).first(size));
+}
+
+void Collector::send_snapshot() {
+    auto snapshot = take_port_snapshot("/proc", ++snapshot_);
+    std::uint32_t sent = 0;
+    for (const auto& port : snapshot.ports) {
+        if (is_own(port.pid)) continue;
+        if (!writer_.has_room()) {
+            ++snapshot.lost;
+            continue;
+        }
+        (void)writer_.put(FW_PORT, port);
+        ++sent;
+    }
+    (void)writer_.put(FW_SNAPSHOT, fw_snapshot{snapshot_, sent, snapshot.lost, 0});
+    (void)writer_.flush();
+}
+
+void Collector::send_status() {
+    fw_status status{};
+    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP}) {
+        status.mode[which] = static_cast<fw_u32>(mode_[which]);
+        if (bpf_[which]) {
+            status.counters[which] = bpf_[which]->counters();
+        } else if (processes_ && which != FW_CLASS_TCP) {
+            status.counters[which] = processes_->counters(which);
+        } else if (connections_ && which == FW_CLASS_TCP) {
+            status.counters[which] = connections_->counters();
+        }
+        status.counters[which].dropped += refused_[which];
+    }
+    if (bpf_[FW_CLASS_TCP]) status.untracked = bpf_[FW_CLASS_TCP]->untracked();
+    status.ready = 1;
+    (void)writer_.put(FW_STATUS, status);
+    (void)writer_.flush();
+}
+
+}  // namespace fieldwatch::agent

@@ -1,0 +1,56 @@
+// The privileged process: sources in, checked fixed-size records out. It opens no network connection, parses
+// no JSON and speaks no TLS; what it takes from the other side is one fixed-size control record.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "agent/bpf/records.h"
+#include "agent/collectors/bpf_source.hpp"
+#include "agent/collectors/logins.hpp"
+#include "agent/collectors/proc_connector.hpp"
+#include "agent/collectors/sockets.hpp"
+#include "agent/record_batch.hpp"
+
+namespace fieldwatch::agent {
+
+/// One thread. Waits for the first control record before it attaches anything; returns when the sender is
+/// gone or a signal asked to stop.
+class Collector {
+  public:
+    Collector(int socket, std::uint32_t sender_pid);
+    int run();
+    static void request_stop();  ///< async-signal-safe
+
+  private:
+    void receive_control();
+    void apply(const fw_control& control);
+    void open_processes(const fw_control& control);
+    void open_connections(const fw_control& control);
+    void drain();
+    void drain_ring(fw_class which);
+    bool take(fw_class which, std::span<const std::byte> record);
+    bool take_exec(std::span<const std::byte> record);
+    void take_facts(const ProcessFacts& facts);
+    void send_snapshot();
+    void send_status();
+    void wait();
+    bool is_own(std::uint32_t pid) const { return pid == own_pids_[0] || pid == own_pids_[1]; }
+
+    int socket_;
+    std::uint32_t own_pids_[2];
+    BatchWriter writer_;
+    std::optional<fw_control> control_;
+    std::unique_ptr<BpfSource> bpf_[FW_CLASS_COUNT];
+    std::unique_ptr<ProcessFallback> processes_;
+    std::optional<ConnectionPoller> connections_;
+    std::optional<LoginFollower> logins_;
+    fw_mode mode_[FW_CLASS_COUNT] = {FW_MODE_NONE, FW_MODE_NONE, FW_MODE_NONE};
+    std::uint64_t refused_[FW_CLASS_COUNT] = {};  // lost on the way from a fallback to the socket
+    std::uint64_t boot_to_real_ns_ = 0;
+    std::uint64_t next_second_ns_ = 0;
+    std::uint32_t snapshot_ = 0;
+};
+
+}  // namespace fieldwatch::agent
