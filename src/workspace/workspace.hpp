@@ -111,6 +111,11 @@ class Workspace {
     /// Tables and columns for editors: [(table, columns)].
     virtual std::vector<std::pair<std::string, std::vector<Column>>> schema() const = 0;
 
+    /// Alerts that are neither Resolved nor Dismissed, newest first, at most `count_max`.
+    virtual Result<std::vector<OpenAlert>> open_alerts(std::size_t count_max) = 0;
+
+    /// Rows that have not left yet, by ascending sequence. A row committed while others are read has a higher
+    /// sequence than all of them.
     virtual Result<std::vector<OutboxRow>> outbox(std::size_t count_max) = 0;
     virtual Result<void> outbox_done(std::uint64_t up_to_sequence) = 0;
 
@@ -126,9 +131,23 @@ struct Options {
     std::chrono::hours raw_retention{24 * 31}, alert_retention{24 * 90};
     std::chrono::minutes hot_period{
         60};  ///< rows of one ingestion period lie in one hot table until it is sealed
-    std::size_t memory_bytes_max = 512u << 20;
-    unsigned threads_max = 2;
+    std::size_t memory_bytes_max = 512u << 20;  ///< the engine's own bound: cache, sorts, joins
+    unsigned threads_max = 2;                   ///< of the engine, for queries and sealing
+
+    /// Parts of resource ids: `/subscriptions/S/resourceGroups/G/providers/Microsoft.Devices/IotHubs/H`.
+    std::string subscription_id;  ///< a GUID; empty = derived from `id`
+    std::string resource_group = "fieldwatch";
+    std::string region = "local";
+    std::string portal_url;  ///< begins AlertLink and ExtendedLinks; empty = relative links
+    bool historic_product_names =
+        false;  ///< compatibility.product_names: the texts published queries filter on
 };
+
+/// The hub's resource id as SecurityAlert.ResourceId spells it: hub in lower case, the rest as published.
+std::string hub_resource_id(const Options& options, std::string_view hub);
+
+/// The ready-made query of one alert type on one hub, spec/alerts.md section 4: which devices have it.
+std::string ready_made_query(const Options& options, std::string_view hub, std::string_view alert_name);
 
 /// `clock` outlives the workspace. Errors: Unsupported for a file of the future or a DuckDB of another
 /// version.

@@ -1,0 +1,88 @@
+// One workspace in one DuckDB file and one directory of Parquet files beside it.
+//
+// Locks, and what each guards (docs/decisions: workspace locks): `gate_` is held shared by a commit and alone
+// by maintain() for the moment in which a period closes or a checkpoint runs; `mutex_` guards the maps; the
+// outbox's own keeps its sequences in commit order. Queries take none of them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <shared_mutex>
+
+#include "workspace/duckdb/file_readers.hpp"
+#include "workspace/duckdb/fill.hpp"
+#include "workspace/duckdb/layout.hpp"
+#include "workspace/duckdb/watchdog.hpp"
+#include "workspace/workspace.hpp"
+
+namespace fieldwatch::workspace {
+
+class DuckdbWorkspace final : public Workspace {
+  public:
+    static Result<std::unique_ptr<DuckdbWorkspace>> open(Options options, const Clock& clock,
+                                                         Metrics& metrics);
+
+    Result<void> commit(Commit commit) override;
+    Result<std::uint64_t> committed_offset(std::uint32_t partition) override;
+    std::expected<QueryAnswer, QueryError> query(const QueryRequest& request) override;
+    std::vector<std::pair<std::string, std::vector<Column>>> schema() const override;
+    Result<std::vector<OpenAlert>> open_alerts(std::size_t count_max) override;
+    Result<std::vector<OutboxRow>> outbox(std::size_t count_max) override;
+    Result<void> outbox_done(std::uint64_t up_to_sequence) override;
+    Result<void> maintain() override;
+
+  private:
+    /// A connection for commits, and what goes with it; taken from and given back to a pool.
+    struct Writer {
+        Connection connection;
+        std::unique_ptr<RowFiller> filler;
+    };
+    struct Counters {
+        Counter &commits, &rows, &conflicts, &sealed_files, &dropped_files;
+    };
+
+    DuckdbWorkspace(Options options, const Clock& clock, Metrics& metrics, Database database);
+    Result<void> load();
+
+    // commit.cpp
+    Result<Writer> take_writer();
+    void give_back(Writer writer);
+    Result<void> commit_once(Writer& writer, const Commit& commit);
+    Result<std::string> hot_table(const Table& table);
+
+    // seal.cpp
+    std::int64_t period_seconds(const Table& table) const;
+    std::int64_t period_of(const Table& table, Timestamp time) const;
+    Result<void> seal_finished();
+    Result<void> seal(Connection& connection, const HotTable& hot);
+    Result<void> drop_expired();
+    void unlink_unread();
+    Result<void> remove_orphans();
+    Result<void> checkpoint();
+    std::int64_t retention_cutoff(const Table& table) const;  ///< stored ticks
+
+    std::string sealed_directory() const { return options_.directory + "/sealed"; }
+
+    const Options options_;
+    const Clock& clock_;
+    Counters counters_;
+    Database database_;
+    Watchdog watchdog_;
+    FileReaders readers_;
+
+    std::shared_mutex gate_;
+    std::map<const Table*, std::int64_t> open_from_;  // by gate_: periods before this one take no more rows
+
+    std::mutex mutex_;
+    std::vector<Writer> writers_;
+    std::map<std::uint32_t, std::uint64_t> offsets_;
+    std::set<std::string> hot_tables_;
+
+    std::mutex outbox_mutex_;
+    std::int64_t outbox_next_ = 1;
+    std::mutex maintain_mutex_;  // one maintain() at a time
+};
+
+}  // namespace fieldwatch::workspace
