@@ -1,5 +1,6 @@
-// All rules compiled into one matcher. Sigma text goes in once; then events go by, each paying for what it matches and
-// not for how many rules there are. Used by detect's engine, by `fieldwatch rules` and by backtests.
+// All rules compiled into one matcher. Sigma text goes in once; then events go by, each paying for what it
+// matches and not for how many rules there are. Used by detect's engine, by `fieldwatch rules` and by
+// backtests.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,15 @@ struct SourceFile {
 };
 
 /// How the discriminator of an alert is made, spec/alerts.md section 5.3.
-enum class Discriminator : std::uint8_t { Command, RemoteAddress, Login, Authentication, Correlation, File, Event };
+enum class Discriminator : std::uint8_t {
+    Command,
+    RemoteAddress,
+    Login,
+    Authentication,
+    Correlation,
+    File,
+    Event
+};
 
 struct Sample {
     bool positive = true;
@@ -42,7 +51,7 @@ struct RuleMeta {
     std::string display_name, description, component, intent;
     model::Severity severity = model::Severity::Low;
     std::vector<std::string> techniques, remediation;
-    std::vector<std::string> absorbs;  ///< alert types that give way when this rule fires on the same thing
+    std::vector<std::string> absorbs;   ///< alert types that give way when this rule fires on the same thing
     std::vector<std::string> extended;  ///< further fields of the event to carry in ExtendedProperties
     Discriminator discriminator = Discriminator::Event;
     std::int64_t suppression_s = 3'600;
@@ -59,10 +68,10 @@ struct RuleError {
 
 /// One rule that fired on one item.
 struct RuleHit {
-    std::uint32_t rule = 0;      ///< index into RuleSet::rules(), which are sorted by id
-    std::int32_t segment = -1;   ///< of the command line; -1 when the event as a whole matched
-    std::string segment_text;    ///< normalised segment, or the whole line
-    std::string segment_name;    ///< its command
+    std::uint32_t rule = 0;     ///< index into RuleSet::rules(), which are sorted by id
+    std::int32_t segment = -1;  ///< of the command line; -1 when the event as a whole matched
+    std::string segment_text;   ///< normalised segment, or the whole line
+    std::string segment_name;   ///< its command
 };
 
 struct RuleOptions {
@@ -78,8 +87,8 @@ struct RuleSetInternals;
 class RuleSet {
   public:
     struct Compiled;
-    /// Compiles what can be compiled. Word lists are what `|expand` placeholders (%name%) stand for: the file name
-    /// without directory and `.txt`. Never fails as a whole: look at `errors`.
+    /// Compiles what can be compiled. Word lists are what `|expand` placeholders (%name%) stand for: the file
+    /// name without directory and `.txt`. Never fails as a whole: look at `errors`.
     static Compiled compile(std::span<const SourceFile> rules, std::span<const SourceFile> word_lists,
                             RuleOptions options = {});
 
@@ -108,10 +117,13 @@ class Matcher {
     Matcher(Matcher&&) noexcept;
     Matcher& operator=(Matcher&&) noexcept;
 
-    /// Appends the rules that fire on `item`, by rule id; at most one hit a rule. Rules that another hit absorbs are
-    /// left out. Pure: the same event gives the same hits whatever came before.
+    /// Appends the rules that fire on `item`, by rule id; at most one hit a rule. Rules that another hit
+    /// absorbs are left out. Pure: the same event gives the same hits whatever came before.
     void match(const model::Event& event, const model::Item& item, std::vector<RuleHit>& hits,
                ExtraFields extra = {});
+    /// The same, absorbed rules included.
+    void match_all(const model::Event& event, const model::Item& item, std::vector<RuleHit>& hits,
+                   ExtraFields extra = {});
 
     /// The normalised command line of the item last matched; without segments if it has none.
     CommandLine& command();
@@ -121,8 +133,8 @@ class Matcher {
     std::unique_ptr<MatcherState> state_;
 };
 
-/// The alert of a hit: type, names, severity, entities, extended properties (spec/alerts.md 2.2, 2.3), discriminator,
-/// times, hit count, evidence. Identity (`id`), `processed` and suppression are the engine's.
+/// The alert of a hit: type, names, severity, entities, extended properties (spec/alerts.md 2.2, 2.3),
+/// discriminator, times, hit count, evidence. Identity (`id`), `processed` and suppression are the engine's.
 model::Alert make_alert(const RuleMeta& rule, const RuleHit& hit, const model::Event& event,
                         const model::Item& item, ExtraFields extra = {});
 

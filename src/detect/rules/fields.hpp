@@ -1,0 +1,64 @@
+// Which fields rules may name, and where their values come from: events of the agent and the hub under
+// Sigma's names, the derived cmd.*, line.*, net.* and hub.* fields, and whatever a recorded sigma-event
+// brings.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "detect/command/command.hpp"
+#include "model/event.hpp"
+
+namespace fieldwatch::detect {
+
+using FieldValue = std::pair<std::string_view, std::string_view>;  ///< Sigma name, value
+
+struct LogSource {
+    std::string_view product, category, service;
+    friend bool operator==(const LogSource&, const LogSource&) = default;
+};
+
+/// Storage for values that an event holds as numbers.
+class NumberText {
+  public:
+    NumberText() { bytes_.reserve(kBytes); }
+    std::string_view operator()(std::int64_t value);
+    void clear() { bytes_.clear(); }
+
+  private:
+    static constexpr std::size_t kBytes = 256;  // ten numbers; reserved, so that views stay
+    std::string bytes_;
+};
+
+LogSource log_source_of(const model::Event& event, const model::Item& item);
+
+/// Appends the fields of an item under their Sigma names; empty values are left out, as if absent.
+void event_fields(const model::Event& event, const model::Item& item, const AddressSettings& addresses,
+                  NumberText& numbers, std::vector<FieldValue>& out);
+
+/// Where a process's command line and working directory lie; nullopt when the item is no process event.
+struct ProcessText {
+    std::string_view command_line, working_directory;
+};
+std::optional<ProcessText> process_text(const model::Event& event, const model::Item& item);
+
+/// A derived field of one segment (cmd.*) or of the whole line (line.*: the union over its segments).
+enum class CommandScalar : std::uint8_t { Name, Path, Line, Raw, Script, Interpreter, Operand1, Operand2 };
+struct CommandField {
+    bool is_scalar = false;
+    CommandScalar scalar = CommandScalar::Name;
+    CommandList list = CommandList::Args;
+};
+std::optional<CommandField> command_field(std::string_view suffix);  ///< what follows `cmd.` or `line.`
+void command_values(CommandLine& line, const Segment& segment, CommandField field,
+                    std::vector<std::string_view>& out);
+
+/// True when an agent's or hub's own events of this log source carry the field: what `rules check` calls
+/// feedable.
+bool is_feedable(const LogSource& source, std::string_view field);
+
+}  // namespace fieldwatch::detect

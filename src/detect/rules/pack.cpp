@@ -1,0 +1,141 @@
+#include "detect/rules/pack.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "detect/rules/fields.hpp"
+#include "detect/rules/recorded.hpp"
+
+namespace fieldwatch::detect {
+namespace {
+
+constexpr std::size_t kFilesMax = 20'000;
+constexpr std::uint64_t kFileBytesMax = 1 << 20;
+constexpr int kFoldersDeep = 8;
+
+using Json = nlohmann::ordered_json;
+
+Result<void> collect(FileSystem& files, const std::string& path, const std::string& shown, int depth,
+                     RulePack& pack) {
+    for (const auto& name : FIELDWATCH_TRY(files.list(path))) {
+        if (name.empty() || name.front() == '.') continue;
+        const auto below = path + "/" + name;
+        const auto below_shown = shown.empty() ? name : shown + "/" + name;
+        const bool rule = name.ends_with(".yml") || name.ends_with(".yaml");
+        const bool words = name.ends_with(".txt") && below_shown.starts_with("words/");
+        if (rule || words) {
+            const auto bytes = FIELDWATCH_TRY(read_file(files, below, kFileBytesMax));
+            (rule ? pack.rules : pack.words).push_back({below_shown, std::string(as_text(bytes))});
+            if (pack.rules.size() + pack.words.size() > kFilesMax)
+                return fail(Errc::TooLarge, "more than 20,000 rule files in " + path);
+        } else if (depth < kFoldersDeep && name.find('.') == std::string::npos) {
+            // Not every entry without a dot is a folder: LICENSE is not.
+            if (auto inside = collect(files, below, below_shown, depth + 1, pack);
+                !inside && inside.error().code == Errc::TooLarge)
+                return inside;
+        }
+    }
+    return {};
+}
+
+std::string describe(const Sample& sample) {
+    std::string out;
+    for (const auto& [name, value] : sample.fields) {
+        if (!out.empty()) out += ", ";
+        out += name + "=" + value;
+    }
+    return out;
+}
+
+}  // namespace
+
+Result<RulePack> load_rule_pack(FileSystem& files, const std::string& directory) {
+    RulePack pack;
+    FIELDWATCH_TRY(collect(files, directory, {}, 0, pack));
+    const auto by_name = [](const SourceFile& file) -> const std::string& { return file.name; };
+    std::ranges::sort(pack.rules, {}, by_name);
+    std::ranges::sort(pack.words, {}, by_name);
+    return pack;
+}
+
+RuleOptions sample_options() {
+    RuleOptions options;
+    options.command.addresses.documentation_is_external = true;
+    return options;
+}
+
+PackReport check_rules(const RulePack& pack) {
+    PackReport report;
+    const auto compiled = RuleSet::compile(pack.rules, pack.words, sample_options());
+    const auto rules = compiled.rules->rules();
+    report.errors = compiled.errors;
+    report.compiles = rules.size();
+    report.total = rules.size() + compiled.errors.size();
+    Matcher matcher(compiled.rules);
+    std::vector<RuleHit> hits;
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+        const auto& rule = rules[i];
+        const LogSource source{rule.product, rule.category, rule.service};
+        const bool keywords = rule.fields.empty();
+        report.feedable += !keywords && std::ranges::all_of(rule.fields, [&](const auto& field) {
+            return is_feedable(source, field);
+        });
+        bool positive = false;
+        bool negative = false;
+        for (const auto& sample : rule.samples) {
+            (sample.positive ? positive : negative) = true;
+            const auto recorded =
+                RecordedEvent::make(rule.product, rule.category, rule.service, sample.fields);
+            hits.clear();
+            // Whether another rule absorbs this one is not the question here.
+            matcher.match_all(recorded.event(), recorded.item(), hits);
+            const bool fired = std::ranges::any_of(hits, [&](const auto& hit) { return hit.rule == i; });
+            if (fired == sample.positive) continue;
+            report.failures.push_back(
+                {rule.file, rule.origin.id, (fired ? "fires on: " : "stays silent on: ") + describe(sample)});
+        }
+        report.tested += positive && negative;
+    }
+    return report;
+}
+
+std::string PackReport::json() const {
+    Json failed = Json::array();
+    for (const auto& error : errors)
+        failed.push_back(
+            {{"file", error.file}, {"line", error.line}, {"rule", error.rule}, {"why", error.why}});
+    for (const auto& failure : failures)
+        failed.push_back({{"file", failure.file}, {"rule", failure.rule}, {"why", failure.why}});
+    return Json{{"total", total},
+                {"compiles", compiles},
+                {"feedable", feedable},
+                {"tested", tested},
+                {"failures", failed}}
+        .dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string list_rules_json(const RuleSet& rules) {
+    std::string out;
+    for (const auto& rule : rules.rules()) {
+        const Json line{{"id", rule.origin.id},           {"title", rule.origin.title},
+                        {"alert_type", rule.alert_type},  {"severity", model::to_string(rule.severity)},
+                        {"status", rule.status},          {"author", rule.origin.author},
+                        {"license", rule.origin.license}, {"product", rule.product},
+                        {"category", rule.category},      {"service", rule.service},
+                        {"techniques", rule.techniques},  {"file", rule.file}};
+        out += line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    }
+    return out;
+}
+
+Result<void> match_recorded(Matcher& matcher, std::string_view json, std::size_t number, std::string& out) {
+    const auto recorded = FIELDWATCH_TRY(RecordedEvent::parse(json));
+    std::vector<RuleHit> hits;
+    matcher.match_all(recorded.event(), recorded.item(), hits);
+    for (const auto& hit : hits) {
+        out += Json{{"rule", matcher.rules().rules()[hit.rule].origin.id}, {"event", number}}.dump() + "\n";
+    }
+    return {};
+}
+
+}  // namespace fieldwatch::detect

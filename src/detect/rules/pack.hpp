@@ -1,0 +1,48 @@
+// The library side of `fieldwatch rules`: reads a rule directory, says what of it compiles, is feedable and
+// tested, runs the samples, and matches recorded events.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file_system.hpp"
+#include "base/result.hpp"
+#include "detect/rules/rule_set.hpp"
+
+namespace fieldwatch::detect {
+
+struct RulePack {
+    std::vector<SourceFile> rules;  ///< every .yml and .yaml below the directory, by path
+    std::vector<SourceFile> words;  ///< every .txt below its folder `words`
+};
+/// Bounds: 20,000 files of 1 MiB, eight folders deep. Errors: NotFound, Io, TooLarge.
+Result<RulePack> load_rule_pack(FileSystem& files, const std::string& directory);
+
+struct SampleFailure {
+    std::string file, rule, why;
+};
+struct PackReport {
+    std::size_t total = 0;  ///< rules found, broken ones included
+    std::size_t compiles = 0;
+    std::size_t feedable = 0;  ///< our agents' and hub's own events carry every field
+    std::size_t tested = 0;    ///< at least one positive and one negative sample
+    std::vector<RuleError> errors;
+    std::vector<SampleFailure> failures;
+    /// `{"total","compiles","feedable","tested","failures":[{"file","line","rule","why"}]}`
+    std::string json() const;
+};
+
+/// Compiles in the spec's test mode (documentation addresses are external), for samples may name no real
+/// address.
+RuleOptions sample_options();
+PackReport check_rules(
+    const RulePack& pack);  ///< compiles, and runs every sample: `rules check`, `rules test`
+
+/// One line a rule: `{"id","title","alert_type","severity","file",…}`, by id: `rules list --format json`.
+std::string list_rules_json(const RuleSet& rules);
+
+/// Matches one recorded sigma-event and appends `{"rule":id,"event":number}` lines. Errors: Malformed.
+Result<void> match_recorded(Matcher& matcher, std::string_view json, std::size_t number, std::string& out);
+
+}  // namespace fieldwatch::detect
