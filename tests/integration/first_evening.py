@@ -71,7 +71,7 @@ def a_new_user_sees_it_work():
 
         began = time.time()
         subprocess.run(["sh", "-c", "echo cpuminer-multi"], check=True, stdout=subprocess.DEVNULL)
-        machine.until("the miner's alert", lambda: [a for a in machine.alerts() if a["alertType"] == "IoT_CryptoMiner"], 10)
+        machine.until("the miner's alert", lambda: [a for a in machine.alerts() if a["type"] == "IoT_CryptoMiner"], 10)
 
         listener = socket.create_server(("0.0.0.0", 8888 + OFFSET))
         endpoint = f"0.0.0.0:{8888 + OFFSET}"

@@ -1,0 +1,233 @@
+// fieldwatch alerts: list (and --follow), show, dismiss.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/command.hpp"
+#include "base/bytes.hpp"
+#include "net/http_client.hpp"
+
+namespace fieldwatch::app {
+
+namespace {
+
+using Json = nlohmann::json;
+
+struct AlertOptions {
+    std::string id, status, severity, device, since;
+    bool follow = false;
+};
+
+std::string text_of(const Json& object, const char* key) {
+    if (!object.contains(key) || object[key].is_null()) return "";
+    return object[key].is_string() ? printable(object[key].get<std::string>()) : object[key].dump();
+}
+
+/// `2026-11-22 21:04:52` of an ISO 8601 time: what a person compares with the clock.
+std::string short_time(const Json& object, const char* key) {
+    auto text = text_of(object, key).substr(0, 19);
+    if (text.size() > 10) text[10] = ' ';
+    return text;
+}
+
+/// What happened, in a few words: the command line, the address, or the description.
+std::string gist(const Json& alert) {
+    if (alert.contains("extendedProperties") && alert["extendedProperties"].is_object()) {
+        for (const auto* key :
+             {"CommandLine", "Remote Address", "Full Source Address", "Operation Name", "Operation"}) {
+            const auto text = text_of(alert["extendedProperties"], key);
+            if (!text.empty()) return text;
+        }
+    }
+    return text_of(alert, "description");
+}
+
+void print_line(const Json& alert) {
+    std::printf("%s  %s  %s  %s  %s\n", short_time(alert, "startTime").c_str(),
+                coloured_severity(text_of(alert, "severity")).c_str(), text_of(alert, "device").c_str(),
+                text_of(alert, "displayName").c_str(), gist(alert).c_str());
+    std::fflush(stdout);
+}
+
+std::string list_target(const Session& session, const AlertOptions& options) {
+    auto target = fmt::format("/api/v1/alerts?hub={}", percent_encode(session.hub));
+    const auto filter = [&](const char* name, const std::string& value) {
+        if (!value.empty()) target += fmt::format("&{}={}", name, percent_encode(value));
+    };
+    filter("status", options.status);
+    filter("severity", options.severity);
+    filter("device", options.device);
+    filter("since", options.since);
+    return target;
+}
+
+bool passes(const Json& alert, const AlertOptions& options) {
+    return (options.severity.empty() || text_of(alert, "severity") == options.severity) &&
+           (options.device.empty() || text_of(alert, "device") == options.device);
+}
+
+Result<void> follow(const Session& session, const AlertOptions& options) {
+    net::HttpClient client({.url = FIELDWATCH_TRY(net::parse_url(session.server)),
+                            .bearer_token = session.token,
+                            .timeout = std::chrono::hours(24 * 365)});
+    if (on_terminal()) std::fputs("watching for alerts; Ctrl+C ends it\n", stderr);
+    return client.stream(
+        fmt::format("/api/v1/stream?hub={}", percent_encode(session.hub)),
+        [&](std::string_view event, std::string_view data) {
+            if (event != "alert") return true;
+            const auto alert = Json::parse(data, nullptr, false);
+            if (!alert.is_object() || alert.value("update", false) || !passes(alert, options)) return true;
+            if (session.format == "json") {
+                std::puts(alert.dump().c_str());
+                std::fflush(stdout);
+            } else {
+                print_line(alert);
+            }
+            return true;
+        });
+}
+
+Result<void> list(const Session& session, const AlertOptions& options) {
+    const auto answer = FIELDWATCH_TRY(call(session, "GET", list_target(session, options)));
+    if (session.format == "json" && !options.follow) {
+        std::puts(answer.dump(2).c_str());
+        return {};
+    }
+    if (!options.follow) {
+        TextTable table({"START", "SEVERITY", "DEVICE", "ALERT", "STATUS", "COUNT", "ID", "WHAT"});
+        for (const auto& alert : answer["value"]) {
+            table.add({short_time(alert, "startTime"), coloured_severity(text_of(alert, "severity")),
+                       text_of(alert, "device"), text_of(alert, "displayName"), text_of(alert, "status"),
+                       text_of(alert, "hitCount"), text_of(alert, "id"), gist(alert)});
+        }
+        session.format == "csv" ? table.print_csv() : table.print();
+        if (table.size() == 0 && session.format == "table") std::fputs("no alerts\n", stderr);
+        return {};
+    }
+    for (auto entry = answer["value"].rbegin(); entry != answer["value"].rend(); ++entry) {
+        session.format == "json" ? void(std::puts(entry->dump().c_str())) : print_line(*entry);
+    }
+    return follow(session, options);
+}
+
+void print_alert(const Json& alert) {
+    TextTable table({"PROPERTY", "VALUE"});
+    for (const auto& [key, value] : alert.items()) {
+        if (key == "evidence") continue;
+        if (value.is_object()) {
+            for (const auto& [name, inner] : value.items())
+                table.add({name, inner.is_string() ? printable(inner.get<std::string>()) : inner.dump()});
+        } else {
+            table.add({key, value.is_string() ? printable(value.get<std::string>()) : value.dump()});
+        }
+    }
+    table.print();
+    if (!alert.contains("evidence")) return;
+    std::puts("\nEvidence:");
+    for (const auto& row : alert["evidence"])
+        std::printf("  %s\n", printable(row.dump()).c_str());
+}
+
+}  // namespace
+
+void add_alerts(CLI::App& app, Session& session) {
+    auto* const alerts = app.add_subcommand("alerts", "What happened: list, watch, look at, dismiss");
+    alerts->require_subcommand(1);
+    const auto options = std::make_shared<AlertOptions>();
+
+    auto* const all =
+        alerts->add_subcommand("list", "Alerts, newest first; with --follow also those to come");
+    all->add_flag("--follow", options->follow, "Stay, and print each new alert as it is raised");
+    all->add_option("--status", options->status, "New, InProgress, Resolved or Dismissed")
+        ->check(CLI::IsMember({"New", "InProgress", "Resolved", "Dismissed"}));
+    all->add_option("--severity", options->severity, "High, Medium, Low or Informational")
+        ->check(CLI::IsMember({"High", "Medium", "Low", "Informational"}));
+    all->add_option("--device", options->device, "Only of this device");
+    all->add_option("--since", options->since, "Only from this time on, ISO 8601");
+    add_hub_option(*all, session);
+    add_session_options(*all, session);
+    all->callback([options, &session] { run(session, [&] { return list(session, *options); }); });
+
+    const auto with_id = [&](const char* name, const char* what) {
+        auto* const command = alerts->add_subcommand(name, what);
+        command->add_option("ID", options->id, "SystemAlertId, as `alerts list` shows it")->required();
+        add_hub_option(*command, session);
+        add_session_options(*command, session);
+        return command;
+    };
+    auto* const show = with_id("show", "One alert with its evidence");
+    show->callback([options, &session] {
+        run(session, [&]() -> Result<void> {
+            const auto alert =
+                FIELDWATCH_TRY(call(session, "GET",
+                                    fmt::format("/api/v1/alerts/{}?hub={}", percent_encode(options->id),
+                                                percent_encode(session.hub))));
+            session.format == "json" ? void(std::puts(alert.dump(2).c_str())) : print_alert(alert);
+            return {};
+        });
+    });
+    auto* const dismiss = with_id("dismiss", "Dismiss an alert for good");
+    dismiss->callback([options, &session] {
+        run(session, [&]() -> Result<void> {
+            const auto body = Json::object();
+            FIELDWATCH_TRY(call(session, "POST",
+                                fmt::format("/api/v1/alerts/{}/dismiss?hub={}", percent_encode(options->id),
+                                            percent_encode(session.hub)),
+                                &body));
+            return {};
+        });
+    });
+}
+
+void add_recommendations(CLI::App& app, Session& session) {
+    auto* const recommendations =
+        app.add_subcommand("recommendations", "Weak states of devices and hubs, and what to do");
+    recommendations->require_subcommand(1);
+    const auto id = std::make_shared<std::string>();
+    const auto fetch = [](const Session& at) {
+        return call(at, "GET", fmt::format("/api/v1/recommendations?hub={}", percent_encode(at.hub)));
+    };
+
+    auto* const all = recommendations->add_subcommand("list", "Active and resolved recommendations");
+    add_hub_option(*all, session);
+    add_session_options(*all, session);
+    all->callback([fetch, &session] {
+        run(session, [&]() -> Result<void> {
+            const auto answer = FIELDWATCH_TRY(fetch(session));
+            if (session.format == "json") {
+                std::puts(answer.dump(2).c_str());
+                return {};
+            }
+            TextTable table({"SEVERITY", "STATE", "DEVICE", "RECOMMENDATION", "CHANGED", "EVIDENCE"});
+            for (const auto& entry : answer["value"]) {
+                table.add({coloured_severity(text_of(entry, "severity")), text_of(entry, "state"),
+                           text_of(entry, "device"), text_of(entry, "displayName"),
+                           short_time(entry, "changed"), printable(text_of(entry, "additionalData"))});
+            }
+            session.format == "csv" ? table.print_csv() : table.print();
+            if (table.size() == 0 && session.format == "table") std::fputs("no recommendations\n", stderr);
+            return {};
+        });
+    });
+
+    auto* const show = recommendations->add_subcommand("show", "One recommendation");
+    show->add_option("ID", *id, "RecommendationId")->required();
+    add_hub_option(*show, session);
+    add_session_options(*show, session);
+    show->callback([fetch, id, &session] {
+        run(session, [&]() -> Result<void> {
+            const auto answer = FIELDWATCH_TRY(fetch(session));
+            for (const auto& entry : answer["value"]) {
+                if (text_of(entry, "id") != *id) continue;
+                session.format == "json" ? void(std::puts(entry.dump(2).c_str())) : print_alert(entry);
+                return {};
+            }
+            return fail(Errc::NotFound, fmt::format("there is no recommendation {}; `fieldwatch "
+                                                    "recommendations list --format json` has the ids",
+                                                    *id));
+        });
+    });
+}
+
+}  // namespace fieldwatch::app

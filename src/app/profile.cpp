@@ -1,0 +1,40 @@
+#include "app/profile.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.hpp"
+#include "base/file_system.hpp"
+#include "base/hash.hpp"
+
+namespace fieldwatch::app {
+
+Result<std::string> local_token(const std::string& directory, registry::Registry& registry, Random& random) {
+    auto& files = posix_file_system();
+    const auto path = directory + "/token";
+    if (const auto kept = read_file(files, path, 256)) {
+        auto token = std::string(as_text(*kept));
+        const auto known = FIELDWATCH_TRY(registry.token_by_hash(hex(sha256(as_bytes(token)))));
+        if (known) return token;
+    } else if (kept.error().code != Errc::NotFound) {
+        return std::unexpected(kept.error());
+    }
+    std::array<std::byte, 32> secret{};
+    random.fill(secret);
+    auto token = "fw_" + hex(secret);
+    FIELDWATCH_TRY(registry.add_token(
+        {.name = "local", .hash_hex = hex(sha256(as_bytes(token))), .role = "administrator", .expires = {}}));
+    FIELDWATCH_TRY(replace_file(files, path, as_bytes(token)));
+    return token;
+}
+
+Result<void> write_profile(const std::string& directory, const Profile& profile) {
+    const nlohmann::json document{{"server", profile.server},
+                                  {"token", profile.token},
+                                  {"hub", "home"},
+                                  {"hubPort", profile.hub_port},
+                                  {"caFile", profile.ca_file}};
+    return replace_file(posix_file_system(), directory + "/profile.json", as_bytes(document.dump(2) + "\n"));
+}
+
+}  // namespace fieldwatch::app

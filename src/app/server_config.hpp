@@ -1,0 +1,37 @@
+// What the server is told at start: command line over file over defaults. Everything has a default that
+// works.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace fieldwatch::app {
+
+struct ServerConfig {
+    std::string data_directory;
+    std::string listen = "127.0.0.1";       ///< address of the hub's listener
+    std::string page_listen = "127.0.0.1";  ///< address of the page and the API
+    std::uint16_t hub_port = 8883;          ///< MQTT over TLS; 0 = the kernel chooses
+    std::uint16_t page_port = 7780;
+    std::vector<std::string>
+        host_names;  ///< further names that devices use for the hub, for its certificate and SAS scopes
+    std::uint32_t partition_count = 4;  ///< fixed when the data folder is made
+    std::string rules_directory;        ///< "" = the pack inside the binary
+    std::chrono::hours raw_retention{24 * 31};
+    std::chrono::hours alert_retention{24 * 90};
+    std::chrono::hours telemetry_retention{24};
+    std::uint64_t journal_bytes_max = 8ull << 30;
+    std::size_t workspace_memory_bytes_max = 256u << 20;
+};
+
+/// Reads a YAML file over `config`. Errors: InvalidArgument naming the key, its line and what is allowed.
+Result<ServerConfig> read_config(const std::string& path, ServerConfig config);
+
+/// Adds `offset` to every port that is not 0. Errors: InvalidArgument when one would leave 65535.
+Result<void> shift_ports(ServerConfig& config, std::uint32_t offset);
+
+}  // namespace fieldwatch::app
