@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -115,6 +116,11 @@ class PosixFileSystem final : public FileSystem {
         ::close(descriptor);
         if (done != 0) return io_error("syncing", directory);
         return {};
+    }
+    Result<std::uint64_t> free_bytes(const std::string& directory) override {
+        struct statvfs info{};
+        if (::statvfs(directory.c_str(), &info) != 0) return io_error("asking the free space of", directory);
+        return static_cast<std::uint64_t>(info.f_bavail) * info.f_frsize;
     }
 };
 

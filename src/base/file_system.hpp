@@ -12,8 +12,9 @@
 
 namespace fieldwatch {
 
-/// An open file. Closed by its destructor, without syncing. One thread at a time, but for read_at, which any
-/// thread may call.
+/// An open file. Closed by its destructor, without syncing. One thread at a time, but for read_at and size,
+/// which any thread may call.
+/// What a power cut leaves of a write that was not synced is anything: all of it, none, or any part.
 class File {
   public:
     virtual ~File() = default;
@@ -37,6 +38,7 @@ class FileSystem {
     virtual Result<void> make_directories(const std::string& path) = 0;  ///< with parents; mode 0700
     virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  ///< names, sorted
     virtual Result<void> sync_directory(const std::string& directory) = 0;  ///< entries survive a power cut
+    virtual Result<std::uint64_t> free_bytes(const std::string& directory) = 0;  ///< that we may still use
 };
 
 FileSystem& posix_file_system();
