@@ -1,0 +1,49 @@
+#include "detect/content.hpp"
+
+#include "base/hash.hpp"
+
+namespace fieldwatch::detect {
+
+std::string ContentSources::hash() const {
+    Bytes all;
+    ByteWriter out(all);
+    for (const auto* files : {&rule_files, &word_lists, &indicator_files}) {
+        out.u32(static_cast<std::uint32_t>(files->size()));
+        for (const auto& [name, text] : *files) {
+            out.text(name);
+            out.text(text);
+        }
+    }
+    out.text(settings_json);
+    return hex(sha256(all));
+}
+
+Result<ContentPtr> compile(const ContentSources& sources) {
+    auto out = std::make_shared<Content>();
+    out->hash = sources.hash();
+    out->settings = FIELDWATCH_TRY(parse_settings(sources.settings_json));
+    out->intel = FIELDWATCH_TRY(
+        IntelSnapshot::build(sources.indicator_files, static_cast<int>(out->settings.intel_confidence)));
+    const auto files = [](const auto& pairs) {
+        std::vector<SourceFile> list;
+        for (const auto& [name, text] : pairs)
+            list.push_back({name, text});
+        return list;
+    };
+    RuleOptions options;
+    options.command.addresses = {.documentation_is_external = out->settings.test_mode,
+                                 .local_suffixes = out->settings.local_suffixes};
+    auto compiled = RuleSet::compile(files(sources.rule_files), files(sources.word_lists), options);
+    if (!compiled.errors.empty()) {
+        const auto& first = compiled.errors.front();
+        return fail(
+            Errc::InvalidArgument,
+            first.file + ", line " + std::to_string(first.line) + ": " + first.why +
+                (compiled.errors.size() > 1 ? " (and " + std::to_string(compiled.errors.size() - 1) + " more)"
+                                            : ""));
+    }
+    out->rules = std::move(compiled.rules);
+    return out;
+}
+
+}  // namespace fieldwatch::detect

@@ -1,0 +1,23 @@
+// One content version, compiled: rules, indicators, settings. What engine.hpp promises as `Content`.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "detect/engine.hpp"
+#include "detect/intel/intel.hpp"
+#include "detect/rules/rule_set.hpp"
+#include "detect/settings.hpp"
+
+namespace fieldwatch::detect {
+
+class Content {
+  public:
+    std::string hash;
+    RuleSetPtr rules;
+    std::vector<RuleError> rule_errors;  ///< of rules that were left out
+    std::shared_ptr<const IntelSnapshot> intel;
+    Settings settings;
+};
+
+}  // namespace fieldwatch::detect

@@ -1,0 +1,37 @@
+#include "detect/detector.hpp"
+
+namespace fieldwatch::detect {
+
+model::Alert device_alert(const AlertType& type, const model::Event& event,
+                          const model::LogPosition& evidence) {
+    model::Alert out;
+    out.type = type.type;
+    out.display_name = type.display_name;
+    out.severity = type.severity;
+    out.description = type.description;
+    out.component = "Agent";
+    out.intent = type.intent;
+    for (std::string_view rest = type.techniques; !rest.empty();) {
+        const auto comma = rest.find(',');
+        out.techniques.emplace_back(rest.substr(0, comma));
+        rest = comma == rest.npos ? std::string_view{} : rest.substr(comma + 1);
+    }
+    out.remediation = {std::string(type.remediation)};
+    out.hub.value = event.hub;
+    out.compromised_entity = event.device;
+    const bool aggregate = event.hit_count > 1;
+    out.start = aggregate ? event.window_start : event.time;
+    out.end = aggregate ? event.window_end : event.time;
+    out.hit_count = event.hit_count;
+    out.rule = {std::string(type.rule_id), std::string(type.display_name), "Fieldwatch", "Apache-2.0", {}};
+    out.evidence = {evidence};
+    return out;
+}
+
+std::string device_key(std::string_view hub, std::string_view device) {
+    std::string out(hub);
+    out += '\0';
+    return out.append(device);
+}
+
+}  // namespace fieldwatch::detect

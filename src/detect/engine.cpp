@@ -1,0 +1,231 @@
+// Composes the rule matcher and the detector classes of one shard. The order in which they are asked is part
+// of the result: rules first, by rule id, then the classes in the order of observe_item.
+#include "detect/engine.hpp"
+
+#include <algorithm>
+
+#include "base/json_text.hpp"
+#include "detect/content.hpp"
+#include "detect/detector.hpp"
+#include "detect/lifecycle/alert_book.hpp"
+#include "detect/login/login_detector.hpp"
+#include "detect/posture/open_ports.hpp"
+#include "detect/sequence/download_run.hpp"
+
+namespace fieldwatch::detect {
+
+namespace {
+
+constexpr std::uint16_t kStateVersion = 1;
+constexpr std::string_view kDownloadThenRun =
+    "IoT_DownloadFileThenRun";  // A32, a rule: the better name for A24
+
+constexpr AlertType kSuspiciousAddress{
+    "fieldwatch-a33",
+    "IoT_TiConnection",
+    "Suspicious IP address communication",
+    "The device communicated with an address that threat intelligence names.",
+    "CommandAndControl",
+    model::Severity::Medium,
+    "T1071",
+    "Verify the connection; consider blocking the address"};
+
+class ShardEngine final : public Engine {
+  public:
+    explicit ShardEngine(ContentPtr content) : content_(std::move(content)), matcher_(content_->rules) {}
+
+    void observe(const model::Event& event, std::vector<model::Finding>& out) override {
+        now_ = std::max(now_, event.received);
+        if (event.late) return;
+        auto context = make_context(out);
+        for (const auto& item : event.items)
+            observe_item(event, item, context);
+        if (event.kind == model::EventKind::ListeningPorts) ports_.observe(event, context);
+    }
+
+    void advance(Timestamp now, std::vector<model::Finding>& out) override {
+        now_ = std::max(now_, now);
+        auto context = make_context(out);
+        logins_.advance(context);
+        ports_.advance(context);
+        book_.advance(now_, out);
+    }
+
+    void set_alert_status(std::string_view hub, std::string_view alert_or_aggregate,
+                          model::AlertStatus status, Timestamp at,
+                          std::vector<model::Finding>& out) override {
+        now_ = std::max(now_, at);
+        book_.set_status(hub, alert_or_aggregate, status, now_, out);
+    }
+
+    void set_content(ContentPtr content) override {
+        content_ = std::move(content);
+        matcher_ = Matcher(content_->rules);
+    }
+
+    void save(Bytes& out) const override {
+        ByteWriter writer(out);
+        writer.u16(kStateVersion);
+        writer.i64(now_.ticks);
+        for_each_section([&](std::string_view name, const auto& detector) {
+            Bytes section;
+            ByteWriter section_writer(section);
+            detector.save(section_writer);
+            writer.text(name);
+            writer.u16(kStateVersion);
+            writer.u32(static_cast<std::uint32_t>(section.size()));
+            writer.bytes(section);
+            return true;
+        });
+    }
+
+    Result<void> restore(ByteView state) override {
+        ByteReader in(state);
+        if (const auto version = FIELDWATCH_TRY(in.u16()); version != kStateVersion)
+            return fail(Errc::Unsupported, "detection state of version " + std::to_string(version));
+        now_ = Timestamp{FIELDWATCH_TRY(in.i64())};
+        while (!in.empty()) {
+            const auto name = FIELDWATCH_TRY(in.text());
+            const auto version = FIELDWATCH_TRY(in.u16());
+            const auto size = FIELDWATCH_TRY(in.u32());
+            ByteReader section(FIELDWATCH_TRY(in.bytes(size)));
+            if (version != kStateVersion)
+                return fail(Errc::Unsupported, "section " + std::string(name) + " of another version");
+            Result<void> done;
+            for_each_section([&](std::string_view known, auto& detector) {
+                if (known != name) return true;
+                done = detector.restore(section);
+                if (done && !section.empty())
+                    done = fail(Errc::Corrupt, "bytes behind the end of section " + std::string(name));
+                return false;
+            });
+            if (!done) return done;  // a section of a detector that is gone is let be
+        }
+        return {};
+    }
+
+  private:
+    Context make_context(std::vector<model::Finding>& out) {
+        return {content_->settings, *content_->intel, book_, now_, out};
+    }
+
+    void observe_item(const model::Event& event, const model::Item& item, Context& context) {
+        std::pair<std::string_view, std::string_view> intel_fields[2];
+        std::optional<IntelSnapshot::Hit> known;
+        if (const auto* const connection = std::get_if<model::ConnectionCreate>(&item.payload))
+            known = context.intel.find_address(connection->remote_address, now_);
+        if (known) {
+            intel_fields[0] = {"intel.category", known->category};
+            intel_fields[1] = {"intel.indicator", known->value};
+        }
+        const ExtraFields extra = known ? ExtraFields(intel_fields) : ExtraFields();
+
+        hits_.clear();
+        matcher_.match(event, item, hits_, extra);
+        bool downloaded_and_ran = false;
+        for (const auto& hit : hits_) {
+            const auto& rule = matcher_.rules().rules()[hit.rule];
+            downloaded_and_ran |= rule.alert_type == kDownloadThenRun;
+            // A control-plane operation alerts once each: spec/alerts.md section 5.3.
+            const auto suppression = rule.discriminator == Discriminator::Correlation
+                                         ? Ticks{0}
+                                         : Ticks(std::chrono::seconds(rule.suppression_s));
+            book_.raise(make_alert(rule, hit, event, item, extra), suppression, now_, context.out);
+        }
+        if (const auto* const process = std::get_if<model::ProcessCreate>(&item.payload)) {
+            downloads_.observe(event, item, *process, matcher_.command(), downloaded_and_ran, context);
+        } else if (const auto* const login = std::get_if<model::Login>(&item.payload)) {
+            logins_.observe(event, item, *login, context);
+        } else if (const auto* const connection = std::get_if<model::ConnectionCreate>(&item.payload)) {
+            if (known) raise_suspicious(event, item, *connection, *known, context);
+        } else if (const auto* const operation = std::get_if<model::Operation>(&item.payload)) {
+            observe_operation(event, item, *operation, context);
+        }
+    }
+
+    // Hub-side addresses count only while their collection is on: spec/hub-signals.md section 2.
+    void observe_operation(const model::Event& event, const model::Item& item,
+                           const model::Operation& operation, Context& context) {
+        if (!context.settings.ip_collection || operation.category != "Connections" ||
+            operation.ip_address.empty())
+            return;
+        const auto known = context.intel.find_address(operation.ip_address, now_);
+        if (!known) return;
+        model::ConnectionCreate connection;
+        connection.remote_address = operation.ip_address;
+        connection.protocol = operation.protocol;
+        connection.direction = model::Direction::In;
+        raise_suspicious(event, item, connection, *known, context);
+    }
+
+    void raise_suspicious(const model::Event& event, const model::Item& item,
+                          const model::ConnectionCreate& connection, const IntelSnapshot::Hit& known,
+                          Context& context) {
+        auto alert = device_alert(kSuspiciousAddress, event, item.position);
+        if (event.kind == model::EventKind::Operation) alert.component = "IoT Hub";
+        alert.discriminator = connection.remote_address;
+        const std::string_view direction = connection.direction == model::Direction::In    ? "In"
+                                           : connection.direction == model::Direction::Out ? "Out"
+                                                                                           : "";
+        JsonWriter(alert.extended_json)
+            .begin_object()
+            .member("Remote Address", connection.remote_address)
+            .member("Remote Port", connection.remote_port)
+            .member("Local Address", connection.local_address)
+            .member("Local Port", connection.local_port)
+            .member("Direction", direction)
+            .member("Protocol", connection.protocol)
+            .member("Indicator", known.value)
+            .member("IndicatorCategory", known.category)
+            .member("IndicatorSource", known.source)
+            .member("IndicatorConfidence", static_cast<std::int64_t>(known.confidence))
+            .member_if("Executable", connection.executable)
+            .member_if("CommandLine", connection.command_line)
+            .member("DeviceId", event.device)
+            .end_object();
+        JsonWriter entities(alert.entities_json);
+        entities.begin_array();
+        entities.begin_object()
+            .member("$id", "1")
+            .member("Type", "iotdevice")
+            .member("DeviceId", event.device)
+            .end_object();
+        entities.begin_object()
+            .member("$id", "2")
+            .member("Type", "ip")
+            .member("Address", connection.remote_address)
+            .member("ThreatIntelligence", known.source)
+            .end_object();
+        entities.end_array();
+        context.book.raise(std::move(alert), context.settings.dedup_window, now_, context.out);
+    }
+
+    // Names are part of the checkpoint format.
+    template <class Visit>
+    void for_each_section(Visit&& visit) const {
+        visit("alerts", book_) && visit("login", logins_) && visit("open-ports", ports_) &&
+            visit("download-run", downloads_);
+    }
+    template <class Visit>
+    void for_each_section(Visit&& visit) {
+        visit("alerts", book_) && visit("login", logins_) && visit("open-ports", ports_) &&
+            visit("download-run", downloads_);
+    }
+
+    ContentPtr content_;
+    Matcher matcher_;
+    std::vector<RuleHit> hits_;
+    Timestamp now_{0};
+    AlertBook book_;
+    LoginDetector logins_;
+    OpenPorts ports_;
+    DownloadRun downloads_;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_engine(ContentPtr content) {
+    return std::make_unique<ShardEngine>(std::move(content));
+}
+
+}  // namespace fieldwatch::detect

@@ -1,0 +1,200 @@
+#include "detect/lifecycle/alert_book.hpp"
+
+#include <algorithm>
+
+#include "base/json_text.hpp"
+
+namespace fieldwatch::detect {
+
+namespace {
+
+/// Of our own names: RFC 4122 section 4.3 asks for a name space id, any fixed one.
+constexpr Uuid kAlertNames{
+    {0x4f, 0x1d, 0x2b, 0x0e, 0x6a, 0x57, 0x4c, 0x0b, 0x9a, 0x1e, 0x7d, 0x33, 0x52, 0xc8, 0x90, 0x11}};
+
+std::string join(std::initializer_list<std::string_view> parts) {
+    std::string out;
+    for (const auto part : parts) {
+        out += part;
+        out += '\0';
+    }
+    return out;
+}
+
+std::string alert_key(const model::Alert& alert) {
+    return join({alert.hub.value, alert.type, alert.compromised_entity, alert.discriminator});
+}
+
+/// Design 3a: name-based UUID of (hub, type, entity, discriminator, RowId of the first evidence).
+Uuid alert_id(const model::Alert& alert) {
+    const auto first = alert.evidence.empty() ? model::LogPosition{} : alert.evidence.front();
+    return Uuid::named(kAlertNames, alert_key(alert) + model::row_id(alert.hub.value, first).text());
+}
+
+std::string aggregate_key(std::string_view hub, std::string_view type, Timestamp start) {
+    return join({hub, std::string(type) + "/" + to_iso8601(start, 0).substr(0, 10)});
+}
+
+bool is_open(const model::Alert& alert) {
+    return alert.status == model::AlertStatus::New || alert.status == model::AlertStatus::InProgress;
+}
+
+void add_member(std::string& object, std::string_view key, std::string_view value) {
+    if (object.size() < 2) object = "{}";
+    object.pop_back();
+    if (object.size() > 1) object += ',';
+    JsonWriter(object).member(key, value);
+    object += '}';
+}
+
+}  // namespace
+
+void AlertBook::raise(model::Alert alert, Ticks suppression, Timestamp now,
+                      std::vector<model::Finding>& out) {
+    auto key = alert_key(alert);
+    if (suppression.count() <= 0) key += model::row_id(alert.hub.value, alert.evidence.front()).text();
+    if (auto* const open = open_.find(key); open != nullptr && suppression.count() > 0 &&
+                                            alert.start <= open->anchor + open->suppression &&
+                                            alert.end >= open->anchor - open->suppression) {
+        auto& held = open->alert;
+        held.start = std::min(held.start, alert.start);
+        held.end = std::max(held.end, alert.end);
+        held.hit_count += alert.hit_count;
+        for (const auto& position : alert.evidence)
+            add_evidence(held.evidence, position);
+        if (now >= open->last_row + kUpdateInterval) {
+            settle(*open);
+            emit(*open, now, out);
+        } else {
+            owe(*open, key);
+        }
+        return;
+    }
+    // The last word about an alert that this one takes the place of, or pushes out.
+    const auto say_last = [&](Open& old) {
+        if (old.due == 0) return;
+        settle(old);
+        emit(old, now, out);
+    };
+    auto& open = open_.get(key, [&](auto& entry) { say_last(entry.second); });
+    if (!open.alert.type.empty()) say_last(open);
+    alert.id = alert_id(alert);
+    alert.update = false;
+    alert.status = dismissed_.find(aggregate_key(alert.hub.value, alert.type, alert.start)) != nullptr
+                       ? model::AlertStatus::Dismissed
+                       : model::AlertStatus::New;
+    open.anchor = alert.start;
+    open.suppression = suppression;
+    open.due = 0;
+    open.alert = std::move(alert);
+    emit(open, now, out);
+    open.alert.update = true;
+}
+
+void AlertBook::emit(Open& open, Timestamp now, std::vector<model::Finding>& out) {
+    open.last_row = now;
+    open.alert.processed = now;
+    out.emplace_back(open.alert);
+}
+
+void AlertBook::owe(Open& open, std::string_view key) {
+    if (open.due != 0) return;
+    open.due = next_due_++;
+    due_.emplace(std::pair{(open.last_row + kUpdateInterval).ticks, open.due}, key);
+}
+
+void AlertBook::settle(Open& open) {
+    if (open.due == 0) return;
+    due_.erase({(open.last_row + kUpdateInterval).ticks, open.due});
+    open.due = 0;
+}
+
+void AlertBook::advance(Timestamp now, std::vector<model::Finding>& out) {
+    while (!due_.empty() && due_.begin()->first.first <= now.ticks) {
+        const auto key = std::move(due_.begin()->second);
+        due_.erase(due_.begin());
+        if (auto* const open = open_.find(key)) {
+            open->due = 0;
+            emit(*open, now, out);
+        }
+    }
+}
+
+std::optional<Uuid> AlertBook::open_id(std::string_view hub, std::string_view type, std::string_view entity,
+                                       std::string_view discriminator) const {
+    const auto* const open = open_.peek(join({hub, type, entity, discriminator}));
+    return open != nullptr && is_open(open->alert) ? std::optional(open->alert.id) : std::nullopt;
+}
+
+void AlertBook::absorb(std::string_view hub, std::string_view type, std::string_view entity,
+                       std::string_view discriminator, std::string_view correlation_key, Timestamp now,
+                       std::vector<model::Finding>& out) {
+    auto* const open = open_.find(join({hub, type, entity, discriminator}));
+    if (open == nullptr || !is_open(open->alert)) return;
+    settle(*open);
+    open->alert.status = model::AlertStatus::Resolved;
+    add_member(open->alert.extended_json, "CorrelationKey", correlation_key);
+    emit(*open, now, out);
+}
+
+void AlertBook::set_status(std::string_view hub, std::string_view alert_or_aggregate,
+                           model::AlertStatus status, Timestamp at, std::vector<model::Finding>& out) {
+    const auto id = Uuid::parse(alert_or_aggregate);
+    const auto aggregate = join({hub, alert_or_aggregate});
+    for (auto& [key, open] : open_) {
+        const bool meant =
+            id ? open.alert.id == *id && open.alert.hub.value == hub
+               : aggregate_key(open.alert.hub.value, open.alert.type, open.alert.start) == aggregate;
+        if (!meant || open.alert.status == status) continue;
+        if (!id && !is_open(open.alert))
+            continue;  // a resolved alert stays resolved when its aggregate is dismissed
+        settle(open);
+        open.alert.status = status;
+        emit(open, at, out);
+    }
+    if (!id && status == model::AlertStatus::Dismissed) dismissed_.get(aggregate) = 1;
+}
+
+void AlertBook::save(ByteWriter& out) const {
+    out.u64(next_due_);
+    out.u64(open_.evictions());
+    out.u32(static_cast<std::uint32_t>(open_.size()));
+    for (const auto& [key, open] : open_) {
+        out.text(key);
+        write(out, open.alert);
+        out.i64(open.anchor.ticks);
+        out.i64(open.last_row.ticks);
+        out.i64(open.suppression.count());
+        out.u64(open.due);
+    }
+    out.u64(dismissed_.evictions());
+    out.u32(static_cast<std::uint32_t>(dismissed_.size()));
+    for (const auto& entry : dismissed_)
+        out.text(entry.first);
+}
+
+Result<void> AlertBook::restore(ByteReader& in) {
+    open_.clear();
+    dismissed_.clear();
+    due_.clear();
+    next_due_ = FIELDWATCH_TRY(in.u64());
+    open_.set_evictions(FIELDWATCH_TRY(in.u64()));
+    const auto open_count = FIELDWATCH_TRY(read_count(in, kOpenMax));
+    for (std::uint32_t i = 0; i < open_count; ++i) {
+        const auto key = FIELDWATCH_TRY(in.text());
+        auto& open = open_.get(key);
+        open.alert = FIELDWATCH_TRY(read_alert(in));
+        open.anchor = FIELDWATCH_TRY(read_time(in));
+        open.last_row = FIELDWATCH_TRY(read_time(in));
+        open.suppression = Ticks{FIELDWATCH_TRY(in.i64())};
+        open.due = FIELDWATCH_TRY(in.u64());
+        if (open.due != 0) due_.emplace(std::pair{(open.last_row + kUpdateInterval).ticks, open.due}, key);
+    }
+    dismissed_.set_evictions(FIELDWATCH_TRY(in.u64()));
+    const auto dismissed_count = FIELDWATCH_TRY(read_count(in, kDismissedMax));
+    for (std::uint32_t i = 0; i < dismissed_count; ++i)
+        dismissed_.get(FIELDWATCH_TRY(in.text())) = 1;
+    return {};
+}
+
+}  // namespace fieldwatch::detect
