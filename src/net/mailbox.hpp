@@ -67,6 +67,8 @@ class Mailbox {
 template <class T>
 class Guarded {
   public:
+    Guarded() = default;
+    explicit Guarded(T value) : value_(std::move(value)) {}
     template <class Function>
     auto with(Function&& function) {
         const std::lock_guard lock(mutex_);

@@ -395,10 +395,11 @@ class Server final : public StreamServer {
         if (core.stopping) return;
         const auto now = std::chrono::steady_clock::now();
         std::vector<std::shared_ptr<StreamConnection>> due;
-        for (const auto& [id, connection] : core.connections)
-            due.push_back(connection);
+        for (const auto& [id, connection] : core.connections) {
+            if (connection->due(now)) due.push_back(connection);
+        }
         for (const auto& connection : due)
-            connection->tick(now);
+            connection->expire();
         core.timer.expires_after(kTick);
         core.timer.async_wait([this, &core](boost::system::error_code error) {
             if (!error) tick(core);
