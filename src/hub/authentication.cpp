@@ -1,0 +1,201 @@
+#include "hub/authentication.hpp"
+
+#include <algorithm>
+
+#include "base/hash.hpp"
+#include "base/json_text.hpp"
+#include "base/log.hpp"
+#include "protocol/sas/token.hpp"
+
+namespace fieldwatch::hub {
+
+namespace {
+
+bool lists(std::string_view names, std::string_view host) {
+    while (!names.empty()) {
+        const auto end = std::min(names.find(','), names.size());
+        auto name = names.substr(0, end);
+        names.remove_prefix(std::min(end + 1, names.size()));
+        while (name.starts_with(' '))
+            name.remove_prefix(1);
+        while (name.ends_with(' '))
+            name.remove_suffix(1);
+        if (!name.empty() && sas::same_host(sas::without_port(name), host)) return true;
+    }
+    return false;
+}
+
+std::string auth_json(std::string_view scope, std::string_view type, std::string_view issuer) {
+    std::string text;
+    JsonWriter(text)
+        .begin_object()
+        .member("scope", scope)
+        .member("type", type)
+        .member("issuer", issuer)
+        .key("acceptingIpFilterRule")
+        .null()
+        .end_object();
+    return text;
+}
+
+std::string thumbprint_of(std::string_view text) {
+    std::string digits;
+    for (const char c : text) {
+        if (c == ':' || c == ' ') continue;
+        digits += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return digits;
+}
+
+const registry::Policy* find_policy(const registry::Hub& hub, std::string_view name) {
+    const auto found = std::find_if(hub.policies.begin(), hub.policies.end(),
+                                    [&](const registry::Policy& policy) { return policy.name == name; });
+    return found == hub.policies.end() ? nullptr : &*found;
+}
+
+bool either_key_verifies(const sas::Token& token, const registry::Keys& keys) {
+    return sas::verify(token, keys.primary) || sas::verify(token, keys.secondary);
+}
+
+// Steps 3 to 5 of section 2.3. A reason, or "" when the token opens the identity.
+struct TokenVerdict {
+    std::string_view reason, description;
+};
+TokenVerdict judge_token(const sas::Token& token, const registry::Hub& hub, const registry::Entry& entry,
+                         HubCache& hubs, Timestamp now, Ticks skew) {
+    const auto* keys = &entry.keys;
+    if (!token.policy.empty()) {
+        const auto* const policy = find_policy(hub, token.policy);
+        if (policy == nullptr || !policy->device_connect) {
+            return {"SasBadSignature", "The token's policy does not exist or does not let devices connect."};
+        }
+        keys = &policy->keys;
+    } else if (entry.auth != registry::AuthType::Sas) {
+        return {"SasBadSignature", "The identity does not authenticate with keys."};
+    }
+    if (!either_key_verifies(token, *keys))
+        return {"SasBadSignature", "The token's signature does not match."};
+    const auto scope = sas::parse_resource(token.resource);
+    if (!scope) return {"SasMalformed", "The token's resource is no device, module or hub."};
+    const auto hub_name = hub.name;
+    const auto* const scope_hub = hubs.find(scope->host);
+    const bool same_hub = scope_hub != nullptr && scope_hub->name == hub_name;
+    const bool wide_enough =
+        scope->device.empty() ? !token.policy.empty()
+                              : sas::covers(*scope, entry.identity.device.value, entry.identity.module.value);
+    if (!same_hub || !wide_enough) return {"SasBadSignature", "The token is for another resource."};
+    if (token.expiry + skew <= now) return {"SasExpired", "The sas token has expired."};
+    return {};
+}
+
+TokenVerdict judge_certificate(const net::PeerCertificate& certificate, const registry::Entry& entry,
+                               const std::string& sha256_hex, Timestamp now) {
+    if (entry.auth != registry::AuthType::X509Thumbprint) {
+        return {"CertUntrusted", "The identity does not authenticate with a thumbprint."};
+    }
+    const auto sha1_hex = hex(sha1(certificate.der));
+    const auto matches = [&](const std::string& configured) {
+        const auto wanted = thumbprint_of(configured);
+        return !wanted.empty() &&
+               (equal_constant_time(wanted, sha1_hex) || equal_constant_time(wanted, sha256_hex));
+    };
+    if (!matches(entry.primary_thumbprint) && !matches(entry.secondary_thumbprint)) {
+        return {"CertThumbprintMismatch", "The certificate's thumbprint does not match configuration."};
+    }
+    if (now < certificate.not_before || certificate.not_after < now) {
+        return {"CertExpired", "The x509 certificate is not valid now or has expired."};
+    }
+    return {};
+}
+
+}  // namespace
+
+const registry::Hub* HubCache::find(std::string_view host) {
+    if (const auto now = registry_.change_count(); seen_ != now) {
+        auto hubs = registry_.hubs();
+        if (!hubs) {
+            log::error("hub", "reading hubs: " + hubs.error().message);
+        } else {
+            hubs_ = std::move(*hubs);
+            seen_ = now;
+        }
+    }
+    host = sas::without_port(host);
+    const auto label = host.substr(0, host.find('.'));
+    for (const auto& hub : hubs_) {
+        if (lists(hub.host_names, host) || sas::same_host(hub.name.value, label)) return &hub;
+    }
+    return hubs_.size() == 1 && hubs_.front().host_names.empty() ? &hubs_.front() : nullptr;
+}
+
+std::expected<Admission, Refusal> authenticate(const Credentials& credentials, HubCache& hubs,
+                                               registry::Registry& registry, const Clock& clock,
+                                               AuthenticationLimits limits) {
+    const auto* const found = hubs.find(credentials.host);
+    if (found == nullptr) return std::unexpected(Refusal{.description = "No hub has this host name."});
+    const registry::Hub hub = *found;  // a copy: a later find() may read the hubs again
+    Refusal refusal{.hub = hub.name, .mask_addresses = hub.mask_addresses};
+    const auto refuse = [&](int result, std::string_view reason, std::string_view description) {
+        refusal.result = result;
+        refusal.reason = reason;
+        refusal.description = description;
+        return std::unexpected(refusal);
+    };
+    auto device = model::parse_device_id(credentials.device);
+    const model::Identity identity{hub.name, device ? *device : model::DeviceId{},
+                                   model::ModuleId{std::string(credentials.module)}};
+    if (!device || (!credentials.module.empty() && !model::parse_module_id(credentials.module))) {
+        return refuse(404001, "UnknownDevice", "The client id is no device or module id.");
+    }
+    const auto entry = registry.get(identity);
+    if (!entry) {
+        if (entry.error().code != Errc::NotFound) {
+            log::error("hub", "reading an identity: " + entry.error().message);
+            refusal.code = mqtt::ConnackCode::ServerUnavailable;
+            return refuse(500001, "", "The registry cannot be read.");
+        }
+        return refuse(identity.module.empty() ? 404001 : 404010, "UnknownDevice",
+                      "The identity is not registered.");
+    }
+    refusal.registered = true;
+    Admission admission{
+        .identity = identity, .generation_id = entry->generation_id, .mask_addresses = hub.mask_addresses};
+    const std::string_view own_scope = identity.module.empty() ? "device" : "module";
+    TokenVerdict verdict;
+    if (credentials.certificate) admission.certificate_thumbprint = hex(sha256(credentials.certificate->der));
+    if (credentials.password) {
+        const auto token = sas::parse_token(*credentials.password);
+        if (!token) return refuse(401003, "SasMalformed", "The password is no shared access signature.");
+        verdict = judge_token(*token, hub, *entry, hubs, clock.now(), limits.clock_skew);
+        admission.auth_type = auth_json(token->policy.empty() ? own_scope : "hub", "sas", "iothub");
+        admission.expiry = token->expiry;
+    } else if (credentials.certificate) {
+        verdict = judge_certificate(*credentials.certificate, *entry, admission.certificate_thumbprint,
+                                    clock.now());
+        admission.auth_type = auth_json(own_scope, "x509Certificate", "external");
+    } else {
+        return refuse(401003, "SasMalformed", "Neither a token nor a certificate came with the connect.");
+    }
+    if (!verdict.description.empty()) return refuse(401003, verdict.reason, verdict.description);
+    // Last, so that only who holds the key learns from the log's code that the identity is there but
+    // disabled.
+    if (const auto code = standing(registry, identity); code != 0) {
+        return refuse(code, code == 403012 ? "DeviceDisabled" : "UnknownDevice",
+                      "The identity is disabled or gone.");
+    }
+    return admission;
+}
+
+int standing(registry::Registry& registry, const model::Identity& identity) {
+    const auto code_of = [&](const model::Identity& one) {
+        const auto entry = registry.get(one);
+        if (!entry) return entry.error().code != Errc::NotFound ? 0 : one.module.empty() ? 404001 : 404010;
+        return entry->enabled ? 0 : 403012;
+    };
+    // A disabled device takes its modules with it.
+    if (const auto code = code_of({identity.hub, identity.device, {}}); code != 0 || identity.module.empty())
+        return code;
+    return code_of(identity);
+}
+
+}  // namespace fieldwatch::hub

@@ -1,0 +1,28 @@
+// A token bucket: so many a second on average, so many at once.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+
+namespace fieldwatch::hub {
+
+/// One strand, or guarded. Times are monotonic.
+class TokenBucket {
+  public:
+    TokenBucket(double per_second, double burst) : per_second_(per_second), burst_(burst), tokens_(burst) {}
+
+    bool take(std::chrono::nanoseconds now) {
+        tokens_ =
+            std::min(burst_, tokens_ + per_second_ * std::chrono::duration<double>(now - last_).count());
+        last_ = now;
+        if (tokens_ < 1) return false;
+        tokens_ -= 1;
+        return true;
+    }
+
+  private:
+    double per_second_, burst_, tokens_;
+    std::chrono::nanoseconds last_{0};
+};
+
+}  // namespace fieldwatch::hub

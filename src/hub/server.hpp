@@ -1,0 +1,60 @@
+// The hub: devices connect here, and what they say becomes records in the journal. First stop of the data
+// path.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "hub/devices.hpp"
+#include "journal/journal.hpp"
+#include "net/runtime.hpp"
+#include "net/tls_context.hpp"
+#include "registry/registry.hpp"
+
+namespace fieldwatch::hub {
+
+struct Options {
+    std::string address = "0.0.0.0";
+    std::uint16_t mqtt_port = 8883;
+    std::size_t connections_max = 60'000;
+    std::chrono::seconds connect_timeout{60};  ///< spec 3.1: at most so long until CONNECT
+    std::chrono::seconds token_grace{600};     ///< a live connection outlives its token by that much
+    std::chrono::seconds clock_skew{300};      ///< a token this long over is still taken at CONNECT
+    std::size_t in_flight_max = 256;           ///< unacknowledged publishes a session; then it is not read
+    double publishes_per_second = 2'000;       ///< a device; smoothed by reading it later
+    double publishes_burst = 4'000;
+    double connects_per_second = 500;       ///< of the whole server; refused with CONNACK 3
+    double connects_burst = 5'000;          ///< a fleet that comes back after a restart
+    std::size_t failures_per_minute = 600;  ///< failed CONNECTs of one address; then it is not let in
+};
+
+/// What the hub stands on; all outlive the server. `tls` asks for client certificates.
+struct Parts {
+    net::Runtime& runtime;
+    std::shared_ptr<net::TlsServerContext> tls;
+    registry::Registry& registry;
+    journal::Writer& journal;
+    std::uint32_t partition_count;
+    const Clock& clock;
+    Random& random;
+    Metrics& metrics;
+};
+
+/// Listens from start() to stop(). Stop it before the journal closes: it waits for the answers to what it
+/// appended.
+class Server {
+  public:
+    static Result<std::unique_ptr<Server>> start(Parts parts, const Options& options);
+    virtual ~Server() = default;  ///< stop()
+    virtual void stop() = 0;
+    virtual std::uint16_t mqtt_port() const = 0;
+    virtual Devices& devices() = 0;
+};
+
+}  // namespace fieldwatch::hub

@@ -1,0 +1,619 @@
+#include "hub/session.hpp"
+
+#include <algorithm>
+
+#include "base/json_text.hpp"
+#include "base/limits.hpp"
+#include "protocol/mqtt/user_name.hpp"
+#include "protocol/sas/token.hpp"
+
+namespace fieldwatch::hub {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+constexpr std::size_t kConnectBytesMax =
+    16'384;  // two ids, a token of 8 KiB, a small will: before we know who it is
+constexpr std::size_t kPacketBytesMax = limits::message_bytes + 65'535 + 4;  // body, topic, lengths
+constexpr std::size_t kTwinRequestsMax = 16;
+constexpr seconds kIdleMax{1'767};  // spec 3.1: never beyond
+constexpr milliseconds kThrottle{250};
+constexpr std::string_view kConnections = "Connections", kTelemetry = "DeviceTelemetry",
+                           kTwin = "D2CTwinOperations";
+
+std::int64_t minute_of(Timestamp time) {
+    return time.unix_seconds() / 60;
+}
+
+}  // namespace
+
+Session::Session(net::Connection& connection, Core& core)
+    : connection_(connection),
+      core_(core),
+      publishes_(core.shared.options.publishes_per_second, core.shared.options.publishes_burst) {
+    core_.sessions.emplace(connection_.id(), this);
+    last_packet_ = now();
+    connect_until_ = last_packet_ + core_.shared.options.connect_timeout;
+    arm();
+}
+
+Session::~Session() {
+    core_.sessions.erase(connection_.id());
+}
+
+std::size_t Session::received(ByteView input) {
+    std::size_t used = 0;
+    while (state_ != State::Closing && !paused_) {
+        const auto bytes_max = state_ == State::AwaitingConnect ? kConnectBytesMax : kPacketBytesMax;
+        const auto frame = mqtt::next_frame(input.subspan(used), bytes_max);
+        if (!frame) {
+            if (state_ == State::Connected) {
+                const bool large = frame.error().code == Errc::TooLarge;
+                log(kTelemetry, "ingress", large ? 413001 : 400006, frame.error().message);
+                core_.shared.counters.refused_messages.add();
+            }
+            end(400006, frame.error().message);
+            return input.size();
+        }
+        if (!*frame) break;
+        last_packet_ = now();
+        if (!take(**frame)) break;
+        used += (*frame)->size;
+    }
+    flush();
+    return state_ == State::Closing ? input.size() : used;
+}
+
+bool Session::take(const mqtt::Frame& frame) {
+    using mqtt::PacketType;
+    if (state_ == State::AwaitingConnect) {
+        if (frame.type == PacketType::Connect)
+            on_connect(frame);
+        else
+            end(400006, "the first packet is no CONNECT");
+        return true;
+    }
+    switch (frame.type) {
+        case PacketType::Publish:
+            return on_publish(frame);
+        case PacketType::Subscribe:
+            on_subscribe(frame);
+            return true;
+        case PacketType::Unsubscribe:
+            on_unsubscribe(frame);
+            return true;
+        case PacketType::Pingreq:
+            mqtt::encode_pingresp(connection_.output());
+            output_waits_ = true;
+            return true;
+        case PacketType::Puback:  // nothing of ours waits for one yet: cloud-to-device goes out at QoS 0
+            return true;
+        case PacketType::Disconnect:
+            clean_ = true;
+            state_ = State::Closing;
+            connection_.close();
+            return true;
+        default:
+            end(400006, "an MQTT packet that has no place here");
+            return true;
+    }
+}
+
+void Session::on_connect(const mqtt::Frame& frame) {
+    const auto answer = [&](mqtt::ConnackCode code) {
+        mqtt::encode_connack(connection_.output(), {.code = code});
+        state_ = State::Closing;
+        connection_.close();
+    };
+    const auto connect = mqtt::decode_connect(frame);
+    if (!connect) {
+        if (connect.error().code == Errc::Unsupported) return answer(mqtt::ConnackCode::UnacceptableProtocol);
+        return end(400006, connect.error().message);
+    }
+    const auto user = mqtt::parse_user_name(connect->user_name.value_or(""));
+    const auto id = mqtt::parse_client_id(connect->client_id);
+    if (!user || !id || user->client_id != connect->client_id) {
+        core_.shared.counters.connect_failures.add();
+        return answer(mqtt::ConnackCode::IdentifierRejected);
+    }
+    speaker_.address = connection_.address();
+    speaker_.tls_version = connection_.tls_version();
+    speaker_.tls_cipher = connection_.tls_cipher();
+    speaker_.sdk_version = user->client_type.substr(0, 256);
+    Credentials credentials{.host = user->host, .device = id->device, .module = id->module};
+    if (connect->password)
+        credentials.password = as_text(*connect->password);
+    else
+        credentials.certificate = connection_.certificate();
+    auto& shared = core_.shared;
+    if (!shared.connects.with([&](TokenBucket& bucket) { return bucket.take(now()); })) {
+        shared.counters.throttled.add();
+        return answer(mqtt::ConnackCode::ServerUnavailable);
+    }
+    auto admission =
+        authenticate(credentials, core_.hubs, shared.parts.registry, shared.parts.clock,
+                     {.clock_skew = std::chrono::duration_cast<Ticks>(shared.options.clock_skew)});
+    if (!admission) {
+        refuse(admission.error(), id->device, id->module);
+        return answer(admission.error().code);
+    }
+    accept(std::move(*admission), *connect, user->model_id);
+}
+
+void Session::refuse(const Refusal& refusal, std::string_view device, std::string_view module) {
+    core_.shared.counters.connect_failures.add();
+    if (refusal.hub.empty()) return;  // nobody's: counted only
+    speaker_.mask_address = refusal.mask_addresses;
+    FailureTable::Key key{.hub = refusal.hub.value,
+                          .address = speaker_.address,
+                          .result = refusal.result,
+                          .reason = std::string(refusal.reason)};
+    if (refusal.registered) {
+        key.device = device;
+        key.module = module;
+    }
+    if (!core_.shared.failures.with([&](FailureTable& table) { return table.add(key); })) return;
+    speaker_.identity = {refusal.hub, model::DeviceId{std::string(device)},
+                         model::ModuleId{std::string(module)}};
+    Operation operation{.category = kConnections,
+                        .name = "deviceConnect",
+                        .result = refusal.result,
+                        .description = refusal.description};
+    if (!refusal.reason.empty())
+        operation.properties.emplace_back("authFailureReason", std::string(refusal.reason));
+    core_.shared.log.append(operation, speaker_);
+}
+
+void Session::accept(Admission admission, const mqtt::Connect& connect, const std::string& model_id) {
+    auto& shared = core_.shared;
+    if (connect.will) {
+        const auto topic = mqtt::parse_client_topic(connect.will->topic, admission.identity.device.value,
+                                                    admission.identity.module.value);
+        if (!topic || topic->kind != mqtt::ClientTopicKind::Telemetry) {
+            return end(400004, "the will's topic is not this identity's events topic");
+        }
+        will_ = Will{std::string(topic->bag), std::string(as_text(connect.will->payload))};
+    }
+    speaker_.identity = admission.identity;
+    speaker_.auth_type = admission.auth_type;
+    speaker_.mask_address = admission.mask_addresses;
+    speaker_.certificate_thumbprint = admission.certificate_thumbprint;
+    if (admission.expiry) {
+        speaker_.sas_expiry = to_iso8601(*admission.expiry, 0);
+        token_end_ = *admission.expiry + std::chrono::duration_cast<Ticks>(shared.options.token_grace);
+    }
+    partition_ =
+        model::partition_of(admission.identity.hub, admission.identity.device, shared.parts.partition_count);
+    stamps_ = {{"iothub-connection-device-id", admission.identity.device.value},
+               {"iothub-connection-auth-generation-id", admission.generation_id},
+               {"iothub-connection-auth-method", admission.auth_type},
+               {"iothub-message-source", "Telemetry"}};
+    if (!admission.identity.module.empty()) {
+        stamps_.emplace_back("iothub-connection-module-id", admission.identity.module.value);
+    }
+    if (!model_id.empty()) stamps_.emplace_back("dt-dataschema", model_id.substr(0, 512));
+    const auto wanted = std::chrono::milliseconds(connect.keep_alive_seconds * 1'500);
+    idle_max_ =
+        connect.keep_alive_seconds == 0 ? nanoseconds(kIdleMax) : std::min<nanoseconds>(wanted, kIdleMax);
+
+    state_ = State::Connected;
+    shared.counters.connects.add();
+    if (const auto older = shared.table.enter(speaker_.identity, {core_.index, connection_.id()})) {
+        shared.close_elsewhere(older->core, older->session, 400027, "the same identity connected again");
+    }
+    log(kConnections, "deviceConnect");
+    mqtt::encode_connack(connection_.output(), {.code = mqtt::ConnackCode::Accepted});
+    output_waits_ = true;
+    arm();
+}
+
+bool Session::on_publish(const mqtt::Frame& frame) {
+    const auto publish = mqtt::decode_publish(frame);
+    if (!publish || publish->qos == 2) {
+        core_.shared.counters.refused_messages.add();
+        const std::string message = publish ? "QoS 2 is not supported" : publish.error().message;
+        log(kTelemetry, "ingress", 400006, message);
+        end(400006, message);
+        return true;
+    }
+    const auto topic = mqtt::parse_client_topic(publish->topic, speaker_.identity.device.value,
+                                                speaker_.identity.module.value);
+    if (!topic) {
+        core_.shared.counters.refused_messages.add();
+        const int result = topic.error().code == Errc::Forbidden ? 401002 : 400003;
+        log(kTelemetry, "ingress", result, topic.error().message);
+        end(result, topic.error().message);
+        return true;
+    }
+    switch (topic->kind) {
+        case mqtt::ClientTopicKind::Telemetry:
+            return on_telemetry(*publish, topic->bag);
+        case mqtt::ClientTopicKind::TwinGet:
+        case mqtt::ClientTopicKind::TwinReported:
+            acknowledge_now(*publish);  // first the PUBACK, then the answer (trap 12)
+            on_twin(*publish, *topic);
+            return true;
+        case mqtt::ClientTopicKind::MethodResponse:  // an unknown or late request id is ignored
+            acknowledge_now(*publish);
+            return true;
+    }
+    return true;
+}
+
+bool Session::on_telemetry(const mqtt::Publish& publish, std::string_view bag) {
+    auto& shared = core_.shared;
+    if (!publishes_.take(now())) {  // smoothed: its bytes wait in the socket
+        shared.counters.throttled.add();
+        throttled_until_ = now() + kThrottle;
+        paused_ = true;
+        connection_.pause();
+        arm();
+        return false;
+    }
+    const auto refuse_message = [&](int result, const std::string& message) {
+        shared.counters.refused_messages.add();
+        log(kTelemetry, "ingress", result, message);
+        end(result, message);
+        return true;
+    };
+    const auto properties = mqtt::parse_property_bag(bag);
+    if (!properties) return refuse_message(400006, properties.error().message);
+    const auto dropped = fill_record(core_.scratch,
+                                     {.properties = *properties,
+                                      .body = as_text(publish.payload),
+                                      .retain = publish.retain,
+                                      .received = shared.parts.clock.now()},
+                                     stamps_);
+    if (!dropped) return refuse_message(413001, dropped.error().message);
+    if (*dropped > 0) shared.counters.properties_dropped.add(*dropped);
+    core_.scratch.sender = speaker_.identity;
+    return append(publish, publish.payload.size());
+}
+
+bool Session::append(const mqtt::Publish& publish, std::size_t message_bytes) {
+    auto& shared = core_.shared;
+    const bool security = core_.scratch.kind == model::RecordKind::SecurityMessage;
+    const auto stream = security ? journal::Stream::Security : journal::Stream::Telemetry;
+    const auto bytes = model::encode(core_.scratch);
+    if (core_.scratch.body.capacity() > (64u << 10)) std::string().swap(core_.scratch.body);
+    journal::Writer::Durable durable;
+    if (publish.qos > 0) {
+        core_.outstanding.fetch_add(1);
+        // Two words, so that the callback needs no allocation; stop() waits for it, so the core is still
+        // there.
+        durable = [core = &core_,
+                   tagged = connection_.id() << 1 | (security ? 1u : 0u)](const Result<void>& result) {
+            const auto kind = !result             ? Mail::Kind::JournalFailed
+                              : (tagged & 1) != 0 ? Mail::Kind::DurableSecurity
+                                                  : Mail::Kind::DurableTelemetry;
+            core->mailbox.push({tagged >> 1, kind});
+            core->outstanding.fetch_sub(1);
+        };
+    } else {
+        durable = [](const Result<void>&) {};
+    }
+    const auto place = shared.parts.journal.append(stream, partition_, bytes, std::move(durable));
+    if (!place) {
+        if (publish.qos > 0) core_.outstanding.fetch_sub(1);
+        if (place.error().code == Errc::Exhausted) {
+            wait_for_space();
+            return false;
+        }
+        shared.counters.refused_messages.add();
+        end(500001, place.error().message);
+        return true;
+    }
+    shared.counters.publishes.add();
+    shared.counters.publish_bytes.add(message_bytes);
+    if (security) shared.counters.security_messages.add();
+    if (const auto minute = minute_of(core_.scratch.received); minute != minute_) {
+        log_ingress();
+        minute_ = minute;
+    }
+    auto& ingress = security ? security_ : telemetry_;
+    ++ingress.messages;
+    ingress.bytes += static_cast<std::int64_t>(message_bytes);
+    if (publish.qos > 0) {
+        in_flight_.push_back({publish.packet_id, stream, false});
+        if (in_flight_.size() >= shared.options.in_flight_max) {
+            paused_ = true;
+            connection_.pause();
+        }
+    }
+    return true;
+}
+
+void Session::wait_for_space() {
+    auto& shared = core_.shared;
+    shared.counters.stalled.add();
+    paused_ = true;
+    connection_.pause();
+    if (waiting_for_space_) return;
+    waiting_for_space_ = true;
+    core_.outstanding.fetch_add(1);
+    shared.parts.journal.on_space([core = &core_, session = connection_.id()] {
+        core->mailbox.push({session, Mail::Kind::JournalHasSpace});
+        core->outstanding.fetch_sub(1);
+    });
+}
+
+void Session::mail(Mail::Kind kind) {
+    if (kind == Mail::Kind::JournalHasSpace) {
+        waiting_for_space_ = false;
+        paused_ = in_flight_.size() >= core_.shared.options.in_flight_max;
+        if (!paused_) connection_.resume();
+        return;
+    }
+    if (kind == Mail::Kind::JournalFailed) return end(500001, "the journal cannot be written");
+    const auto stream =
+        kind == Mail::Kind::DurableSecurity ? journal::Stream::Security : journal::Stream::Telemetry;
+    // A stream commits in order: the oldest of it that waits is the one that became durable.
+    const auto oldest = std::find_if(in_flight_.begin(), in_flight_.end(), [&](const InFlight& one) {
+        return one.stream == stream && !one.durable;
+    });
+    if (oldest == in_flight_.end()) return;
+    oldest->durable = true;
+    acknowledge();
+}
+
+void Session::acknowledge() {
+    while (!in_flight_.empty() && in_flight_.front().durable) {
+        mqtt::encode_puback(connection_.output(), in_flight_.front().packet_id);
+        in_flight_.pop_front();
+        output_waits_ = true;
+        core_.shared.counters.acknowledged.add();
+    }
+    if (paused_ && !waiting_for_space_ && throttled_until_.count() == 0 &&
+        in_flight_.size() <= core_.shared.options.in_flight_max / 2) {
+        paused_ = false;
+        connection_.resume();
+    }
+}
+
+void Session::acknowledge_now(const mqtt::Publish& publish) {
+    if (publish.qos == 0) return;
+    // Through the same queue: PUBACKs leave in the order of their PUBLISHes (MQTT 3.1.1 section 4.6).
+    in_flight_.push_back({publish.packet_id, journal::Stream::Security, true});
+    acknowledge();
+}
+
+void Session::flush() {
+    if (!output_waits_) return;
+    output_waits_ = false;
+    connection_.flush();
+}
+
+void Session::on_twin(const mqtt::Publish& publish, const mqtt::ClientTopic& topic) {
+    auto& shared = core_.shared;
+    shared.counters.twin_operations.add();
+    TwinRequest request{.update = topic.kind == mqtt::ClientTopicKind::TwinReported,
+                        .request_id = std::string(topic.request_id),
+                        .version = topic.version};
+    if (twin_requests_.size() >= kTwinRequestsMax) {
+        const auto response = twin_error(429, 429001, "too many twin requests at once", shared.parts.clock,
+                                         shared.parts.random);
+        log(kTwin, request.update ? "update" : "read", response.result, response.description);
+        return respond(request, response);
+    }
+    if (request.update) {
+        // Above any section there can be, the registry need not see it.
+        if (publish.payload.size() > limits::twin_section_bytes) {
+            const auto response = twin_error(413, 413001, "reported properties above 32768 bytes",
+                                             shared.parts.clock, shared.parts.random);
+            log(kTwin, "update", response.result, response.description);
+            return respond(request, response);
+        }
+        request.body = as_text(publish.payload);
+    }
+    twin_requests_.push_back(std::move(request));
+    if (twin_requests_.size() == 1) next_twin_request();
+}
+
+void Session::next_twin_request() {
+    core_.outstanding.fetch_add(1);
+    auto& shared = core_.shared;
+    shared.parts.runtime.post_worker([core = &core_, session = connection_.id(), identity = speaker_.identity,
+                                      request = twin_requests_.front()]() mutable {
+        auto& parts = core->shared.parts;
+        const auto begin = parts.clock.monotonic();
+        auto response = answer(request, identity, parts.registry, parts.clock, parts.random);
+        const auto duration =
+            std::chrono::duration_cast<milliseconds>(parts.clock.monotonic() - begin).count();
+        parts.runtime.post(core->index, [core, session, duration, request = std::move(request),
+                                         response = std::move(response)] {
+            const auto found = core->sessions.find(session);
+            if (found != core->sessions.end()) found->second->twin_answered(request, response, duration);
+            core->outstanding.fetch_sub(1);
+        });
+    });
+}
+
+void Session::twin_answered(const TwinRequest& request, const TwinResponse& response,
+                            std::int64_t duration_ms) {
+    if (state_ != State::Connected) return;
+    Operation operation{.category = kTwin,
+                        .name = request.update ? "update" : "read",
+                        .result = response.result,
+                        .description = response.description,
+                        .duration_ms = duration_ms};
+    operation.counts.emplace_back("messageSize", static_cast<std::int64_t>(request.body.size()));
+    core_.shared.log.append(operation, speaker_);
+    respond(request, response);
+    flush();
+    twin_requests_.pop_front();
+    if (!twin_requests_.empty()) next_twin_request();
+}
+
+void Session::respond(const TwinRequest& request, const TwinResponse& response) {
+    if (!wants_twin_responses_) return;  // the operation has applied all the same
+    const auto topic = mqtt::twin_response_topic(response.status, request.request_id, response.version);
+    mqtt::encode_publish(connection_.output(), {.topic = topic, .payload = as_bytes(response.body)});
+    output_waits_ = true;
+}
+
+void Session::desired_changed(const registry::TwinChange& change) {
+    if (state_ != State::Connected || !wants_desired_) return;
+    const auto body = with_version(change.patch_json, change.version);
+    mqtt::encode_publish(connection_.output(),
+                         {.topic = mqtt::desired_topic(change.version), .payload = as_bytes(body)});
+    output_waits_ = true;
+    flush();
+}
+
+void Session::on_subscribe(const mqtt::Frame& frame) {
+    const auto subscribe = mqtt::decode_subscribe(frame);
+    if (!subscribe) return end(400006, subscribe.error().message);
+    std::vector<std::uint8_t> codes;
+    for (const auto& filter : subscribe->filters) {
+        const auto known =
+            mqtt::parse_filter(filter.text, speaker_.identity.device.value, speaker_.identity.module.value);
+        if (!known) {
+            const int result = known.error().code == Errc::Forbidden ? 401002 : 400003;
+            return end(result, known.error().message);
+        }
+        if (*known == mqtt::HubFilter::TwinResponses) wants_twin_responses_ = true;
+        if (*known == mqtt::HubFilter::DesiredChanges) {
+            wants_desired_ = true;
+            log(kTwin, "subscribe");
+        }
+        codes.push_back(std::min<std::uint8_t>(filter.qos, 1));
+    }
+    mqtt::encode_suback(connection_.output(), subscribe->packet_id, codes);
+    output_waits_ = true;
+}
+
+void Session::on_unsubscribe(const mqtt::Frame& frame) {
+    const auto unsubscribe = mqtt::decode_unsubscribe(frame);
+    if (!unsubscribe) return end(400006, unsubscribe.error().message);
+    for (const auto& filter : unsubscribe->filters) {
+        const auto known =
+            mqtt::parse_filter(filter.text, speaker_.identity.device.value, speaker_.identity.module.value);
+        if (!known) continue;
+        if (*known == mqtt::HubFilter::TwinResponses) wants_twin_responses_ = false;
+        if (*known == mqtt::HubFilter::DesiredChanges) wants_desired_ = false;
+    }
+    mqtt::encode_unsuback(connection_.output(), unsubscribe->packet_id);
+    output_waits_ = true;
+}
+
+void Session::end(int result, std::string_view description) {
+    if (state_ == State::Closing) return;
+    if (state_ == State::Connected) {
+        log_ingress();
+        log(kConnections, "deviceDisconnect", result, description);
+        core_.shared.table.leave(speaker_.identity, connection_.id());
+        send_will();
+        clean_ = true;  // told already: closed() has nothing to add
+    }
+    state_ = State::Closing;
+    connection_.close();
+}
+
+void Session::closed(net::CloseReason) {
+    const bool was_connected = !speaker_.identity.device.empty() && !stamps_.empty();
+    if (!was_connected || (state_ == State::Closing && !clean_)) return;
+    if (state_ == State::Closing) {
+        // After end() the identity has left already; after DISCONNECT it leaves here.
+        if (core_.shared.table.find(speaker_.identity)) {
+            log_ingress();
+            const auto where = core_.shared.table.find(speaker_.identity);
+            if (where && where->session == connection_.id()) {
+                log(kConnections, "deviceDisconnect");
+                core_.shared.table.leave(speaker_.identity, connection_.id());
+            }
+        }
+        return;
+    }
+    state_ = State::Closing;
+    log_ingress();
+    log(kConnections, "deviceDisconnect", 404104, "the connection was closed without DISCONNECT");
+    core_.shared.table.leave(speaker_.identity, connection_.id());
+    send_will();
+}
+
+void Session::send_will() {
+    if (!will_) return;
+    auto& shared = core_.shared;
+    const auto properties = mqtt::parse_property_bag(will_->bag);
+    const auto filled = properties ? fill_record(core_.scratch,
+                                                 {.properties = *properties,
+                                                  .body = will_->payload,
+                                                  .will = true,
+                                                  .received = shared.parts.clock.now()},
+                                                 stamps_)
+                                   : Result<std::size_t>(std::unexpected(properties.error()));
+    will_.reset();
+    if (!filled) return shared.counters.refused_messages.add();
+    core_.scratch.sender = speaker_.identity;
+    const auto stream = core_.scratch.kind == model::RecordKind::SecurityMessage ? journal::Stream::Security
+                                                                                 : journal::Stream::Telemetry;
+    const auto place = shared.parts.journal.append(stream, partition_, model::encode(core_.scratch),
+                                                   [](const Result<void>&) {});
+    if (!place) shared.counters.refused_messages.add();
+}
+
+void Session::deadline() {
+    const auto time = now();
+    if (state_ == State::AwaitingConnect) {
+        if (time >= connect_until_) return end(400006, "no CONNECT came in time");
+    } else if (state_ == State::Connected) {
+        if (time >= last_packet_ + idle_max_ && !paused_)
+            return end(404104, "the keep-alive time passed without a packet");
+        if (token_end_ && core_.shared.parts.clock.now() >= *token_end_) {
+            log(kConnections, "deviceDisconnect", 401003, "the token has expired");
+            return end(404104, "the connection was closed after its token expired");
+        }
+        if (throttled_until_.count() != 0 && time >= throttled_until_) {
+            throttled_until_ = {};
+            paused_ = waiting_for_space_ || in_flight_.size() >= core_.shared.options.in_flight_max;
+            if (!paused_) connection_.resume();
+        }
+        if (minute_of(core_.shared.parts.clock.now()) != minute_) log_ingress();
+    }
+    arm();
+}
+
+void Session::arm() {
+    const auto time = now();
+    auto next = state_ == State::AwaitingConnect ? connect_until_ : last_packet_ + idle_max_;
+    if (next <= time) next = time + seconds(1);  // paused: asked again later
+    if (throttled_until_.count() != 0) next = std::min(next, throttled_until_);
+    if (state_ == State::Connected) {
+        // A minute's end, or a token's: both looked at once a minute, which is as exact as either needs to
+        // be.
+        next = std::min<nanoseconds>(next, time + seconds(60));
+        if (token_end_) {
+            const auto left = *token_end_ - core_.shared.parts.clock.now();
+            next = std::min<nanoseconds>(next, time + std::max<nanoseconds>(left, milliseconds(1)));
+        }
+    }
+    connection_.deadline_after(std::chrono::ceil<milliseconds>(next - time));
+}
+
+void Session::log(std::string_view category, std::string_view name, int result,
+                  std::string_view description) {
+    core_.shared.log.append(
+        {.category = category, .name = name, .result = result, .description = description}, speaker_);
+}
+
+void Session::log_ingress() {
+    log_ingress(telemetry_, false);
+    log_ingress(security_, true);
+}
+
+void Session::log_ingress(Ingress& ingress, bool security) {
+    if (ingress.messages == 0) return;
+    Operation operation{.category = kTelemetry, .name = "ingress"};
+    operation.properties.emplace_back("isSecurityMessage", security ? "true" : "false");
+    operation.counts.emplace_back("messageCount", ingress.messages);
+    operation.counts.emplace_back("messageSizeInBytes", ingress.bytes);
+    operation.counts.emplace_back("batching", 1);
+    operation.counts.emplace_back("partitionId", partition_);
+    core_.shared.log.append(operation, speaker_);
+    ingress = {};
+}
+
+}  // namespace fieldwatch::hub

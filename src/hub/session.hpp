@@ -1,0 +1,102 @@
+// One MQTT connection of one device or module: a state machine over packets. It says what becomes a record,
+// and answers only what is durable. Source: spec/iot-hub-protocols.md section 3.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hub/core.hpp"
+#include "hub/message.hpp"
+#include "hub/twin.hpp"
+#include "net/stream_server.hpp"
+#include "protocol/mqtt/packet.hpp"
+#include "protocol/mqtt/topic.hpp"
+
+namespace fieldwatch::hub {
+
+/// Lives from TLS handshake to close, on one core's strand.
+class Session final : public net::Handler {
+  public:
+    Session(net::Connection& connection, Core& core);
+    ~Session() override;
+
+    std::size_t received(ByteView input) override;
+    void deadline() override;
+    void closed(net::CloseReason reason) override;
+
+    // From the core:
+    void mail(Mail::Kind kind);
+    void flush();  ///< after a batch of mail
+    void twin_answered(const TwinRequest& request, const TwinResponse& response, std::int64_t duration_ms);
+    void desired_changed(const registry::TwinChange& change);
+    /// Closes the connection for a reason of the hub's: 400027, 403012, 404001, 401003.
+    void end(int result, std::string_view description);
+
+  private:
+    enum class State : std::uint8_t { AwaitingConnect, Connected, Closing };
+    struct InFlight {
+        std::uint16_t packet_id = 0;
+        journal::Stream stream = journal::Stream::Security;
+        bool durable = false;
+    };
+    /// Successful ingress of one minute: one record, not one a message (design 3a, volume).
+    struct Ingress {
+        std::int64_t messages = 0, bytes = 0;
+    };
+
+    bool take(const mqtt::Frame& frame);  ///< false: leave it in the input (journal full, device too fast)
+    void on_connect(const mqtt::Frame& frame);
+    void refuse(const Refusal& refusal, std::string_view device, std::string_view module);
+    void accept(Admission admission, const mqtt::Connect& connect, const std::string& model_id);
+    bool on_publish(const mqtt::Frame& frame);
+    bool on_telemetry(const mqtt::Publish& publish, std::string_view bag);
+    bool append(const mqtt::Publish& publish, std::size_t message_bytes);
+    void on_twin(const mqtt::Publish& publish, const mqtt::ClientTopic& topic);
+    void on_subscribe(const mqtt::Frame& frame);
+    void on_unsubscribe(const mqtt::Frame& frame);
+    void next_twin_request();
+    void respond(const TwinRequest& request, const TwinResponse& response);
+    void acknowledge();
+    void acknowledge_now(const mqtt::Publish& publish);
+    void wait_for_space();
+    void send_will();
+
+    void log(std::string_view category, std::string_view name, int result = 0,
+             std::string_view description = {});
+    void log_ingress(Ingress& ingress, bool security);
+    void log_ingress();
+    void arm();
+    std::chrono::nanoseconds now() const { return core_.shared.parts.clock.monotonic(); }
+
+    net::Connection& connection_;
+    Core& core_;
+    State state_ = State::AwaitingConnect;
+    Speaker speaker_;
+    Stamps stamps_;
+    std::uint32_t partition_ = 0;
+    std::chrono::nanoseconds last_packet_{0}, connect_until_{0}, idle_max_{0}, throttled_until_{0};
+    std::optional<Timestamp> token_end_;  ///< expiry and grace
+    TokenBucket publishes_;
+
+    std::deque<InFlight>
+        in_flight_;  ///< PUBACKs leave in the order of their PUBLISHes; at most in_flight_max
+    bool paused_ = false, waiting_for_space_ = false;
+    bool output_waits_ = false;
+
+    std::deque<TwinRequest> twin_requests_;  ///< the first is with a worker; at most kTwinRequestsMax
+    bool wants_twin_responses_ = false, wants_desired_ = false;
+
+    std::int64_t minute_ = 0;
+    Ingress telemetry_, security_;
+
+    struct Will {
+        std::string bag, payload;
+    };
+    std::optional<Will> will_;
+    bool clean_ = false;  ///< DISCONNECT came
+};
+
+}  // namespace fieldwatch::hub

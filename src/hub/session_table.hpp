@@ -1,0 +1,34 @@
+// Which identity is connected where: one connection an identity, whichever core it lives on.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "model/ids.hpp"
+#include "net/mailbox.hpp"
+
+namespace fieldwatch::hub {
+
+/// Any thread. Bound: the server's connections.
+class SessionTable {
+  public:
+    struct Where {
+        unsigned core = 0;
+        std::uint64_t session = 0;
+    };
+
+    /// Enters the newer connection; returns the older one, which is to be closed with 400027.
+    std::optional<Where> enter(const model::Identity& identity, Where where);
+    /// Leaves, unless a newer connection has taken the place.
+    void leave(const model::Identity& identity, std::uint64_t session);
+    std::optional<Where> find(const model::Identity& identity) const;
+    /// The device itself and all its modules.
+    std::vector<std::pair<model::Identity, Where>> of_device(const model::Identity& device) const;
+    std::size_t size() const;
+
+  private:
+    net::Guarded<std::map<model::Identity, Where>> table_;
+};
+
+}  // namespace fieldwatch::hub
