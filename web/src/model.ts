@@ -1,0 +1,91 @@
+// The API's shapes that the page reads: docs/api.md.
+export const severities = ["High", "Medium", "Low", "Informational"] as const;
+export type Severity = (typeof severities)[number];
+export type SeverityCounts = Record<Severity, number>;
+
+export interface Alert {
+  id: string;
+  type: string;
+  displayName: string;
+  severity: Severity;
+  status: string;
+  hub: string;
+  device: string;
+  component: string;
+  description: string;
+  startTime: string;
+  endTime: string;
+  timeGenerated: string;
+  hitCount: number;
+  extendedProperties: Record<string, unknown>;
+  update?: boolean;
+}
+
+export interface Evidence {
+  time: string;
+  name: string;
+  details: unknown;
+}
+
+export interface AlertDetail extends Alert {
+  entities: unknown;
+  remediationSteps: unknown;
+  tactics: string;
+  techniques: unknown;
+  subTechniques: unknown;
+  evidence: Evidence[];
+  rawEventsStored: boolean;
+}
+
+export interface Recommendation {
+  id: string;
+  type: string;
+  displayName: string;
+  severity: Severity;
+  state: string;
+  device: string;
+  description: string;
+  changed: string;
+  additionalData: Record<string, unknown> | null;
+}
+
+export type Day = SeverityCounts & { date: string };
+
+export interface Overview {
+  hub: string;
+  workspace: string;
+  securityEnabled: boolean;
+  generated: string;
+  sequence: number;
+  openAlerts: SeverityCounts;
+  daily: Day[];
+  topDevices: { deviceId: string; alertsCount: number }[];
+  topAlerts: { displayName: string; alertsCount: number }[];
+  devices: { total: number; enabled: number; unhealthy: number; atLeast: boolean };
+  dataHealth: {
+    lastSecurityEvent: string | null;
+    lastHubRecord: string | null;
+    rawEvents: number;
+    anyDataReceived: boolean;
+    backlog: number;
+    deadLetters: number;
+    refused: number;
+  };
+}
+
+export interface Device {
+  deviceId: string;
+  status: string;
+  connectionState: string;
+  agentState: "NotInstalled" | "NeverReported" | "Reporting" | "Silent";
+  lastEvent: string | null;
+  openAlerts: number;
+  openAlertsBySeverity: SeverityCounts;
+  activeRecommendations: number;
+  modules: string[];
+}
+
+export interface Hub {
+  name: string;
+  workspace: string;
+}

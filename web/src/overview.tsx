@@ -1,0 +1,193 @@
+// The first page: how many, since when, which, and whether data arrive at all.
+import { useCallback, useEffect, useState } from "react";
+import { AlertDrawer } from "./alert_drawer";
+import { AlertsTable } from "./alerts_table";
+import type { Api } from "./api";
+import { DailyChart } from "./daily_chart";
+import { DevicesTable } from "./devices_table";
+import { type Link, type PageData, useLive } from "./live";
+import { SeverityIcon, SeverityMark, Time } from "./marks";
+import { type Overview as OverviewData, severities } from "./model";
+import { emptiness } from "./state";
+
+function useNow(): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 10_000);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
+}
+
+const links: Record<Link, string> = { connecting: "Connecting", live: "Live", lost: "Connection lost, trying again" };
+
+function Tiles({ overview }: { overview: OverviewData }) {
+  const { devices } = overview;
+  const share = devices.total === 0 ? 0 : Math.round((100 * devices.unhealthy) / devices.total);
+  return (
+    <section className="tiles" aria-label="Open alerts and devices">
+      {severities.map((severity) => (
+        <div className={`tile ${severity} ${overview.openAlerts[severity] === 0 ? "zero" : ""}`} key={severity} data-severity={severity}>
+          <span className="tile-name">
+            <SeverityIcon severity={severity} /> {severity}
+          </span>
+          <span className="tile-number">{overview.openAlerts[severity].toLocaleString()}</span>
+          <span className="quiet">open {overview.openAlerts[severity] === 1 ? "alert" : "alerts"}</span>
+        </div>
+      ))}
+      <div className="tile devices-tile">
+        <span className="tile-name">Unhealthy devices</span>
+        <span className="tile-number">
+          {devices.unhealthy.toLocaleString()}
+          <small> of {devices.atLeast ? "over " : ""}{devices.total.toLocaleString()}</small>
+        </span>
+        <span className="quiet">{share} % have an open alert or recommendation</span>
+      </div>
+    </section>
+  );
+}
+
+function Health({ overview, now }: { overview: OverviewData; now: number }) {
+  const health = overview.dataHealth;
+  return (
+    <section className="card health" aria-label="Data health">
+      <h2>Data health</h2>
+      <dl className="properties">
+        <div><dt>Last security event</dt><dd><Time iso={health.lastSecurityEvent} now={now} relative /></dd></div>
+        <div><dt>Last hub record</dt><dd><Time iso={health.lastHubRecord} now={now} relative /></dd></div>
+        <div><dt>Raw events stored</dt><dd>{health.rawEvents.toLocaleString()}</dd></div>
+        <div><dt>Waiting in the log</dt><dd>{health.backlog.toLocaleString()}</dd></div>
+        <div><dt>Refused · not conforming</dt><dd>{health.refused.toLocaleString()} · {health.deadLetters.toLocaleString()}</dd></div>
+      </dl>
+    </section>
+  );
+}
+
+function Ranking({ title, rows, empty }: { title: string; rows: [string, number][]; empty: string }) {
+  const most = Math.max(1, ...rows.map(([, count]) => count));
+  return (
+    <section className="card">
+      <h2>{title}</h2>
+      {rows.length === 0 && <p className="quiet">{empty}</p>}
+      <ol className="ranking">
+        {rows.map(([name, count]) => (
+          <li key={name}>
+            <span className="name">{name}</span>
+            <span className="number">{count}</span>
+            <span className="bar" style={{ inlineSize: `${(100 * count) / most}%` }} />
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function Empty({ kind, hub }: { kind: "no-data" | "no-alerts"; hub: string }) {
+  if (kind === "no-alerts") {
+    return (
+      <div className="empty" data-empty="no-alerts">
+        <strong>No open alerts.</strong>
+        <span>Data arrive and nothing in them asks for attention.</span>
+      </div>
+    );
+  }
+  return (
+    <div className="empty" data-empty="no-data">
+      <strong>No data received yet.</strong>
+      <span>
+        Nothing has arrived at the hub {hub}. Register a device and start the agent on it:
+      </span>
+      <code>fieldwatch device create my-device --module azureiotsecurity</code>
+    </div>
+  );
+}
+
+function Page({ data, fresh, api, now }: { data: PageData; fresh: ReadonlySet<string>; api: Api; now: number }) {
+  const [opened, setOpened] = useState<string | null>(() => new URLSearchParams(window.location.search).get("alert"));
+  const open = useCallback((id: string | null) => {
+    setOpened(id);
+    const address = new URL(window.location.href);
+    if (id === null) address.searchParams.delete("alert");
+    else address.searchParams.set("alert", id);
+    window.history.replaceState(null, "", address);
+  }, []);
+  const { overview, alerts, devices, recommendations } = data;
+  const kind = emptiness(overview, alerts);
+  return (
+    <main>
+      <Tiles overview={overview} />
+      <div className="columns">
+        <section className="card wide">
+          <h2>Alerts per day <span className="quiet">30 days, UTC</span></h2>
+          <DailyChart days={overview.daily} />
+        </section>
+        <Ranking title="Devices with the most alerts" empty="None in the last 7 days."
+          rows={overview.topDevices.map((one) => [one.deviceId, one.alertsCount])} />
+        <Ranking title="Most frequent alerts" empty="None in the last 7 days."
+          rows={overview.topAlerts.map((one) => [one.displayName, one.alertsCount])} />
+      </div>
+      <section className="card">
+        <h2>Latest alerts</h2>
+        {kind === "none" ? <AlertsTable alerts={alerts} fresh={fresh} now={now} open={open} /> : <Empty kind={kind} hub={overview.hub} />}
+      </section>
+      <section className="card">
+        <h2>Recommendations</h2>
+        {recommendations.length === 0 ? (
+          <p className="quiet">No weak state is known.</p>
+        ) : (
+          <ul className="recommendations">
+            {recommendations.map((one) => (
+              <li key={one.id}>
+                <SeverityMark severity={one.severity} />
+                <strong>{one.displayName}</strong>
+                <span className="device">{one.device}</span>
+                <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </section>
+      <div className="columns">
+        <section className="card wide">
+          <h2>Devices</h2>
+          {devices.length === 0 ? <p className="quiet">No device is registered.</p> : <DevicesTable devices={devices} now={now} />}
+        </section>
+        <Health overview={overview} now={now} />
+      </div>
+      {opened !== null && <AlertDrawer api={api} hub={overview.hub} id={opened} now={now} close={() => open(null)} />}
+    </main>
+  );
+}
+
+export function Overview({ api, onRefused, leave }: { api: Api; onRefused: () => void; leave: () => void }) {
+  const [hub, setHub] = useState<string | null>(() => new URLSearchParams(window.location.search).get("hub"));
+  const live = useLive(api, hub, onRefused);
+  const now = useNow();
+  const name = live.data?.overview.hub ?? hub ?? live.hubs[0]?.name ?? "";
+  return (
+    <>
+      <header className="top">
+        <a className="brand" href="/">
+          <img src="/icon.svg" alt="" width="22" height="22" /> Fieldwatch
+        </a>
+        {live.hubs.length > 1 ? (
+          <label>
+            <span className="unseen">Hub</span>
+            <select value={name} onChange={(event) => setHub(event.target.value)}>
+              {live.hubs.map((one) => <option key={one.name}>{one.name}</option>)}
+            </select>
+          </label>
+        ) : (
+          <span className="hub">{name}</span>
+        )}
+        <span className={`link ${live.link}`} role="status">{links[live.link]}</span>
+        <span className="quiet age">
+          {live.data && <>data of <Time iso={live.data.overview.generated} now={now} relative /></>}
+        </span>
+        <button type="button" onClick={leave}>Sign out</button>
+      </header>
+      {live.error !== null && <p role="alert" className="note error">{live.error}</p>}
+      {live.data ? <Page data={live.data} fresh={live.fresh} api={api} now={now} /> : live.error === null && <p className="quiet loading">Reading…</p>}
+    </>
+  );
+}

@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { EventParser } from "./event_stream";
+import type { Alert, Overview } from "./model";
+import { commandLine, emptiness, textList, withAlert, withCounted } from "./state";
+import { age, isNew, utcText } from "./times";
+import { tokenInFragment } from "./token";
+
+const alert = (id: string, startTime: string, status = "New"): Alert => ({
+  id, startTime, status, endTime: startTime, timeGenerated: startTime, type: "IoT_X", displayName: "X", severity: "High",
+  hub: "h", device: "d", component: "Agent", description: "", hitCount: 1, extendedProperties: {},
+});
+const zero = { High: 0, Medium: 0, Low: 0, Informational: 0 };
+const overview: Overview = {
+  hub: "h", workspace: "w", securityEnabled: true, generated: "", sequence: 0, openAlerts: zero,
+  daily: [{ ...zero, date: "2026-11-21" }, { ...zero, date: "2026-11-22" }], topDevices: [], topAlerts: [],
+  devices: { total: 1, enabled: 1, unhealthy: 0, atLeast: false },
+  dataHealth: { lastSecurityEvent: null, lastHubRecord: null, rawEvents: 0, anyDataReceived: false, backlog: 0, deadLetters: 0, refused: 0 },
+};
+
+describe("EventParser", () => {
+  it("gives the same events however the bytes are cut", () => {
+    const text = 'event: alert\r\ndata: {"a":1}\r\n\r\n: still here\n\ndata: x\ndata: y\n\n';
+    for (let cut = 1; cut < text.length; ++cut) {
+      const parser = new EventParser();
+      const events = [...parser.push(text.slice(0, cut)), ...parser.push(text.slice(cut))];
+      expect(events).toEqual([{ event: "alert", data: '{"a":1}' }, { event: "message", data: "x\ny" }]);
+    }
+  });
+  it("keeps an event that has not ended", () => {
+    expect(new EventParser().push("event: a\ndata: b\n")).toEqual([]);
+  });
+});
+
+describe("the alert list", () => {
+  it("puts a new alert at its time, newest first", () => {
+    const list = [alert("b", "2026-11-22T10:00:00Z"), alert("a", "2026-11-22T08:00:00Z")];
+    expect(withAlert(list, alert("c", "2026-11-22T09:00:00Z")).map((one) => one.id)).toEqual(["b", "c", "a"]);
+  });
+  it("replaces an alert by its newer state and drops it when it closes", () => {
+    const list = [alert("a", "2026-11-22T08:00:00Z")];
+    expect(withAlert(list, { ...alert("a", "2026-11-22T08:00:00Z"), hitCount: 7 })).toMatchObject([{ hitCount: 7 }]);
+    expect(withAlert(list, alert("a", "2026-11-22T08:00:00Z", "Dismissed"))).toEqual([]);
+  });
+  it("stays within its bound", () => {
+    let list: Alert[] = [];
+    for (let i = 0; i < 150; ++i) list = withAlert(list, alert(`${i}`, new Date(i * 1000).toISOString()));
+    expect(list).toHaveLength(100);
+    expect(list[0]?.id).toBe("149");
+  });
+});
+
+describe("counters", () => {
+  it("move with a new alert on its day, and not with an update of a known one", () => {
+    const moved = withCounted(overview, alert("a", "2026-11-21T23:59:59.9999999Z"), false);
+    expect(moved.openAlerts.High).toBe(1);
+    expect(moved.daily.map((day) => day.High)).toEqual([1, 0]);
+    expect(withCounted(overview, alert("a", "2026-11-21T00:00:00Z"), true)).toBe(overview);
+  });
+});
+
+describe("an empty list", () => {
+  it("tells no alerts from no data", () => {
+    expect(emptiness(overview, [])).toBe("no-data");
+    const fed = { ...overview, dataHealth: { ...overview.dataHealth, anyDataReceived: true } };
+    expect(emptiness(fed, [])).toBe("no-alerts");
+    expect(emptiness(fed, [alert("a", "")])).toBe("none");
+  });
+});
+
+describe("what devices send", () => {
+  it("is shown as text whatever its shape", () => {
+    expect(textList(["a", { b: 1 }])).toEqual(["a", '{"b":1}']);
+    expect(textList(null)).toEqual([]);
+    expect(commandLine({}, [{ Type: "process", CommandLine: "sh -c id" }])).toBe("sh -c id");
+    expect(commandLine({ CommandLine: "own" }, null)).toBe("own");
+    expect(commandLine({}, [null])).toBeNull();
+  });
+});
+
+describe("times and tokens", () => {
+  it("read as people do", () => {
+    const now = Date.parse("2026-11-22T12:00:00Z");
+    expect(age("2026-11-22T11:59:55Z", now)).toBe("just now");
+    expect(age("2026-11-22T11:15:00Z", now)).toBe("45 min ago");
+    expect(age("2026-11-22T12:00:30Z", now)).toBe("just now");
+    expect(age("2026-11-01T12:00:00Z", now)).toBe("21 d ago");
+    expect(isNew("2026-11-21T12:00:01Z", now)).toBe(true);
+    expect(isNew("2026-11-21T12:00:00Z", now)).toBe(false);
+    expect(utcText("2026-11-22T11:59:55.1234567Z")).toBe("2026-11-22 11:59:55 UTC");
+    expect(utcText("never")).toBe("never");
+  });
+  it("take the token out of a fragment", () => {
+    expect(tokenInFragment("#token=abc")).toBe("abc");
+    expect(tokenInFragment("#other=1")).toBeNull();
+    expect(tokenInFragment("")).toBeNull();
+  });
+});

@@ -1,0 +1,61 @@
+// What the page knows, and how news change it: pure, so that it can be tested without a page.
+import type { Alert, Overview, Severity } from "./model";
+
+export const alertsShown = 100;
+
+export const isOpen = (status: string): boolean => status !== "Dismissed" && status !== "Resolved";
+
+/** Puts an alert, or the newer state of one, into the list: newest first; closed ones leave it. */
+export function withAlert(alerts: Alert[], alert: Alert): Alert[] {
+  const others = alerts.filter((one) => one.id !== alert.id);
+  if (!isOpen(alert.status)) return others;
+  const place = others.findIndex((one) => one.startTime < alert.startTime);
+  const merged = place < 0 ? [...others, alert] : [...others.slice(0, place), alert, ...others.slice(place)];
+  return merged.slice(0, alertsShown);
+}
+
+/** Counters move at once with a new alert; the next whole overview puts right what this cannot know. */
+export function withCounted(overview: Overview, alert: Alert, known: boolean): Overview {
+  if (known || alert.update || !isOpen(alert.status)) return overview;
+  const add = <T extends Record<Severity, number>>(counts: T): T => ({
+    ...counts,
+    [alert.severity]: counts[alert.severity] + 1,
+  });
+  const date = alert.startTime.slice(0, 10);
+  return {
+    ...overview,
+    openAlerts: add(overview.openAlerts),
+    daily: overview.daily.map((day) => (day.date === date ? add(day) : day)),
+    dataHealth: { ...overview.dataHealth, anyDataReceived: true },
+  };
+}
+
+export type Emptiness = "none" | "no-data" | "no-alerts";
+
+/** "No alerts" is good news only where data arrive. */
+export function emptiness(overview: Overview, alerts: Alert[]): Emptiness {
+  if (alerts.length > 0) return "none";
+  return overview.dataHealth.anyDataReceived ? "no-alerts" : "no-data";
+}
+
+/** Lists that the API gives as JSON of unknown shape: what is text or can be shown as text. */
+export function textList(value: unknown): string[] {
+  const list = Array.isArray(value) ? value : typeof value === "string" && value !== "" ? [value] : [];
+  return list.map((one) => (typeof one === "string" ? one : JSON.stringify(one)));
+}
+
+export function shownValue(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+}
+
+/** The command line to show in monospace: the alert's own, else that of its process entity. */
+export function commandLine(properties: Record<string, unknown>, entities: unknown): string | null {
+  const own = properties["CommandLine"];
+  if (typeof own === "string" && own !== "") return own;
+  if (!Array.isArray(entities)) return null;
+  for (const entity of entities as Record<string, unknown>[]) {
+    const found = entity?.["CommandLine"];
+    if (typeof found === "string" && found !== "") return found;
+  }
+  return null;
+}

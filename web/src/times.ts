@@ -1,0 +1,30 @@
+// Times as people read them: their own zone, with UTC to be had.
+const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
+export function localText(iso: string): string {
+  const time = new Date(iso);
+  return Number.isNaN(time.getTime()) ? iso : local.format(time);
+}
+
+export function utcText(iso: string): string {
+  const time = new Date(iso);
+  return Number.isNaN(time.getTime()) ? iso : `${time.toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+/** "just now", "5 min ago", "3 h ago", "12 d ago"; a time ahead of `now` (another clock) counts as now. */
+export function age(iso: string, now: number): string {
+  const seconds = Math.max(0, (now - new Date(iso).getTime()) / 1000);
+  if (Number.isNaN(seconds)) return "";
+  if (seconds < 10) return "just now";
+  if (seconds < 60) return `${Math.floor(seconds)} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} d ago`;
+}
+
+const dayMs = 86_400_000;
+
+/** The mark New depends on age only: spec/alerts.md section 3. */
+export function isNew(iso: string, now: number): boolean {
+  return now - new Date(iso).getTime() < dayMs;
+}
