@@ -1,0 +1,175 @@
+#include "portal/portal.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "portal/assets.hpp"
+#include "portal/context.hpp"
+#include "portal/reply.hpp"
+
+namespace fieldwatch::portal {
+namespace {
+
+constexpr std::string_view kStream = "/api/v1/stream";
+
+/// What `{…}` of the pattern stands for, or nullopt when the path is another. Segments are compared decoded.
+std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
+    std::vector<std::string> names;
+    while (!pattern.empty() && !path.empty()) {
+        pattern.remove_prefix(1);  // the slash of both
+        path.remove_prefix(1);
+        const auto wanted = pattern.substr(0, pattern.find('/'));
+        const auto given = path.substr(0, path.find('/'));
+        if (wanted.starts_with('{')) {
+            if (given.empty()) return std::nullopt;
+            names.emplace_back(given);
+        } else if (wanted != given) {
+            return std::nullopt;
+        }
+        pattern.remove_prefix(wanted.size());
+        path.remove_prefix(given.size());
+    }
+    if (!pattern.empty() || !path.empty()) return std::nullopt;
+    return names;
+}
+
+bool is_api(std::string_view path) {
+    return path.starts_with("/api/") || path.starts_with("/v1/");
+}
+
+std::optional<std::uint64_t> sequence_in(std::string_view text) {
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+}  // namespace
+
+Result<Scope> scope_of_hub(const Context& context, std::string_view hub) {
+    Scope scope;
+    const auto name = FIELDWATCH_TRY(model::parse_hub_name(hub));
+    scope.hub = FIELDWATCH_TRY(context.parts.registry.hub(name));
+    scope.workspace = context.parts.workspace(scope.hub.workspace);
+    if (scope.workspace == nullptr) {
+        return fail(Errc::Unavailable, fmt::format("the workspace of hub {} is not open", hub));
+    }
+    return scope;
+}
+
+Result<Scope> scope_of(const Context& context, const Call& call) {
+    if (const auto named = call.request.parameter("hub")) return scope_of_hub(context, *named);
+    const auto hubs = FIELDWATCH_TRY(context.parts.registry.hubs());
+    if (hubs.size() == 1) return scope_of_hub(context, hubs.front().name.value);
+    if (hubs.empty()) return fail(Errc::NotFound, "there is no hub yet: create one first");
+    return fail(Errc::InvalidArgument,
+                fmt::format("the parameter \"hub\" is required where there are {} hubs", hubs.size()));
+}
+
+class Portal::Impl {
+  public:
+    explicit Impl(Parts parts) : parts_(std::move(parts)), context_{parts_, notifier_} {
+        for (const auto& group :
+             {settings_routes(), query_routes(), hub_routes(), device_routes(), twin_routes(), alert_routes(),
+              recommendation_routes(), overview_routes()}) {
+            routes_.insert(routes_.end(), group.begin(), group.end());
+        }
+    }
+
+    net::HttpResponse respond(const net::HttpRequest& request) const {
+        auto response = answer(request);
+        response.headers.emplace_back("x-content-type-options", "nosniff");
+        response.headers.emplace_back("referrer-policy", "no-referrer");
+        const bool has_policy = std::ranges::any_of(
+            response.headers, [](const auto& header) { return header.first == "cache-control"; });
+        if (!has_policy) response.headers.emplace_back("cache-control", "no-store");
+        return response;
+    }
+
+    std::optional<net::HttpResponse> subscribe(const net::HttpRequest& request,
+                                               std::shared_ptr<net::EventStream> stream) {
+        const auto subscribed = try_subscribe(request, std::move(stream));
+        if (!subscribed) return problem(subscribed.error());
+        return std::nullopt;
+    }
+
+    Notifier& notifier() { return notifier_; }
+
+  private:
+    net::HttpResponse answer(const net::HttpRequest& request) const {
+        bool path_known = false;
+        const auto method = request.method == "HEAD" ? std::string("GET") : request.method;
+        for (const auto& route : routes_) {
+            auto names = match(route.pattern, request.path);
+            if (!names) continue;
+            path_known = true;
+            if (route.method != method) continue;
+            auto answer = call(route, request, std::move(*names));
+            return answer ? std::move(*answer) : problem(answer.error());
+        }
+        if (path_known) {
+            return net::error_response(405, "MethodNotAllowed",
+                                       fmt::format("{} is not answered at {}", request.method, request.path));
+        }
+        if (!is_api(request.path) && method == "GET") {
+            if (auto asset = serve_asset(request, embedded_assets())) return std::move(*asset);
+        }
+        return net::error_response(404, "NotFound", fmt::format("there is nothing at {}", request.path));
+    }
+
+    Answer call(const Route& route, const net::HttpRequest& request, std::vector<std::string> names) const {
+        Call call{.request = request, .who = {}, .names = std::move(names)};
+        if (route.role != Role::Public) {
+            call.who = FIELDWATCH_TRY(authenticate(request, parts_.registry, parts_.clock));
+            if (call.who.role < route.role) {
+                return fail(Errc::Forbidden,
+                            fmt::format("this needs the role {}; the token \"{}\" has the role {}",
+                                        to_string(route.role), call.who.name, to_string(call.who.role)));
+            }
+        }
+        return route.handle(context_, call);
+    }
+
+    Result<void> try_subscribe(const net::HttpRequest& request, std::shared_ptr<net::EventStream> stream) {
+        FIELDWATCH_TRY(authenticate(request, parts_.registry, parts_.clock));
+        std::string hub(request.parameter("hub").value_or(""));
+        if (!hub.empty()) FIELDWATCH_TRY(model::parse_hub_name(hub));
+        auto after = sequence_in(request.header("last-event-id"));
+        if (const auto parameter = request.parameter("after")) after = sequence_in(*parameter);
+        return notifier_.subscribe(std::move(stream), std::move(hub), after);
+    }
+
+    Parts parts_;
+    Notifier notifier_;
+    Context context_;
+    std::vector<Route> routes_;
+};
+
+Portal::Portal(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Portal::~Portal() = default;
+
+Result<std::unique_ptr<Portal>> Portal::create(Parts parts) {
+    return std::unique_ptr<Portal>(new Portal(std::make_unique<Impl>(std::move(parts))));
+}
+
+net::HttpHandler Portal::handler() {
+    return {
+        .respond = [impl = impl_.get()](const net::HttpRequest& request) { return impl->respond(request); },
+        .is_stream =
+            [](const net::HttpRequest& request) {
+                return request.method == "GET" && request.path == kStream;
+            },
+        .subscribe =
+            [impl = impl_.get()](const net::HttpRequest& request, std::shared_ptr<net::EventStream> stream) {
+                return impl->subscribe(request, std::move(stream));
+            }};
+}
+
+Notifier& Portal::notifier() {
+    return impl_->notifier();
+}
+
+}  // namespace fieldwatch::portal

@@ -1,0 +1,66 @@
+// The HTTP APIs and the page, over the registry, the workspaces and the hub's sessions: docs/api.md. Handlers
+// block (queries do) and run on the HTTP server's workers.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "net/http.hpp"
+#include "portal/devices.hpp"
+#include "portal/notifier.hpp"
+#include "registry/registry.hpp"
+#include "workspace/workspace.hpp"
+
+namespace fieldwatch::portal {
+
+/// How far the pipeline is: data health of the overview, readiness.
+struct PipelineProgress {
+    struct Partition {
+        std::uint32_t partition = 0;
+        std::uint64_t journal_end = 0;  ///< one past the newest durable record
+        std::uint64_t committed = 0;    ///< one past the newest record whose rows are visible
+    };
+    std::vector<Partition> partitions;
+    std::uint64_t dead_letters = 0;  ///< since start
+    std::uint64_t refused = 0;       ///< messages the hub refused, since start
+    bool ready = false;              ///< caught up with what lay in the journal at start
+};
+
+/// Everything outlives the portal.
+struct Parts {
+    registry::Registry& registry;
+    std::function<workspace::Workspace*(std::string_view id)> workspace;  ///< null = no such workspace
+    DeviceLink& devices;
+    Metrics& metrics;
+    const Clock& clock;
+    Random& random;
+    std::function<PipelineProgress()> progress;
+    std::string version;    ///< of the product
+    std::string host_name;  ///< for connection strings of hubs that name none
+};
+
+class Portal {
+  public:
+    static Result<std::unique_ptr<Portal>> create(Parts parts);
+    ~Portal();
+
+    /// For net::HttpServer; the portal outlives the server.
+    net::HttpHandler handler();
+    /// To be told after each workspace commit.
+    Notifier& notifier();
+
+  private:
+    class Impl;
+    explicit Portal(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fieldwatch::portal

@@ -1,0 +1,181 @@
+// The Log Analytics query API: spec/workspace.md section 4.
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "portal/context.hpp"
+#include "portal/reply.hpp"
+#include "portal/result_json.hpp"
+#include "portal/timespan.hpp"
+
+namespace fieldwatch::portal {
+namespace {
+
+constexpr std::size_t kQueryBytesMax = 256u << 10;  ///< the longest published investigations have 4 KiB
+constexpr std::chrono::seconds kWaitMax{600};
+
+struct Preferences {
+    std::chrono::seconds wait{180};
+    AnswerParts parts;
+};
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && text.front() == ' ')
+        text.remove_prefix(1);
+    while (!text.empty() && text.back() == ' ')
+        text.remove_suffix(1);
+    return text;
+}
+
+/// RFC 7240: what is not understood is ignored, but a number that is none is said.
+Result<Preferences> read_preferences(std::string_view header) {
+    Preferences preferences;
+    while (!header.empty()) {
+        const auto comma = header.find(',');
+        const auto item = trimmed(header.substr(0, comma));
+        header = comma == std::string_view::npos ? std::string_view{} : header.substr(comma + 1);
+        if (item == "include-statistics=true") preferences.parts.statistics = true;
+        if (item == "include-render=true") preferences.parts.render = true;
+        if (!item.starts_with("wait=")) continue;
+        unsigned seconds = 0;
+        const auto digits = item.substr(5);
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+        if (error != std::errc{} || end != digits.data() + digits.size() || seconds == 0) {
+            return fail(
+                Errc::InvalidArgument,
+                fmt::format("Prefer: wait must be a whole number of seconds from 1 to {}; it is \"{}\"",
+                            kWaitMax.count(), digits));
+        }
+        preferences.wait = std::min(std::chrono::seconds(seconds), kWaitMax);
+    }
+    return preferences;
+}
+
+struct Refusal {
+    int status;
+    std::string_view code, inner;
+    std::string_view message;
+};
+
+Refusal refusal_of(workspace::QueryError::Kind kind) {
+    using Kind = workspace::QueryError::Kind;
+    switch (kind) {
+        case Kind::Syntax:
+            return {400, "BadArgumentError", "SyntaxError", "The request had some invalid properties"};
+        case Kind::Semantic:
+            return {400, "BadArgumentError", "SemanticError", "The request had some invalid properties"};
+        case Kind::Unsupported:
+            return {400, "BadArgumentError", "UnsupportedError",
+                    "The query uses what this engine does not support"};
+        case Kind::Limit:
+            return {400, "BadArgumentError", "LimitError", "The query is over a limit"};
+        case Kind::Timeout:
+            return {504, "GatewayTimeout", "TimeoutError", "The query did not end in time"};
+        case Kind::Internal:
+            break;
+    }
+    return {500, "InternalServerError", "InternalError", "The query failed inside the engine"};
+}
+
+net::HttpResponse refused(const workspace::QueryError& error) {
+    const auto refusal = refusal_of(error.kind);
+    Json inner{{"code", refusal.inner}, {"message", error.message}};
+    if (error.line > 0) {
+        inner["message"] = fmt::format("{} (line {}, position {})", error.message, error.line, error.column);
+        inner["line"] = error.line;
+        inner["pos"] = error.column;
+        inner["length"] = error.length;
+    }
+    return json_reply(
+        refusal.status,
+        {{"error",
+          {{"code", refusal.code}, {"message", refusal.message}, {"innererror", std::move(inner)}}}});
+}
+
+Result<workspace::Workspace*> workspace_of(const Context& context, const Call& call) {
+    return context.parts.workspace(call.names.front());
+}
+
+net::HttpResponse no_workspace(std::string_view id) {
+    return json_reply(404, {{"error",
+                             {{"code", "WorkspaceNotFoundError"},
+                              {"message", fmt::format("The workspace \"{}\" could not be found", id)}}}});
+}
+
+Answer run(const Context& context, const Call& call, std::string text, std::string_view timespan) {
+    auto* const workspace = FIELDWATCH_TRY(workspace_of(context, call));
+    if (workspace == nullptr) return no_workspace(call.names.front());
+    const auto preferences = FIELDWATCH_TRY(read_preferences(call.request.header("prefer")));
+    if (text.empty()) return fail(Errc::InvalidArgument, "\"query\" is required: KQL text");
+    if (text.size() > kQueryBytesMax) {
+        return fail(Errc::TooLarge, fmt::format("\"query\" is over the limit of {} bytes", kQueryBytesMax));
+    }
+    workspace::QueryRequest request;
+    request.text = std::move(text);
+    request.timeout = preferences.wait;
+    if (!timespan.empty()) {
+        const auto span = FIELDWATCH_TRY(parse_timespan(timespan, context.parts.clock.now()));
+        request.from = span.from;
+        request.to = span.to;
+    }
+    const auto answer = workspace->query(request);
+    if (!answer) return refused(answer.error());
+    return net::HttpResponse{.headers = {{"content-type", "application/json; charset=utf-8"}},
+                             .body = answer_json(*answer, preferences.parts)};
+}
+
+Answer post_query(const Context& context, const Call& call) {
+    const auto body = FIELDWATCH_TRY(body_object(call.request, {"query", "timespan", "workspaces"}));
+    std::string text;
+    std::string timespan;
+    FIELDWATCH_TRY(read_member(body, "query", text));
+    if (body.contains("timespan") && !body["timespan"].is_null()) {
+        FIELDWATCH_TRY(read_member(body, "timespan", timespan));
+    }
+    // A query sees its own workspace only (design section 2.6); naming just that one changes nothing.
+    const auto others = body.value("workspaces", Json::array());
+    const bool own_only =
+        others.is_null() || (others.is_array() && std::ranges::all_of(others, [&](const Json& id) {
+                                 return id == call.names.front();
+                             }));
+    if (!own_only) {
+        return fail(Errc::Unsupported,
+                    "\"workspaces\" may name only the workspace of the address; "
+                    "queries across workspaces are not supported");
+    }
+    return run(context, call, std::move(text), timespan);
+}
+
+Answer get_query(const Context& context, const Call& call) {
+    return run(context, call, std::string(call.request.parameter("query").value_or("")),
+               call.request.parameter("timespan").value_or(""));
+}
+
+Answer get_metadata(const Context& context, const Call& call) {
+    auto* const workspace = FIELDWATCH_TRY(workspace_of(context, call));
+    if (workspace == nullptr) return no_workspace(call.names.front());
+    Json tables = Json::array();
+    for (const auto& [name, columns] : workspace->schema()) {
+        Json described = Json::array();
+        for (const auto& column : columns) {
+            described.push_back({{"name", column.name}, {"type", workspace::to_string(column.type)}});
+        }
+        tables.push_back({{"id", name},
+                          {"name", name},
+                          {"timespanColumn", "TimeGenerated"},
+                          {"columns", std::move(described)}});
+    }
+    return json_reply(200, {{"tables", std::move(tables)},
+                            {"workspaces", {{{"id", call.names.front()}, {"name", call.names.front()}}}}});
+}
+
+}  // namespace
+
+std::vector<Route> query_routes() {
+    return {{"POST", "/v1/workspaces/{id}/query", Role::Analyst, post_query},
+            {"GET", "/v1/workspaces/{id}/query", Role::Analyst, get_query},
+            {"GET", "/v1/workspaces/{id}/metadata", Role::Reader, get_metadata}};
+}
+
+}  // namespace fieldwatch::portal
