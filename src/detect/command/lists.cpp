@@ -176,7 +176,7 @@ void CommandLine::paths(const Segment& segment, bool basenames, Values& out) {
             }
         } else if (const auto equals = word.find('='); equals != std::string_view::npos && equals < 8) {
             word = word.substr(equals + 1);  // dd's of=, if=
-        } else if (word.front() == '@') {
+        } else if (word.starts_with('@')) {
             word = word.substr(1);  // curl's @file
         }
         if (word.empty()) continue;

@@ -200,7 +200,8 @@ std::optional<ProcessText> process_text(const model::Event& event, const model::
 }
 
 std::optional<CommandField> command_field(std::string_view suffix) {
-    static constexpr std::array<std::pair<std::string_view, CommandScalar>, 8> kScalars{{
+    static constexpr std::array<std::pair<std::string_view, CommandScalar>, 9> kScalars{{
+        {"names", CommandScalar::Name},  // reads better of a whole line
         {"name", CommandScalar::Name},
         {"path", CommandScalar::Path},
         {"line", CommandScalar::Line},
