@@ -1,0 +1,130 @@
+// A process that commits and seals is killed with SIGKILL, again and again, at moments drawn from a seed:
+// what it was told is committed must be there, once, and no row may be there that its offset does not cover.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <thread>
+
+#include "base/random.hpp"
+#include "workspace/duckdb/test_workspace.hpp"
+#include "workspace/tables.hpp"
+
+namespace fieldwatch::workspace {
+namespace {
+
+constexpr std::uint32_t kPartitions = 2;
+constexpr std::uint64_t kRowsPerCommit = 20;
+constexpr int kKills = 6;  // FIELDWATCH_KILLS asks for more
+/// -1 when a row is there twice.
+constexpr const char* kCountOrTwice =
+    "CASE WHEN count(*) = count(DISTINCT \"_RowId\") THEN count(*) ELSE -1 END";
+
+/// Every look at it is 10 s later: an hour passes every few hundred looks, so that periods end all the time.
+class HurryingClock final : public Clock {
+  public:
+    explicit HurryingClock(Timestamp start) : ticks_(start.ticks) {}
+    Timestamp now() const override { return {ticks_.fetch_add(100'000'000)}; }
+    std::chrono::nanoseconds monotonic() const override { return system_clock().monotonic(); }
+
+  private:
+    mutable std::atomic<std::int64_t> ticks_;
+};
+
+void commit_forever(Workspace& workspace, const Clock& clock, std::uint32_t partition, int acknowledge) {
+    for (;;) {
+        const auto first = workspace.committed_offset(partition).value();
+        Commit commit{.partition = partition, .next_offset = first + kRowsPerCommit};
+        for (std::uint64_t offset = first; offset < commit.next_offset; ++offset) {
+            commit.raw_events.push_back(testing::raw_event(partition, offset, clock.now()));
+        }
+        commit.alerts.push_back(testing::alert_row(partition, first, clock.now()));
+        commit.outbox.push_back({.kind = "alert", .key = std::to_string(first)});
+        if (!workspace.commit(std::move(commit))) _exit(3);
+        const auto told = static_cast<unsigned char>(partition);
+        if (write(acknowledge, &told, 1) != 1) _exit(4);
+    }
+}
+
+[[noreturn]] void run_child(const std::string& directory, int round, int acknowledge) {
+    const HurryingClock clock(testing::kStart + Ticks(std::chrono::hours(100 * round)));
+    Metrics metrics;
+    auto options = testing::options_in(directory);
+    options.raw_retention = std::chrono::hours(24 * 3650);  // nothing may go for another reason
+    options.alert_retention = options.raw_retention;
+    auto opened = open(options, clock, metrics);
+    if (!opened) _exit(2);
+    auto& workspace = **opened;
+    std::array<std::thread, kPartitions> shards;
+    for (std::uint32_t partition = 0; partition < kPartitions; ++partition) {
+        shards[partition] =
+            std::thread([&, partition] { commit_forever(workspace, clock, partition, acknowledge); });
+    }
+    while (workspace.maintain()) {
+    }
+    _exit(5);
+}
+
+TEST(CrashTest, LosesNothingCommittedAndKeepsNothingTwice) {
+    const testing::Directory directory;
+    const char* more = std::getenv("FIELDWATCH_KILLS");
+    const int kills = more == nullptr ? kKills : std::atoi(more);
+    SeededRandom random(20260921);
+    std::array<std::uint64_t, kPartitions> acknowledged{};
+    std::size_t sealed_files = 0;
+    for (int round = 0; round < kills; ++round) {
+        int pipe_ends[2];
+        ASSERT_EQ(pipe(pipe_ends), 0);
+        const auto child = fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            close(pipe_ends[0]);
+            run_child(directory.path(), round, pipe_ends[1]);
+        }
+        close(pipe_ends[1]);
+        const auto heard_max = 1 + random.below(25);
+        unsigned char told = 0;
+        for (std::uint64_t heard = 0; heard < heard_max && read(pipe_ends[0], &told, 1) == 1; ++heard) {
+            acknowledged.at(told) += kRowsPerCommit;
+        }
+        usleep(static_cast<useconds_t>(random.below(8000)));
+        kill(child, SIGKILL);
+        while (read(pipe_ends[0], &told, 1) == 1)
+            acknowledged.at(told) += kRowsPerCommit;
+        close(pipe_ends[0]);
+        int status = 0;
+        ASSERT_EQ(waitpid(child, &status, 0), child);
+        ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself: " << WEXITSTATUS(status);
+
+        std::int64_t covered = 0;
+        {
+            Metrics metrics;
+            auto workspace = open(testing::options_in(directory.path()), system_clock(), metrics);
+            ASSERT_TRUE(workspace) << workspace.error().message;
+            for (std::uint32_t partition = 0; partition < kPartitions; ++partition) {
+                const auto offset = (*workspace)->committed_offset(partition).value();
+                EXPECT_GE(offset, acknowledged[partition]) << "round " << round;
+                acknowledged[partition] = offset;
+                covered += static_cast<std::int64_t>(offset);
+            }
+            EXPECT_EQ((*workspace)->outbox(1'000'000).value().size(),
+                      static_cast<std::uint64_t>(covered) / kRowsPerCommit);
+        }
+        ASSERT_EQ(testing::stored_integer(directory.path(), tables::kSecurityIoTRawEvent, kCountOrTwice),
+                  covered)
+            << "round " << round;
+        ASSERT_EQ(testing::stored_integer(directory.path(), tables::kSecurityAlert, "count(*)"),
+                  covered / static_cast<std::int64_t>(kRowsPerCommit));
+        for (const auto& entry : std::filesystem::directory_iterator(directory.path() + "/sealed")) {
+            sealed_files += entry.is_regular_file();
+        }
+    }
+    EXPECT_GT(sealed_files, 0u) << "no kill came after a seal: the test did not see what it is for";
+}
+
+}  // namespace
+}  // namespace fieldwatch::workspace
