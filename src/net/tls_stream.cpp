@@ -188,7 +188,8 @@ TlsStream::Step TlsStream::read_step(void* data, std::size_t size) {
     errno = 0;
     ERR_clear_error();
     std::size_t count = 0;
-    return outcome_of(SSL_read_ex(ssl_, data, size, &count), count);
+    const int result = SSL_read_ex(ssl_, data, size, &count);
+    return outcome_of(result, count);
 }
 
 TlsStream::Step TlsStream::write_step(const void* data, std::size_t size) {
@@ -196,7 +197,8 @@ TlsStream::Step TlsStream::write_step(const void* data, std::size_t size) {
     errno = 0;
     ERR_clear_error();
     std::size_t count = 0;
-    return outcome_of(SSL_write_ex(ssl_, data, size, &count), count);
+    const int result = SSL_write_ex(ssl_, data, size, &count);
+    return outcome_of(result, count);
 }
 
 TlsStream::Step TlsStream::shutdown_step() {
