@@ -1,0 +1,211 @@
+#include "agent/config.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+
+#include "base/file_system.hpp"
+#include "base/uuid.hpp"
+
+namespace fieldwatch::agent {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kFileBytesMax = 64 * 1'024;
+
+struct ModeName {
+    const char* text;
+    fw_mode mode;
+};
+constexpr ModeName kModes[] = {{"auto", FW_MODE_NONE},
+                               {"bpf", FW_MODE_BPF},
+                               {"proc-connector", FW_MODE_PROC_CONNECTOR},
+                               {"polling", FW_MODE_POLL},
+                               {"off", FW_MODE_OFF}};
+
+Result<void> text_into(const json& object, const char* key, std::string& out) {
+    const auto found = object.find(key);
+    if (found == object.end()) return {};
+    if (!found->is_string()) return fail(Errc::InvalidArgument, std::string(key) + " must be a text");
+    out = found->get<std::string>();
+    return {};
+}
+
+Result<void> boolean_into(const json& object, const char* key, bool& out) {
+    const auto found = object.find(key);
+    if (found == object.end()) return {};
+    if (!found->is_boolean()) return fail(Errc::InvalidArgument, std::string(key) + " must be true or false");
+    out = found->get<bool>();
+    return {};
+}
+
+Result<void> mode_into(const json& object, const char* key, fw_mode& out) {
+    std::string text = "auto";
+    FIELDWATCH_TRY(text_into(object, key, text));
+    for (const auto& mode : kModes) {
+        if (text == mode.text) {
+            out = mode.mode;
+            return {};
+        }
+    }
+    return fail(Errc::InvalidArgument,
+                std::string("Collectors.") + key + " is none of auto, bpf, proc-connector, polling, off");
+}
+
+void warn_of_unknown(const json& object, const std::string& where,
+                     std::initializer_list<std::string_view> known, std::vector<std::string>& warnings) {
+    for (const auto& [key, value] : object.items()) {
+        if (std::ranges::find(known, key) == known.end() && warnings.size() < 64) {
+            warnings.push_back("unknown key " + where + key.substr(0, 64));
+        }
+    }
+}
+
+Result<void> read_authentication(const json& object, AgentConfig& config) {
+    warn_of_unknown(
+        object, "Authentication.",
+        {"Identity", "AuthenticationMethod", "FilePath", "DeviceId", "ModuleId", "HostName", "DPS"},
+        config.warnings);
+    std::string identity = "SecurityModule";
+    std::string method = "SasToken";
+    FIELDWATCH_TRY(text_into(object, "Identity", identity));
+    FIELDWATCH_TRY(text_into(object, "AuthenticationMethod", method));
+    if (identity != "SecurityModule" && identity != "Module") {
+        return fail(Errc::Unsupported,
+                    "Authentication.Identity: this version knows SecurityModule, not " + identity);
+    }
+    if (method != "SasToken" && method != "SymmetricKey") {
+        return fail(Errc::Unsupported,
+                    "Authentication.AuthenticationMethod: this version knows SasToken, not " + method);
+    }
+    FIELDWATCH_TRY(text_into(object, "FilePath", config.key_file));
+    FIELDWATCH_TRY(text_into(object, "DeviceId", config.device_id));
+    FIELDWATCH_TRY(text_into(object, "ModuleId", config.module_id));
+    return text_into(object, "HostName", config.host_name);
+}
+
+Result<void> check_permissions(const std::string& path, mode_t forbidden, const char* what) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) return fail(Errc::NotFound, path + " does not exist");
+    if (status.st_mode & forbidden)
+        return fail(Errc::Forbidden, path + " may be " + what + "; change its mode");
+    return {};
+}
+
+}  // namespace
+
+Result<AgentConfig> parse_config(std::string_view text) {
+    const auto root = json::parse(text, nullptr, false);
+    if (root.is_discarded() || !root.is_object())
+        return fail(Errc::Malformed, "the configuration is no JSON object");
+    const auto found = root.find("Configuration");
+    const auto& object = found == root.end() ? root : *found;
+    if (!object.is_object()) return fail(Errc::InvalidArgument, "Configuration must be an object");
+    AgentConfig config;
+    warn_of_unknown(object, "",
+                    {"AgentId", "TriggerdEventsInterval", "TriggeredEventsInterval", "ConnectionTimeout",
+                     "RemoteConfigurationObjectName", "Authentication", "Logging", "ConnectionStringFile",
+                     "CaFile", "ConnectHost", "Port", "StateDirectory", "User", "Collectors"},
+                    config.warnings);
+    FIELDWATCH_TRY(text_into(object, "AgentId", config.agent_id));
+    if (!config.agent_id.empty() && !Uuid::parse(config.agent_id)) {
+        return fail(Errc::InvalidArgument, "AgentId must be a GUID");
+    }
+    FIELDWATCH_TRY(text_into(object, "RemoteConfigurationObjectName", config.object_name));
+    FIELDWATCH_TRY(text_into(object, "ConnectionStringFile", config.connection_string_file));
+    FIELDWATCH_TRY(text_into(object, "CaFile", config.ca_file));
+    FIELDWATCH_TRY(text_into(object, "ConnectHost", config.connect_host));
+    FIELDWATCH_TRY(text_into(object, "StateDirectory", config.state_directory));
+    FIELDWATCH_TRY(text_into(object, "User", config.user));
+    if (const auto port = object.find("Port"); port != object.end()) {
+        if (!port->is_number_unsigned() || port->get<std::uint64_t>() < 1 ||
+            port->get<std::uint64_t>() > 65'535) {
+            return fail(Errc::InvalidArgument, "Port must be a number from 1 to 65535");
+        }
+        config.port = port->get<std::uint16_t>();
+    }
+    if (const auto collectors = object.find("Collectors"); collectors != object.end()) {
+        if (!collectors->is_object()) return fail(Errc::InvalidArgument, "Collectors must be an object");
+        warn_of_unknown(*collectors, "Collectors.",
+                        {"Process", "ProcessExit", "Connection", "Logins", "Loopback"}, config.warnings);
+        FIELDWATCH_TRY(mode_into(*collectors, "Process", config.mode[FW_CLASS_EXEC]));
+        config.mode[FW_CLASS_EXIT] = config.mode[FW_CLASS_EXEC];
+        if (collectors->contains("ProcessExit")) {
+            FIELDWATCH_TRY(mode_into(*collectors, "ProcessExit", config.mode[FW_CLASS_EXIT]));
+        }
+        FIELDWATCH_TRY(mode_into(*collectors, "Connection", config.mode[FW_CLASS_TCP]));
+        FIELDWATCH_TRY(boolean_into(*collectors, "Logins", config.logins));
+        FIELDWATCH_TRY(boolean_into(*collectors, "Loopback", config.loopback));
+    }
+    if (const auto authentication = object.find("Authentication"); authentication != object.end()) {
+        if (!authentication->is_object())
+            return fail(Errc::InvalidArgument, "Authentication must be an object");
+        FIELDWATCH_TRY(read_authentication(*authentication, config));
+    }
+    if (config.connection_string_file.empty() && config.key_file.empty()) {
+        return fail(Errc::InvalidArgument, "ConnectionStringFile or Authentication.FilePath must be given");
+    }
+    return config;
+}
+
+Result<AgentConfig> load_config(const std::string& path) {
+    FIELDWATCH_TRY(check_permissions(path, S_IWOTH, "written by anyone"));
+    const auto content = FIELDWATCH_TRY(read_file(posix_file_system(), path, kFileBytesMax));
+    auto config = parse_config(as_text(content));
+    if (!config) return in_context(path, config.error());
+    return config;
+}
+
+Result<sas::ConnectionString> load_identity(const AgentConfig& config) {
+    const auto& path =
+        config.connection_string_file.empty() ? config.key_file : config.connection_string_file;
+    FIELDWATCH_TRY(check_permissions(path, S_IROTH | S_IWOTH, "read by others"));
+    const auto content = FIELDWATCH_TRY(read_file(posix_file_system(), path, 4'096));
+    auto text = as_text(content);
+    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
+        text.remove_suffix(1);
+    sas::ConnectionString identity;
+    if (config.connection_string_file.empty()) {
+        identity.host_name = config.host_name;
+        identity.device_id = config.device_id;
+        identity.module_id = config.module_id;
+        identity.shared_access_key = text;
+    } else {
+        auto parsed = sas::parse_connection_string(text);
+        if (!parsed) return in_context(path, parsed.error());
+        identity = std::move(*parsed);
+    }
+    if (identity.host_name.empty() || identity.device_id.empty() || identity.shared_access_key.empty()) {
+        return fail(Errc::InvalidArgument, path + ": HostName, DeviceId and a key must be given");
+    }
+    if (!from_base64(identity.shared_access_key))
+        return fail(Errc::InvalidArgument, path + ": the key is not base64");
+    return identity;
+}
+
+std::string format_config(const AgentConfig& config) {
+    json object = {{"ConnectionStringFile", config.connection_string_file},
+                   {"CaFile", config.ca_file},
+                   {"Port", config.port},
+                   {"StateDirectory", config.state_directory},
+                   {"User", config.user}};
+    if (!config.agent_id.empty()) object["AgentId"] = config.agent_id;
+    if (!config.connect_host.empty()) object["ConnectHost"] = config.connect_host;
+    json collectors = {{"Logins", config.logins}, {"Loopback", config.loopback}};
+    const std::pair<const char*, fw_mode> modes[] = {{"Process", config.mode[FW_CLASS_EXEC]},
+                                                     {"ProcessExit", config.mode[FW_CLASS_EXIT]},
+                                                     {"Connection", config.mode[FW_CLASS_TCP]}};
+    for (const auto& [name, mode] : modes) {
+        for (const auto& known : kModes) {
+            if (known.mode == mode) collectors[name] = known.text;
+        }
+    }
+    object["Collectors"] = std::move(collectors);
+    return json{{"Configuration", std::move(object)}}.dump(2) + "\n";
+}
+
+}  // namespace fieldwatch::agent

@@ -1,0 +1,43 @@
+// The agent's local configuration: one JSON file, a superset of the reference agent's (spec/agent.md
+// section 2.1).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/bpf/records.h"
+#include "agent/hub_link.hpp"
+#include "base/result.hpp"
+
+namespace fieldwatch::agent {
+
+struct AgentConfig {
+    std::string agent_id;  ///< "" = made at first start and kept in the state directory
+    std::string object_name = "ms_iotn:urn_azureiot_Security_SecurityAgentConfiguration";
+    std::string connection_string_file;
+    std::string key_file, device_id, module_id = "azureiotsecurity",
+                                     host_name;  ///< the other way to name an identity
+    std::string connect_host;                    ///< "" = HostName
+    std::uint16_t port = 8883;
+    std::string ca_file;
+    std::string state_directory = "/var/lib/fieldwatch-agent";
+    std::string user = "fieldwatch-agent";  ///< whom the sender becomes; "nobody" if there is no such account
+    fw_mode mode[FW_CLASS_COUNT] = {FW_MODE_NONE, FW_MODE_NONE, FW_MODE_NONE};
+    bool loopback = false;
+    bool logins = true;
+    std::vector<std::string> warnings;  ///< unknown keys and the like
+};
+
+/// Errors name the key: Malformed, InvalidArgument, NotFound; Forbidden when the file may be written by
+/// anyone, or a key file read by others.
+Result<AgentConfig> load_config(const std::string& path);
+Result<AgentConfig> parse_config(std::string_view json);
+/// Reads connection string or key; checks that they are there and whole.
+Result<sas::ConnectionString> load_identity(const AgentConfig& config);
+
+/// Text of a configuration file for `provision`.
+std::string format_config(const AgentConfig& config);
+
+}  // namespace fieldwatch::agent

@@ -1,0 +1,89 @@
+// The agent's connection to its hub: MQTT 3.1.1 over TLS as a module, spec/iot-hub-protocols.md section 3.
+// Never blocks; reconnects with exponential back-off and full jitter.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "net/tls_client.hpp"
+#include "protocol/sas/connection_string.hpp"
+
+namespace fieldwatch::agent {
+
+struct HubLinkOptions {
+    sas::ConnectionString identity;
+    std::string connect_host;  ///< "" = the identity's gateway or host
+    std::uint16_t port = 8883;
+    std::string ca_file;
+    std::string agent_version;
+};
+
+/// One thread. Errors never end it: they end the connection, are told, and the next attempt is planned.
+class HubLink {
+  public:
+    struct Handlers {
+        std::function<void()> ready;                          ///< session up, twin asked for
+        std::function<void(std::string_view twin)> twin;      ///< answer of GET
+        std::function<void(std::string_view patch)> desired;  ///< change of desired
+        std::function<void(int status)> reported;             ///< answer of PATCH
+        std::function<void(std::uint64_t tag)> acknowledged;  ///< a publish is durable at the hub
+        std::function<void(const Error&, std::int64_t retry_ms)>
+            lost;  ///< nothing in flight is known to have arrived
+    };
+    HubLink(HubLinkOptions options, Handlers handlers, const Clock& clock, Random& random);
+
+    /// Moves what can move; call when fd() is ready or wake_ns() has come.
+    void advance();
+    int fd() const;  ///< -1: none now
+    short wanted_events() const;
+    std::int64_t wake_ns() const;  ///< monotonic
+
+    bool is_ready() const { return state_ == State::Ready; }
+    std::size_t in_flight() const { return in_flight_.size(); }
+    /// QoS 1; `tag` comes back with acknowledged(). Only when ready.
+    void publish(std::string_view property_bag, std::string_view body, std::uint64_t tag);
+    void report(std::string_view body);
+    void get_twin();
+    void disconnect();  ///< says goodbye; no reconnect until advance() is called again
+
+  private:
+    enum class State : std::uint8_t { Idle, Connecting, AwaitConnack, Ready };
+    void begin();
+    Result<void> step();
+    Result<void> send_connect();
+    Result<void> pump_out();
+    Result<void> pump_in();
+    Result<void> take_frames();
+    Result<void> take_publish(std::string_view topic, std::string_view body);
+    Result<void> keep_alive();
+    void fail_with(const Error& error);
+    std::uint16_t next_packet_id();
+    std::string scope() const;
+
+    HubLinkOptions options_;
+    Handlers handlers_;
+    const Clock& clock_;
+    Random& random_;
+    State state_ = State::Idle;
+    std::optional<net::TlsClient> tls_;
+    Bytes in_, out_;
+    std::size_t out_sent_ = 0;
+    std::map<std::uint16_t, std::uint64_t> in_flight_;  // packet id -> tag
+    std::uint16_t packet_id_ = 0;
+    std::uint32_t request_ = 0;
+    std::uint32_t twin_request_ = 0;
+    unsigned failures_ = 0;
+    std::int64_t next_attempt_ns_ = 0;
+    std::int64_t deadline_ns_ = 0;  // of connecting, or of the ping's answer
+    std::int64_t next_ping_ns_ = 0;
+    std::int64_t renew_ns_ = 0;
+    bool ping_sent_ = false;
+};
+
+}  // namespace fieldwatch::agent

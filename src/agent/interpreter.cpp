@@ -1,0 +1,317 @@
+#include "agent/interpreter.hpp"
+
+#include <arpa/inet.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "agent/collectors/proc.hpp"
+#include "agent/login_line.hpp"
+
+namespace fieldwatch::agent {
+
+namespace {
+
+constexpr std::size_t kAccountsMax = 4'096;
+constexpr std::int64_t kSameLoginMs = 5'000;
+
+/// A field of NUL-padded text that may lack its zero.
+template <std::size_t N>
+std::string_view padded(const char (&text)[N]) {
+    return {text, static_cast<std::size_t>(std::find(text, text + N, '\0') - text)};
+}
+
+std::vector<std::string_view> split(std::string_view line, char separator) {
+    std::vector<std::string_view> out;
+    for (;;) {
+        const auto at = line.find(separator);
+        out.push_back(line.substr(0, at));
+        if (at == std::string_view::npos) return out;
+        line.remove_prefix(at + 1);
+    }
+}
+
+template <class Each>
+void each_line(std::string_view text, const Each& each) {
+    while (!text.empty()) {
+        const auto end = std::min(text.find('\n'), text.size());
+        each(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+}
+
+std::string stamp_of(const std::string& path) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) return "-";
+    return std::to_string(status.st_ino) + "." + std::to_string(status.st_mtim.tv_sec) + "." +
+           std::to_string(status.st_mtim.tv_nsec) + "." + std::to_string(status.st_size);
+}
+
+}  // namespace
+
+void Accounts::refresh() {
+    const auto stamp = stamp_of(passwd_path_) + "|" + stamp_of(group_path_);
+    if (stamp == stamp_) return;
+    stamp_ = stamp;
+    names_.clear();
+    each_line(read_small(passwd_path_, 1u << 20), [this](std::string_view line) {
+        const auto fields = split(line, ':');
+        std::uint32_t uid = 0;
+        if (fields.size() < 4 || names_.size() >= kAccountsMax) return;
+        const auto text = fields[2];
+        if (std::from_chars(text.data(), text.data() + text.size(), uid).ec == std::errc{})
+            names_.emplace(uid, fields[0]);
+    });
+}
+
+std::string Accounts::name_of(std::uint32_t uid) {
+    if (stamp_.empty()) refresh();
+    const auto found = names_.find(uid);
+    return found == names_.end() ? std::string() : found->second;
+}
+
+bool Accounts::changed() {
+    refresh();
+    const bool changed = seen_stamp_ != stamp_;
+    seen_stamp_ = stamp_;
+    return changed;
+}
+
+std::vector<Observation> Accounts::snapshot() {
+    struct Group {
+        std::string name, id;
+        std::vector<std::string> members;
+    };
+    std::vector<Group> groups;
+    each_line(read_small(group_path_, 1u << 20), [&](std::string_view line) {
+        const auto fields = split(line, ':');
+        if (fields.size() < 4 || groups.size() >= kAccountsMax) return;
+        Group group{std::string(fields[0]), std::string(fields[2]), {}};
+        for (const auto member : split(fields[3], ',')) {
+            if (!member.empty()) group.members.emplace_back(member);
+        }
+        groups.push_back(std::move(group));
+    });
+    std::vector<Observation> out;
+    each_line(read_small(passwd_path_, 1u << 20), [&](std::string_view line) {
+        const auto fields = split(line, ':');
+        if (fields.size() < 7 || out.size() >= kAccountsMax) return;
+        std::string names, ids;
+        const auto append = [&](const std::string& name, std::string_view id) {
+            names += (ids.empty() ? "" : ";") + name;
+            ids.append(ids.empty() ? "" : ";").append(id);
+        };
+        const auto primary = std::ranges::find(groups, fields[3], &Group::id);
+        append(primary == groups.end() ? std::string(fields[3]) : primary->name, fields[3]);
+        for (const auto& group : groups) {
+            if (group.id != fields[3] && std::ranges::find(group.members, fields[0]) != group.members.end()) {
+                append(group.name, group.id);
+            }
+        }
+        Observation user{.kind = FIELDWATCH_LOCAL_USERS};
+        user.text("UserName", std::string(fields[0]));
+        user.text("UserId", std::string(fields[2]));
+        user.text("GroupNames", names);
+        user.text("GroupIds", ids);
+        user.extra("Shell", std::string(fields[6]));
+        user.extra("HomeDirectory", std::string(fields[5]));
+        out.push_back(std::move(user));
+    });
+    return out;
+}
+
+std::string join_reversed(std::string_view names) {
+    std::string out;
+    auto parts = split(names, '\0');
+    std::ranges::reverse(parts);
+    for (const auto part : parts) {
+        if (!part.empty()) out.append("/").append(part);
+    }
+    return out;
+}
+
+std::string join_arguments(std::string_view arguments) {
+    while (arguments.ends_with('\0'))
+        arguments.remove_suffix(1);
+    std::string out(arguments);
+    std::ranges::replace(out, '\0', ' ');
+    return out;
+}
+
+std::string container_id(std::string_view cgroup) {
+    const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+    std::size_t run = 0;
+    for (std::size_t i = 0; i < cgroup.size(); ++i) {
+        run = is_hex(cgroup[i]) ? run + 1 : 0;
+        if (run == 64) return std::string(cgroup.substr(i - 63, 64));
+    }
+    return {};
+}
+
+std::string address_text(const std::uint8_t* address, std::uint8_t family) {
+    char text[INET6_ADDRSTRLEN] = {};
+    ::inet_ntop(family == 4 ? AF_INET : AF_INET6, address, text, sizeof text);
+    return text;
+}
+
+const Interpreter::Known* Interpreter::find(std::uint32_t pid) {
+    if (pid == 0) return nullptr;
+    const auto found = processes_.find(pid);
+    if (found != processes_.end()) return &found->second;
+    ProcessFacts facts;  // ran before the agent
+    if (!read_process("/proc", pid, facts)) return nullptr;
+    remember(pid, {facts.start_ns, facts.parent_pid, facts.executable, join_arguments(facts.arguments)});
+    return &processes_.find(pid)->second;
+}
+
+void Interpreter::remember(std::uint32_t pid, Known known) {
+    const auto [entry, added] = processes_.insert_or_assign(pid, std::move(known));
+    if (!added) return;
+    order_.push_back(pid);
+    if (order_.size() <= kProcessesMax) return;
+    processes_.erase(order_.front());
+    order_.pop_front();
+}
+
+Observation Interpreter::exec(const fw_exec_head& head, std::string_view text) {
+    const auto next = [&](std::size_t size) {
+        const auto part = text.substr(0, size);
+        text.remove_prefix(part.size());
+        return part;
+    };
+    const bool reversed = head.flags & FW_PATHS_REVERSED;
+    const auto path = [&](std::size_t size) {
+        return reversed ? join_reversed(next(size)) : std::string(next(size));
+    };
+    const auto executable = path(head.executable_size);
+    const auto parent_executable = path(head.parent_size);
+    const auto directory = path(head.directory_size);
+    const auto cgroup = next(head.cgroup_size);
+    auto command_line = join_arguments(next(head.arguments_size));
+    if (head.flags & FW_ARGS_TRUNCATED) command_line += "…[truncated]";
+
+    // A shell's forked child has no command line of its own until it runs a program: it is its parent's.
+    const auto* parent = find(head.parent_pid);
+    if (!parent) parent = find(head.grandparent_pid);
+    const auto parent_command_line = parent ? parent->command_line : std::string();
+    const auto* grandparent = find(head.grandparent_pid);
+    const auto grandparent_executable = grandparent ? grandparent->executable : std::string();
+    remember(head.pid, {head.start_ns, head.parent_pid, executable, command_line});
+
+    Observation out{.kind = FIELDWATCH_PROCESS_CREATE,
+                    .time_unix_ms = static_cast<std::int64_t>(head.time_ns / 1'000'000),
+                    .pid = head.pid};
+    out.text("Executable", executable.empty() ? "/" : executable);
+    out.integer("ProcessId", head.pid, Fold::Zero);
+    out.integer("ParentProcessId", head.parent_pid, Fold::Zero);
+    out.text("UserId", std::to_string(head.uid));
+    if (const auto name = accounts_.name_of(head.uid); !name.empty()) out.text("UserName", name);
+    out.text("CommandLine", command_line);
+    out.extra("ParentExecutable", parent_executable);
+    out.extra("ParentCommandLine", parent_command_line);
+    out.extra("GrandparentExecutable", grandparent_executable);
+    out.extra("WorkingDirectory", directory.empty() && reversed ? "/" : directory);
+    out.extra("ContainerId", container_id(cgroup));
+    if (head.login_uid != 0xffffffff) out.extra("LoginUid", std::to_string(head.login_uid));
+    return out;
+}
+
+std::optional<Observation> Interpreter::exit(const fw_exit& record) {
+    const auto found = processes_.find(record.pid);
+    if (found == processes_.end() || (record.start_ns != 0 && found->second.start_ns != record.start_ns)) {
+        return std::nullopt;
+    }
+    Observation out{.kind = FIELDWATCH_PROCESS_TERMINATE,
+                    .time_unix_ms = static_cast<std::int64_t>(record.time_ns / 1'000'000),
+                    .pid = record.pid};
+    out.text("Executable", found->second.executable);
+    out.integer("ProcessId", record.pid, Fold::Zero);
+    out.integer("ExitStatus", record.status);
+    return out;
+}
+
+Observation Interpreter::connection(const fw_connection& record) {
+    const bool inbound = record.direction == FW_IN;
+    Observation out{.kind = FIELDWATCH_CONNECTION_CREATE,
+                    .time_unix_ms = static_cast<std::int64_t>(record.time_ns / 1'000'000),
+                    .pid = record.pid};
+    const auto* process = find(record.pid);
+    out.text("RemoteAddress", address_text(record.remote, record.family));
+    out.text("RemotePort", std::to_string(record.remote_port), inbound ? Fold::Zero : Fold::Key);
+    out.text("LocalAddress", address_text(record.local, record.family));
+    out.text("LocalPort", std::to_string(record.local_port), inbound ? Fold::Key : Fold::Omit);
+    out.text("Direction", inbound ? "In" : "Out");
+    out.text("Protocol", record.protocol == 17 ? "udp" : "tcp");
+    out.integer("ProcessId", record.pid, Fold::Zero);
+    if (record.pid != 0) out.text("UserId", std::to_string(record.uid));
+    out.text("Executable", process && !process->executable.empty() ? process->executable : "unknown");
+    if (process) out.text("CommandLine", process->command_line);
+    if (record.outcome == FW_FAILED) out.extra("Outcome", "Failed");
+    return out;
+}
+
+std::optional<Observation> Interpreter::once(Observation observation) {
+    std::string identity;
+    for (const auto& field : observation.fields) {
+        const std::string_view name = field.name;
+        if (name == "UserName" || name == "RemoteAddress" || name == "Result") identity += field.text + "|";
+    }
+    const bool repeated = identity == last_login_ &&
+                          observation.time_unix_ms - last_login_ms_ < kSameLoginMs &&
+                          identity.ends_with("Success|");
+    last_login_ = std::move(identity);
+    last_login_ms_ = observation.time_unix_ms;
+    if (repeated) return std::nullopt;
+    return observation;
+}
+
+std::optional<Observation> Interpreter::login(const fw_login& record) {
+    const auto user = padded(record.user);
+    const auto terminal = padded(record.terminal);
+    const bool over_ssh = terminal.starts_with("ssh") || record.family != 0;
+    Observation out{.kind = FIELDWATCH_LOGIN,
+                    .time_unix_ms = static_cast<std::int64_t>(record.time_ns / 1'000'000),
+                    .pid = record.pid};
+    out.integer("ProcessId", record.pid);
+    out.text("UserName", user.empty() ? "unknown" : std::string(user));
+    out.text("Operation", over_ssh ? "sshd" : "login");
+    out.text("Executable", over_ssh ? "/usr/sbin/sshd" : "/bin/login");
+    if (record.family != 0) out.text("RemoteAddress", address_text(record.remote, record.family));
+    out.text("Result", record.result == FW_LOGIN_SUCCESS ? "Success" : "Fail");
+    out.extra("Terminal", std::string(terminal));
+    return once(std::move(out));
+}
+
+std::optional<Observation> Interpreter::log_line(const fw_log_line& record) {
+    const auto login = parse_login_line({record.line, record.size});
+    if (!login) return std::nullopt;
+    Observation out{.kind = FIELDWATCH_LOGIN,
+                    .time_unix_ms = static_cast<std::int64_t>(record.time_ns / 1'000'000),
+                    .pid = login->pid};
+    out.integer("ProcessId", login->pid);
+    out.text("UserName", std::string(login->user.empty() ? "unknown" : login->user));
+    out.text("Operation", login->operation);
+    out.text("Executable", login->executable);
+    if (fieldwatch_is_ip(login->address.data(), login->address.size())) {
+        out.text("RemoteAddress", std::string(login->address));
+        if (!login->port.empty()) out.text("RemotePort", std::string(login->port));
+    }
+    out.text("Result", login->success ? "Success" : "Fail");
+    return once(std::move(out));
+}
+
+Observation Interpreter::port(const fw_port& record) {
+    Observation out{.kind = FIELDWATCH_LISTENING_PORTS, .pid = record.pid};
+    const auto family = record.family == 6 ? "6" : "";
+    out.text("Protocol", (record.protocol == 17 ? "udp" : "tcp") + std::string(family));
+    out.text("LocalPort", std::to_string(record.port));
+    out.text("LocalAddress", address_text(record.local, record.family));
+    out.text("RemoteAddress", record.family == 6 ? "::" : "0.0.0.0");
+    out.text("RemotePort", "*");
+    if (record.pid != 0) out.extra("Pid", std::to_string(record.pid));
+    out.extra("Executable", std::string(record.executable, record.executable_size));
+    return out;
+}
+
+}  // namespace fieldwatch::agent

@@ -1,0 +1,82 @@
+// Turns the collector's checked records into observations: names users, remembers processes so that a child
+// knows its parent's command line and a connection its program. Runs in the unprivileged sender.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/aggregation/observation.hpp"
+#include "agent/bpf/records.h"
+
+namespace fieldwatch::agent {
+
+/// /etc/passwd and /etc/group, read again when they change. No name service: the local files are what the
+/// device has.
+class Accounts {
+  public:
+    Accounts(std::string passwd_path, std::string group_path)
+        : passwd_path_(std::move(passwd_path)), group_path_(std::move(group_path)) {}
+
+    std::string name_of(std::uint32_t uid);  ///< "" if unknown
+    /// One LocalUsers observation per account.
+    std::vector<Observation> snapshot();
+    /// Whether either file changed since the last call.
+    bool changed();
+
+  private:
+    void refresh();
+    std::string passwd_path_, group_path_;
+    std::string stamp_, seen_stamp_;
+    std::unordered_map<std::uint32_t, std::string> names_;
+};
+
+/// One thread. Remembers at most kProcessesMax processes, the oldest go first.
+class Interpreter {
+  public:
+    static constexpr std::size_t kProcessesMax = 2'048;
+
+    explicit Interpreter(Accounts& accounts) : accounts_(accounts) {}
+
+    Observation exec(const fw_exec_head& head, std::string_view text);
+    /// Nothing for a process whose exec was not seen (a fork that never ran another program).
+    std::optional<Observation> exit(const fw_exit& record);
+    Observation connection(const fw_connection& record);
+    /// Nothing for the second record of the same log-in (wtmp and the log both tell it).
+    std::optional<Observation> login(const fw_login& record);
+    std::optional<Observation> log_line(const fw_log_line& record);
+    Observation port(const fw_port& record);
+
+  private:
+    struct Known {
+        std::uint64_t start_ns = 0;
+        std::uint32_t parent_pid = 0;
+        std::string executable;
+        std::string command_line;
+    };
+    const Known* find(std::uint32_t pid);
+    void remember(std::uint32_t pid, Known known);
+    std::optional<Observation> once(Observation observation);
+
+    Accounts& accounts_;
+    std::unordered_map<std::uint32_t, Known> processes_;
+    std::deque<std::uint32_t> order_;
+    std::string last_login_;  // what identifies the last log-in, and when
+    std::int64_t last_login_ms_ = 0;
+};
+
+/// `/a/b/c` from names in leaf-to-root order, each NUL-terminated.
+std::string join_reversed(std::string_view names);
+/// Arguments joined by blanks.
+std::string join_arguments(std::string_view arguments);
+/// The 64 hex digits that container engines put into a cgroup's name; "" if there are none.
+std::string container_id(std::string_view cgroup);
+/// Text of an address, family 4 or 6.
+std::string address_text(const std::uint8_t* address, std::uint8_t family);
+
+}  // namespace fieldwatch::agent

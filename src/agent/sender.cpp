@@ -1,0 +1,580 @@
+#include "agent/sender.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "agent/agent_log.hpp"
+#include "agent/sender_status.hpp"
+#include "base/file_system.hpp"
+
+namespace fieldwatch::agent {
+
+namespace {
+
+constexpr std::int64_t kMilli = 1'000'000;
+constexpr std::int64_t kSecond = 1'000 * kMilli;
+constexpr std::int64_t kWakeMost = kSecond;  // nothing waits longer than this for its turn
+constexpr std::int64_t kPortsSettle =
+    300 * kMilli;  // a restarting service closes and opens: one snapshot for both
+constexpr std::int64_t kSpoolAfter = 5 * kSecond;  // what a crash may lose
+constexpr std::int64_t kStatusEvery = 10 * kSecond;
+constexpr std::int64_t kAccountsEvery = 5 * kSecond;
+constexpr std::int64_t kShutdownNs = 5 * kSecond;
+constexpr std::size_t kInFlightMax = 4;
+constexpr int kDatagramsPerTurn = 256;
+
+std::atomic<bool> stop_requested{false};
+
+template <class T>
+bool read_valid(std::span<const std::byte> bytes, T& out) {
+    std::memcpy(&out, bytes.data(), sizeof out);
+    return is_valid(out);
+}
+
+std::int64_t nanos(Ticks ticks) {
+    return std::min<std::int64_t>(ticks.count(), INT64_MAX / 100) * 100;
+}
+
+std::optional<Aggregated> aggregated(fieldwatch_kind kind) {
+    switch (kind) {
+        case FIELDWATCH_PROCESS_CREATE:
+            return kAggregateProcess;
+        case FIELDWATCH_CONNECTION_CREATE:
+            return kAggregateConnection;
+        case FIELDWATCH_PROCESS_TERMINATE:
+            return kAggregateTerminate;
+        default:
+            return std::nullopt;
+    }
+}
+
+}  // namespace
+
+Sender::Sender(AgentConfig config, sas::ConnectionString identity, int socket, const Clock& clock,
+               Random& random)
+    : config_(std::move(config)),
+      socket_(socket),
+      clock_(clock),
+      random_(random),
+      twin_(config_.object_name),
+      hub_({.identity = std::move(identity),
+            .connect_host = config_.connect_host,
+            .port = config_.port,
+            .ca_file = config_.ca_file,
+            .agent_version = std::string(kAgentVersion)},
+           {.ready =
+                [this] {
+                    say(Severity::Information, "connected to the hub");
+                    last_error_.clear();
+                    next_status_ns_ = 0;
+                },
+            .twin = [this](std::string_view twin) { apply(twin_.replace(twin)); },
+            .desired =
+                [this](std::string_view patch) {
+                    apply(twin_.patch(patch));
+                    if (twin_.needs_refresh()) hub_.get_twin();
+                },
+            .reported =
+                [](int status) {
+                    if (status >= 300)
+                        say(Severity::Warning,
+                            "the hub refuses the reported twin: " + std::to_string(status));
+                },
+            .acknowledged = [this](std::uint64_t batch) { outbox_.acknowledged(batch); },
+            .lost =
+                [this](const Error& error, std::int64_t retry_ms) {
+                    if (error.code != Errc::Cancelled && error.message != last_error_) {
+                        say(Severity::Warning,
+                            "hub: " + error.message + "; next try in " + std::to_string(retry_ms) + " ms");
+                    }
+                    last_error_ = error.message;
+                    statistics_.failed += hub_.in_flight();
+                    outbox_.lose_all();
+                }},
+           clock, random),
+      control_(socket) {
+    for (auto& id : boot_ids_)
+        id = Uuid::random(random).text();
+}
+
+void Sender::request_stop() {
+    stop_requested.store(true);
+}
+
+Result<void> Sender::open() {
+    auto& files = posix_file_system();
+    if (config_.agent_id.empty()) {
+        if (const auto kept = read_file(files, "agent-id", 64)) config_.agent_id = as_text(*kept);
+        if (!Uuid::parse(config_.agent_id)) {
+            config_.agent_id = Uuid::random(random_).text();
+            FIELDWATCH_TRY(replace_file(files, "agent-id", as_bytes(config_.agent_id)));
+        }
+    }
+    if (const auto kept = read_file(files, "twin.json", 256 * 1'024)) {
+        if (const auto update = twin_.restore(as_text(*kept)); update && update->applied) {
+            say(Severity::Information, "running on the last known configuration until the hub answers");
+        }
+    }
+    Spool::Recovered recovered;
+    spool_ = FIELDWATCH_TRY(Spool::open(files, "spool", recovered));
+    if (recovered.torn_bytes > 0) {
+        say(Severity::Warning, "spool: " + std::to_string(recovered.torn_bytes) + " torn bytes cut off");
+    }
+    outbox_.on_gone = [this](const WaitingEvent& event) {
+        if (event.spooled) spool_->forget(event.number);
+    };
+    outbox_.set_options({static_cast<std::size_t>(twin_.settings().cache_bytes),
+                         static_cast<std::size_t>(twin_.settings().message_bytes)});
+    for (auto& event : recovered.events) {
+        event.since_ns = now_ns();
+        outbox_.restore(std::move(event));
+    }
+    return {};
+}
+
+int Sender::run() {
+    send_control(false);
+    while (!stop_requested.load()) {
+        pollfd fds[2] = {{socket_, POLLIN, 0}, {hub_.fd(), hub_.wanted_events(), 0}};
+        const auto wait_ns = std::clamp<std::int64_t>(next_wake_ns() - now_ns(), 0, kWakeMost);
+        ::poll(fds, 2, static_cast<int>((wait_ns + kMilli - 1) / kMilli));
+        if (!receive()) break;
+        tick();
+        hub_.advance();
+        send_due();
+        hub_.advance();
+    }
+    shut_down();
+    return 0;
+}
+
+bool Sender::receive() {
+    static std::array<std::byte, FW_BATCH_BYTES_MAX + sizeof(fw_batch_head)> datagram;
+    for (int count = 0; count < kDatagramsPerTurn; ++count) {
+        const auto size = ::recv(socket_, datagram.data(), datagram.size(), MSG_DONTWAIT);
+        if (size == 0) return false;
+        if (size < 0) return errno == EAGAIN || errno == EINTR;
+        const auto split =
+            split_batch(std::span(datagram).first(static_cast<std::size_t>(size)),
+                        [this](std::uint16_t type, auto record) { take_record(type, record); });
+        if (!split) ++refused_records_;
+    }
+    return true;
+}
+
+void Sender::take_record(std::uint16_t type, std::span<const std::byte> record) {
+    fw_exec_head head;
+    fw_exit exit;
+    fw_connection connection;
+    fw_listen listen;
+    fw_port port;
+    fw_snapshot snapshot;
+    fw_login login;
+    fw_log_line line;
+    fw_status status;
+    bool valid = false;
+    switch (type) {
+        case FW_EXEC:
+        case FW_EXEC_LARGE: {
+            std::memcpy(&head, record.data(), sizeof head);
+            const auto text = record.subspan(sizeof head);
+            if ((valid = is_valid(head, text.size()))) observe(interpreter_.exec(head, as_text(text)));
+            break;
+        }
+        case FW_EXIT:
+            if ((valid = read_valid(record, exit))) observe_if(interpreter_.exit(exit));
+            break;
+        case FW_CONNECTION:
+            if ((valid = read_valid(record, connection))) observe(interpreter_.connection(connection));
+            break;
+        case FW_LISTEN:
+            if ((valid = read_valid(record, listen)) && ports_changed_ns_ < 0) ports_changed_ns_ = now_ns();
+            break;
+        case FW_PORT:
+            if ((valid = read_valid(record, port))) {
+                if (port.snapshot != ports_snapshot_) ports_.clear();
+                ports_snapshot_ = port.snapshot;
+                if (ports_.size() < 2'048) ports_.push_back(interpreter_.port(port));
+            }
+            break;
+        case FW_SNAPSHOT:
+            std::memcpy(&snapshot, record.data(), sizeof snapshot);
+            valid = true;
+            if (snapshot.snapshot != ports_snapshot_) ports_.clear();
+            emit_snapshot(FIELDWATCH_LISTENING_PORTS, std::move(ports_));
+            ports_.clear();
+            break;
+        case FW_LOGIN:
+            if ((valid = read_valid(record, login))) observe_if(interpreter_.login(login));
+            break;
+        case FW_LOG_LINE:
+            if ((valid = read_valid(record, line))) observe_if(interpreter_.log_line(line));
+            break;
+        case FW_STATUS:
+            if ((valid = read_valid(record, status))) take_status(status);
+            break;
+        default:
+            break;
+    }
+    if (!valid) ++refused_records_;
+}
+
+void Sender::take_status(const fw_status& status) {
+    const bool changed = !std::ranges::equal(status.mode, collector_.mode);
+    collector_ = status;
+    if (!changed) return;
+    const auto text = "collecting: processes by " + std::string(mode_name(status.mode[FW_CLASS_EXEC])) +
+                      ", exits by " + std::string(mode_name(status.mode[FW_CLASS_EXIT])) +
+                      ", connections by " + std::string(mode_name(status.mode[FW_CLASS_TCP]));
+    say(Severity::Information, text);
+    diagnose("Information", text);
+    next_status_ns_ = 0;
+}
+
+void Sender::observe_if(std::optional<Observation> observation) {
+    if (observation) observe(std::move(*observation));
+}
+
+void Sender::observe(Observation observation) {
+    if (priority(observation.kind) == FIELDWATCH_PRIORITY_OFF) return;
+    const auto which = aggregated(observation.kind);
+    const auto emit_one = [this](const Observation& one) { emit(one); };
+    if (!which || !twin_.settings().aggregate[*which] || aggregators_[*which].add(observation, emit_one)) {
+        emit(observation);
+    }
+}
+
+void Sender::emit(const Observation& observation) {
+    enqueue(observation.kind, {&observation});
+}
+
+void Sender::enqueue(fieldwatch_kind kind, const std::vector<const Observation*>& payloads) {
+    const auto wanted = priority(kind);
+    if (wanted == FIELDWATCH_PRIORITY_OFF) return;
+    const auto queue = wanted == FIELDWATCH_PRIORITY_HIGH          ? Queue::High
+                       : wanted == FIELDWATCH_PRIORITY_OPERATIONAL ? Queue::Operational
+                                                                   : Queue::Low;
+    const bool marked = kind == FIELDWATCH_PROCESS_CREATE || kind == FIELDWATCH_CONNECTION_CREATE;
+    const auto at = static_cast<std::size_t>(queue);
+    EventIdentity identity;
+    identity.time_unix_ms = payloads.size() == 1 ? payloads.front()->time_unix_ms : 0;
+    if (identity.time_unix_ms == 0) identity.time_unix_ms = clock_.now().unix_millis();
+    identity.local_offset_minutes = local_offset_minutes(identity.time_unix_ms);
+    if (marked) {
+        identity.boot_id = boot_ids_[at];
+        identity.sequence = ++sequences_[at];
+    }
+    const auto bytes_max = outbox_.message_bytes() - 1'024;
+    auto json = encode_event(kind, payloads, identity, random_, bytes_max);
+    if (!json && json.error().code == Errc::TooLarge && payloads.size() == 1) {
+        auto shortened = *payloads.front();  // the long texts are command lines
+        for (auto& field : shortened.fields)
+            cut_text(field.text, 512);
+        for (auto& extra : shortened.extras)
+            cut_text(extra.text, 256);
+        json = encode_event(kind, {&shortened}, identity, random_, bytes_max);
+    }
+    if (json) {
+        outbox_.add(queue, std::move(*json), now_ns());
+    } else {
+        say(Severity::Error, json.error().message);
+    }
+}
+
+void Sender::emit_snapshot(fieldwatch_kind kind, std::vector<Observation> payloads) {
+    // Half of what a message may hold: room for others beside it, and parts of one snapshot pack well.
+    const auto part_bytes = outbox_.message_bytes() / 2;
+    std::vector<std::vector<const Observation*>> parts(1);
+    std::size_t bytes = 0;
+    for (const auto& payload : payloads) {
+        const auto size = payload.bytes() * 2;  // field names and quotes; escapes are rare here
+        if (!parts.back().empty() && bytes + size > part_bytes) {
+            parts.emplace_back();
+            bytes = 0;
+        }
+        bytes += size;
+        parts.back().push_back(&payload);
+    }
+    if (parts.size() > 1) {
+        const auto id = Uuid::random(random_).text();
+        std::size_t index = 0;
+        for (std::size_t part = 0; part < parts.size(); ++part) {
+            for (std::size_t i = 0; i < parts[part].size(); ++i, ++index) {
+                payloads[index].extra("SnapshotId", id);
+                payloads[index].extra("SnapshotPart",
+                                      std::to_string(part + 1) + "/" + std::to_string(parts.size()));
+            }
+        }
+    }
+    for (const auto& part : parts)
+        enqueue(kind, part);
+}
+
+void Sender::diagnose(std::string_view severity, std::string message) {
+    Observation event{.kind = FIELDWATCH_DIAGNOSTIC};
+    event.text("Severity", std::string(severity));
+    event.text("Message", std::move(message));
+    event.integer("ProcessId", ::getpid());
+    event.integer("ThreadId", ::getpid());
+    emit(event);
+}
+
+void Sender::emit_findings(const std::vector<ConfigurationFinding>& findings) {
+    std::vector<Observation> payloads;
+    for (const auto& finding : findings) {
+        Observation payload{.kind = FIELDWATCH_CONFIGURATION_ERROR};
+        payload.text("ConfigurationName", finding.name);
+        payload.text("ErrorType", finding.error_type);
+        payload.text("UsedConfiguration", finding.used);
+        payload.text("Message", finding.message);
+        payloads.push_back(std::move(payload));
+    }
+    if (!payloads.empty()) emit_snapshot(FIELDWATCH_CONFIGURATION_ERROR, std::move(payloads));
+}
+
+void Sender::emit_statistics() {
+    std::vector<Observation> dropped;
+    std::array<QueueCounters, kQueueCount> now;
+    std::array<QueueCounters, kQueueCount> since;
+    for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
+        const auto i = static_cast<std::size_t>(queue);
+        now[i] = outbox_.counters(queue);
+        since[i] = {now[i].collected - reported_counters_[i].collected,
+                    now[i].dropped_full - reported_counters_[i].dropped_full,
+                    now[i].dropped_large - reported_counters_[i].dropped_large};
+    }
+    const auto& operational = since[static_cast<std::size_t>(Queue::Operational)];
+    for (const auto queue : {Queue::High, Queue::Low}) {
+        const auto& counters = since[static_cast<std::size_t>(queue)];
+        Observation payload{.kind = FIELDWATCH_DROPPED_EVENTS_STATISTICS};
+        payload.text("Queue", queue == Queue::High ? "High" : "Low");
+        payload.integer("CollectedEvents", static_cast<std::int64_t>(counters.collected));
+        payload.integer("DroppedEvents",
+                        static_cast<std::int64_t>(counters.dropped_full + counters.dropped_large));
+        payload.extra("DroppedCacheFull", std::to_string(counters.dropped_full));
+        payload.extra("DroppedTooLarge", std::to_string(counters.dropped_large));
+        if (queue == Queue::Low) {
+            payload.extra("OperationalCollected", std::to_string(operational.collected));
+            payload.extra("OperationalDropped",
+                          std::to_string(operational.dropped_full + operational.dropped_large));
+            static constexpr const char* kProduced[] = {"ProcessSeen", "ProcessExitSeen", "ConnectionSeen"};
+            static constexpr const char* kLost[] = {"ProcessLost", "ProcessExitLost", "ConnectionLost"};
+            for (std::size_t i = 0; i < FW_CLASS_COUNT; ++i) {
+                payload.extra(kProduced[i], std::to_string(collector_.counters[i].produced -
+                                                           reported_collector_.counters[i].produced));
+                payload.extra(kLost[i], std::to_string(collector_.counters[i].dropped -
+                                                       reported_collector_.counters[i].dropped));
+            }
+            payload.extra("RefusedRecords", std::to_string(refused_records_));
+        }
+        dropped.push_back(std::move(payload));
+    }
+    reported_counters_ = now;
+    reported_collector_ = collector_;
+    emit_snapshot(FIELDWATCH_DROPPED_EVENTS_STATISTICS, std::move(dropped));
+
+    Observation messages{.kind = FIELDWATCH_MESSAGE_STATISTICS};
+    messages.integer("MessagesSent", static_cast<std::int64_t>(statistics_.sent));
+    messages.integer("MessagesUnder4KB", static_cast<std::int64_t>(statistics_.small));
+    messages.integer("TotalFailed", static_cast<std::int64_t>(statistics_.failed));
+    messages.extra("BytesSent", std::to_string(statistics_.bytes));
+    messages.extra("BillingUnits", std::to_string(statistics_.units));
+    statistics_ = {};
+    emit(messages);
+}
+
+void Sender::take_snapshots() {
+    if (priority(FIELDWATCH_LISTENING_PORTS) != FIELDWATCH_PRIORITY_OFF) send_control(true);
+    (void)accounts_.changed();
+    if (priority(FIELDWATCH_LOCAL_USERS) != FIELDWATCH_PRIORITY_OFF) {
+        emit_snapshot(FIELDWATCH_LOCAL_USERS, accounts_.snapshot());
+    }
+    if (reported_once_) emit_statistics();
+    reported_once_ = true;
+    draining_[static_cast<std::size_t>(Queue::Operational)] = true;
+}
+
+void Sender::tick() {
+    const auto now = now_ns();
+    const auto& settings = twin_.settings();
+    const auto emit_one = [this](const Observation& one) { emit(one); };
+    for (std::size_t i = 0; i < kAggregatedCount; ++i) {
+        aggregators_[i].tick(std::chrono::nanoseconds(now),
+                             std::chrono::nanoseconds(nanos(settings.aggregate_interval[i])), emit_one);
+    }
+    if (now >= next_snapshot_ns_) {
+        next_snapshot_ns_ = now + nanos(settings.snapshot_frequency);
+        ports_changed_ns_ = -1;
+        take_snapshots();
+    } else if (ports_changed_ns_ >= 0 && now >= ports_changed_ns_ + kPortsSettle) {
+        ports_changed_ns_ = -1;
+        if (priority(FIELDWATCH_LISTENING_PORTS) != FIELDWATCH_PRIORITY_OFF) send_control(true);
+    }
+    if (now >= next_accounts_ns_) {
+        next_accounts_ns_ = now + kAccountsEvery;
+        if (accounts_.changed() && priority(FIELDWATCH_LOCAL_USERS) != FIELDWATCH_PRIORITY_OFF) {
+            emit_snapshot(FIELDWATCH_LOCAL_USERS, accounts_.snapshot());
+        }
+    }
+    if (now >= next_spool_ns_) {
+        next_spool_ns_ = now + kSpoolAfter;
+        spool_waiting(now - kSpoolAfter);
+    }
+    if (now >= next_status_ns_) {
+        next_status_ns_ = now + kStatusEvery;
+        write_status_file();
+    }
+}
+
+std::int64_t Sender::next_wake_ns() const {
+    auto wake = std::min({next_snapshot_ns_, next_spool_ns_, next_status_ns_, hub_.wake_ns()});
+    if (ports_changed_ns_ >= 0) wake = std::min(wake, ports_changed_ns_ + kPortsSettle);
+    const auto due = [](std::int64_t oldest, Ticks frequency) {
+        return oldest == INT64_MAX ? INT64_MAX : oldest + nanos(frequency);
+    };
+    if (hub_.is_ready() && hub_.in_flight() < kInFlightMax) {
+        wake = std::min({wake, due(outbox_.oldest_ns(Queue::High), twin_.settings().high_frequency),
+                         due(outbox_.oldest_ns(Queue::Low), twin_.settings().low_frequency)});
+    }
+    return wake;
+}
+
+void Sender::send_due() {
+    const auto now = now_ns();
+    const auto& settings = twin_.settings();
+    const auto due = [&](Queue queue, Ticks frequency) {
+        const auto oldest = outbox_.oldest_ns(queue);
+        if (oldest != INT64_MAX && now - oldest >= nanos(frequency))
+            draining_[static_cast<std::size_t>(queue)] = true;
+    };
+    due(Queue::High, settings.high_frequency);
+    due(Queue::Low, settings.low_frequency);
+    due(Queue::Operational, settings.high_frequency);
+    if (outbox_.bytes() >= static_cast<std::size_t>(settings.message_bytes)) {
+        draining_[static_cast<std::size_t>(outbox_.empty(Queue::High) ? Queue::Low : Queue::High)] = true;
+    }
+    if (!hub_.is_ready()) return;
+    for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
+        if (draining_[static_cast<std::size_t>(queue)]) send_messages(queue);
+    }
+}
+
+void Sender::send_messages(Queue trigger) {
+    static const std::string bag = [] {
+        const char* name = nullptr;
+        const char* value = nullptr;
+        fieldwatch_mark_property(FIELDWATCH_PROTOCOL_MQTT_TOPIC, &name, &value);
+        return std::string(name) + "=" + value + "&%24.ct=application%2Fjson&%24.ce=utf-8";
+    }();
+    const auto envelope = envelope_bytes(kAgentVersion, config_.agent_id);
+    while (hub_.in_flight() < kInFlightMax) {
+        const auto batch = outbox_.take(trigger, envelope);
+        if (batch.events.empty()) {
+            draining_[static_cast<std::size_t>(trigger)] = false;
+            return;
+        }
+        const auto body = build_message(kAgentVersion, config_.agent_id, batch.events);
+        if (!body) {  // cannot be: take() counted the bytes
+            say(Severity::Error, "message: " + body.error().message);
+            return outbox_.acknowledged(batch.id);
+        }
+        for (auto* statistics : {&statistics_, &total_}) {
+            ++statistics->sent;
+            statistics->small += body->size() < 4'096;
+            statistics->bytes += body->size();
+            statistics->units += fieldwatch_billing_units(body->size() + bag.size());
+        }
+        hub_.publish(bag, *body, batch.id);
+    }
+}
+
+void Sender::spool_waiting(std::int64_t older_than_ns) {
+    bool failed = false;
+    // Twice the cache bounds the disk: what is over is dropped events' own records, gone with the next sync.
+    if (spool_->bytes() < 2 * static_cast<std::uint64_t>(twin_.settings().cache_bytes)) {
+        outbox_.spool_unwritten(older_than_ns, [&](const WaitingEvent& event) {
+            const bool written = spool_->append(event);
+            failed |= !written;
+            return written;
+        });
+    }
+    if (const auto synced = spool_->sync(); !synced || failed) {
+        say(Severity::Error, "spool: " + (synced ? std::string("cannot write") : synced.error().message));
+    }
+}
+
+void Sender::shut_down() {
+    for (auto& aggregator : aggregators_)
+        aggregator.flush([this](const Observation& one) { emit(one); });
+    spool_waiting(INT64_MAX);
+    draining_.fill(true);
+    const auto deadline = now_ns() + kShutdownNs;
+    while (hub_.is_ready() && outbox_.waiting() > 0 && now_ns() < deadline) {
+        send_due();
+        hub_.advance();
+        pollfd ready{hub_.fd(), hub_.wanted_events(), 0};
+        ::poll(&ready, 1, 50);
+    }
+    hub_.disconnect();
+    (void)spool_->sync();
+    write_status_file();
+    say(Severity::Information, "stopped; " + std::to_string(outbox_.waiting()) + " events wait in the spool");
+}
+
+void Sender::apply(const Result<Twin::Update>& update) {
+    if (!update) return say(Severity::Warning, "twin: " + update.error().message);
+    if (update->applied) {
+        const auto& settings = twin_.settings();
+        for (std::size_t i = 0; i < kAggregatedCount; ++i) {
+            if (!settings.aggregate[i]) aggregators_[i].flush([this](const Observation& one) { emit(one); });
+        }
+        outbox_.set_options({static_cast<std::size_t>(settings.cache_bytes),
+                             static_cast<std::size_t>(settings.message_bytes)});
+        next_snapshot_ns_ = std::min(next_snapshot_ns_, now_ns() + nanos(settings.snapshot_frequency));
+        send_control(false);
+        (void)replace_file(posix_file_system(), "twin.json", as_bytes(twin_.persisted()));
+    }
+    emit_findings(update->findings);
+    hub_.report(twin_.reported(kAgentVersion));
+}
+
+void Sender::send_control(bool snapshot) {
+    fw_control control{};
+    const auto mode = [&](fw_class which, fieldwatch_kind kind) {
+        control.mode[which] =
+            static_cast<fw_u8>(priority(kind) == FIELDWATCH_PRIORITY_OFF ? FW_MODE_OFF : config_.mode[which]);
+    };
+    mode(FW_CLASS_EXEC, FIELDWATCH_PROCESS_CREATE);
+    mode(FW_CLASS_EXIT, FIELDWATCH_PROCESS_TERMINATE);
+    mode(FW_CLASS_TCP, FIELDWATCH_CONNECTION_CREATE);
+    control.loopback = config_.loopback ? 1 : 0;
+    control.logins = config_.logins && priority(FIELDWATCH_LOGIN) != FIELDWATCH_PRIORITY_OFF ? 1 : 0;
+    control.snapshot = snapshot ? 1 : 0;
+    (void)control_.put(FW_CONTROL, control);
+    (void)control_.flush();
+}
+
+void Sender::write_status_file() {
+    AgentStatus status;
+    status.connected = hub_.is_ready();
+    status.last_error = last_error_;
+    status.agent_id = config_.agent_id;
+    status.desired_version = twin_.version();
+    status.collector = collector_;
+    status.waiting_events = outbox_.waiting();
+    status.waiting_bytes = outbox_.bytes();
+    status.messages_sent = total_.sent;
+    status.bytes_sent = total_.bytes;
+    status.refused_records = refused_records_;
+    for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
+        status.dropped_events += outbox_.counters(queue).dropped_full + outbox_.counters(queue).dropped_large;
+    }
+    (void)replace_file(posix_file_system(), "status.json", as_bytes(format_status(status, clock_.now())));
+}
+
+}  // namespace fieldwatch::agent

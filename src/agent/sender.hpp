@@ -1,0 +1,109 @@
+// The unprivileged process: takes records from the collector, folds, queues, spools, and talks to the hub.
+// One thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/aggregation/aggregator.hpp"
+#include "agent/config.hpp"
+#include "agent/hub_link.hpp"
+#include "agent/interpreter.hpp"
+#include "agent/record_batch.hpp"
+#include "agent/spool/outbox.hpp"
+#include "agent/spool/spool.hpp"
+#include "agent/twin/settings.hpp"
+#include "base/clock.hpp"
+#include "base/uuid.hpp"
+
+namespace fieldwatch::agent {
+
+inline constexpr std::string_view kAgentVersion = "0.1.0";
+
+/// Works in the current directory, which is the state directory. Returns after the collector is gone or a
+/// signal asked to stop, and what could be sent or spooled in five seconds has been.
+class Sender {
+  public:
+    Sender(AgentConfig config, sas::ConnectionString identity, int socket, const Clock& clock,
+           Random& random);
+    Result<void> open();
+    int run();
+    static void request_stop();  ///< async-signal-safe
+
+  private:
+    // records in
+    bool receive();
+    void take_record(std::uint16_t type, std::span<const std::byte> record);
+    void take_status(const fw_status& status);
+    void observe(Observation observation);
+    void observe_if(std::optional<Observation> observation);
+
+    // events out
+    void emit(const Observation& observation);
+    void enqueue(fieldwatch_kind kind, const std::vector<const Observation*>& payloads);
+    void emit_snapshot(fieldwatch_kind kind, std::vector<Observation> payloads);
+    void emit_statistics();
+    void emit_findings(const std::vector<ConfigurationFinding>& findings);
+    void diagnose(std::string_view severity, std::string message);
+
+    // time
+    void tick();
+    void take_snapshots();
+    void send_due();
+    void send_messages(Queue trigger);
+    void spool_waiting(std::int64_t older_than_ns);
+    void shut_down();
+    std::int64_t next_wake_ns() const;
+
+    // twin
+    void apply(const Result<Twin::Update>& update);
+    void send_control(bool snapshot);
+    void write_status_file();
+
+    fieldwatch_priority priority(fieldwatch_kind kind) const {
+        return twin_.settings().priority[static_cast<std::size_t>(kind)];
+    }
+    std::int64_t now_ns() const { return clock_.monotonic().count(); }
+
+    AgentConfig config_;
+    int socket_;
+    const Clock& clock_;
+    Random& random_;
+    Twin twin_;
+    Accounts accounts_{"/etc/passwd", "/etc/group"};
+    Interpreter interpreter_{accounts_};
+    std::array<Aggregator, kAggregatedCount> aggregators_;
+    Outbox outbox_{{}};
+    std::unique_ptr<Spool> spool_;
+    HubLink hub_;
+    BatchWriter control_;
+
+    std::array<std::string, kQueueCount>
+        boot_ids_;  // a marker per queue: within one, sequences arrive in order
+    std::array<std::uint64_t, kQueueCount> sequences_{};
+    std::vector<Observation> ports_;
+    std::uint32_t ports_snapshot_ = 0;
+    std::array<bool, kQueueCount> draining_{};
+    std::int64_t next_snapshot_ns_ = 0;
+    std::int64_t ports_changed_ns_ = -1;  // when a listen event asked for a new snapshot
+    std::int64_t next_spool_ns_ = 0;
+    std::int64_t next_status_ns_ = 0;
+    std::int64_t next_accounts_ns_ = 0;
+    fw_status collector_{};
+    fw_status reported_collector_{};
+    bool reported_once_ = false;
+    std::uint64_t refused_records_ = 0;
+
+    struct Statistics {
+        std::uint64_t sent = 0, small = 0, failed = 0, bytes = 0, units = 0;
+    };
+    Statistics statistics_, total_;
+    std::array<QueueCounters, kQueueCount> reported_counters_{};
+    std::string last_error_;
+};
+
+}  // namespace fieldwatch::agent

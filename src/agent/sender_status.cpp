@@ -1,0 +1,51 @@
+#include "agent/sender_status.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace fieldwatch::agent {
+
+std::string_view mode_name(std::uint32_t mode) {
+    switch (mode) {
+        case FW_MODE_BPF:
+            return "bpf";
+        case FW_MODE_PROC_CONNECTOR:
+            return "proc-connector (incomplete: short-lived processes are missed)";
+        case FW_MODE_POLL:
+            return "polling (incomplete: what is short-lived is missed)";
+        case FW_MODE_OFF:
+            return "off";
+        default:
+            return "nothing";
+    }
+}
+
+std::string format_status(const AgentStatus& status, Timestamp now) {
+    nlohmann::ordered_json out;
+    out["time"] = to_iso8601(now, 3);
+    out["connected"] = status.connected;
+    out["lastError"] = status.last_error;
+    out["agentId"] = status.agent_id;
+    out["desiredVersion"] = status.desired_version;
+    static constexpr const char* kClasses[] = {"process", "processExit", "connection"};
+    for (std::size_t i = 0; i < FW_CLASS_COUNT; ++i) {
+        out["collectors"][kClasses[i]] = {{"mode", std::string(mode_name(status.collector.mode[i]))},
+                                          {"seen", status.collector.counters[i].produced},
+                                          {"lost", status.collector.counters[i].dropped}};
+    }
+    out["waitingEvents"] = status.waiting_events;
+    out["waitingBytes"] = status.waiting_bytes;
+    out["messagesSent"] = status.messages_sent;
+    out["bytesSent"] = status.bytes_sent;
+    out["droppedEvents"] = status.dropped_events;
+    out["refusedRecords"] = status.refused_records;
+    return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+void cut_text(std::string& text, std::size_t bytes_max) {
+    if (text.size() <= bytes_max) return;
+    const auto cut = text.size() - bytes_max;
+    text.resize(bytes_max);
+    text += "…[truncated " + std::to_string(cut) + " bytes]";
+}
+
+}  // namespace fieldwatch::agent

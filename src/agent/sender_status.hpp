@@ -1,0 +1,29 @@
+// What `fieldwatch-agent status` prints, and how long texts are cut.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "agent/bpf/records.h"
+#include "base/time.hpp"
+
+namespace fieldwatch::agent {
+
+struct AgentStatus {
+    bool connected = false;
+    std::string last_error;
+    std::string agent_id;
+    std::int64_t desired_version = 0;
+    fw_status collector{};
+    std::uint64_t waiting_events = 0, waiting_bytes = 0;
+    std::uint64_t messages_sent = 0, bytes_sent = 0, dropped_events = 0, refused_records = 0;
+};
+
+std::string_view mode_name(std::uint32_t mode);                       ///< fw_mode in words
+std::string format_status(const AgentStatus& status, Timestamp now);  ///< JSON, one line
+
+/// Keeps `bytes_max` bytes and says how many went: `…[truncated N bytes]`.
+void cut_text(std::string& text, std::size_t bytes_max);
+
+}  // namespace fieldwatch::agent

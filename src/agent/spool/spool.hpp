@@ -1,0 +1,61 @@
+// Waiting events on disk, so that a crash or power cut loses at most the last seconds: append-only segments,
+// each record with its CRC (docs/formats/spool.md). A mirror of the outbox, not a second queue: what is here
+// is in memory too.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/spool/outbox.hpp"
+#include "base/file_system.hpp"
+
+namespace fieldwatch::agent {
+
+/// One thread. Bounded: twice `bytes_max` on disk; past it the oldest segment is rewritten or dropped.
+class Spool {
+  public:
+    static constexpr std::uint32_t kSegmentBytes = 256 * 1'024;
+
+    struct Recovered {
+        std::vector<WaitingEvent> events;  ///< not acknowledged before, oldest first
+        std::uint64_t torn_bytes = 0;      ///< cut off ends: power was lost while they were written
+    };
+    /// Opens or makes the directory and reads what is there. Errors: Io.
+    static Result<std::unique_ptr<Spool>> open(FileSystem& files, std::string directory,
+                                               Recovered& recovered);
+
+    bool append(const WaitingEvent& event);
+    void forget(std::uint64_t number);  ///< acknowledged or dropped; written with the next sync()
+    /// Makes all of it durable, deletes segments in which nothing waits.
+    Result<void> sync();
+    /// Rewrites nothing, only tells: bytes in all segments.
+    std::uint64_t bytes() const { return bytes_; }
+
+  private:
+    struct Segment {
+        std::uint64_t number = 0;
+        std::uint64_t bytes = 0;
+        std::size_t live = 0;
+    };
+    Spool(FileSystem& files, std::string directory) : files_(files), directory_(std::move(directory)) {}
+    Result<void> recover(Recovered& recovered);
+    Result<void> write(std::uint8_t type, std::uint8_t queue, std::uint64_t number, std::string_view body);
+    Result<void> roll();
+    std::string path(std::uint64_t number) const;
+
+    FileSystem& files_;
+    std::string directory_;
+    std::deque<Segment> segments_;  // oldest first; the last is written to
+    std::unique_ptr<File> current_;
+    std::unordered_map<std::uint64_t, std::uint64_t> where_;  // event number -> segment number
+    std::vector<std::uint64_t> forgotten_;
+    std::uint64_t bytes_ = 0;
+    bool dirty_ = false;
+};
+
+}  // namespace fieldwatch::agent

@@ -1,0 +1,270 @@
+// fieldwatch-agent: the device's own security agent. `run` splits at once into a collector, which keeps the
+// privileges and has no network, and a sender, which gives the privileges up before it touches the network.
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/agent_log.hpp"
+#include "agent/collectors/collector.hpp"
+#include "agent/config.hpp"
+#include "agent/sender.hpp"
+#include "base/file_system.hpp"
+
+namespace {
+
+using namespace fieldwatch;
+using agent::AgentConfig;
+using agent::Severity;
+
+constexpr std::string_view kHelp =
+    R"(fieldwatch-agent: watches this device and tells its hub.
+
+  fieldwatch-agent run [--config FILE]           collect and send until stopped (root; the sending half gives root up)
+  fieldwatch-agent check-config [--config FILE]  read the configuration and the credentials, say what is wrong
+  fieldwatch-agent status [--config FILE]        what the running agent sees, sends and loses, as JSON
+  fieldwatch-agent provision --connection-string-file FILE --ca-file FILE [--port N] [--connect-host HOST]
+                             [--state DIR] [--user NAME] [--config FILE]
+                                                 write a configuration; FILE's content stays where it is
+
+The configuration is /etc/fieldwatch-agent/config.json unless --config says otherwise.
+Exit status: 0 done, 1 failed, 2 used wrongly.
+)";
+
+struct Arguments {
+    std::string command;
+    std::string config = "/etc/fieldwatch-agent/config.json";
+    AgentConfig provision;
+    bool help = false;
+};
+
+bool parse(int argc, char** argv, Arguments& out) {
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        if (word == "--help" || word == "-h") {
+            out.help = true;
+            continue;
+        }
+        if (!word.starts_with("--")) {
+            if (!out.command.empty()) return false;
+            out.command = word;
+            continue;
+        }
+        if (i + 1 >= argc) return false;
+        const std::string value = argv[++i];
+        if (word == "--config") {
+            out.config = value;
+        } else if (word == "--connection-string-file") {
+            out.provision.connection_string_file = value;
+        } else if (word == "--ca-file") {
+            out.provision.ca_file = value;
+        } else if (word == "--port") {
+            const int port = std::atoi(value.c_str());
+            if (port < 1 || port > 65'535) return false;
+            out.provision.port = static_cast<std::uint16_t>(port);
+        } else if (word == "--connect-host") {
+            out.provision.connect_host = value;
+        } else if (word == "--state") {
+            out.provision.state_directory = value;
+        } else if (word == "--user") {
+            out.provision.user = value;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+int complain(const Error& error) {
+    std::fprintf(stderr, "fieldwatch-agent: %s\n", error.message.c_str());
+    return 1;
+}
+
+/// The account that the sender becomes. Nothing to change when we are not root.
+struct Account {
+    uid_t uid = 65'534;
+    gid_t gid = 65'534;
+};
+Account account_of(const std::string& name) {
+    for (const auto* candidate : {name.c_str(), "nobody"}) {
+        if (const auto* entry = ::getpwnam(candidate)) return {entry->pw_uid, entry->pw_gid};
+    }
+    return {};
+}
+
+/// Makes the state directory the sender's and goes there: later paths are relative, so that the directories
+/// above need not be open to it. The CA file is copied there for the same reason.
+Result<void> enter_state_directory(AgentConfig& config, const Account& account) {
+    FIELDWATCH_TRY(posix_file_system().make_directories(config.state_directory));
+    Bytes ca;
+    if (!config.ca_file.empty())
+        ca = FIELDWATCH_TRY(read_file(posix_file_system(), config.ca_file, 4u << 20));
+    if (::chdir(config.state_directory.c_str()) != 0) {
+        return fail(Errc::Io, config.state_directory + ": " + std::strerror(errno));
+    }
+    if (!config.ca_file.empty()) {
+        FIELDWATCH_TRY(replace_file(posix_file_system(), "ca.pem", ca));
+        config.ca_file = "ca.pem";
+    }
+    if (::geteuid() != 0) return {};
+    FIELDWATCH_TRY(posix_file_system().make_directories("spool"));
+    for (const auto* directory : {".", "spool"}) {
+        for (const auto& name : FIELDWATCH_TRY(posix_file_system().list(directory))) {
+            const auto path = std::string(directory) + "/" + name;
+            (void)::lchown(path.c_str(), account.uid, account.gid);
+        }
+        (void)::lchown(directory, account.uid, account.gid);
+    }
+    return {};
+}
+
+Result<void> give_up_privileges(const Account& account) {
+    if (::geteuid() == 0) {
+        if (::setgroups(0, nullptr) != 0 || ::setresgid(account.gid, account.gid, account.gid) != 0 ||
+            ::setresuid(account.uid, account.uid, account.uid) != 0) {
+            return fail(Errc::Io, std::string("cannot give up root: ") + std::strerror(errno));
+        }
+        if (::setuid(0) == 0) return fail(Errc::Internal, "root could be taken back");
+    }
+    ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);  // the key is in this process's memory
+    return {};
+}
+
+Result<int> run_sender(AgentConfig config, int socket) {
+    auto identity = FIELDWATCH_TRY(agent::load_identity(config));
+    const auto account = account_of(config.user);
+    FIELDWATCH_TRY(enter_state_directory(config, account));
+    FIELDWATCH_TRY(give_up_privileges(account));
+    agent::Sender sender(std::move(config), std::move(identity), socket, system_clock(), system_random());
+    FIELDWATCH_TRY(sender.open());
+    return sender.run();
+}
+
+void on_signal(void (*handler)(int)) {
+    struct sigaction action{};
+    action.sa_handler = handler;
+    ::sigaction(SIGTERM, &action, nullptr);
+    ::sigaction(SIGINT, &action, nullptr);
+}
+
+/// Waits until the sender has spooled and said goodbye; it limits itself to five seconds.
+int wait_for(pid_t child) {
+    for (int tries = 0; tries < 80; ++tries) {
+        int status = 0;
+        const auto done = ::waitpid(child, &status, WNOHANG);
+        if (done == child) return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+        if (done < 0 && errno != EINTR) return 1;
+        ::usleep(100'000);
+    }
+    ::kill(child, SIGKILL);
+    return 1;
+}
+
+int run(const Arguments& arguments) {
+    int sockets[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
+        return complain({Errc::Io, std::string("socketpair: ") + std::strerror(errno)});
+    }
+    const int bytes = 1 << 20;  // 150 full datagrams: a sender that is busy for a moment stalls nothing
+    ::setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
+    const auto child = ::fork();
+    if (child < 0) return complain({Errc::Io, std::string("fork: ") + std::strerror(errno)});
+    if (child == 0) {
+        ::close(sockets[0]);
+        ::prctl(PR_SET_NAME, "fieldwatch-send", 0, 0, 0);
+        // A terminal's Ctrl-C reaches both halves: the collector stops, and the sender when it has taken the
+        // rest.
+        ::signal(SIGINT, SIG_IGN);
+        struct sigaction action{};
+        action.sa_handler = [](int) { agent::Sender::request_stop(); };
+        ::sigaction(SIGTERM, &action, nullptr);
+        auto config = agent::load_config(arguments.config);
+        if (!config) return complain(config.error());
+        for (const auto& warning : config->warnings)
+            agent::say(Severity::Warning, "configuration: " + warning);
+        const auto result = run_sender(std::move(*config), sockets[1]);
+        return result ? *result : complain(result.error());
+    }
+    ::close(sockets[1]);
+    ::prctl(PR_SET_NAME, "fieldwatch-coll", 0, 0, 0);
+    on_signal([](int) { agent::Collector::request_stop(); });
+    {
+        agent::Collector collector(sockets[0], static_cast<std::uint32_t>(child));
+        collector.run();
+    }
+    ::close(sockets[0]);
+    return wait_for(child);
+}
+
+int check_config(const Arguments& arguments) {
+    const auto config = agent::load_config(arguments.config);
+    if (!config) return complain(config.error());
+    const auto identity = agent::load_identity(*config);
+    if (!identity) return complain(identity.error());
+    for (const auto& warning : config->warnings)
+        std::printf("warning: %s\n", warning.c_str());
+    std::printf("%s: good; %s/%s at %s, port %u\n", arguments.config.c_str(), identity->device_id.c_str(),
+                identity->module_id.c_str(), identity->host_name.c_str(), config->port);
+    return 0;
+}
+
+int status(const Arguments& arguments) {
+    const auto config = agent::load_config(arguments.config);
+    if (!config) return complain(config.error());
+    const auto text = read_file(posix_file_system(), config->state_directory + "/status.json", 64 * 1'024);
+    if (!text) return complain({Errc::NotFound, "no agent has run here yet (" + text.error().message + ")"});
+    std::fwrite(text->data(), 1, text->size(), stdout);
+    return 0;
+}
+
+int provision(const Arguments& arguments) {
+    if (arguments.provision.connection_string_file.empty() || arguments.provision.ca_file.empty()) {
+        std::fputs("fieldwatch-agent: provision needs --connection-string-file and --ca-file\n", stderr);
+        return 2;
+    }
+    const auto identity = agent::load_identity(arguments.provision);
+    if (!identity) return complain(identity.error());
+    const auto slash = arguments.config.rfind('/');
+    if (slash != std::string::npos && slash > 0) {
+        const auto made = posix_file_system().make_directories(arguments.config.substr(0, slash));
+        if (!made) return complain(made.error());
+    }
+    const auto written = replace_file(posix_file_system(), arguments.config,
+                                      as_bytes(agent::format_config(arguments.provision)));
+    if (!written) return complain(written.error());
+    ::chmod(arguments.config.c_str(), 0600);
+    std::printf("%s: written for %s/%s\n", arguments.config.c_str(), identity->device_id.c_str(),
+                identity->module_id.c_str());
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Arguments arguments;
+    const bool parsed = parse(argc, argv, arguments);
+    if (parsed && arguments.help) {
+        std::fwrite(kHelp.data(), 1, kHelp.size(), stdout);
+        return 0;
+    }
+    ::signal(SIGPIPE, SIG_IGN);
+    if (parsed && arguments.command == "run") return run(arguments);
+    if (parsed && arguments.command == "check-config") return check_config(arguments);
+    if (parsed && arguments.command == "status") return status(arguments);
+    if (parsed && arguments.command == "provision") return provision(arguments);
+    std::fwrite(kHelp.data(), 1, kHelp.size(), stderr);
+    return 2;
+}
