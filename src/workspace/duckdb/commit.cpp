@@ -17,8 +17,8 @@ constexpr std::chrono::milliseconds kPause{2};
 Result<void> write_offset(Connection& connection, const Commit& commit) {
     const auto next = static_cast<std::int64_t>(commit.next_offset);
     auto rows = FIELDWATCH_TRY(
-        connection.execute("UPDATE _Offset SET next_offset = ? WHERE partition = ? AND next_offset < ?",
-                           {next, std::int64_t{commit.partition}, next}));
+        connection.execute_kept("UPDATE _Offset SET next_offset = ? WHERE partition = ? AND next_offset < ?",
+                                {next, std::int64_t{commit.partition}, next}));
     if (rows.changed() == 1) return {};
     const auto present = FIELDWATCH_TRY(connection.integer(
         "SELECT next_offset FROM _Offset WHERE partition = ?", {std::int64_t{commit.partition}}));
@@ -32,7 +32,7 @@ Result<void> write_offset(Connection& connection, const Commit& commit) {
 Result<void> write_states(Connection& connection, const Commit& commit) {
     for (const auto& row : commit.alerts) {
         const auto id = row.alert.id.text();
-        FIELDWATCH_TRY(connection.run(
+        FIELDWATCH_TRY(connection.execute_kept(
             "INSERT INTO _AlertState VALUES (CAST(? AS UUID), ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
             "SET severity = excluded.severity, status = excluded.status, changed = excluded.changed",
             {std::string_view(id), std::string_view(row.alert.type),
@@ -41,7 +41,7 @@ Result<void> write_states(Connection& connection, const Commit& commit) {
     }
     for (const auto& row : commit.recommendations) {
         const auto id = row.recommendation.id.text();
-        FIELDWATCH_TRY(connection.run(
+        FIELDWATCH_TRY(connection.execute_kept(
             "INSERT INTO _RecommendationState VALUES (CAST(? AS UUID), ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO "
             "UPDATE SET severity = excluded.severity, state = excluded.state, changed = excluded.changed",
             {std::string_view(id), std::string_view(row.recommendation.type),
@@ -129,9 +129,10 @@ Result<void> DuckdbWorkspace::commit_once(Writer& writer, const Commit& commit) 
     FIELDWATCH_TRY(write_states(writer.connection, commit));
     auto sequence = outbox_next_;
     for (const auto& row : commit.outbox) {
-        FIELDWATCH_TRY(writer.connection.run("INSERT INTO _Outbox VALUES (?, ?, ?, ?)",
-                                             {sequence++, std::string_view(row.kind),
-                                              std::string_view(row.key), std::string_view(row.body_json)}));
+        FIELDWATCH_TRY(
+            writer.connection.execute_kept("INSERT INTO _Outbox VALUES (?, ?, ?, ?)",
+                                           {sequence++, std::string_view(row.kind), std::string_view(row.key),
+                                            std::string_view(row.body_json)}));
     }
     FIELDWATCH_TRY(transaction.commit());
     if (!commit.outbox.empty()) outbox_next_ = sequence;

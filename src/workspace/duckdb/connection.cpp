@@ -9,7 +9,6 @@
 namespace fieldwatch::workspace {
 namespace {
 
-using Prepared = Owned<duckdb_prepared_statement, duckdb_destroy_prepare>;
 using Pending = Owned<duckdb_pending_result, duckdb_destroy_pending>;
 
 Errc code_of(duckdb_error_type type) {
@@ -52,6 +51,15 @@ duckdb_state bind(duckdb_prepared_statement statement, idx_t place, const Parame
         }
     };
     return std::visit(Binder{statement, place}, value);
+}
+
+Result<void> bind_all(const Prepared& statement, std::span<const Parameter> parameters) {
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        if (bind(statement.get(), i + 1, parameters[i]) != DuckDBSuccess) {
+            return fail(Errc::Internal, fmt::format("parameter {} does not fit its statement", i + 1));
+        }
+    }
+    return {};
 }
 
 Result<void> set(duckdb_config config, const char* name, const std::string& value) {
@@ -131,38 +139,45 @@ std::int64_t ColumnView::any_integer(std::size_t row) const {
     }
 }
 
-Result<Rows> Connection::perform(const std::string& sql, std::span<const Parameter> parameters,
-                                 bool streaming) {
+Result<Prepared> Connection::prepare(const std::string& sql) {
     Prepared statement;
-    if (duckdb_prepare(connection_.get(), sql.c_str(), statement.out()) != DuckDBSuccess) {
-        const char* message = statement ? duckdb_prepare_error(statement.get()) : nullptr;
-        const std::string sentence = message ? message : "the engine refused a statement";
-        // The C API gives no code for a failed prepare; the engine's sentences begin with their kind.
-        const bool conflict = sentence.starts_with("TransactionContext Error");
-        const bool interrupted = sentence.starts_with("INTERRUPT Error");
-        return fail(conflict ? Errc::Conflict : interrupted ? Errc::Cancelled : Errc::Internal, sentence);
-    }
-    for (std::size_t i = 0; i < parameters.size(); ++i) {
-        if (bind(statement.get(), i + 1, parameters[i]) != DuckDBSuccess) {
-            return fail(Errc::Internal, fmt::format("parameter {} does not fit its statement", i + 1));
-        }
-    }
+    if (duckdb_prepare(connection_.get(), sql.c_str(), statement.out()) == DuckDBSuccess) return statement;
+    const char* message = statement ? duckdb_prepare_error(statement.get()) : nullptr;
+    const std::string sentence = message ? message : "the engine refused a statement";
+    // The C API gives no code for a failed prepare; the engine's sentences begin with their kind.
+    const bool conflict = sentence.starts_with("TransactionContext Error");
+    const bool interrupted = sentence.starts_with("INTERRUPT Error");
+    return fail(conflict ? Errc::Conflict : interrupted ? Errc::Cancelled : Errc::Internal, sentence);
+}
+
+Result<Rows> Connection::execute(const std::string& sql, std::span<const Parameter> parameters) {
+    const auto statement = FIELDWATCH_TRY(prepare(sql));
+    FIELDWATCH_TRY(bind_all(statement, parameters));
     duckdb_result result{};
-    if (!streaming) return checked(result, duckdb_execute_prepared(statement.get(), &result));
+    const auto state = duckdb_execute_prepared(statement.get(), &result);
+    return checked(result, state);
+}
+
+Result<Rows> Connection::execute_kept(const std::string& sql, std::initializer_list<Parameter> parameters) {
+    auto found = kept_.find(sql);
+    if (found == kept_.end()) found = kept_.emplace(sql, FIELDWATCH_TRY(prepare(sql))).first;
+    FIELDWATCH_TRY(bind_all(found->second, {parameters.begin(), parameters.size()}));
+    duckdb_result result{};
+    const auto state = duckdb_execute_prepared(found->second.get(), &result);
+    return checked(result, state);
+}
+
+Result<Rows> Connection::stream(const std::string& sql, std::span<const Parameter> parameters) {
+    const auto statement = FIELDWATCH_TRY(prepare(sql));
+    FIELDWATCH_TRY(bind_all(statement, parameters));
     Pending pending;
     if (duckdb_pending_prepared_streaming(statement.get(), pending.out()) != DuckDBSuccess) {
         const char* message = duckdb_pending_error(pending.get());
         return fail(Errc::Internal, message ? message : "the engine refused a statement");
     }
+    duckdb_result result{};
     const auto state = duckdb_execute_pending(pending.get(), &result);
     return checked(result, state);
-}
-
-Result<Rows> Connection::execute(const std::string& sql, std::span<const Parameter> parameters) {
-    return perform(sql, parameters, false);
-}
-Result<Rows> Connection::stream(const std::string& sql, std::span<const Parameter> parameters) {
-    return perform(sql, parameters, true);
 }
 Result<void> Connection::run(const std::string& sql, std::initializer_list<Parameter> parameters) {
     FIELDWATCH_TRY(execute(sql, parameters));
@@ -190,7 +205,7 @@ Result<std::optional<std::string>> Connection::text(const std::string& sql,
 }
 
 Result<Transaction> Transaction::begin(Connection& connection) {
-    FIELDWATCH_TRY(connection.run("BEGIN TRANSACTION"));
+    FIELDWATCH_TRY(connection.execute_kept("BEGIN TRANSACTION"));
     return Transaction(&connection);
 }
 Transaction::~Transaction() {
@@ -201,7 +216,8 @@ Transaction::~Transaction() {
 }
 Result<void> Transaction::commit() {
     auto* connection = std::exchange(connection_, nullptr);
-    return connection->run("COMMIT");
+    FIELDWATCH_TRY(connection->execute_kept("COMMIT"));
+    return {};
 }
 
 Result<Database> Database::open(const std::string& path, const DatabaseLimits& limits) {

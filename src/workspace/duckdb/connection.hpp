@@ -5,6 +5,7 @@
 #include <duckdb.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -42,6 +43,7 @@ class Owned {
 };
 
 using Chunk = Owned<duckdb_data_chunk, duckdb_destroy_data_chunk>;
+using Prepared = Owned<duckdb_prepared_statement, duckdb_destroy_prepare>;
 using LogicalType = Owned<duckdb_logical_type, duckdb_destroy_logical_type>;
 
 /// A value for a `?` of a statement. Views live until execute() returns.
@@ -103,6 +105,8 @@ class Connection {
     }
     /// As execute, but the rows are made while they are read: memory stays bounded.
     Result<Rows> stream(const std::string& sql, std::span<const Parameter> parameters);
+    /// As execute, with the plan kept for the next time: for the few statements that every commit runs.
+    Result<Rows> execute_kept(const std::string& sql, std::initializer_list<Parameter> parameters = {});
     /// A statement that gives nothing.
     Result<void> run(const std::string& sql, std::initializer_list<Parameter> parameters = {});
     /// The only cell of the only row; nullopt when there is no row or it is null.
@@ -115,8 +119,10 @@ class Connection {
     duckdb_connection get() const { return connection_.get(); }
 
   private:
-    Result<Rows> perform(const std::string& sql, std::span<const Parameter> parameters, bool streaming);
+    Result<Prepared> prepare(const std::string& sql);
+
     Owned<duckdb_connection, duckdb_disconnect> connection_;
+    std::map<std::string, Prepared, std::less<>> kept_;  // goes before the connection
 };
 
 /// A transaction that rolls back unless it was committed.

@@ -1,0 +1,155 @@
+#include "workspace/duckdb/run_query.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/log.hpp"
+#include "workspace/duckdb/cell.hpp"
+#include "workspace/tables.hpp"
+
+namespace fieldwatch::workspace {
+namespace {
+
+QueryError::Kind kind_of(kql::KqlError::Kind kind) {
+    switch (kind) {
+        case kql::KqlError::Kind::Syntax:
+            return QueryError::Kind::Syntax;
+        case kql::KqlError::Kind::Semantic:
+            return QueryError::Kind::Semantic;
+        case kql::KqlError::Kind::Unsupported:
+            return QueryError::Kind::Unsupported;
+        case kql::KqlError::Kind::Limit:
+            return QueryError::Kind::Limit;
+    }
+    return QueryError::Kind::Internal;
+}
+
+QueryError refused(kql::KqlError error) {
+    return {kind_of(error.kind), std::move(error.message), error.line, error.column, error.length};
+}
+
+QueryError failed(const Error& error, const QueryRequest& request, bool expired) {
+    if (expired) {
+        return {QueryError::Kind::Timeout, "the query ran longer than " +
+                                               std::to_string(request.timeout.count()) +
+                                               " ms: narrow the time range or the columns"};
+    }
+    if (error.code == Errc::Exhausted) {
+        return {QueryError::Kind::Limit,
+                "the query needs more memory than a query may use: narrow the time range or the columns"};
+    }
+    log::warning("workspace", "a query failed in the engine: " + error.message);
+    return {QueryError::Kind::Internal,
+            "the engine could not run the query: " + error.message.substr(0, error.message.find('\n'))};
+}
+
+/// The Log Analytics API's object, spec/workspace.md section 4.
+std::string render_json(const kql::Render& render) {
+    if (render.visualization.empty()) return {};
+    nlohmann::ordered_json json = {{"visualization", render.visualization},
+                                   {"title", nullptr},
+                                   {"accumulate", false},
+                                   {"isQuerySorted", false},
+                                   {"kind", "default"},
+                                   {"annotation", ""},
+                                   {"by", nullptr}};
+    for (const auto& [name, value] : render.properties)
+        json[name] = value;
+    return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+std::vector<Parameter> views_of(const std::vector<kql::Parameter>& parameters) {
+    std::vector<Parameter> out;
+    for (const auto& parameter : parameters) {
+        out.push_back(std::visit([](const auto& value) -> Parameter { return value; }, parameter));
+    }
+    return out;
+}
+
+/// Appends the chunk's rows; false when a bound was met.
+bool gather(const Chunk& chunk, const QueryRequest& request, ResultTable& table, std::size_t& bytes) {
+    std::vector<ColumnView> columns;
+    for (std::size_t i = 0; i < table.columns.size(); ++i)
+        columns.emplace_back(chunk, i);
+    const auto count = duckdb_data_chunk_get_size(chunk.get());
+    for (std::size_t row = 0; row < count; ++row) {
+        if (table.rows.size() == request.rows_max) return false;
+        std::vector<Value> cells;
+        cells.reserve(columns.size());
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+            cells.push_back(cell_value(columns[i], row, table.columns[i].type));
+            const auto* text = std::get_if<std::string>(&cells.back());
+            bytes += text == nullptr ? sizeof(Value) : sizeof(Value) + text->size();
+        }
+        if (bytes > request.bytes_max) return false;
+        table.rows.push_back(std::move(cells));
+    }
+    return true;
+}
+
+}  // namespace
+
+kql::Catalog catalog_of(const Layout& layout, const std::string& sealed_directory,
+                        const ViewConstants& constants, const std::function<TimeRange(const Table&)>& range) {
+    kql::Catalog catalog;
+    for (const auto* table : tables::all()) {
+        kql::CatalogTable entry;
+        entry.name = table->name;
+        entry.source_sql =
+            "(" + relation_sql(*table, layout, sealed_directory, constants, range(*table)) + ")";
+        for (const auto& column : table->columns) {
+            auto sql = quote_name(column.name);
+            if (column.type == ColumnType::Guid) sql = "CAST(" + sql + " AS VARCHAR)";
+            const bool nullable = column.type != ColumnType::String;
+            entry.columns.push_back({.name = std::string(column.name),
+                                     .type = static_cast<kql::ColumnType>(column.type),
+                                     .sql = std::move(sql),
+                                     .nullable = nullable,
+                                     .hidden = column.hidden});
+        }
+        for (const auto& detail : table->details) {
+            entry.paths.push_back({std::string(table->details_column), std::string(detail.path),
+                                   "coalesce(" + quote_name(detail.column) + ", '')"});
+        }
+        catalog.tables.push_back(std::move(entry));
+    }
+    return catalog;
+}
+
+std::expected<QueryAnswer, QueryError> run_query(Connection& connection, Watchdog& watchdog,
+                                                 const Clock& clock, const kql::Catalog& catalog,
+                                                 const QueryRequest& request) {
+    const auto started = clock.monotonic();
+    auto compiled =
+        kql::compile(request.text, catalog, {.now = clock.now(), .from = request.from, .to = request.to});
+    if (!compiled) return std::unexpected(refused(std::move(compiled).error()));
+    const Watchdog::Watch watch(watchdog, connection, request.timeout);
+    const auto parameters = views_of(compiled->parameters);
+    auto rows = connection.stream(compiled->sql, parameters);
+    if (!rows) return std::unexpected(failed(rows.error(), request, watch.expired()));
+
+    QueryAnswer answer;
+    auto& table = answer.tables.emplace_back();
+    for (auto& column : compiled->columns) {
+        table.columns.push_back({std::move(column.name), static_cast<ColumnType>(column.type)});
+    }
+    if (rows->column_count() != table.columns.size()) {
+        return std::unexpected(QueryError{QueryError::Kind::Internal, "the plan's columns do not fit"});
+    }
+    for (std::size_t bytes = 0; !answer.truncated;) {
+        const auto chunk = rows->next();
+        if (!chunk) return std::unexpected(failed(chunk.error(), request, watch.expired()));
+        if (!*chunk) break;
+        answer.truncated = !gather(*chunk, request, table, bytes);
+    }
+    // A stream that was interrupted may end as if it had no more rows.
+    if (!answer.truncated && watch.expired()) {
+        return std::unexpected(failed({Errc::Cancelled, ""}, request, true));
+    }
+    answer.render_json = render_json(compiled->render);
+    answer.duration = std::chrono::duration_cast<std::chrono::microseconds>(clock.monotonic() - started);
+    return answer;
+}
+
+}  // namespace fieldwatch::workspace
