@@ -80,6 +80,12 @@ bool looks_like_name(std::string_view token) {
     const auto dot = token.rfind('.');
     if (dot == std::string_view::npos || dot == 0 || token.size() - dot < 3 || token.size() > 253)
         return false;
+    // `curl -T a.txt`: an extension of files is no top-level domain worth believing without a scheme in
+    // front.
+    static constexpr std::array<std::string_view, 22> kExtensions{
+        "txt", "gz", "tgz", "zip", "tar", "log", "conf", "json", "xml", "html", "csv",
+        "sql", "bz", "xz",  "bin", "dat", "key", "pem",  "cfg",  "img", "yml",  "jpg"};
+    if (std::ranges::find(kExtensions, token.substr(dot + 1)) != kExtensions.end()) return false;
     const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
     if (!std::ranges::all_of(token.substr(dot + 1), letter)) return false;
     return std::ranges::all_of(token, [&](char c) {

@@ -34,6 +34,9 @@ class ConditionParser {
 
     Result<Expression> run() {
         auto expression = FIELDWATCH_TRY(any());
+        if (token_ == "|")
+            return fail(Errc::Unsupported,
+                        "condition: aggregation by '|' left Sigma with version 2; write a correlation");
         if (!token_.empty())
             return fail(Errc::Malformed,
                         "condition: nothing may follow, but '" + std::string(token_) + "' does");
@@ -94,9 +97,6 @@ class ConditionParser {
             if (!take(")")) return fail(Errc::Malformed, "condition: a parenthesis is not closed");
             return inside;
         }
-        if (token_ == "|")
-            return fail(Errc::Unsupported,
-                        "condition: aggregation by '|' left Sigma with version 2; write a correlation");
         if (token_.empty()) return fail(Errc::Malformed, "condition: ends where a search name should stand");
         const auto word = token_;
         advance();
