@@ -59,6 +59,7 @@ struct Entry {
     Keys keys;  ///< Sas
     std::string primary_thumbprint, secondary_thumbprint;
     bool enabled = true;
+    bool iot_edge = false;  ///< capabilities.iotEdge
     std::string status_reason;
     std::string generation_id;
     std::uint64_t etag = 1;
@@ -100,6 +101,9 @@ class Registry {
     virtual Result<Hub> update_hub(const Hub& hub, std::optional<std::uint64_t> if_match) = 0;
 
     virtual Result<Entry> create(Entry entry) = 0;  ///< makes keys when empty; a module needs its device
+    /// Many in one transaction, each by itself: an outcome per entry, in order; one that fails changes
+    /// nothing. At most 1,000 a call.
+    virtual Result<std::vector<Result<Entry>>> create_many(std::vector<Entry> entries) = 0;
     virtual Result<Entry> get(const model::Identity& identity) = 0;
     virtual Result<std::vector<Entry>> devices(const model::HubName& hub, const ListOptions& options) = 0;
     virtual Result<std::vector<Entry>> modules(const model::HubName& hub, const model::DeviceId& device) = 0;
@@ -108,12 +112,13 @@ class Registry {
         const model::Identity& identity) = 0;  ///< a device with its modules and twins
 
     virtual Result<Twin> twin(const model::Identity& identity) = 0;
-    /// RFC 7396 merge patch. Errors also: TooLarge above limits::twin_section_bytes, Malformed, Conflict
-    /// (base_version).
+    /// RFC 7396 merge patch; `$version` and `$metadata` at the top of a document are ignored. Errors also:
+    /// TooLarge above limits::twin_section_bytes, Malformed, Conflict (base_version).
     virtual Result<TwinChange> patch_desired(const model::Identity& identity,
                                              std::string_view patch_json) = 0;
     virtual Result<TwinChange> replace_desired(const model::Identity& identity,
                                                std::string_view document_json) = 0;
+    /// `base_version`: the version the device patched from, when it said so.
     virtual Result<TwinChange> patch_reported(const model::Identity& identity, std::string_view patch_json,
                                               std::optional<std::uint64_t> base_version) = 0;
     virtual Result<void> patch_tags(const model::Identity& identity, std::string_view patch_json) = 0;

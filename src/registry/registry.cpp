@@ -1,0 +1,217 @@
+#include "registry/registry.hpp"
+
+#include <algorithm>
+
+#include "registry/database.hpp"
+#include "registry/entry_table.hpp"
+#include "registry/hub_table.hpp"
+#include "registry/outbox.hpp"
+#include "registry/twin_table.hpp"
+
+namespace fieldwatch::registry {
+
+namespace {
+
+constexpr std::size_t kCreateManyMax = 1'000;
+constexpr std::size_t kSettingBytesMax = 16u << 20;  // an indicator list may be a setting
+constexpr std::size_t kOutboxReadMax = 10'000;
+
+template <class T>
+using Work = std::function<Result<T>(Connection&)>;
+
+/// The installation's secret, made at first start.
+Result<Bytes> installation_secret(Connection& database, Random& random) {
+    {
+        auto row =
+            FIELDWATCH_TRY(database.query("SELECT value FROM secrets WHERE name = 'identity-fingerprints'"));
+        if (FIELDWATCH_TRY(row.step())) {
+            const auto bytes = row.blob(0);
+            return Bytes(bytes.begin(), bytes.end());
+        }
+    }
+    Bytes secret(32);
+    random.fill(secret);
+    static_cast<void>(FIELDWATCH_TRY(
+        database.change("INSERT INTO secrets VALUES('identity-fingerprints', ?)", ByteView(secret))));
+    return secret;
+}
+
+ApiToken token_of(const Statement& row) {
+    ApiToken token{
+        .name = row.text(0), .hash_hex = row.text(1), .role = row.text(2), .expires = std::nullopt};
+    if (!row.is_null(3)) token.expires = Timestamp{row.integer(3)};
+    return token;
+}
+
+class SqliteRegistry final : public Registry {
+  public:
+    SqliteRegistry(std::unique_ptr<Database> database, Bytes secret, const Clock& clock, Random& random)
+        : database_(std::move(database)), secret_(std::move(secret)), clock_(clock), random_(random) {}
+
+    Result<Hub> create_hub(Hub wanted) override {
+        return database_->write<Hub>(
+            [&](Connection& c) { return insert_hub(c, wanted, random_, telling()); });
+    }
+    Result<Hub> hub(const model::HubName& name) override {
+        return database_->read<Hub>([&](Connection& c) { return load_hub(c, name); });
+    }
+    Result<std::vector<Hub>> hubs() override {
+        return database_->read<std::vector<Hub>>([](Connection& c) { return load_hubs(c); });
+    }
+    Result<Hub> update_hub(const Hub& changed, std::optional<std::uint64_t> if_match) override {
+        return database_->write<Hub>(
+            [&](Connection& c) { return registry::update_hub(c, changed, if_match, random_, telling()); });
+    }
+
+    Result<Entry> create(Entry entry) override {
+        return database_->write<Entry>(
+            [&](Connection& c) { return insert_entry(c, entry, random_, telling()); });
+    }
+    Result<std::vector<Result<Entry>>> create_many(std::vector<Entry> entries) override {
+        if (entries.size() > kCreateManyMax) {
+            return fail(Errc::TooLarge, "at most 1000 entries are created in one call");
+        }
+        using Out = std::vector<Result<Entry>>;
+        return database_->write<Out>([&](Connection& c) -> Result<Out> {
+            Out out;
+            for (const auto& entry : entries) {
+                FIELDWATCH_TRY(c.execute("SAVEPOINT one"));
+                out.push_back(insert_entry(c, entry, random_, telling()));
+                if (!out.back()) FIELDWATCH_TRY(c.execute("ROLLBACK TO one"));
+                FIELDWATCH_TRY(c.execute("RELEASE one"));
+            }
+            return out;
+        });
+    }
+    Result<Entry> get(const model::Identity& identity) override {
+        return database_->read<Entry>([&](Connection& c) { return load_entry(c, identity); });
+    }
+    Result<std::vector<Entry>> devices(const model::HubName& hub, const ListOptions& options) override {
+        return database_->read<std::vector<Entry>>(
+            [&](Connection& c) { return load_devices(c, hub, options); });
+    }
+    Result<std::vector<Entry>> modules(const model::HubName& hub, const model::DeviceId& device) override {
+        return database_->read<std::vector<Entry>>(
+            [&](Connection& c) { return load_modules(c, hub, device); });
+    }
+    Result<Entry> update(const Entry& entry, std::optional<std::uint64_t> if_match) override {
+        return database_->write<Entry>(
+            [&](Connection& c) { return update_entry(c, entry, if_match, telling()); });
+    }
+    Result<void> remove(const model::Identity& identity) override {
+        return database_->write<void>([&](Connection& c) { return remove_entry(c, identity, telling()); });
+    }
+
+    Result<Twin> twin(const model::Identity& identity) override {
+        return database_->read<Twin>([&](Connection& c) { return load_twin(c, identity); });
+    }
+    Result<TwinChange> patch_desired(const model::Identity& identity, std::string_view json) override {
+        return change_twin(identity, {.section = TwinSection::Desired}, json);
+    }
+    Result<TwinChange> replace_desired(const model::Identity& identity, std::string_view json) override {
+        return change_twin(identity, {.section = TwinSection::Desired, .replaces = true}, json);
+    }
+    Result<TwinChange> patch_reported(const model::Identity& identity, std::string_view json,
+                                      std::optional<std::uint64_t> base_version) override {
+        return change_twin(identity, {.section = TwinSection::Reported, .base_version = base_version}, json);
+    }
+    Result<void> patch_tags(const model::Identity& identity, std::string_view json) override {
+        static_cast<void>(FIELDWATCH_TRY(change_twin(identity, {.section = TwinSection::Tags}, json)));
+        return {};
+    }
+
+    Result<std::optional<std::string>> setting(std::string_view key) override {
+        using Out = std::optional<std::string>;
+        return database_->read<Out>([&](Connection& c) -> Result<Out> {
+            auto row = FIELDWATCH_TRY(c.query("SELECT value FROM settings WHERE key = ?", key));
+            if (!FIELDWATCH_TRY(row.step())) return Out{};
+            return Out{row.text(0)};
+        });
+    }
+    Result<void> set_setting(std::string_view key, std::string_view value) override {
+        if (key.empty() || key.size() > 256 || value.size() > kSettingBytesMax) {
+            return fail(Errc::TooLarge,
+                        "a setting has a key of 1 to 256 bytes and a value of at most 16 MiB");
+        }
+        return database_->write<void>([&](Connection& c) -> Result<void> {
+            static_cast<void>(FIELDWATCH_TRY(c.change(
+                "INSERT INTO settings VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+                key, value)));
+            return {};
+        });
+    }
+
+    Result<void> add_token(const ApiToken& token) override {
+        if (token.name.empty() || token.name.size() > 128 || !from_hex(token.hash_hex) ||
+            token.hash_hex.size() != 64) {
+            return fail(Errc::InvalidArgument, "a token has a name and the SHA-256 of its text in hex");
+        }
+        if (token.role != "reader" && token.role != "analyst" && token.role != "operator" &&
+            token.role != "administrator") {
+            return fail(Errc::InvalidArgument, "a role is reader, analyst, operator or administrator");
+        }
+        return database_->write<void>([&](Connection& c) -> Result<void> {
+            std::optional<std::int64_t> expires;
+            if (token.expires) expires = token.expires->ticks;
+            static_cast<void>(FIELDWATCH_TRY(c.change("INSERT INTO tokens VALUES(?, ?, ?, ?)", token.name,
+                                                      token.hash_hex, token.role, expires)));
+            return {};
+        });
+    }
+    Result<std::optional<ApiToken>> token_by_hash(std::string_view hash_hex) override {
+        using Out = std::optional<ApiToken>;
+        return database_->read<Out>([&](Connection& c) -> Result<Out> {
+            auto row = FIELDWATCH_TRY(
+                c.query("SELECT name, hash, role, expires FROM tokens WHERE hash = ?", hash_hex));
+            if (!FIELDWATCH_TRY(row.step())) return Out{};
+            return Out{token_of(row)};
+        });
+    }
+    Result<std::vector<ApiToken>> tokens() override {
+        using Out = std::vector<ApiToken>;
+        return database_->read<Out>([](Connection& c) -> Result<Out> {
+            auto rows = FIELDWATCH_TRY(c.query("SELECT name, hash, role, expires FROM tokens ORDER BY name"));
+            Out out;
+            while (FIELDWATCH_TRY(rows.step()))
+                out.push_back(token_of(rows));
+            return out;
+        });
+    }
+
+    Result<void> publish(const model::Record& record) override {
+        return database_->write<void>([&](Connection& c) { return add_to_outbox(c, record); });
+    }
+    Result<std::vector<OutboxRow>> outbox(std::size_t count_max) override {
+        return database_->read<std::vector<OutboxRow>>(
+            [&](Connection& c) { return read_outbox(c, std::min(count_max, kOutboxReadMax)); });
+    }
+    Result<void> outbox_done(std::uint64_t up_to_sequence) override {
+        return database_->write<void>([&](Connection& c) { return clear_outbox(c, up_to_sequence); });
+    }
+
+    std::uint64_t change_count() const override { return database_->change_count(); }
+
+  private:
+    Telling telling() const { return {clock_.now(), secret_}; }
+    Result<TwinChange> change_twin(const model::Identity& identity, const TwinWrite& write,
+                                   std::string_view json) {
+        return database_->write<TwinChange>(
+            [&](Connection& c) { return write_twin(c, identity, write, json, clock_.now()); });
+    }
+
+    const std::unique_ptr<Database> database_;
+    const Bytes secret_;
+    const Clock& clock_;
+    Random& random_;  // used inside write() only: one thread at a time
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Registry>> open(const std::string& path, const Clock& clock, Random& random) {
+    auto database = FIELDWATCH_TRY(Database::open(path));
+    auto secret =
+        FIELDWATCH_TRY(database->write<Bytes>([&](Connection& c) { return installation_secret(c, random); }));
+    return std::make_unique<SqliteRegistry>(std::move(database), std::move(secret), clock, random);
+}
+
+}  // namespace fieldwatch::registry

@@ -1,0 +1,74 @@
+#include "registry/schema.hpp"
+
+#include <array>
+
+namespace fieldwatch::registry {
+
+namespace {
+
+// Never edited once released: a change is a new step.
+constexpr std::array kSteps = {
+    R"(CREATE TABLE hubs(
+         name TEXT PRIMARY KEY, workspace TEXT NOT NULL, security_enabled INTEGER NOT NULL,
+         store_raw_events INTEGER NOT NULL, mask_addresses INTEGER NOT NULL, twin_data INTEGER NOT NULL,
+         host_names TEXT NOT NULL, configuration TEXT NOT NULL, etag INTEGER NOT NULL, created INTEGER NOT NULL
+       ) WITHOUT ROWID;
+       CREATE TABLE policies(
+         hub TEXT NOT NULL REFERENCES hubs(name) ON DELETE CASCADE, position INTEGER NOT NULL,
+         name TEXT NOT NULL, primary_key TEXT NOT NULL, secondary_key TEXT NOT NULL, rights INTEGER NOT NULL,
+         PRIMARY KEY(hub, name)) WITHOUT ROWID;
+       CREATE TABLE entries(
+         hub TEXT NOT NULL REFERENCES hubs(name), device TEXT NOT NULL, module TEXT NOT NULL,
+         auth INTEGER NOT NULL, primary_key TEXT NOT NULL, secondary_key TEXT NOT NULL,
+         primary_thumbprint TEXT NOT NULL, secondary_thumbprint TEXT NOT NULL, enabled INTEGER NOT NULL,
+         status_reason TEXT NOT NULL, generation_id TEXT NOT NULL, etag INTEGER NOT NULL,
+         created INTEGER NOT NULL, status_updated INTEGER NOT NULL,
+         PRIMARY KEY(hub, device, module)) WITHOUT ROWID;
+       CREATE TABLE twins(
+         hub TEXT NOT NULL, device TEXT NOT NULL, module TEXT NOT NULL, tags TEXT NOT NULL,
+         desired TEXT NOT NULL, reported TEXT NOT NULL, desired_version INTEGER NOT NULL,
+         reported_version INTEGER NOT NULL, etag INTEGER NOT NULL, PRIMARY KEY(hub, device, module),
+         FOREIGN KEY(hub, device, module) REFERENCES entries(hub, device, module) ON DELETE CASCADE
+       ) WITHOUT ROWID;
+       CREATE TABLE settings(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+       CREATE TABLE secrets(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+       CREATE TABLE tokens(name TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, role TEXT NOT NULL,
+         expires INTEGER) WITHOUT ROWID;
+       CREATE TABLE outbox(sequence INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL);)",
+    "ALTER TABLE entries ADD COLUMN iot_edge INTEGER NOT NULL DEFAULT 0;",
+};
+static_assert(kSteps.size() == kSchemaVersion);
+
+Result<std::int64_t> version_of(Connection& database) {
+    auto row = FIELDWATCH_TRY(database.query("SELECT version FROM schema_version"));
+    if (!FIELDWATCH_TRY(row.step())) return std::int64_t{0};
+    return row.integer(0);
+}
+
+Result<void> apply_steps(Connection& database) {
+    FIELDWATCH_TRY(database.execute("CREATE TABLE IF NOT EXISTS schema_version(version INTEGER NOT NULL)"));
+    const auto version = FIELDWATCH_TRY(version_of(database));
+    if (version > kSchemaVersion || version < 0) {
+        return fail(Errc::Unsupported, "the registry has schema version " + std::to_string(version) +
+                                           "; this release reads up to " + std::to_string(kSchemaVersion));
+    }
+    for (auto step = static_cast<std::size_t>(version); step < kSteps.size(); ++step)
+        FIELDWATCH_TRY(database.execute(kSteps[step]));
+    if (version == kSchemaVersion) return {};
+    FIELDWATCH_TRY(database.execute("DELETE FROM schema_version"));
+    FIELDWATCH_TRY(database.change("INSERT INTO schema_version VALUES(?)", kSchemaVersion));
+    return {};
+}
+
+}  // namespace
+
+Result<void> migrate(Connection& database) {
+    FIELDWATCH_TRY(database.execute("BEGIN IMMEDIATE"));
+    if (auto applied = apply_steps(database); !applied) {
+        static_cast<void>(database.execute("ROLLBACK"));
+        return applied;
+    }
+    return database.execute("COMMIT");
+}
+
+}  // namespace fieldwatch::registry
