@@ -1,0 +1,92 @@
+// Files of earlier releases open. A version's statements are frozen here as that release wrote them: never
+// edit one, add the next beside it.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "workspace/duckdb/test_workspace.hpp"
+#include "workspace/tables.hpp"
+
+namespace fieldwatch::workspace {
+namespace {
+
+constexpr const char* kVersion1[] = {
+    "CREATE TABLE _Meta (name VARCHAR NOT NULL, value BIGINT NOT NULL)",
+    "CREATE TABLE _Offset (partition BIGINT NOT NULL, next_offset BIGINT NOT NULL)",
+    "CREATE TABLE _HotTable (name VARCHAR NOT NULL, table_name VARCHAR NOT NULL, period_start BIGINT NOT "
+    "NULL)",
+    "CREATE TABLE _Manifest (file VARCHAR NOT NULL, table_name VARCHAR NOT NULL, table_version BIGINT NOT "
+    "NULL,"
+    " period_start BIGINT NOT NULL, rows BIGINT NOT NULL, bytes BIGINT NOT NULL, time_min BIGINT NOT NULL,"
+    " time_max BIGINT NOT NULL)",
+    "CREATE TABLE _AlertState (id UUID PRIMARY KEY, type VARCHAR NOT NULL, entity VARCHAR NOT NULL,"
+    " hub VARCHAR NOT NULL, severity VARCHAR NOT NULL, status VARCHAR NOT NULL, changed BIGINT NOT NULL)",
+    "CREATE TABLE _RecommendationState (id UUID PRIMARY KEY, type VARCHAR NOT NULL, device VARCHAR NOT NULL,"
+    " hub VARCHAR NOT NULL, severity VARCHAR NOT NULL, state VARCHAR NOT NULL, changed BIGINT NOT NULL)",
+    "CREATE TABLE _Outbox (sequence BIGINT NOT NULL, kind VARCHAR NOT NULL, key VARCHAR NOT NULL,"
+    " body VARCHAR NOT NULL)",
+    "INSERT INTO _Meta VALUES ('format_version', 1), ('outbox_done', 41)",
+    "INSERT INTO _Offset VALUES (0, 7), (3, 12)",
+    "INSERT INTO _Outbox VALUES (42, 'alert', 'k', '{}')",
+    "INSERT INTO _AlertState VALUES ('00000000-0000-4000-8000-000000000001', 'IoT_X', 'pump-1', 'plant-1',"
+    " 'High', 'InProgress', 639000000000000000)",
+    "CREATE TABLE \"_Hot_AzureActivity_1789948800\" (\"TimeGenerated\" BIGINT NOT NULL,"
+    " \"OperationNameValue\" VARCHAR NOT NULL, \"ActivityStatusValue\" VARCHAR NOT NULL,"
+    " \"Caller\" VARCHAR NOT NULL, \"CallerIpAddress\" VARCHAR NOT NULL, \"CategoryValue\" VARCHAR NOT NULL,"
+    " \"CorrelationId\" VARCHAR NOT NULL, \"Properties\" VARCHAR NOT NULL, \"_ResourceId\" VARCHAR NOT NULL,"
+    " \"_Partition\" BIGINT NOT NULL, \"_Offset\" BIGINT NOT NULL, \"_Item\" BIGINT NOT NULL,"
+    " \"_RowId\" UUID NOT NULL)",
+    "INSERT INTO \"_Hot_AzureActivity_1789948800\" VALUES (639255980000000000, 'op', 'Success', 'ann', '::1',"
+    " 'Administrative', 'c', '{}', '/subscriptions/s', 3, 11, 0, '00000000-0000-4000-8000-000000000002')",
+    "INSERT INTO _HotTable VALUES ('_Hot_AzureActivity_1789948800', 'AzureActivity', 1789948800)",
+};
+
+class MigrationTest : public ::testing::Test {
+  protected:
+    void write(std::initializer_list<const char*> more = {}) {
+        std::filesystem::create_directories(directory_.path());
+        auto database = Database::open(directory_.path() + "/workspace.duckdb",
+                                       {.directory = directory_.path(), .memory_bytes_max = 256u << 20});
+        ASSERT_TRUE(database) << database.error().message;
+        auto connection = database->connect().value();
+        for (const auto* sql : kVersion1) {
+            const auto done = connection.run(sql);
+            ASSERT_TRUE(done) << done.error().message;
+        }
+        for (const auto* sql : more)
+            ASSERT_TRUE(connection.run(sql));
+    }
+    testing::Directory directory_;
+    ManualClock clock_{testing::kStart};
+    Metrics metrics_;
+};
+
+TEST_F(MigrationTest, OpensAFileOfVersion1WithEverythingInIt) {
+    write();
+    {
+        auto opened = open(testing::options_in(directory_.path()), clock_, metrics_);
+        ASSERT_TRUE(opened) << opened.error().message;
+        auto& workspace = **opened;
+        EXPECT_EQ(workspace.committed_offset(3).value(), 12u);
+        EXPECT_EQ(workspace.open_alerts(10).value().at(0).status, model::AlertStatus::InProgress);
+        Commit commit{.partition = 3, .next_offset = 13};
+        commit.outbox = {{.kind = "alert", .key = "l"}};
+        ActivityRow row{.position = {3, 12, 0}, .time_generated = clock_.now(), .hub = "plant-1"};
+        commit.activities = {row};
+        ASSERT_TRUE(workspace.commit(commit));
+        const auto outbox = workspace.outbox(10).value();
+        ASSERT_EQ(outbox.size(), 2u);
+        EXPECT_EQ(outbox[1].sequence, 43u);
+    }
+    EXPECT_EQ(testing::stored_integer(directory_.path(), tables::kAzureActivity, "count(*)"), 2);
+}
+
+TEST_F(MigrationTest, RefusesAFileOfTheFuture) {
+    write({"UPDATE _Meta SET value = 1000 WHERE name = 'format_version'"});
+    const auto opened = open(testing::options_in(directory_.path()), clock_, metrics_);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, Errc::Unsupported);
+}
+
+}  // namespace
+}  // namespace fieldwatch::workspace

@@ -1,0 +1,165 @@
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "workspace/duckdb/test_workspace.hpp"
+
+namespace fieldwatch::workspace {
+namespace {
+
+using testing::Directory;
+using testing::kStart;
+using namespace std::chrono_literals;
+
+class QueryTest : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        workspace_ = open(testing::options_in(directory_.path()), clock_, metrics_).value();
+        Commit commit{.partition = 0, .next_offset = 100};
+        for (std::uint64_t offset = 0; offset < 100; ++offset) {
+            commit.raw_events.push_back(testing::raw_event(0, offset, clock_.now()));
+        }
+        commit.alerts.push_back(testing::alert_row(0, 0, clock_.now()));
+        ASSERT_TRUE(workspace_->commit(std::move(commit)));
+    }
+    ResultTable table(const std::string& text) {
+        auto answer = workspace_->query({.text = text});
+        EXPECT_TRUE(answer) << text << ": " << answer.error().message;
+        return answer ? std::move(answer->tables.at(0)) : ResultTable{};
+    }
+    Value cell(const std::string& text) {
+        const auto result = table(text);
+        EXPECT_EQ(result.rows.size(), 1u) << text;
+        return result.rows.empty() ? Value{} : result.rows[0].at(0);
+    }
+
+    Directory directory_;
+    ManualClock clock_{kStart};
+    Metrics metrics_;
+    std::unique_ptr<Workspace> workspace_;
+};
+
+TEST_F(QueryTest, SeesHotAndSealedRowsAlikeAndEachOnce) {
+    EXPECT_EQ(cell("SecurityIoTRawEvent | count"), Value(std::int64_t{100}));
+    clock_.advance(2h);
+    ASSERT_TRUE(workspace_->maintain());
+    EXPECT_EQ(cell("SecurityIoTRawEvent | count"), Value(std::int64_t{100}));
+    Commit commit{.partition = 0, .next_offset = 101};
+    commit.raw_events.push_back(testing::raw_event(0, 100, clock_.now()));
+    ASSERT_TRUE(workspace_->commit(std::move(commit)));
+    EXPECT_EQ(cell("SecurityIoTRawEvent | count"), Value(std::int64_t{101}));
+    EXPECT_EQ(cell("SecurityIoTRawEvent | summarize dcount(DeviceId)"), Value(std::int64_t{7}));
+}
+
+TEST_F(QueryTest, FillsTheColumnsOfAnAlertAsPublished) {
+    const auto result = table(
+        "SecurityAlert | project ProductName, ProviderName, ResourceId, Techniques, SubTechniques, "
+        "RemediationSteps, TenantId, Type, AlertName, VendorOriginalId == SystemAlertId, TimeGenerated");
+    ASSERT_EQ(result.rows.size(), 1u);
+    const auto text = [&](std::size_t i) { return std::get<std::string>(result.rows[0].at(i)); };
+    EXPECT_EQ(text(0), "Fieldwatch");
+    EXPECT_EQ(text(1), "IoTSecurity");
+    EXPECT_EQ(text(2),
+              "/subscriptions/00000000-0000-0000-0000-00000000ab01/resourceGroups/fieldwatch/providers/"
+              "Microsoft.Devices/IotHubs/plant-1");
+    EXPECT_EQ(text(3), R"(["T1046","T1059"])");
+    EXPECT_EQ(text(4), R"(["T1059.004"])");
+    EXPECT_EQ(text(5), R"(["Review the command line","Escalate"])");
+    EXPECT_EQ(text(6), "test");
+    EXPECT_EQ(text(7), "SecurityAlert");
+    EXPECT_EQ(text(8), "Known attack tool");
+    EXPECT_EQ(result.rows[0].at(9), Value(true));
+    EXPECT_EQ(result.columns.at(10).type, ColumnType::DateTime);
+    EXPECT_EQ(result.rows[0].at(10), Value(kStart.ticks + 621'355'968'000'000'000));
+    EXPECT_EQ(cell("SecurityAlert | project tostring(parse_json(ExtendedProperties).RuleAuthor)"),
+              Value(std::string("Ann")));
+}
+
+TEST_F(QueryTest, ReadsTheSamePathFromTheTypedColumnAsFromTheText) {
+    EXPECT_EQ(
+        cell("SecurityIoTRawEvent | where tostring(parse_json(EventDetails).CommandLine) == 'sh -c \"id\"' | "
+             "count"),
+        Value(std::int64_t{100}));
+    EXPECT_EQ(
+        cell("SecurityIoTRawEvent | where isempty(tostring(parse_json(EventDetails).RemoteAddress)) | count"),
+        Value(std::int64_t{100}));
+    EXPECT_EQ(cell("SecurityIoTRawEvent | where EventDetails contains '\"UserId\":0' | count"),
+              Value(std::int64_t{100}));
+}
+
+TEST_F(QueryTest, RunsTheReadyMadeQueryOfAnAlert) {
+    const auto query =
+        ready_made_query(testing::options_in(directory_.path()), "Plant-1", "known attack TOOL");
+    const auto result = table(query);
+    ASSERT_EQ(result.rows.size(), 1u);
+    EXPECT_EQ(result.rows[0][0], Value(std::string("pump-1")));
+}
+
+TEST_F(QueryTest, AppliesTheTimespanBesideTheQuerysOwnFilters) {
+    auto answer = workspace_->query({.text = "SecurityIoTRawEvent | count", .from = kStart + Ticks(1)});
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->tables[0].rows[0][0], Value(std::int64_t{0}));
+    answer =
+        workspace_->query({.text = "SecurityIoTRawEvent | count", .from = kStart, .to = kStart + Ticks(1)});
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->tables[0].rows[0][0], Value(std::int64_t{100}));
+}
+
+TEST_F(QueryTest, CutsAtTheBoundsAndSaysSo) {
+    auto answer = workspace_->query({.text = "SecurityIoTRawEvent | project DeviceId", .rows_max = 10});
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_TRUE(answer->truncated);
+    EXPECT_EQ(answer->tables[0].rows.size(), 10u);
+    answer = workspace_->query({.text = "SecurityIoTRawEvent | project DeviceId", .bytes_max = 200});
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_TRUE(answer->truncated);
+    answer = workspace_->query({.text = "SecurityIoTRawEvent | project DeviceId", .rows_max = 100});
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_FALSE(answer->truncated);
+}
+
+TEST_F(QueryTest, PointsAtWhatIsWrongInTheText) {
+    const auto answer = workspace_->query({.text = "SecurityAlert\n| where Severty == 'High'"});
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().kind, QueryError::Kind::Semantic);
+    EXPECT_EQ(answer.error().line, 2u);
+    EXPECT_EQ(answer.error().column, 9u);
+    EXPECT_EQ(answer.error().length, 7u);
+}
+
+TEST(QueryDeadlineTest, EndsAQueryThatTakesTooLong) {
+    const auto answer = query_in_memory({.text = "range x from 1 to 3000000 step 1 | extend k = x % 3 | join "
+                                                 "kind=inner (range y from 1 to 3000000 "
+                                                 "step 1 | extend k = y % 3) on k | summarize sum(x * y)",
+                                         .timeout = 200ms},
+                                        system_clock());
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().kind, QueryError::Kind::Timeout) << answer.error().message;
+}
+
+TEST(QueryInMemoryTest, AnswersWithoutTables) {
+    const auto answer = query_in_memory({.text = "print 1+1"}, system_clock());
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->tables[0].rows[0][0], Value(std::int64_t{2}));
+}
+
+TEST_F(QueryTest, NeverBlocksACommitNorSeesHalfOfOne) {
+    std::atomic<bool> stop{false};
+    std::jthread reader([&] {
+        while (!stop) {
+            const auto count = cell("SecurityIoTRawEvent | count");
+            EXPECT_EQ(std::get<std::int64_t>(count) % 10, 0);
+        }
+    });
+    for (std::uint64_t first = 100; first < 300; first += 10) {
+        Commit commit{.partition = 0, .next_offset = first + 10};
+        for (auto offset = first; offset < first + 10; ++offset) {
+            commit.raw_events.push_back(testing::raw_event(0, offset, kStart));
+        }
+        ASSERT_TRUE(workspace_->commit(std::move(commit)));
+    }
+    stop = true;
+}
+
+}  // namespace
+}  // namespace fieldwatch::workspace
