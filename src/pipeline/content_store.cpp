@@ -1,0 +1,94 @@
+#include "pipeline/content_store.hpp"
+
+#include <algorithm>
+
+#include "base/bytes.hpp"
+
+namespace fieldwatch::pipeline {
+
+namespace {
+
+constexpr std::string_view kMagic = "FWCT";
+constexpr std::uint16_t kVersion = 1;
+constexpr std::uint32_t kFilesMax = 100'000;
+
+Bytes encode(const detect::ContentSources& sources) {
+    Bytes bytes;
+    ByteWriter out(bytes);
+    out.bytes(as_bytes(kMagic));
+    out.u16(kVersion);
+    for (const auto* files : {&sources.rule_files, &sources.word_lists, &sources.indicator_files}) {
+        out.u32(static_cast<std::uint32_t>(files->size()));
+        for (const auto& [name, text] : *files) {
+            out.text(name);
+            out.text(text);
+        }
+    }
+    out.text(sources.settings_json);
+    return bytes;
+}
+
+Result<detect::ContentSources> decode(ByteView bytes) {
+    ByteReader in(bytes);
+    if (as_text(FIELDWATCH_TRY(in.bytes(kMagic.size()))) != kMagic)
+        return fail(Errc::Corrupt, "not a content file");
+    if (const auto version = FIELDWATCH_TRY(in.u16()); version != kVersion)
+        return fail(Errc::Unsupported, "content file of version " + std::to_string(version));
+    detect::ContentSources out;
+    for (auto* files : {&out.rule_files, &out.word_lists, &out.indicator_files}) {
+        const auto count = FIELDWATCH_TRY(in.u32());
+        if (count > kFilesMax) return fail(Errc::Corrupt, "a content file names too many files");
+        for (std::uint32_t i = 0; i < count; ++i) {
+            auto name = std::string(FIELDWATCH_TRY(in.text()));
+            files->emplace_back(std::move(name), std::string(FIELDWATCH_TRY(in.text())));
+        }
+    }
+    out.settings_json = FIELDWATCH_TRY(in.text());
+    return out;
+}
+
+bool is_hash(std::string_view text) {
+    return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) {
+               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+           });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ContentStore>> ContentStore::open(FileSystem& files, std::string directory) {
+    FIELDWATCH_TRY(files.make_directories(directory));
+    return std::unique_ptr<ContentStore>(new ContentStore(files, std::move(directory)));
+}
+
+Result<std::string> ContentStore::put(const detect::ContentSources& sources) {
+    auto hash = sources.hash();
+    auto compiled = FIELDWATCH_TRY(detect::compile(sources));
+    FIELDWATCH_TRY(replace_file(files_, path(hash), encode(sources)));
+    const std::lock_guard lock(mutex_);
+    compiled_[hash] = compiled;
+    newest_ = std::move(compiled);
+    return hash;
+}
+
+Result<detect::ContentSources> ContentStore::sources(std::string_view hash) {
+    if (!is_hash(hash)) return fail(Errc::InvalidArgument, "a content version is named by 64 hex digits");
+    const auto bytes = FIELDWATCH_TRY(read_file(files_, path(hash), kFileBytesMax));
+    auto out = FIELDWATCH_TRY(decode(bytes));
+    if (out.hash() != hash)
+        return fail(Errc::Corrupt, "the content file " + path(hash) + " does not have the hash of its name");
+    return out;
+}
+
+Result<detect::ContentPtr> ContentStore::get(std::string_view hash) {
+    const std::lock_guard lock(mutex_);  // held while compiling: the other shards want the same one
+    if (const auto found = compiled_.find(hash); found != compiled_.end()) {
+        if (auto held = found->second.lock()) return held;
+    }
+    const auto text = FIELDWATCH_TRY(sources(hash));
+    auto compiled = FIELDWATCH_TRY(detect::compile(text));
+    compiled_[std::string(hash)] = compiled;
+    newest_ = compiled;
+    return compiled;
+}
+
+}  // namespace fieldwatch::pipeline

@@ -1,0 +1,222 @@
+#include "pipeline/shard_core.hpp"
+
+#include <algorithm>
+
+namespace fieldwatch::pipeline {
+
+namespace {
+constexpr std::uint16_t kStateVersion = 1;
+
+template <class Section>
+void save_section(ByteWriter& out, const Section& section) {
+    Bytes bytes;
+    ByteWriter writer(bytes);
+    section.save(writer);
+    out.u32(static_cast<std::uint32_t>(bytes.size()));
+    out.bytes(bytes);
+}
+template <class Section>
+Result<void> restore_section(ByteReader& in, Section& section) {
+    const auto size = FIELDWATCH_TRY(in.u32());
+    ByteReader bytes(FIELDWATCH_TRY(in.bytes(size)));
+    FIELDWATCH_TRY(section.restore(bytes));
+    if (!bytes.empty()) return fail(Errc::Corrupt, "bytes behind the end of a section");
+    return {};
+}
+
+/// Every counter of the ledger, in the order in which they are saved.
+template <class Ledger, class Visit>
+void for_each_counter(Ledger& l, Visit&& visit) {
+    for (auto* counter : {&l.messages, &l.events, &l.duplicates, &l.id_reuse, &l.late, &l.refused_messages,
+                          &l.refused_events, &l.compat, &l.benign, &l.operations, &l.refused_operations})
+        visit(*counter);
+}
+}  // namespace
+
+ShardCore::ShardCore(detect::ContentPtr content, std::string content_hash, ContentLookup lookup,
+                     Options options)
+    : options_(options),
+      lookup_(std::move(lookup)),
+      content_hash_(std::move(content_hash)),
+      engine_(detect::make_engine(std::move(content))) {}
+
+Result<void> ShardCore::process(const model::RecordView& record, model::LogPosition position, Outcome& out) {
+    out.events.clear();
+    out.operations = {};
+    out.findings.clear();
+    now_ = std::max(now_, record.received);
+    if (record.kind == model::RecordKind::Tick || now_ >= advanced_ + kAdvanceInterval) advance(now_, out);
+    switch (record.kind) {
+        case model::RecordKind::SecurityMessage:
+            security_message(record, position, out);
+            return {};
+        case model::RecordKind::Operation:
+        case model::RecordKind::ControlPlane:
+        case model::RecordKind::SigmaEvent:
+            operations(record, position, out);
+            return {};
+        case model::RecordKind::Content: {
+            const auto body = control_reader_.parse(record.body);
+            if (!body) return in_context("content record", body.error());
+            return switch_content((*body)->text_of("hash"));
+        }
+        case model::RecordKind::AlertState:
+            alert_state(record, position, out);
+            return {};
+        case model::RecordKind::Tick:
+        case model::RecordKind::Telemetry:  // a stream of its own; custom alerts read its condensed
+                                            // operations
+        case model::RecordKind::Twin:       // for detectors of later issues
+        case model::RecordKind::IdentityChange:
+        case model::RecordKind::HubConfiguration:
+            return {};
+    }
+    return {};
+}
+
+void ShardCore::run_on(Timestamp now, Outcome& out) {
+    out.events.clear();
+    out.operations = {};
+    out.findings.clear();
+    now_ = std::max(now_, now);
+    advance(now_, out);
+}
+
+void ShardCore::advance(Timestamp now, Outcome& out) {
+    advanced_ = now;
+    engine_->advance(now, out.findings);
+}
+
+void ShardCore::security_message(const model::RecordView& record, model::LogPosition position, Outcome& out) {
+    ++losses_.messages;
+    const auto& decoded = messages_.decode(record, position, options_.decode);
+    losses_.benign += decoded.benign;
+    losses_.compat += decoded.problems->compat();
+    for (const auto& refusal : decoded.refusals)
+        dead_letter(record, position, refusal.reason, out);
+    if (decoded.events.empty() && !decoded.refusals.empty()) {
+        ++losses_.refused_messages;
+    } else {
+        losses_.refused_events += decoded.refusals.size();
+    }
+    identity_.assign(record.hub).append(1, '\0').append(record.device).append(1, '\0').append(record.module);
+    times_.apply(identity_, record.received, decoded.events);
+    bool first = true;
+    const char* wire_event = nullptr;
+    for (const auto& event : decoded.events) {
+        // Several events can come of one event of the message; they are views of the same id text, and share
+        // its fate.
+        if (event.id.data() != wire_event) first = is_first(event);
+        wire_event = event.id.data();
+        if (!first) continue;
+        ++losses_.events;
+        losses_.late += event.late;
+        out.events.push_back(&event);
+        engine_->observe(event, out.findings);
+    }
+}
+
+bool ShardCore::is_first(const model::Event& event) {
+    switch (duplicates_.check(identity_, event)) {
+        case Seen::First:
+            return true;
+        case Seen::IdReuse:
+            ++losses_.id_reuse;
+            return true;
+        case Seen::Duplicate:
+            ++losses_.duplicates;
+            return false;
+    }
+    return true;
+}
+
+void ShardCore::operations(const model::RecordView& record, model::LogPosition position, Outcome& out) {
+    const auto decoded = record.kind == model::RecordKind::Operation
+                             ? operation_decoder_.decode_operation(record, position)
+                         : record.kind == model::RecordKind::ControlPlane
+                             ? operation_decoder_.decode_control_plane(record, position)
+                             : operation_decoder_.decode_sigma_event(record, position);
+    if (!decoded) {
+        ++losses_.refused_operations;
+        dead_letter(record, position, decoded.error().message, out);
+        return;
+    }
+    losses_.operations += decoded->size();
+    for (const auto& operation : *decoded)
+        engine_->observe(operation.event, out.findings);
+    out.operations = *decoded;
+}
+
+Result<void> ShardCore::switch_content(std::string_view hash) {
+    if (hash == content_hash_) return {};
+    auto content = lookup_(hash);
+    if (!content)
+        return in_context("content version " + std::string(hash.substr(0, 64)) + " that the log names",
+                          content.error());
+    content_hash_ = hash;
+    engine_->set_content(std::move(*content));
+    return {};
+}
+
+void ShardCore::alert_state(const model::RecordView& record, model::LogPosition position, Outcome& out) {
+    const auto body = control_reader_.parse(record.body);
+    if (!body) return dead_letter(record, position, body.error().message, out);
+    const auto status = model::alert_status_from((*body)->text_of("status"));
+    const auto alert = (*body)->text_of("alertId");
+    const auto target = alert.empty() ? (*body)->text_of("aggregate") : alert;
+    if (!status || target.empty())
+        return dead_letter(record, position, "/status, /alertId or /aggregate: is missing or unknown", out);
+    engine_->set_alert_status(record.hub, target, *status, record.received, out.findings);
+}
+
+void ShardCore::dead_letter(const model::RecordView& record, model::LogPosition position, std::string reason,
+                            Outcome& out) const {
+    out.findings.emplace_back(model::DeadLetter{.position = position,
+                                                .hub = {std::string(record.hub)},
+                                                .device = std::string(record.device),
+                                                .module = std::string(record.module),
+                                                .reason = std::move(reason),
+                                                .received = record.received});
+}
+
+void ShardCore::save(Bytes& out) const {
+    ByteWriter writer(out);
+    writer.u16(kStateVersion);
+    writer.text(content_hash_);
+    writer.i64(now_.ticks);
+    writer.i64(advanced_.ticks);
+    for_each_counter(losses_, [&](std::uint64_t count) { writer.u64(count); });
+    save_section(writer, times_);
+    save_section(writer, duplicates_);
+    Bytes engine;
+    engine_->save(engine);
+    writer.u32(static_cast<std::uint32_t>(engine.size()));
+    writer.bytes(engine);
+}
+
+Result<void> ShardCore::restore(ByteView state) {
+    ByteReader in(state);
+    if (const auto version = FIELDWATCH_TRY(in.u16()); version != kStateVersion)
+        return fail(Errc::Unsupported, "shard state of version " + std::to_string(version));
+    const auto hash = FIELDWATCH_TRY(in.text());
+    FIELDWATCH_TRY(switch_content(hash));
+    now_ = Timestamp{FIELDWATCH_TRY(in.i64())};
+    advanced_ = Timestamp{FIELDWATCH_TRY(in.i64())};
+    Result<void> counted;
+    for_each_counter(losses_, [&](std::uint64_t& count) {
+        const auto value = in.u64();
+        if (value) {
+            count = *value;
+        } else {
+            counted = std::unexpected(value.error());
+        }
+    });
+    if (!counted) return counted;
+    FIELDWATCH_TRY(restore_section(in, times_));
+    FIELDWATCH_TRY(restore_section(in, duplicates_));
+    const auto size = FIELDWATCH_TRY(in.u32());
+    const auto engine = FIELDWATCH_TRY(in.bytes(size));
+    return engine_->restore(engine);
+}
+
+}  // namespace fieldwatch::pipeline
