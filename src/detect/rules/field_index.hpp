@@ -26,6 +26,12 @@ namespace fieldwatch::detect {
 
 using PredicateId = std::uint32_t;
 
+/// Looks strings up by view.
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const { return hash64(as_bytes(text)); }
+};
+
 class FieldIndex {
   public:
     FieldIndex();
@@ -47,10 +53,6 @@ class FieldIndex {
     const hs_database* database() const { return database_; }
 
   private:
-    struct TextHash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const { return hash64(as_bytes(text)); }
-    };
     using TextMap = std::unordered_map<std::string, std::vector<PredicateId>, TextHash, std::equal_to<>>;
     struct Expressions {
         std::vector<Pattern> patterns;

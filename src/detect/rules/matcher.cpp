@@ -76,6 +76,7 @@ struct MatcherState {
     TextMemo lines;
     TextMemo::Entry long_line;  ///< for lines too long to keep
     std::vector<FieldValue> values;
+    std::vector<FieldId> seen;  ///< fields of the event that rules read
     std::vector<std::string_view> texts;
     std::vector<PredicateId> found, raised, segment_raised;
     std::vector<std::uint32_t> candidates, segment_candidates;
@@ -278,6 +279,7 @@ void MatcherState::match(const model::Event& event, const model::Item& item, std
     candidates.clear();
     raised.clear();
     values.clear();
+    seen.clear();
     numbers.clear();
     is_parsed = false;
     process = process_text(event, item);
@@ -287,7 +289,10 @@ void MatcherState::match(const model::Event& event, const model::Item& item, std
     const bool log_line = event.kind == model::EventKind::SigmaEvent;
     for (const auto& [name, text] : values) {
         const auto field = inside.field_ids.find(name);
-        if (field != inside.field_ids.end()) value(field->second, text);
+        if (field != inside.field_ids.end()) {
+            value(field->second, text);
+            seen.push_back(field->second);
+        }
         if (log_line && inside.keywords != UINT32_MAX) value(inside.keywords, text);
     }
     for (const auto field : inside.with_absent) {
@@ -313,10 +318,8 @@ void MatcherState::match(const model::Event& event, const model::Item& item, std
     std::ranges::move(hits, std::back_inserter(out));
     for (const auto id : raised)
         bits[id >> 6] &= ~(std::uint64_t{1} << (id & 63));
-    for (const auto& [name, text] : values) {
-        if (const auto field = inside.field_ids.find(name); field != inside.field_ids.end())
-            present[field->second] = 0;
-    }
+    for (const auto field : seen)
+        present[field] = 0;
     if (inside.keywords != UINT32_MAX) present[inside.keywords] = 0;
 }
 

@@ -2,8 +2,8 @@
 // wakes which rule. Private to detect/rules.
 #pragma once
 
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "detect/rules/field_index.hpp"
@@ -38,7 +38,7 @@ struct RuleSetInternals {
     std::vector<std::uint8_t> per_segment;  ///< by rule: reads cmd.*
     std::vector<OwnedLogSource> sources;    ///< distinct
     std::vector<FieldIndex> fields;
-    std::map<std::string, FieldId, std::less<>> field_ids;
+    std::unordered_map<std::string, FieldId, TextHash, std::equal_to<>> field_ids;
     FieldId keywords = UINT32_MAX;  ///< the full-log field, if any rule reads it
     std::vector<CommandUse> segment_fields, line_fields;
     std::vector<FieldId> with_absent;  ///< fields some rule wants absent
