@@ -1,5 +1,7 @@
 #include "registry/database.hpp"
 
+#include <algorithm>
+
 #include "base/file_system.hpp"
 #include "registry/schema.hpp"
 
@@ -51,7 +53,9 @@ void Database::commit(const std::vector<Change*>& group) {
         }
         return;
     }
-    change_count_.fetch_add(1, std::memory_order_release);
+    const bool tells = std::any_of(group.begin(), group.end(),
+                                   [](const auto* change) { return change->counts && change->outcome; });
+    if (tells) change_count_.fetch_add(1, std::memory_order_release);
 }
 
 Result<void> Database::apply(const std::vector<Change*>& group) {

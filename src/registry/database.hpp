@@ -1,4 +1,4 @@
-// One writer with group commit, and readers that do not wait for it. ADR 0004.
+// One writer with group commit, and readers that do not wait for it. ADR 0005.
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,9 @@ class Database {
 
     /// Runs `work` inside a transaction, alone or with what other threads brought meanwhile, and returns when
     /// it is durable. What failed is rolled back by itself.
+    enum class Counts { Yes, No };  ///< whether change_count() tells of it
     template <class T>
-    Result<T> write(const std::function<Result<T>(Connection&)>& work) {
+    Result<T> write(const std::function<Result<T>(Connection&)>& work, Counts counts = Counts::Yes) {
         std::optional<Result<T>> out;
         Change change{[&](Connection& connection) -> Result<void> {
                           out.emplace(work(connection));
@@ -31,6 +32,7 @@ class Database {
                           return {};
                       },
                       {},
+                      counts == Counts::Yes,
                       false};
         submit(change);
         if (!change.outcome) return std::unexpected(change.outcome.error());
@@ -51,6 +53,7 @@ class Database {
     struct Change {
         std::function<Result<void>(Connection&)> work;
         Result<void> outcome;
+        bool counts;
         bool done;
     };
     Database(std::string path, std::unique_ptr<Connection> writer)

@@ -186,7 +186,8 @@ class SqliteRegistry final : public Registry {
             [&](Connection& c) { return read_outbox(c, std::min(count_max, kOutboxReadMax)); });
     }
     Result<void> outbox_done(std::uint64_t up_to_sequence) override {
-        return database_->write<void>([&](Connection& c) { return clear_outbox(c, up_to_sequence); });
+        return database_->write<void>([&](Connection& c) { return clear_outbox(c, up_to_sequence); },
+                                      Database::Counts::No);
     }
 
     std::uint64_t change_count() const override { return database_->change_count(); }
