@@ -20,7 +20,7 @@ bool is_duration(std::string_view text) {
 }
 
 Timestamp before(Timestamp end, Ticks duration) {
-    return end.ticks - kTimestampMin.ticks < duration.count() ? kTimestampMin : end - duration;
+    return end.ticks < kTimestampMin.ticks + duration.count() ? kTimestampMin : end - duration;
 }
 
 }  // namespace

@@ -1,0 +1,455 @@
+// The APIs through their public face: requests in, responses out.
+#include "portal/portal.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "base/bytes.hpp"
+#include "base/hash.hpp"
+#include "portal/assets.hpp"
+#include "portal/doubles_test.hpp"
+
+namespace fieldwatch::portal {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using Json = nlohmann::json;
+using workspace::ColumnType;
+
+constexpr std::string_view kWorkspace = "11111111-2222-3333-4444-555555555555";
+constexpr std::int64_t kYear1 = 621'355'968'000'000'000;
+
+class PortalTest : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        auto opened = registry::open(directory_.path + "/registry.db", clock_, system_random());
+        ASSERT_TRUE(opened) << opened.error().message;
+        registry_ = std::move(*opened);
+        for (const auto* role : {"reader", "analyst", "operator", "administrator"}) {
+            ASSERT_TRUE(registry_->add_token({.name = std::string("a ") + role,
+                                              .hash_hex = hex(sha256(as_bytes(std::string("token-") + role))),
+                                              .role = role}));
+        }
+        ASSERT_TRUE(registry_->create_hub({.name = {"plant"}, .workspace = std::string(kWorkspace)}));
+        auto created = Portal::create(
+            {.registry = *registry_,
+             .workspace = [this](std::string_view id) { return id == kWorkspace ? &workspace_ : nullptr; },
+             .devices = devices_,
+             .metrics = metrics_,
+             .clock = clock_,
+             .random = system_random(),
+             .progress = [this] { return progress_; },
+             .version = "0.1.0",
+             .host_name = "gate.local"});
+        ASSERT_TRUE(created);
+        portal_ = std::move(*created);
+    }
+
+    net::HttpResponse ask(std::string method, std::string target, std::string body = "",
+                          std::string_view role = "administrator", std::string_view prefer = "") {
+        net::HttpRequest request;
+        request.method = std::move(method);
+        request.target = std::move(target);
+        request.body = std::move(body);
+        if (!role.empty()) request.headers.emplace_back("authorization", "Bearer token-" + std::string(role));
+        if (!prefer.empty()) request.headers.emplace_back("prefer", prefer);
+        EXPECT_TRUE(net::read_target(request));
+        return portal_->handler().respond(request);
+    }
+    static Json json(const net::HttpResponse& response) { return Json::parse(response.body); }
+    static std::string message(const net::HttpResponse& response) {
+        return json(response)["error"]["message"];
+    }
+
+    struct Directory {
+        Directory() {
+            char name[] = "/tmp/fieldwatch-portal-XXXXXX";
+            path = ::mkdtemp(name);
+        }
+        ~Directory() { std::filesystem::remove_all(path); }
+        std::string path;
+    };
+
+    Directory directory_;
+    testing::ScriptedWorkspace workspace_;
+    testing::KnownDevices devices_;
+    Metrics metrics_;
+    ManualClock clock_{Timestamp::from_unix_seconds(1'795'392'000)};  // 2026-11-23T00:00:00Z
+    std::unique_ptr<registry::Registry> registry_;
+    PipelineProgress progress_;
+    std::unique_ptr<Portal> portal_;
+};
+
+const std::string kQuery = "/v1/workspaces/" + std::string(kWorkspace) + "/query";
+
+TEST_F(PortalTest, RefusesWithoutATokenAndSaysHow) {
+    const auto response = ask("GET", "/api/v1/hubs", "", "");
+    EXPECT_EQ(response.status, 401);
+    EXPECT_THAT(message(response), HasSubstr("Bearer TOKEN"));
+    EXPECT_EQ(ask("GET", "/api/v1/hubs", "", "nobody").status, 401);
+}
+
+TEST_F(PortalTest, RefusesAnExpiredToken) {
+    ASSERT_TRUE(registry_->add_token({.name = "old",
+                                      .hash_hex = hex(sha256(as_bytes("token-old"))),
+                                      .role = "reader",
+                                      .expires = clock_.now()}));
+    EXPECT_THAT(message(ask("GET", "/api/v1/hubs", "", "old")), HasSubstr("expired at 2026-11-23T00:00:00Z"));
+}
+
+TEST_F(PortalTest, GivesEachRoleWhatIsItsOwn) {
+    EXPECT_EQ(ask("GET", "/api/v1/hubs", "", "reader").status, 200);
+    EXPECT_EQ(ask("POST", kQuery, R"({"query":"print 1"})", "reader").status, 403);
+    EXPECT_EQ(ask("POST", kQuery, R"({"query":"print 1"})", "analyst").status, 200);
+    EXPECT_EQ(ask("PUT", "/api/v1/hubs/other", "{}", "operator").status, 403);
+    EXPECT_THAT(message(ask("GET", "/api/v1/hubs/plant?keys", "", "operator")),
+                HasSubstr("administrators only"));
+}
+
+TEST_F(PortalTest, AnswersHealthAndThePageWithoutAToken) {
+    EXPECT_EQ(ask("GET", "/healthz", "", "").status, 200);
+    EXPECT_EQ(ask("GET", "/readyz", "", "").status, 503);
+    progress_.ready = true;
+    EXPECT_EQ(ask("GET", "/readyz", "", "").status, 200);
+    EXPECT_EQ(ask("GET", "/metrics", "", "").status, 401);
+}
+
+TEST_F(PortalTest, EncodesEveryTypeAsTheQueryApiDoes) {
+    workspace_.answers_ = {
+        {"all types",
+         {.columns = {{"b", ColumnType::Bool},
+                      {"t", ColumnType::DateTime},
+                      {"s", ColumnType::TimeSpan},
+                      {"n", ColumnType::TimeSpan},
+                      {"d", ColumnType::Dynamic},
+                      {"r", ColumnType::Real},
+                      {"i", ColumnType::Real},
+                      {"l", ColumnType::Long},
+                      {"x", ColumnType::Real}},
+          .rows = {{true, kYear1 + 17'953'920'000'000'000 + 1'234'567, std::int64_t{938'410'000'001},
+                    std::int64_t{-10'000'000}, std::string(R"({"a":1})"),
+                    std::numeric_limits<double>::quiet_NaN(), -std::numeric_limits<double>::infinity(),
+                    std::int64_t{9'007'199'254'740'993}, std::monostate{}}}}}};
+    const auto body = json(ask("POST", kQuery, R"({"query":"all types"})"));
+    EXPECT_EQ(body["tables"][0]["name"], "PrimaryResult");
+    EXPECT_EQ(body["tables"][0]["columns"][1], (Json{{"name", "t"}, {"type", "datetime"}}));
+    EXPECT_EQ(
+        body["tables"][0]["rows"][0],
+        Json::parse(
+            R"([true,"2026-11-23T00:00:00.1234567Z","1.02:04:01.0000001","-00:00:01","{\"a\":1}","NaN",)"
+            R"("-Infinity",9007199254740993,null])"));
+    EXPECT_FALSE(body.contains("statistics"));
+    EXPECT_FALSE(body.contains("render"));
+}
+
+TEST_F(PortalTest, GivesStatisticsAndRenderWhenPreferred) {
+    const auto body = json(ask("POST", kQuery, R"({"query":"x"})", "analyst",
+                               "wait=30, include-statistics=true,include-render=true"));
+    EXPECT_TRUE(body["statistics"]["query"].contains("executionTime"));
+    EXPECT_EQ(body["render"]["visualization"], "columnchart");
+    EXPECT_EQ(workspace_.asked_.back().timeout, std::chrono::seconds(30));
+    EXPECT_THAT(message(ask("POST", kQuery, R"({"query":"x"})", "analyst", "wait=soon")),
+                HasSubstr("\"soon\""));
+}
+
+TEST_F(PortalTest, AppliesTheTimespanInItsForms) {
+    ask("POST", kQuery, R"({"query":"x","timespan":"P1D"})");
+    EXPECT_EQ(workspace_.asked_.back().to, clock_.now());
+    EXPECT_EQ(workspace_.asked_.back().from, clock_.now() - std::chrono::hours(24));
+    ask("GET", kQuery + "?query=x&timespan=2026-11-01T00:00:00Z/PT1H");
+    EXPECT_EQ(*workspace_.asked_.back().to - *workspace_.asked_.back().from, std::chrono::hours(1));
+    ask("GET", kQuery + "?query=x&timespan=2026-11-01T00:00:00Z/2026-11-03T00:00:00Z");
+    EXPECT_EQ(*workspace_.asked_.back().to - *workspace_.asked_.back().from, std::chrono::hours(48));
+    EXPECT_THAT(message(ask("GET", kQuery + "?query=x&timespan=yesterday")), HasSubstr("\"yesterday\""));
+    EXPECT_EQ(ask("GET", kQuery + "?query=x&timespan=2026-11-03T00:00:00Z/2026-11-01T00:00:00Z").status, 400);
+}
+
+TEST_F(PortalTest, SaysWhereAQueryIsWrong) {
+    workspace_.refusal_ = {.kind = workspace::QueryError::Kind::Syntax,
+                           .message = "expected a table",
+                           .line = 2,
+                           .column = 7,
+                           .length = 3};
+    const auto response = ask("POST", kQuery, R"({"query":"x"})");
+    EXPECT_EQ(response.status, 400);
+    const auto error = json(response)["error"];
+    EXPECT_EQ(error["code"], "BadArgumentError");
+    EXPECT_EQ(error["innererror"]["code"], "SyntaxError");
+    EXPECT_EQ(error["innererror"]["message"], "expected a table (line 2, position 7)");
+    EXPECT_EQ(error["innererror"]["line"], 2);
+    workspace_.refusal_->kind = workspace::QueryError::Kind::Timeout;
+    EXPECT_EQ(ask("POST", kQuery, R"({"query":"x"})").status, 504);
+}
+
+TEST_F(PortalTest, MarksACutResultAsPartial) {
+    workspace_.truncated_ = true;
+    const auto response = ask("POST", kQuery, R"({"query":"x"})");
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(json(response)["error"]["code"], "PartialError");
+}
+
+TEST_F(PortalTest, RefusesWhatIsNotAQuery) {
+    EXPECT_EQ(json(ask("POST", "/v1/workspaces/none/query", R"({"query":"x"})"))["error"]["code"],
+              "WorkspaceNotFoundError");
+    EXPECT_THAT(message(ask("POST", kQuery, "{}")), HasSubstr("\"query\" is required"));
+    EXPECT_THAT(message(ask("POST", kQuery, R"({"query":1})")), HasSubstr("must be a text"));
+    EXPECT_THAT(message(ask("POST", kQuery, R"({"query":"x","max":1})")),
+                HasSubstr("\"max\" is not a member"));
+    EXPECT_THAT(message(ask("POST", kQuery, "not json")), HasSubstr("not JSON"));
+    EXPECT_THAT(message(ask("POST", kQuery, std::string(100'000, '['))), HasSubstr("nests deeper"));
+    EXPECT_EQ(ask("POST", kQuery, R"({"query":"x","workspaces":["another"]})").status, 400);
+    EXPECT_EQ(ask("DELETE", kQuery).status, 405);
+    EXPECT_EQ(ask("GET", "/api/v1/nothing").status, 404);
+}
+
+TEST_F(PortalTest, ListsTablesForEditors) {
+    const auto body = json(ask("GET", "/v1/workspaces/" + std::string(kWorkspace) + "/metadata"));
+    EXPECT_EQ(body["tables"][0]["columns"][0]["type"], "datetime");
+}
+
+TEST_F(PortalTest, CreatesAndChangesHubs) {
+    EXPECT_EQ(ask("PUT", "/api/v1/hubs/second", R"({"name":"second","storeRawEvents":false})").status, 201);
+    EXPECT_EQ(ask("PUT", "/api/v1/hubs/second", "{}").status, 409);
+    EXPECT_THAT(message(ask("PUT", "/api/v1/hubs/third", R"({"name":"other"})")), HasSubstr("\"other\""));
+    EXPECT_EQ(json(ask("PATCH", "/api/v1/hubs/second", R"({"maskAddresses":true})"))["maskAddresses"], true);
+    EXPECT_THAT(message(ask("PATCH", "/api/v1/hubs/second", R"({"maskAddresses":"yes"})")),
+                HasSubstr("\"maskAddresses\" must be true or false"));
+    EXPECT_EQ(json(ask("GET", "/api/v1/hubs"))["value"].size(), 2u);
+    EXPECT_EQ(json(ask("GET", "/api/v1/hubs/plant?keys=true"))["policies"]["iothubowner"],
+              registry_->hub({"plant"})->policies.front().keys.primary);
+    EXPECT_FALSE(json(ask("GET", "/api/v1/hubs/plant")).contains("policies"));
+}
+
+TEST_F(PortalTest, RegistersADeviceWithItsSecurityModule) {
+    EXPECT_EQ(ask("PUT", "/api/v1/hubs/plant/devices/pump%233", R"({"authentication":"sas"})").status, 201);
+    const std::string module = "/api/v1/hubs/plant/devices/pump%233/modules/azureiotsecurity";
+    const auto created = ask("PUT", module, R"({"profile":"classic"})");
+    EXPECT_EQ(created.status, 201);
+    const model::Identity identity{.hub = {"plant"}, .device = {"pump#3"}, .module = {"azureiotsecurity"}};
+    const auto key = registry_->get(identity)->keys.primary;
+    EXPECT_FALSE(key.empty());
+    EXPECT_THAT(created.body, Not(HasSubstr(key)));
+    const auto desired = json(ask("GET", module + "/twin"))["properties"]["desired"];
+    EXPECT_EQ(
+        desired["ms_iotn:urn_azureiot_Security_SecurityAgentConfiguration"]["snapshotFrequency"]["value"],
+        "PT13H");
+    const auto named = registry_->hub({"plant"})->host_names;
+    const auto host = named.empty() ? std::string("gate.local") : named.substr(0, named.find(','));
+    EXPECT_EQ(json(ask("GET", module + "/connection-string"))["connectionString"],
+              "HostName=" + host + ";DeviceId=pump#3;ModuleId=azureiotsecurity;SharedAccessKey=" + key);
+    EXPECT_EQ(ask("GET", module + "/connection-string", "", "operator").status, 403);
+    EXPECT_THAT(message(ask("PUT", module, R"({"profile":"fast"})")), HasSubstr("real-time, classic"));
+}
+
+TEST_F(PortalTest, ShowsWhatADeviceLastSaid) {
+    ask("PUT", "/api/v1/hubs/plant/devices/pump", "{}");
+    ask("PUT", "/api/v1/hubs/plant/devices/pump/modules/azureiotsecurity", "{}");
+    EXPECT_EQ(json(ask("GET", "/api/v1/hubs/plant/devices/pump"))["agentState"], "NeverReported");
+    workspace_.answers_ = {
+        {"LastEvent=max",
+         {.columns = {{"DeviceId"}, {"LastEvent", ColumnType::DateTime}},
+          .rows = {{std::string("pump"), kYear1 + clock_.now().ticks - 36'000'000'000}}}},
+        {"by CompromisedEntity, AlertSeverity",
+         {.columns = {{"CompromisedEntity"}, {"AlertSeverity"}, {"Alerts", ColumnType::Long}},
+          .rows = {{std::string("pump"), std::string("High"), std::int64_t{2}},
+                   {std::string("pump"), std::string("Low"), std::int64_t{1}}}}}};
+    devices_.connected_.insert({.hub = {"plant"}, .device = {"pump"}, .module = {"azureiotsecurity"}});
+    const auto device = json(ask("GET", "/api/v1/hubs/plant/devices"))["value"][0];
+    EXPECT_EQ(device["agentState"], "Reporting");
+    EXPECT_EQ(device["connectionState"], "Connected");
+    EXPECT_EQ(device["openAlerts"], 3);
+    EXPECT_EQ(device["openAlertsBySeverity"]["High"], 2);
+    clock_.advance(std::chrono::hours(73));
+    EXPECT_EQ(json(ask("GET", "/api/v1/hubs/plant/devices/pump"))["agentState"], "Silent");
+}
+
+TEST_F(PortalTest, DisconnectsADeviceThatIsDisabledOrDeleted) {
+    ask("PUT", "/api/v1/hubs/plant/devices/pump", "{}");
+    EXPECT_EQ(json(ask("PATCH", "/api/v1/hubs/plant/devices/pump", R"({"status":"disabled"})",
+                       "operator"))["status"],
+              "disabled");
+    EXPECT_EQ(devices_.disconnected_.size(), 1u);
+    EXPECT_EQ(ask("PATCH", "/api/v1/hubs/plant/devices/pump", R"({"status":"off"})").status, 400);
+    EXPECT_EQ(ask("DELETE", "/api/v1/hubs/plant/devices/pump").status, 204);
+    EXPECT_EQ(devices_.disconnected_.size(), 2u);
+    EXPECT_EQ(ask("GET", "/api/v1/hubs/plant/devices/pump").status, 404);
+}
+
+TEST_F(PortalTest, TellsTheDeviceOfANewDesiredSection) {
+    ask("PUT", "/api/v1/hubs/plant/devices/pump", "{}");
+    EXPECT_EQ(ask("PATCH", "/api/v1/hubs/plant/devices/pump/twin",
+                  R"({"properties":{"desired":{"a":1,"$version":7}},"tags":{"SecurityGroup":"press"}})")
+                  .status,
+              200);
+    ASSERT_EQ(devices_.changed_.size(), 1u);
+    EXPECT_THAT(devices_.changed_[0].second.patch_json, HasSubstr(R"("a":1)"));
+    EXPECT_EQ(
+        ask("PATCH", "/api/v1/hubs/plant/devices/pump/twin", R"({"properties":{"reported":{}}})").status,
+        400);
+}
+
+const std::string kAlert = "0b9d7a52-5e0f-5a5e-8b52-3c1f0f6d9a11";
+
+workspace::ResultTable one_alert() {
+    return {
+        .columns = {{"SystemAlertId"},
+                    {"AlertType"},
+                    {"DisplayName"},
+                    {"AlertSeverity"},
+                    {"Status"},
+                    {"CompromisedEntity"},
+                    {"ProductComponentName"},
+                    {"StartTime", ColumnType::DateTime},
+                    {"EndTime", ColumnType::DateTime},
+                    {"ExtendedProperties"}},
+        .rows = {
+            {kAlert, std::string("IoT_CryptoMiner"), std::string("Crypto coin miner"), std::string("High"),
+             std::string("New"), std::string("pump"), std::string("Agent"), kYear1 + 17'953'920'000'000'000,
+             kYear1 + 17'953'920'000'000'000,
+             std::string(
+                 R"({"DeviceId":"pump","CommandLine":"sh -c \"echo cpuminer-multi\"","HitCount":"3"})")}}};
+}
+
+TEST_F(PortalTest, ListsAlertsByTheirLatestState) {
+    workspace_.answers_ = {{"arg_max", one_alert()}};
+    const auto alerts =
+        json(ask("GET", "/api/v1/alerts?severity=High&device=pu%22mp&since=P7D&top=5"))["value"];
+    EXPECT_EQ(alerts[0]["id"], kAlert);
+    EXPECT_EQ(alerts[0]["hitCount"], 3);
+    EXPECT_EQ(alerts[0]["extendedProperties"]["DeviceId"], "pump");
+    EXPECT_THAT(workspace_.asked_.back().text, HasSubstr(R"(CompromisedEntity == "pu\"mp")"));
+    EXPECT_THAT(workspace_.asked_.back().text, HasSubstr("datetime(2026-11-16T00:00:00.0000000Z)"));
+    EXPECT_THAT(workspace_.asked_.back().text, HasSubstr(R"(Status !in ("Dismissed", "Resolved"))"));
+}
+
+TEST_F(PortalTest, RefusesFiltersThatMeanNothing) {
+    EXPECT_THAT(message(ask("GET", "/api/v1/alerts?severity=Severe")),
+                HasSubstr("High, Medium, Low, Informational"));
+    EXPECT_THAT(message(ask("GET", "/api/v1/alerts?status=gone")), HasSubstr("open, all"));
+    EXPECT_THAT(message(ask("GET", "/api/v1/alerts?since=then")), HasSubstr("\"then\""));
+    EXPECT_THAT(message(ask("GET", "/api/v1/alerts?top=0")), HasSubstr("from 1 to 1000"));
+    EXPECT_THAT(message(ask("GET", "/api/v1/alerts?hub=none")), HasSubstr("none"));
+}
+
+TEST_F(PortalTest, ShowsAnAlertWithTheRowsBehindIt) {
+    const auto row = [](const char* details) {
+        return std::vector<workspace::Value>{kYear1 + 17'953'920'000'000'000, std::string("ProcessCreate"),
+                                             std::string(details)};
+    };
+    workspace_.answers_ = {{"top 1 by TimeGenerated", one_alert()},
+                           {"SecurityIoTRawEvent",
+                            {.columns = {{"Time", ColumnType::DateTime}, {"Name"}, {"Details"}},
+                             .rows = {row(R"({"CommandLine":"ls"})"),
+                                      row(R"({"CommandLine":"sh -c \"echo cpuminer-multi\""})")}}}};
+    const auto alert = json(ask("GET", "/api/v1/alerts/" + kAlert));
+    ASSERT_EQ(alert["evidence"].size(), 2u);
+    EXPECT_EQ(alert["evidence"][0]["details"]["CommandLine"], R"(sh -c "echo cpuminer-multi")");
+    EXPECT_EQ(ask("GET", "/api/v1/alerts/x'y").status, 400);
+}
+
+TEST_F(PortalTest, PutsADismissalIntoTheLog) {
+    workspace_.answers_ = {{"top 1 by TimeGenerated", one_alert()}};
+    EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss", "", "reader").status, 403);
+    EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss", "", "operator").status, 202);
+    const auto outbox = registry_->outbox(100);
+    ASSERT_TRUE(outbox);
+    const auto& record = outbox->back().record;
+    EXPECT_EQ(record.kind, model::RecordKind::AlertState);
+    EXPECT_EQ(record.sender.device.value, "pump");
+    EXPECT_EQ(Json::parse(record.body),
+              (Json{{"alertId", kAlert}, {"status", "Dismissed"}, {"by", "a operator"}}));
+    workspace_.answers_.clear();
+    EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss").status, 404);
+}
+
+TEST_F(PortalTest, SeriesHasADayForEachOfThirty) {
+    workspace_.answers_ = {
+        {"Day=bin",
+         {.columns = {{"AlertSeverity"}, {"Day", ColumnType::DateTime}, {"Alerts", ColumnType::Long}},
+          .rows = {{std::string("Low"), kYear1 + clock_.now().ticks - 864'000'000'000, std::int64_t{4}}}}}};
+    const auto overview = json(ask("GET", "/api/v1/overview"));
+    ASSERT_EQ(overview["daily"].size(), 30u);
+    EXPECT_EQ(overview["daily"][0]["date"], "2026-10-25");
+    EXPECT_EQ(overview["daily"][29]["date"], "2026-11-23");
+    EXPECT_EQ(overview["daily"][28]["Low"], 4);
+    EXPECT_EQ(overview["daily"][29]["Low"], 0);
+    EXPECT_EQ(overview["dataHealth"]["anyDataReceived"], false);
+    EXPECT_EQ(overview["openAlerts"]["High"], 0);
+}
+
+TEST_F(PortalTest, MakesTokensThatItShowsOnce) {
+    const auto made = json(ask("PUT", "/api/v1/tokens/siem", R"({"role":"analyst"})"));
+    const auto secret = made["token"].get<std::string>();
+    const auto hash = hex(sha256(as_bytes(secret)));
+    EXPECT_EQ((*registry_->token_by_hash(hash))->name, "siem");
+    EXPECT_THAT(ask("GET", "/api/v1/tokens").body, Not(HasSubstr(hash)));
+    EXPECT_EQ(ask("PUT", "/api/v1/tokens/siem", R"({"role":"root"})").status, 400);
+}
+
+TEST_F(PortalTest, ServesThePageWithAPolicyThatNamesNobodyElse) {
+    for (const auto* path : {"/", "/alerts"}) {
+        const auto page = ask("GET", path, "", "");
+        EXPECT_EQ(page.status, 200) << path;
+        EXPECT_THAT(page.body, HasSubstr("<div id=\"page\">"));
+        EXPECT_THAT(page.headers, ::testing::Contains(::testing::Pair("content-security-policy",
+                                                                      HasSubstr("default-src 'none'"))));
+    }
+    EXPECT_EQ(ask("GET", "/missing.js", "", "").status, 404);
+    for (const auto& asset : embedded_assets()) {
+        if (!asset.path.ends_with(".html")) continue;
+        EXPECT_THAT(std::string(asset.content), Not(HasSubstr("http")));
+    }
+}
+
+/// Keeps what is written.
+class Recorder final : public net::EventStream {
+  public:
+    bool write(std::string_view event, std::string_view data) override {
+        written.emplace_back(std::string(event), Json::parse(data));
+        return true;
+    }
+    bool open() const override { return open_; }
+    std::vector<std::pair<std::string, Json>> written;
+    bool open_ = true;
+};
+
+workspace::AlertRow alert_of(const char* hub) {
+    workspace::AlertRow row;
+    row.alert.hub = {hub};
+    row.alert.display_name = "x";
+    row.alert.extended_json = R"({"DeviceId":"d"})";
+    return row;
+}
+
+TEST_F(PortalTest, StreamsNewsOfTheHubThatWasAskedFor) {
+    const auto recorder = std::make_shared<Recorder>();
+    ASSERT_TRUE(portal_->notifier().subscribe(recorder, "plant", std::nullopt));
+    const std::array alerts{alert_of("plant"), alert_of("other")};
+    portal_->notifier().publish(alerts, {}, {.raw_events = 3});
+    ASSERT_EQ(recorder->written.size(), 3u);
+    EXPECT_EQ(recorder->written[0].first, "hello");
+    EXPECT_EQ(recorder->written[1].second["sequence"], 1);
+    EXPECT_EQ(recorder->written[1].second["extendedProperties"]["DeviceId"], "d");
+    EXPECT_EQ(recorder->written[2].first, "counts");
+}
+
+TEST_F(PortalTest, GivesAReturningClientWhatItMissed) {
+    const std::array alerts{alert_of("plant"), alert_of("plant"), alert_of("plant")};
+    portal_->notifier().publish(alerts, {}, {});
+    const auto recorder = std::make_shared<Recorder>();
+    ASSERT_TRUE(portal_->notifier().subscribe(recorder, "plant", 1));
+    ASSERT_EQ(recorder->written.size(), 3u);
+    EXPECT_EQ(recorder->written[1].second["sequence"], 2);
+    const auto from_before_a_restart = std::make_shared<Recorder>();
+    ASSERT_TRUE(portal_->notifier().subscribe(from_before_a_restart, "plant", 900));
+    EXPECT_EQ(from_before_a_restart->written[0].first, "reset");
+}
+
+}  // namespace
+}  // namespace fieldwatch::portal
