@@ -1,0 +1,87 @@
+// The shards of a server: one thread a partition, from the journal to the workspaces. Rows are committed with
+// the offset they came from; checkpoints follow what is committed and never lead it (design 3a, "Commit
+// order").
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/file_system.hpp"
+#include "base/metrics.hpp"
+#include "base/result.hpp"
+#include "journal/journal.hpp"
+#include "pipeline/content_store.hpp"
+#include "pipeline/dead_letters.hpp"
+#include "workspace/workspace.hpp"
+
+namespace fieldwatch::pipeline {
+
+/// Where the rows of a hub go.
+struct Route {
+    workspace::Workspace* workspace = nullptr;
+    std::string workspace_id;
+    bool store_raw = true;
+};
+
+/// Everything outlives the pipeline.
+struct Parts {
+    journal::Journal& journal;
+    FileSystem& files;
+    ContentStore& content;
+    Metrics& metrics;
+    const Clock& clock;  ///< paces commits and checkpoints; decides nothing
+    /// Null workspace: the hub is not known, its rows go nowhere and are counted. Called from every shard's
+    /// thread.
+    std::function<Route(std::string_view hub)> route;
+    /// Every workspace there is: a restart goes back to the lowest offset that any of them has committed.
+    std::function<std::vector<Route>()> workspaces;
+    /// Called after a commit that holds findings, from the shard's thread: wakes followers. May be empty.
+    std::function<void()> on_findings;
+};
+
+struct Options {
+    std::string directory;           ///< of checkpoints
+    std::string first_content_hash;  ///< in force before the first content record of the log
+    std::size_t batch_records = 4'096;
+    std::size_t batch_bytes = 4u << 20;
+    std::chrono::milliseconds checkpoint_interval{30'000};
+    std::size_t checkpoints_kept = 2;
+};
+
+/// Of one partition; a snapshot.
+struct Progress {
+    std::uint32_t partition = 0;
+    std::uint64_t journal_end = 0;  ///< one past the newest durable record
+    std::uint64_t committed = 0;    ///< one past the newest record whose rows are visible
+    std::uint64_t checkpoint = 0;   ///< a restart would replay from here
+    bool healthy = true;            ///< false while a shard waits to try again after an error
+};
+
+/// Runs until stop() or destruction. start and stop from one thread.
+class Pipeline {
+  public:
+    /// Makes the checkpoint directory. Errors: Io; NotFound for first_content_hash.
+    static Result<std::unique_ptr<Pipeline>> create(Parts parts, Options options);
+    ~Pipeline();
+
+    void start();
+    /// Lets every shard finish its batch and write a checkpoint. Idempotent.
+    void stop();
+
+    std::vector<Progress> progress() const;
+    const DeadLetters& dead_letters() const;
+
+  private:
+    struct Impl;
+    explicit Pipeline(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fieldwatch::pipeline
