@@ -17,7 +17,7 @@ struct listener {
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 512 * 1024);
+    __uint(max_entries, 256 * 1024); /* 3,200 connections of 80 bytes: 1.6 s of 2,000/s */
 } tcp_ring SEC(".maps");
 
 /* Connects under way, by socket. Full (8,192 at once): the connection is still reported, without owner, and counted. */
@@ -90,7 +90,7 @@ static __always_inline void emit(const struct sock* sk, const struct owner* owne
     if (!read_addresses(&record, sk)) return;
     if (!loopback && is_loopback(&record)) return;
     __sync_fetch_and_add(&produced, 1);
-    if (bpf_ringbuf_output(&tcp_ring, &record, sizeof record, wake_flags(&tcp_ring, FW_WAKE_BYTES)) != 0) {
+    if (bpf_ringbuf_output(&tcp_ring, &record, sizeof record, wake_flags(&tcp_ring, FW_WAKE_BYTES / 2)) != 0) {
         __sync_fetch_and_add(&dropped, 1);
     }
 }
@@ -111,7 +111,7 @@ static __always_inline void emit_listen(const struct sock* sk, int begins) {
     };
     if (begins) bpf_map_update_elem(&listeners, &key, &owner, BPF_ANY);
     __sync_fetch_and_add(&produced, 1);
-    if (bpf_ringbuf_output(&tcp_ring, (void*)&record, sizeof record, wake_flags(&tcp_ring, FW_WAKE_BYTES)) != 0) {
+    if (bpf_ringbuf_output(&tcp_ring, (void*)&record, sizeof record, wake_flags(&tcp_ring, FW_WAKE_BYTES / 2)) != 0) {
         __sync_fetch_and_add(&dropped, 1);
     }
 }

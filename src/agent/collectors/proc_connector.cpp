@@ -14,6 +14,7 @@
 
 // NLMSG_DATA and NLMSG_NEXT are C macros with C casts.
 #pragma GCC diagnostic ignored "-Wold-style-cast"
+#pragma GCC diagnostic ignored "-Wcast-align"
 
 namespace fieldwatch::agent {
 

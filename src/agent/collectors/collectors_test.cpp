@@ -1,0 +1,347 @@
+// The kernel programs against one real system call each, every field asserted; and the parsers of the
+// fallbacks.
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/bpf/records.h"
+#include "agent/collectors/bpf_source.hpp"
+#include "agent/collectors/logins.hpp"
+#include "agent/collectors/proc.hpp"
+#include "agent/collectors/proc_connector.hpp"
+#include "agent/collectors/sockets.hpp"
+
+extern char** environ;
+
+namespace fieldwatch::agent {
+namespace {
+
+/// The source, or a loud skip where this kernel or account does not let us.
+#define OPEN_OR_SKIP(source, which, options)                                                              \
+    auto source##_result = BpfSource::open(which, options);                                               \
+    if (!source##_result) GTEST_SKIP() << "NOT TESTED, no BPF here: " << source##_result.error().message; \
+    auto source = std::move(*source##_result)
+
+pid_t spawn(std::vector<std::string> arguments) {
+    std::vector<char*> argv;
+    for (auto& argument : arguments)
+        argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    pid_t pid = 0;
+    EXPECT_EQ(::posix_spawn(&pid, argv[0], nullptr, nullptr, argv.data(), environ), 0);
+    return pid;
+}
+
+std::string reversed_path(std::string_view names) {
+    std::string out;
+    while (!names.empty()) {
+        const auto end = names.find('\0');
+        out = "/" + std::string(names.substr(0, end)) + out;
+        names.remove_prefix(end + 1);
+    }
+    return out;
+}
+
+struct Exec {
+    fw_exec_head head{};
+    std::string executable, parent, directory, arguments;
+};
+
+std::optional<Exec> find_exec(BpfSource& source, pid_t pid) {
+    std::optional<Exec> found;
+    source.drain([&](std::span<const std::byte> record) {
+        Exec exec;
+        std::memcpy(&exec.head, record.data(), sizeof exec.head);
+        std::string_view text(reinterpret_cast<const char*>(record.data()) + sizeof exec.head,
+                              record.size() - sizeof exec.head);
+        exec.executable = reversed_path(text.substr(0, exec.head.executable_size));
+        text.remove_prefix(exec.head.executable_size);
+        exec.parent = reversed_path(text.substr(0, exec.head.parent_size));
+        text.remove_prefix(exec.head.parent_size);
+        exec.directory = reversed_path(text.substr(0, exec.head.directory_size));
+        text.remove_prefix(exec.head.directory_size + exec.head.cgroup_size);
+        exec.arguments = text;
+        EXPECT_EQ(exec.arguments.size(), exec.head.arguments_size);
+        if (exec.head.pid == static_cast<fw_u32>(pid)) found = exec;
+        return true;
+    });
+    return found;
+}
+
+TEST(ExecProgram, SeesEveryFieldOfAnExec) {
+    OPEN_OR_SKIP(source, FW_CLASS_EXEC, {});
+    const auto pid = spawn({"/bin/true", "one", "two words", std::string(1'500, 'x')});
+    ::waitpid(pid, nullptr, 0);
+    const auto exec = find_exec(*source, pid);
+    ASSERT_TRUE(exec);
+    EXPECT_EQ(exec->executable, read_link("/bin") == "usr/bin" ? "/usr/bin/true" : "/bin/true");
+    EXPECT_EQ(exec->parent, read_link("/proc/self/exe"));
+    EXPECT_EQ(exec->directory, read_link("/proc/self/cwd"));
+    EXPECT_EQ(exec->arguments, std::string("/bin/true\0one\0two words\0", 24) + std::string(1'500, 'x') +
+                                   std::string(1, '\0'));
+    EXPECT_EQ(exec->head.parent_pid, static_cast<fw_u32>(::getpid()));
+    EXPECT_EQ(exec->head.grandparent_pid, static_cast<fw_u32>(::getppid()));
+    EXPECT_EQ(exec->head.uid, ::getuid());
+    EXPECT_EQ(exec->head.flags, FW_PATHS_REVERSED);
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    const auto now_ns = static_cast<fw_u64>(now.tv_sec) * 1'000'000'000 + static_cast<fw_u64>(now.tv_nsec);
+    EXPECT_LE(exec->head.time_ns, now_ns);
+    EXPECT_LT(now_ns - exec->head.time_ns, 60'000'000'000U);
+    EXPECT_LE(exec->head.start_ns, exec->head.time_ns);
+}
+
+TEST(ExecProgram, CutsACommandLineAtFourKibAndSaysSo) {
+    OPEN_OR_SKIP(source, FW_CLASS_EXEC, {});
+    const auto pid = spawn({"/bin/true", std::string(10'000, 'y')});
+    ::waitpid(pid, nullptr, 0);
+    const auto exec = find_exec(*source, pid);
+    ASSERT_TRUE(exec);
+    EXPECT_EQ(exec->arguments.size(), static_cast<std::size_t>(FW_ARGS_MAX));
+    EXPECT_TRUE(exec->head.flags & FW_ARGS_TRUNCATED);
+}
+
+TEST(ExecProgram, DoesNotReportTheAgentsOwnChildren) {
+    OPEN_OR_SKIP(source, FW_CLASS_EXEC,
+                 (BpfSource::Options{.own_pids = {static_cast<std::uint32_t>(::getpid()), 0}}));
+    const auto pid = spawn({"/bin/true"});
+    ::waitpid(pid, nullptr, 0);
+    EXPECT_FALSE(find_exec(*source, pid));
+}
+
+TEST(ExecProgram, CountsExactlyWhatAFullRingLost) {
+    OPEN_OR_SKIP(source, FW_CLASS_EXEC, {});
+    const std::string long_argument(4'000, 'z');
+    for (int i = 0; i < 200; ++i)
+        ::waitpid(spawn({"/bin/true", long_argument}), nullptr, 0);  // 800 KiB into 512
+    std::uint64_t delivered = 0;
+    source->drain([&](auto) { return ++delivered, true; });
+    const auto counters = source->counters();
+    EXPECT_GT(counters.dropped, 0U);
+    EXPECT_EQ(counters.produced, delivered + counters.dropped);
+}
+
+TEST(ExitProgram, TellsExitCodeAndSignal) {
+    OPEN_OR_SKIP(source, FW_CLASS_EXIT, {});
+    const auto exits = spawn({"/bin/sh", "-c", "exit 7"});
+    ::waitpid(exits, nullptr, 0);
+    const auto killed = spawn({"/bin/sh", "-c", "kill -9 $$"});
+    ::waitpid(killed, nullptr, 0);
+    std::optional<fw_exit> first, second;
+    source->drain([&](std::span<const std::byte> bytes) {
+        fw_exit record;
+        EXPECT_EQ(bytes.size(), sizeof record);
+        std::memcpy(&record, bytes.data(), sizeof record);
+        if (record.pid == static_cast<fw_u32>(exits)) first = record;
+        if (record.pid == static_cast<fw_u32>(killed)) second = record;
+        return true;
+    });
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(first->status, 7);
+    EXPECT_EQ(first->uid, ::getuid());
+    EXPECT_GT(first->time_ns, first->start_ns);
+    EXPECT_EQ(second->status, -9);
+}
+
+struct Sockets {
+    int listener = -1, client = -1, accepted = -1;
+    std::uint16_t port = 0, client_port = 0;
+    ~Sockets() {
+        for (const int fd : {listener, client, accepted}) {
+            if (fd >= 0) ::close(fd);
+        }
+    }
+};
+
+void connect_to_ourselves(Sockets& sockets) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    sockets.listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(::bind(sockets.listener, generic, sizeof address), 0);
+    ASSERT_EQ(::listen(sockets.listener, 5), 0);
+    ASSERT_EQ(::getsockname(sockets.listener, generic, &size), 0);
+    sockets.port = ntohs(address.sin_port);
+    sockets.client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT_EQ(::connect(sockets.client, generic, sizeof address), 0);
+    sockets.accepted = ::accept4(sockets.listener, nullptr, nullptr, SOCK_CLOEXEC);
+    ASSERT_EQ(::getsockname(sockets.client, generic, &size), 0);
+    sockets.client_port = ntohs(address.sin_port);
+}
+
+TEST(TcpProgram, SeesListenConnectAndAccept) {
+    OPEN_OR_SKIP(source, FW_CLASS_TCP, BpfSource::Options{.loopback = true});
+    Sockets sockets;
+    connect_to_ourselves(sockets);
+    std::optional<fw_listen> listen;
+    std::optional<fw_connection> out, in;
+    source->drain([&](std::span<const std::byte> bytes) {
+        fw_listen one;
+        fw_connection connection;
+        if (bytes.size() == sizeof one) {
+            std::memcpy(&one, bytes.data(), sizeof one);
+            if (one.port == sockets.port) listen = one;
+        } else if (bytes.size() == sizeof connection) {
+            std::memcpy(&connection, bytes.data(), sizeof connection);
+            if (connection.remote_port == sockets.port) out = connection;
+            if (connection.local_port == sockets.port) in = connection;
+        }
+        return true;
+    });
+    ASSERT_TRUE(listen && out && in);
+    const auto own = static_cast<fw_u32>(::getpid());
+    const std::uint8_t loopback[4] = {127, 0, 0, 1};
+    EXPECT_EQ(listen->pid, own);
+    EXPECT_EQ(listen->begins, 1);
+    EXPECT_EQ(listen->family, 4);
+    EXPECT_EQ(listen->network_namespace, own_network_namespace());
+    EXPECT_EQ(out->pid, own);
+    EXPECT_EQ(out->uid, ::getuid());
+    EXPECT_EQ(out->direction, FW_OUT);
+    EXPECT_EQ(out->outcome, FW_ESTABLISHED);
+    EXPECT_EQ(out->protocol, IPPROTO_TCP);
+    EXPECT_EQ(out->local_port, sockets.client_port);
+    EXPECT_EQ(std::memcmp(out->local, loopback, 4), 0);
+    EXPECT_EQ(std::memcmp(out->remote, loopback, 4), 0);
+    EXPECT_EQ(in->pid, own);
+    EXPECT_EQ(in->direction, FW_IN);
+    EXPECT_EQ(in->remote_port, sockets.client_port);
+}
+
+TEST(TcpProgram, TellsARefusedConnectAndSkipsLoopbackUnlessAsked) {
+    for (const bool loopback : {true, false}) {
+        OPEN_OR_SKIP(source, FW_CLASS_TCP, BpfSource::Options{.loopback = loopback});
+        const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(1);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        EXPECT_NE(::connect(client, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        ::close(client);
+        bool seen = false;
+        source->drain([&](std::span<const std::byte> bytes) {
+            fw_connection record;
+            if (bytes.size() != sizeof record) return true;
+            std::memcpy(&record, bytes.data(), sizeof record);
+            seen |= record.remote_port == 1 && record.outcome == FW_FAILED &&
+                    record.pid == static_cast<fw_u32>(::getpid());
+            return true;
+        });
+        EXPECT_EQ(seen, loopback);
+    }
+}
+
+TEST(ProcessFallback, PollingSeesAProcessThatLivesLongEnough) {
+    std::vector<ProcessFacts> execs;
+    std::vector<fw_exit> exits;
+    auto fallback =
+        ProcessFallback::polling({.exec = [&](const ProcessFacts& facts) { execs.push_back(facts); },
+                                  .exit = [&](const fw_exit& record) { exits.push_back(record); }});
+    const auto pid = spawn({"/bin/sleep", "30"});
+    ::usleep(100'000);
+    fallback->drain();
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    fallback->drain();
+    const auto found = std::ranges::find(execs, static_cast<std::uint32_t>(pid), &ProcessFacts::pid);
+    ASSERT_NE(found, execs.end());
+    EXPECT_EQ(found->arguments, std::string("/bin/sleep\0"
+                                            "30\0",
+                                            14));
+    EXPECT_EQ(found->parent_pid, static_cast<std::uint32_t>(::getpid()));
+    EXPECT_TRUE(
+        std::ranges::any_of(exits, [&](const auto& one) { return one.pid == static_cast<fw_u32>(pid); }));
+}
+
+TEST(ProcessFallback, TheConnectorSeesAProcessThatLivesLongEnough) {
+    std::vector<ProcessFacts> execs;
+    auto fallback = ProcessFallback::connector(
+        {.exec = [&](const ProcessFacts& facts) { execs.push_back(facts); }, .exit = [](const fw_exit&) {}});
+    if (!fallback) GTEST_SKIP() << "NOT TESTED, no proc connector here: " << fallback.error().message;
+    const auto pid = spawn({"/bin/sleep", "30"});
+    for (int tries = 0; tries < 20 && execs.empty(); ++tries) {
+        ::usleep(20'000);
+        (*fallback)->drain();
+    }
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
+    if (execs.empty()) GTEST_SKIP() << "NOT TESTED, the proc connector tells nothing here";
+    EXPECT_TRUE(std::ranges::any_of(
+        execs, [&](const auto& one) { return one.pid == static_cast<std::uint32_t>(pid); }));
+}
+
+TEST(SocketTable, ReadsAddressesOfBothFamilies) {
+    std::vector<SocketRow> rows;
+    parse_socket_table(
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4242 1 x "
+        "100\n"
+        "garbage\n",
+        4, IPPROTO_TCP, 10, rows);
+    parse_socket_table(
+        "   0: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A "
+        "00000000:00000000 "
+        "00:00000000 00000000     0        0 77 1 x 100 0 0 10 0\n",
+        6, IPPROTO_TCP, 10, rows);
+    ASSERT_EQ(rows.size(), 2U);
+    EXPECT_EQ(rows[0].local[0], 127);
+    EXPECT_EQ(rows[0].local[3], 1);
+    EXPECT_EQ(rows[0].local_port, 8'080);
+    EXPECT_EQ(rows[0].uid, 1'000U);
+    EXPECT_EQ(rows[0].inode, 4'242U);
+    EXPECT_EQ(rows[1].local[15], 1);
+    EXPECT_EQ(rows[1].local_port, 22);
+}
+
+TEST(PortSnapshot, NamesTheProcessThatListens) {
+    Sockets sockets;
+    connect_to_ourselves(sockets);
+    const auto snapshot = take_port_snapshot("/proc", 3);
+    const auto found = std::ranges::find(snapshot.ports, sockets.port, &fw_port::port);
+    ASSERT_NE(found, snapshot.ports.end());
+    EXPECT_EQ(found->pid, static_cast<fw_u32>(::getpid()));
+    EXPECT_EQ(found->snapshot, 3U);
+    EXPECT_EQ(std::string(found->executable, found->executable_size), read_link("/proc/self/exe"));
+}
+
+TEST(LoginFollower, ReadsWhatIsAppendedAndSurvivesRotation) {
+    char directory[] = "/tmp/fieldwatch-logins-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory), nullptr);
+    const auto path = std::string(directory) + "/auth.log";
+    const auto append = [&](const std::string& text) {
+        auto* file = std::fopen(path.c_str(), "a");
+        std::fwrite(text.data(), 1, text.size(), file);
+        std::fclose(file);
+    };
+    append("old line\n");
+    std::vector<std::string> lines;
+    LoginFollower follower(
+        {.wtmp = path + ".none", .btmp = path + ".none", .logs = {path}},
+        {.login = [](const fw_login&) {},
+         .line = [&](const fw_log_line& line) { lines.emplace_back(line.line, line.size); }});
+    append("first\nsec");
+    follower.poll(1);
+    append("ond\n");
+    follower.poll(2);
+    ::unlink(path.c_str());
+    append("third\n");
+    follower.poll(3);
+    EXPECT_EQ(lines, (std::vector<std::string>{"first", "second", "third"}));
+    ::unlink(path.c_str());
+    ::rmdir(directory);
+}
+
+}  // namespace
+}  // namespace fieldwatch::agent

@@ -1,0 +1,209 @@
+#include "agent/interpreter.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "agent/config.hpp"
+#include "agent/login_line.hpp"
+#include "agent/record_batch.hpp"
+
+namespace fieldwatch::agent {
+namespace {
+
+std::string field(const Observation& observation, std::string_view name) {
+    for (const auto& one : observation.fields) {
+        if (name == one.name) return one.is_integer ? std::to_string(one.integer) : one.text;
+    }
+    for (const auto& one : observation.extras) {
+        if (name == one.name) return one.text;
+    }
+    return "(none)";
+}
+
+fw_exec_head head_of(std::uint32_t pid, std::uint32_t parent, std::string_view path,
+                     std::string_view arguments) {
+    fw_exec_head head{};
+    head.time_ns = 1'700'000'000'000'000'000;
+    head.pid = pid;
+    head.parent_pid = parent;
+    head.login_uid = 0xffffffff;
+    head.flags = FW_PATHS_REVERSED;
+    head.executable_size = static_cast<fw_u16>(path.size());
+    head.arguments_size = static_cast<fw_u16>(arguments.size());
+    return head;
+}
+
+constexpr std::uint32_t kPid = 4'000'000;  // above what this machine hands out
+
+TEST(Interpreter, AnExecCarriesItsParentsCommandLine) {
+    using namespace std::string_view_literals;
+    Accounts accounts("/nonexistent", "/nonexistent");
+    Interpreter interpreter(accounts);
+    const auto path = "sh\0bin\0usr\0"sv;
+    const auto first = "sh\0-c\0echo cpuminer-multi\0"sv;
+    auto seen = interpreter.exec(head_of(kPid, 0, path, first), std::string(path) + std::string(first));
+    EXPECT_EQ(field(seen, "Executable"), "/usr/bin/sh");
+    EXPECT_EQ(field(seen, "CommandLine"), "sh -c echo cpuminer-multi");
+    EXPECT_EQ(seen.time_unix_ms, 1'700'000'000'000);
+    const auto child = "id\0"sv;
+    seen = interpreter.exec(head_of(kPid + 1, kPid, path, child), std::string(path) + std::string(child));
+    EXPECT_EQ(field(seen, "ParentCommandLine"), "sh -c echo cpuminer-multi");
+    EXPECT_EQ(field(seen, "ParentProcessId"), "4000000");
+}
+
+TEST(Interpreter, AConnectionNamesItsProgramAndFoldsItsEphemeralPort) {
+    using namespace std::string_view_literals;
+    Accounts accounts("/nonexistent", "/nonexistent");
+    Interpreter interpreter(accounts);
+    interpreter.exec(head_of(kPid, 0, "nc\0bin\0"sv, "nc\0x\0"sv), "nc\0bin\0nc\0x\0"sv);
+    fw_connection record{};
+    record.pid = kPid;
+    record.family = 4;
+    record.protocol = 6;
+    record.direction = FW_OUT;
+    record.outcome = FW_ESTABLISHED;
+    record.local_port = 40'000;
+    record.remote_port = 443;
+    record.remote[0] = 192;
+    const auto seen = interpreter.connection(record);
+    EXPECT_EQ(field(seen, "Executable"), "/bin/nc");
+    EXPECT_EQ(field(seen, "RemoteAddress"), "192.0.0.0");
+    EXPECT_EQ(field(seen, "RemotePort"), "443");
+    EXPECT_EQ(field(seen, "Direction"), "Out");
+    EXPECT_EQ(std::ranges::find(seen.fields, std::string_view("LocalPort"),
+                                [](const auto& f) { return std::string_view(f.name); })
+                  ->fold,
+              Fold::Omit);
+}
+
+TEST(Interpreter, TheExitOfAnUnknownProcessIsNotReported) {
+    Accounts accounts("/nonexistent", "/nonexistent");
+    Interpreter interpreter(accounts);
+    fw_exit record{};
+    record.pid = kPid;
+    EXPECT_FALSE(interpreter.exit(record));
+}
+
+TEST(Interpreter, TheSameLoginToldByTwoSourcesIsReportedOnce) {
+    Accounts accounts("/nonexistent", "/nonexistent");
+    Interpreter interpreter(accounts);
+    fw_login record{};
+    record.time_ns = 1'000'000'000;
+    record.result = FW_LOGIN_SUCCESS;
+    record.family = 4;
+    record.remote[0] = 192;
+    std::memcpy(record.user, "root", 4);
+    ASSERT_TRUE(interpreter.login(record));
+    fw_log_line line{};
+    line.source = FW_LOG_AUTH;
+    line.time_ns = 1'500'000'000;
+    constexpr std::string_view kText = "h sshd[5]: Accepted password for root from 192.0.0.0 port 1 ssh2";
+    line.size = kText.size();
+    std::memcpy(line.line, kText.data(), kText.size());
+    EXPECT_FALSE(interpreter.log_line(line));
+    line.time_ns = 60'000'000'000;
+    EXPECT_TRUE(interpreter.log_line(line));
+}
+
+TEST(ContainerId, IsTheSixtyFourHexDigitsOfACgroupName) {
+    const std::string id(64, 'a');
+    EXPECT_EQ(container_id("docker-" + id + ".scope"), id);
+    EXPECT_EQ(container_id("user.slice"), "");
+}
+
+TEST(LoginLine, ReadsAcceptedAndFailedOnes) {
+    const auto failed = parse_login_line(
+        "Nov 22 21:00:00 gw sshd[77]: Failed password for invalid user a from b from 192.0.2.7 port 4022 "
+        "ssh2");
+    ASSERT_TRUE(failed);
+    EXPECT_EQ(failed->user, "a from b");  // the name is the stranger's to choose
+    EXPECT_EQ(failed->address, "192.0.2.7");
+    EXPECT_EQ(failed->port, "4022");
+    EXPECT_EQ(failed->pid, 77U);
+    EXPECT_FALSE(failed->success);
+    const auto accepted = parse_login_line(
+        "2026-11-22T21:00:00+00:00 gw sshd-session[9]: Accepted publickey for root from ::1 port 5 ssh2: RSA "
+        "x");
+    ASSERT_TRUE(accepted);
+    EXPECT_TRUE(accepted->success);
+    EXPECT_EQ(accepted->operation, "sshd:publickey");
+    for (const auto* other :
+         {"", "sshd[1]: Connection closed", "cron[1]: Accepted password for x from y port 1",
+          "sshd[x]: Accepted password for x from y", "sshd[1]: Failed"}) {
+        EXPECT_FALSE(parse_login_line(other)) << other;
+    }
+}
+
+TEST(RecordBatch, RefusesWhatDoesNotAgreeExactly) {
+    const auto each = [](std::uint16_t, std::span<const std::byte>) {};
+    for (const std::uint16_t type : {0, FW_TYPE_LAST + 1})
+        EXPECT_EQ(record_size(type), 0U);
+    struct {
+        fw_batch_head head;
+        fw_exit record[2];
+    } batch{};
+    static_assert(sizeof batch == sizeof(fw_batch_head) + 2 * sizeof(fw_exit));
+    batch.head = {FW_BATCH_MAGIC, FW_EXIT, 2};
+    const auto bytes = std::as_bytes(std::span(&batch, 1));
+    EXPECT_TRUE(split_batch(bytes, each));
+    EXPECT_FALSE(split_batch(bytes.first(bytes.size() - 1), each));
+    batch.head.count = 1;
+    EXPECT_FALSE(split_batch(bytes, each));
+    batch.head = {1, FW_EXIT, 2};
+    EXPECT_FALSE(split_batch(bytes, each));
+    EXPECT_FALSE(split_batch({}, each));
+}
+
+TEST(RecordBatch, SizesThatPointOutsideTheTextAreRefused) {
+    fw_exec_head head{};
+    head.pid = 1;
+    EXPECT_TRUE(is_valid(head, FW_TEXT_SMALL));
+    head.executable_size = FW_TEXT_SMALL;
+    EXPECT_TRUE(is_valid(head, FW_TEXT_SMALL));
+    head.arguments_size = 1;
+    EXPECT_FALSE(is_valid(head, FW_TEXT_SMALL));
+    head = {};
+    EXPECT_FALSE(is_valid(head, FW_TEXT_SMALL));  // pid 0 runs no program
+}
+
+TEST(Config, AcceptsTheReferenceAgentsFileAndNamesUnknownKeys) {
+    const auto config = parse_config(R"({"Configuration":{"AgentId":"4d40109c-e259-4f27-ba3e-f9a60beb07ad",
+        "TriggerdEventsInterval":"PT2M","Authentication":{"Identity":"SecurityModule","AuthenticationMethod":"SasToken",
+        "FilePath":"/k","DeviceId":"d","HostName":"h"},"Colour":"red"}})");
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->device_id, "d");
+    EXPECT_EQ(config->warnings, std::vector<std::string>{"unknown key Colour"});
+}
+
+TEST(Config, AnErrorNamesItsKey) {
+    const std::pair<const char*, const char*> cases[] = {
+        {R"({"ConnectionStringFile":"f","Port":0})", "Port"},
+        {R"({"ConnectionStringFile":5})", "ConnectionStringFile"},
+        {R"({"ConnectionStringFile":"f","Collectors":{"Process":"magic"}})", "Collectors.Process"},
+        {R"({"ConnectionStringFile":"f","AgentId":"x"})", "AgentId"},
+        {R"({})", "ConnectionStringFile"},
+        {R"([])", "JSON object"}};
+    for (const auto& [text, name] : cases) {
+        const auto config = parse_config(text);
+        ASSERT_FALSE(config) << text;
+        EXPECT_NE(config.error().message.find(name), std::string::npos) << config.error().message;
+    }
+}
+
+TEST(Config, WhatProvisionWritesIsReadBack) {
+    AgentConfig config;
+    config.connection_string_file = "/cs";
+    config.ca_file = "/ca";
+    config.port = 9'883;
+    config.mode[FW_CLASS_TCP] = FW_MODE_POLL;
+    const auto read = parse_config(format_config(config));
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->port, 9'883);
+    EXPECT_EQ(read->mode[FW_CLASS_TCP], FW_MODE_POLL);
+    EXPECT_TRUE(read->warnings.empty());
+}
+
+}  // namespace
+}  // namespace fieldwatch::agent

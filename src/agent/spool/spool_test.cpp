@@ -1,0 +1,176 @@
+#include "agent/spool/spool.hpp"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "agent/spool/outbox.hpp"
+
+namespace fieldwatch::agent {
+namespace {
+
+class SpoolTest : public ::testing::Test {
+  protected:
+    SpoolTest() {
+        char name[] = "/tmp/fieldwatch-spool-XXXXXX";
+        directory_ = ::mkdtemp(name);
+    }
+    ~SpoolTest() override { std::filesystem::remove_all(directory_); }
+
+    std::unique_ptr<Spool> open(Spool::Recovered& recovered) {
+        recovered = {};
+        auto spool = Spool::open(posix_file_system(), directory_, recovered);
+        EXPECT_TRUE(spool) << spool.error().message;
+        return std::move(*spool);
+    }
+    static WaitingEvent event(std::uint64_t number, const std::string& json, Queue queue = Queue::High) {
+        return {number, queue, true, 0, json};
+    }
+    std::string directory_;
+};
+
+TEST_F(SpoolTest, GivesBackAfterARestartWhatWasNotAcknowledged) {
+    Spool::Recovered recovered;
+    auto spool = open(recovered);
+    for (std::uint64_t i = 1; i <= 4; ++i)
+        ASSERT_TRUE(spool->append(event(i, "{\"e\":" + std::to_string(i) + "}")));
+    spool->forget(2);
+    ASSERT_TRUE(spool->sync());
+    spool.reset();
+    spool = open(recovered);
+    ASSERT_EQ(recovered.events.size(), 3U);
+    EXPECT_EQ(recovered.events[0].json, "{\"e\":1}");
+    EXPECT_EQ(recovered.events[1].json, "{\"e\":3}");
+    EXPECT_EQ(recovered.events[0].queue, Queue::High);
+    EXPECT_EQ(recovered.torn_bytes, 0U);
+}
+
+TEST_F(SpoolTest, ATornEndCostsTheLastRecordOnly) {
+    Spool::Recovered recovered;
+    auto spool = open(recovered);
+    spool->append(event(1, "first"));
+    spool->append(event(2, "second"));
+    ASSERT_TRUE(spool->sync());
+    spool.reset();
+    const auto file = std::filesystem::directory_iterator(directory_)->path();
+    std::ifstream in(file, std::ios::binary);
+    const std::string whole{std::istreambuf_iterator<char>(in), {}};
+    for (std::size_t size = 25; size < whole.size();
+         ++size) {  // power lost at every byte of the second record
+        std::ofstream(file, std::ios::binary | std::ios::trunc)
+            .write(whole.data(), static_cast<std::streamsize>(size));
+        open(recovered);
+        ASSERT_EQ(recovered.events.size(), 1U) << size;
+        EXPECT_EQ(recovered.events[0].json, "first");
+        EXPECT_EQ(recovered.torn_bytes, size - 25);
+    }
+}
+
+TEST_F(SpoolTest, AnyFlippedBitIsNoticed) {
+    Spool::Recovered recovered;
+    auto spool = open(recovered);
+    spool->append(event(1, "first"));
+    ASSERT_TRUE(spool->sync());
+    spool.reset();
+    const auto file = std::filesystem::directory_iterator(directory_)->path();
+    std::ifstream in(file, std::ios::binary);
+    const std::string whole{std::istreambuf_iterator<char>(in), {}};
+    for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
+        auto damaged = whole;
+        damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+        std::ofstream(file, std::ios::binary | std::ios::trunc)
+            .write(damaged.data(), static_cast<std::streamsize>(damaged.size()));
+        open(recovered);
+        EXPECT_TRUE(recovered.events.empty()) << bit;
+    }
+}
+
+TEST_F(SpoolTest, SegmentsGoWhenNothingWaitsInThem) {
+    Spool::Recovered recovered;
+    auto spool = open(recovered);
+    const std::string big(50'000, 'x');
+    for (std::uint64_t i = 1; i <= 40; ++i)
+        ASSERT_TRUE(spool->append(event(i, big)));
+    ASSERT_TRUE(spool->sync());
+    EXPECT_GT(spool->bytes(), 1'900'000U);
+    for (std::uint64_t i = 1; i <= 40; ++i)
+        spool->forget(i);
+    ASSERT_TRUE(spool->sync());
+    EXPECT_EQ(spool->bytes(), 0U);
+    EXPECT_TRUE(std::filesystem::is_empty(directory_));
+    ASSERT_TRUE(spool->append(event(41, "after")));  // and it goes on
+    ASSERT_TRUE(spool->sync());
+    spool.reset();
+    open(recovered);
+    ASSERT_EQ(recovered.events.size(), 1U);
+}
+
+TEST(Outbox, AnEventLeavesOnlyWhenItsMessageIsAcknowledged) {
+    Outbox outbox({});
+    std::vector<std::uint64_t> gone;
+    outbox.on_gone = [&](const WaitingEvent& event) { gone.push_back(event.number); };
+    outbox.add(Queue::High, "{1}", 0);
+    outbox.add(Queue::High, "{2}", 0);
+    auto batch = outbox.take(Queue::High, 100);
+    ASSERT_EQ(batch.events.size(), 2U);
+    EXPECT_TRUE(gone.empty());
+    outbox.lost(batch.id);
+    batch = outbox.take(Queue::High, 100);
+    ASSERT_EQ(batch.events.size(), 2U);
+    EXPECT_EQ(batch.events[0]->json, "{1}");
+    outbox.acknowledged(batch.id);
+    EXPECT_EQ(gone, (std::vector<std::uint64_t>{1, 2}));
+    EXPECT_EQ(outbox.bytes(), 0U);
+}
+
+TEST(Outbox, AFloodOfLowEventsDoesNotPushOutHighOnes) {
+    Outbox outbox({.cache_bytes = 10'000, .message_bytes = 8'192});
+    for (int i = 0; i < 30; ++i)
+        outbox.add(Queue::High, std::string(100, 'h'), 0);
+    outbox.add(Queue::Operational, std::string(500, 'o'), 0);
+    for (int i = 0; i < 1'000; ++i)
+        outbox.add(Queue::Low, std::string(100, 'l'), 0);
+    EXPECT_LE(outbox.bytes(), 10'000U);
+    EXPECT_EQ(outbox.counters(Queue::High).dropped_full, 0U);
+    EXPECT_EQ(outbox.counters(Queue::Operational).dropped_full, 0U);
+    const auto low = outbox.counters(Queue::Low);
+    EXPECT_EQ(low.collected, 1'000U);
+    EXPECT_EQ(low.dropped_full, 1'000U - (10'000U - 3'500U) / 100U);
+}
+
+TEST(Outbox, PadsAMessageFromTheOtherQueueUpToItsBlock) {
+    Outbox outbox({});
+    outbox.add(Queue::High, std::string(1'000, 'h'), 0);
+    for (int i = 0; i < 100; ++i)
+        outbox.add(Queue::Low, std::string(500, 'l'), 0);
+    const auto batch = outbox.take(Queue::High, 100);
+    EXPECT_LE(100 + batch.bytes, 4'096U);
+    EXPECT_GT(100 + batch.bytes, 4'096U - 501U);
+    EXPECT_TRUE(outbox.take(Queue::High, 100).events.empty());  // Low alone does not answer a High trigger
+}
+
+TEST(Outbox, NoMessageExceedsItsBoundAndTooLargeEventsAreCounted) {
+    Outbox outbox({.cache_bytes = 1'000'000, .message_bytes = 8'192});
+    outbox.add(Queue::High, std::string(9'000, 'h'), 0);
+    EXPECT_EQ(outbox.counters(Queue::High).dropped_large, 1U);
+    for (int i = 0; i < 200; ++i)
+        outbox.add(Queue::High, "\"" + std::string(700, 'h') + "\"", 0);
+    const std::string id(36, 'a');
+    std::size_t events = 0;
+    for (;;) {
+        const auto batch = outbox.take(Queue::High, envelope_bytes("1.0", id));
+        if (batch.events.empty()) break;
+        const auto body = build_message("1.0", id, batch.events);
+        ASSERT_TRUE(body);
+        EXPECT_LE(body->size(), 8'192U);
+        events += nlohmann::json::parse(*body)["Events"].size();
+        outbox.acknowledged(batch.id);
+    }
+    EXPECT_EQ(events, 200U);
+}
+
+}  // namespace
+}  // namespace fieldwatch::agent
