@@ -1,6 +1,7 @@
 #include "hub/session.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/json_text.hpp"
 #include "base/limits.hpp"
@@ -356,15 +357,18 @@ void Session::mail(Mail::Kind kind) {
     });
     if (oldest == in_flight_.end()) return;
     oldest->durable = true;
-    acknowledge();
+    newly_durable_ = true;  // acknowledged by flush(), once for the whole commit
 }
 
 void Session::acknowledge() {
-    while (!in_flight_.empty() && in_flight_.front().durable) {
-        mqtt::encode_puback(connection_.output(), in_flight_.front().packet_id);
-        in_flight_.pop_front();
+    std::size_t done = 0;
+    for (; done < in_flight_.size() && in_flight_[done].durable; ++done) {
+        mqtt::encode_puback(connection_.output(), in_flight_[done].packet_id);
+    }
+    if (done > 0) {
+        in_flight_.erase(in_flight_.begin(), in_flight_.begin() + static_cast<std::ptrdiff_t>(done));
         output_waits_ = true;
-        core_.shared.counters.acknowledged.add();
+        core_.shared.counters.acknowledged.add(done);
     }
     if (paused_ && !waiting_for_space_ && throttled_until_.count() == 0 &&
         in_flight_.size() <= core_.shared.options.in_flight_max / 2) {
@@ -381,6 +385,7 @@ void Session::acknowledge_now(const mqtt::Publish& publish) {
 }
 
 void Session::flush() {
+    if (std::exchange(newly_durable_, false)) acknowledge();
     if (!output_waits_) return;
     output_waits_ = false;
     connection_.flush();
@@ -501,37 +506,24 @@ void Session::on_unsubscribe(const mqtt::Frame& frame) {
 
 void Session::end(int result, std::string_view description) {
     if (state_ == State::Closing) return;
-    if (state_ == State::Connected) {
-        log_ingress();
-        log(kConnections, "deviceDisconnect", result, description);
-        core_.shared.table.leave(speaker_.identity, connection_.id());
-        send_will();
-        clean_ = true;  // told already: closed() has nothing to add
-    }
+    if (state_ == State::Connected) leave(result, description);
     state_ = State::Closing;
     connection_.close();
 }
 
 void Session::closed(net::CloseReason) {
-    const bool was_connected = !speaker_.identity.device.empty() && !stamps_.empty();
-    if (!was_connected || (state_ == State::Closing && !clean_)) return;
-    if (state_ == State::Closing) {
-        // After end() the identity has left already; after DISCONNECT it leaves here.
-        if (core_.shared.table.find(speaker_.identity)) {
-            log_ingress();
-            const auto where = core_.shared.table.find(speaker_.identity);
-            if (where && where->session == connection_.id()) {
-                log(kConnections, "deviceDisconnect");
-                core_.shared.table.leave(speaker_.identity, connection_.id());
-            }
-        }
-        return;
-    }
+    if (clean_)
+        leave(0, {});
+    else if (state_ == State::Connected)
+        leave(404104, "the connection was closed without DISCONNECT");
     state_ = State::Closing;
-    log_ingress();
-    log(kConnections, "deviceDisconnect", 404104, "the connection was closed without DISCONNECT");
+}
+
+void Session::leave(int result, std::string_view description) {
     core_.shared.table.leave(speaker_.identity, connection_.id());
-    send_will();
+    log_ingress();
+    log(kConnections, "deviceDisconnect", result, description);
+    if (!clean_) send_will();
 }
 
 void Session::send_will() {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
+#include <list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,6 +62,7 @@ class Session final : public net::Handler {
     void acknowledge();
     void acknowledge_now(const mqtt::Publish& publish);
     void wait_for_space();
+    void leave(int result, std::string_view description);  ///< of a connected identity, once
     void send_will();
 
     void log(std::string_view category, std::string_view name, int result = 0,
@@ -81,12 +82,12 @@ class Session final : public net::Handler {
     std::optional<Timestamp> token_end_;  ///< expiry and grace
     TokenBucket publishes_;
 
-    std::deque<InFlight>
+    std::vector<InFlight>
         in_flight_;  ///< PUBACKs leave in the order of their PUBLISHes; at most in_flight_max
     bool paused_ = false, waiting_for_space_ = false;
-    bool output_waits_ = false;
+    bool output_waits_ = false, newly_durable_ = false;
 
-    std::deque<TwinRequest> twin_requests_;  ///< the first is with a worker; at most kTwinRequestsMax
+    std::list<TwinRequest> twin_requests_;  ///< the first is with a worker; at most kTwinRequestsMax
     bool wants_twin_responses_ = false, wants_desired_ = false;
 
     std::int64_t minute_ = 0;

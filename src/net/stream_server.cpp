@@ -154,6 +154,8 @@ void StreamConnection::read() {
             return finish(step.error == asio::error::eof ? CloseReason::PeerClosed : CloseReason::Failed);
         }
         deliver(ByteView(core_.scratch.data(), step.size));
+        // Waiting again costs less than a recv that finds nothing: the wait fires at once if more is there.
+        if (!stream_.has_pending()) break;
     }
     if (finished_ || closing_ || paused_) return;
     // TLS may still hold bytes that the socket will not announce.
