@@ -147,9 +147,21 @@ class Damage : public testing::Test {
   protected:
     void SetUp() override {
         script_.run(12);
+        append_commits(3);
         const auto names = *disk_.list("/data/journal");
         for (const auto& name : names)
             if (name.starts_with("security")) newest_ = "/data/journal/" + name;
+    }
+    /// So many commits of one record each into the newest segment, however the script's were grouped.
+    void append_commits(int count) {
+        auto roomy = small_segments();
+        roomy.segment_bytes = 1u << 20;
+        const auto journal = *open(roomy, disk_, clock_, metrics_);
+        for (int i = 0; i < count; ++i) {
+            const auto end = journal->reader().end_offset(Stream::Security, 0);
+            ASSERT_TRUE(journal->writer().append(Stream::Security, 0, as_bytes("more"), [](Result<void>) {}));
+            ASSERT_TRUE(journal->reader().wait({Stream::Security, 0, end}, 20s));
+        }
     }
     void flip(const std::string& path, std::uint64_t at) {
         const auto file = *disk_.open(path, OpenMode::ReadWrite);
