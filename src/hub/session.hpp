@@ -17,6 +17,11 @@
 
 namespace fieldwatch::hub {
 
+/// Ingress is condensed by it.
+inline std::int64_t minute_of(Timestamp time) {
+    return time.unix_seconds() / 60;
+}
+
 /// Lives from TLS handshake to close, on one core's strand.
 class Session final : public net::Handler {
   public:
