@@ -55,14 +55,10 @@ bool is_hash(std::string_view text) {
 
 }  // namespace
 
-Result<std::unique_ptr<ContentStore>> ContentStore::open(FileSystem& files, std::string directory) {
-    FIELDWATCH_TRY(files.make_directories(directory));
-    return std::unique_ptr<ContentStore>(new ContentStore(files, std::move(directory)));
-}
-
 Result<std::string> ContentStore::put(const detect::ContentSources& sources) {
     auto hash = sources.hash();
     auto compiled = FIELDWATCH_TRY(detect::compile(sources));
+    FIELDWATCH_TRY(files_.make_directories(directory_));
     FIELDWATCH_TRY(replace_file(files_, path(hash), encode(sources)));
     const std::lock_guard lock(mutex_);
     compiled_[hash] = compiled;

@@ -20,8 +20,9 @@ class ContentStore {
     static constexpr std::uint64_t kFileBytesMax = 512u
                                                    << 20;  ///< a million indicators are about 60 MiB of text
 
-    /// `files` outlives the store. Makes the directory.
-    static Result<std::unique_ptr<ContentStore>> open(FileSystem& files, std::string directory);
+    /// `files` outlives the store. The directory is made with the first version that is put.
+    ContentStore(FileSystem& files, std::string directory)
+        : files_(files), directory_(std::move(directory)) {}
 
     /// Compiles, then keeps the sources under their hash. Idempotent. Errors: what compile says, Io.
     Result<std::string> put(const detect::ContentSources& sources);
@@ -30,8 +31,6 @@ class ContentStore {
     Result<detect::ContentSources> sources(std::string_view hash);
 
   private:
-    ContentStore(FileSystem& files, std::string directory)
-        : files_(files), directory_(std::move(directory)) {}
     std::string path(std::string_view hash) const {
         return directory_ + "/" + std::string(hash) + ".content";
     }
