@@ -51,7 +51,6 @@ class CommandLexer {
     bool building_ = false, quoted_ = false;
     std::string_view redirect_;  ///< waiting for its target
     Operator before_ = Operator::None;
-    std::uint32_t redirects_first_ = 0;
     std::uint32_t pipeline_ = 0;
     std::vector<LexedWord> words_;
     std::vector<Redirect> redirects_;
