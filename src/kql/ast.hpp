@@ -1,0 +1,92 @@
+// What the parser understood, before any name has a meaning.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kql/lexer.hpp"
+
+namespace fieldwatch::kql {
+
+struct Node;
+struct Pipeline;
+using NodePtr = std::unique_ptr<Node>;
+
+enum class NodeKind : std::uint8_t {
+    Literal,  ///< token
+    Name,     ///< text
+    Member,   ///< args[0] . text
+    Index,    ///< args[0] [ args[1] ]
+    Call,     ///< text ( args )
+    Unary,    ///< text is "-"
+    Binary,   ///< args[0] text args[1]
+    Between,  ///< text is "between" or "!between": args[0], low, high
+    In,       ///< text is "in", "!in", "in~", "has_any" …: args[0], then the list
+    Star,     ///< *
+    Typeof,   ///< typeof(text)
+    Query,    ///< a tabular expression in parentheses: pipeline
+    Assign,   ///< name = args[0], inside an argument list (sum(x), default = 0)
+};
+
+struct Node {
+    NodeKind kind = NodeKind::Literal;
+    Span span;
+    std::string text;
+    Token token;
+    std::vector<NodePtr> args;
+    std::unique_ptr<Pipeline> pipeline;
+};
+
+/// `Name = expression`, `(A, B) = expression`, a sort key, a parse piece.
+struct Item {
+    std::vector<std::string> names;
+    Span span;
+    NodePtr value;
+    bool tuple = false;
+    std::string order, nulls;  ///< asc | desc, first | last, or ""
+    std::string type;          ///< `to typeof(T)`, `Column: T`
+    NodePtr fallback;          ///< make-series: default =
+};
+
+struct Operator {
+    std::string name;
+    Span span;
+    std::vector<Item> items, by;
+    std::vector<Pipeline> inputs;
+    std::vector<std::pair<std::string, std::string>> parameters;  ///< kind=, withsource=, render's
+    NodePtr count, from, to, step, on;
+    bool has_by = false;
+};
+
+struct Pipeline {
+    NodePtr source;  ///< a name, a call, a parenthesised query; or null when head says how rows begin
+    std::unique_ptr<Operator> head;  ///< print, range, datatable, union, search
+    std::vector<Operator> operators;
+    Span span;
+};
+
+struct Let {
+    std::string name;
+    Span span;
+    NodePtr scalar;  ///< one of these; a bare name may be either
+    std::unique_ptr<Pipeline> tabular;
+};
+
+struct Statement {
+    std::vector<Let> lets;
+    Pipeline query;
+};
+
+/// Errors: Syntax; Limit when nested deeper than limits.depth_max; Unsupported for operators by name.
+Parsed<Statement> parse(const std::vector<Token>& tokens, const Limits& limits);
+
+/// The operators that parse() knows, for documentation and suggestions.
+const std::vector<std::string_view>& operator_names();
+
+/// The known name nearest to a mistyped one, or "" when none is near.
+std::string nearest(std::string_view wrong, const std::vector<std::string>& known);
+std::string did_you_mean(std::string_view wrong, const std::vector<std::string>& known);
+
+}  // namespace fieldwatch::kql

@@ -1,0 +1,143 @@
+// Gives names their meaning and expressions their types: syntax tree in, logical plan out. One query, one
+// thread.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "kql/ast.hpp"
+#include "kql/expr.hpp"
+#include "kql/plan.hpp"
+
+namespace fieldwatch::kql {
+
+/// A column as the query sees it: its value over the columns of Relation::plan. extend and project only
+/// change this list, so that a filter reaches the scan and parse_json(…) meets the column it reads.
+struct Field {
+    std::string name;
+    ExprPtr value;
+    bool hidden = false;
+};
+struct Relation {
+    PlanPtr plan;
+    std::vector<Field> fields;
+    std::vector<SortKey> order;  ///< of the last sort, while it still means something
+};
+
+class Binder {
+  public:
+    Binder(const Catalog& catalog, const Options& options) : catalog_(catalog), options_(options) {}
+    Parsed<BoundQuery> bind(const Statement& statement);
+    const std::set<std::string>& tables() const { return tables_; }
+
+  private:
+    struct Scope {
+        const Relation* relation = nullptr;
+        const Relation* right = nullptr;  ///< of a join, for $right
+        bool aggregates = false;
+        bool windows = false;
+    };
+
+    // tabular: binder.cpp, binder_join.cpp, binder_series.cpp
+    Parsed<Relation> pipeline(const Pipeline& pipeline);
+    Parsed<Relation> source(const Node& node);
+    Parsed<Relation> table(const Node& node);
+    Parsed<Relation> scan(const CatalogTable& table);
+    Parsed<Relation> head(const Operator& op);
+    Parsed<Relation> print(const Operator& op);
+    Parsed<Relation> range(const Operator& op);
+    Parsed<Relation> datatable(const Operator& op);
+    Parsed<Relation> union_of(std::vector<Relation> inputs, std::vector<std::string> names,
+                              const Operator& op);
+    Parsed<Relation> search_tables(const Operator& op);
+    Parsed<> apply(Relation& relation, const Operator& op);
+    Parsed<> where(Relation& relation, const Node& condition);
+    Parsed<> project(Relation& relation, const Operator& op);
+    Parsed<> extend(Relation& relation, const Operator& op);
+    Parsed<> project_names(Relation& relation, const Operator& op);
+    Parsed<> rename(Relation& relation, const Operator& op);
+    Parsed<> distinct(Relation& relation, const Operator& op);
+    Parsed<> take(Relation& relation, const Operator& op);
+    Parsed<> sort(Relation& relation, const std::vector<Item>& items);
+    Parsed<> top(Relation& relation, const Operator& op);
+    Parsed<> count(Relation& relation);
+    Parsed<> join(Relation& relation, const Operator& op);
+    Parsed<> mv_expand(Relation& relation, const Operator& op);
+    Parsed<> parse(Relation& relation, const Operator& op);
+    Parsed<> search(Relation& relation, const Operator& op);
+    Parsed<> summarize(Relation& relation, const Operator& op);
+    Parsed<> make_series(Relation& relation, const Operator& op);
+    Parsed<> fit_line(Relation& relation, const Item& item);
+    Parsed<std::vector<PlanColumn>> group_keys(const Relation& relation, const std::vector<Item>& by,
+                                               std::vector<Field>& fields);
+
+    Parsed<> add_node(Span span);
+    void filter(Relation& relation, ExprPtr condition);
+    /// Makes every field a plain column of a new projection: what joins and unions need, and what keeps
+    /// expressions small.
+    void seal(Relation& relation);
+    std::uint32_t new_id() { return next_id_++; }
+    void set_field(Relation& relation, std::string name, ExprPtr value);
+    static void add_field(std::vector<Field>& fields, std::string name, ExprPtr value);
+    Parsed<std::int64_t> constant_count(const Node& node, std::string_view what, std::int64_t max);
+
+    // scalar: binder_expressions.cpp, binder_functions.cpp, binder_aggregates.cpp
+    Parsed<ExprPtr> expression(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> unchecked(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> boolean(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> literal(const Node& node);
+    Parsed<ExprPtr> name(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> member(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> index(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> binary(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> logical(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> compare(std::string_view op, ExprPtr left, ExprPtr right, Span span);
+    Parsed<ExprPtr> arithmetic(std::string_view op, const ExprPtr& left, const ExprPtr& right, Span span);
+    Parsed<ExprPtr> text_operator(std::string op, const ExprPtr& left, const ExprPtr& right, Span span);
+    Parsed<ExprPtr> has_term(const ExprPtr& text, const ExprPtr& term, std::string_view form, bool sensitive);
+    Parsed<ExprPtr> between(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> in(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> subquery_member(const Node& node, const ExprPtr& value, Relation table, bool negative,
+                                    bool fold);
+    Parsed<ExprPtr> function(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> table_function(const Node& node, std::vector<ExprPtr> args);
+    Parsed<std::optional<ExprPtr>> special_function(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> conditional(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> bin(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> datetime_function(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> format_time(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> json_path(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> window(const Node& node, const Scope& scope, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> in_range(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> bag(const Node& node, std::vector<std::pair<ExprPtr, ExprPtr>> entries);
+    Parsed<ExprPtr> aggregate(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> percentile(const Node& node, std::size_t at, const Scope& scope);
+    Parsed<> arg_best(const Relation& relation, const Item& item, const std::vector<Item>& by, Plan& plan,
+                      std::vector<Field>& fields);
+    static ExprPtr any_of(const ExprPtr& value);
+    Parsed<ExprPtr> collect(const Node& node, std::string_view name, std::vector<ExprPtr> args,
+                            const Scope& scope);
+    Parsed<std::vector<ExprPtr>> arguments(const Node& node, const Scope& scope);
+    Parsed<> common_type(std::vector<ExprPtr*> values, const std::vector<Span>& spans, std::string_view what);
+    Parsed<> check_regex(const ExprPtr& pattern, Span span);
+    Parsed<std::optional<Relation>> tabular(const Node& node);
+
+    std::string default_name(const Node& node) const;
+    std::vector<std::string> visible_names(const Relation* relation) const;
+    static bool is_aggregate(std::string_view name);
+
+    const Catalog& catalog_;
+    const Options& options_;
+    const Statement* statement_ = nullptr;
+    std::size_t lets_visible_ = 0;
+    std::set<std::string> tables_;
+    TypedPaths typed_paths_;
+    std::uint32_t next_id_ = 0;
+    std::size_t nodes_ = 0;
+    std::size_t depth_ = 0;
+    Render render_;
+};
+
+}  // namespace fieldwatch::kql

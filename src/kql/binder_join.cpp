@@ -1,0 +1,325 @@
+// Operators that bring tables together or take values apart: join, union, mv-expand, parse, search.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include "kql/binder.hpp"
+
+namespace fieldwatch::kql {
+namespace {
+
+using enum ColumnType;
+
+std::shared_ptr<Plan> make_plan(PlanKind kind, std::vector<PlanPtr> inputs) {
+    auto plan = std::make_shared<Plan>();
+    plan->kind = kind;
+    plan->inputs = std::move(inputs);
+    return plan;
+}
+
+std::string parameter(const Operator& op, std::string_view key) {
+    for (const auto& [name, value] : op.parameters) {
+        if (name == key) return value;
+    }
+    return "";
+}
+
+/// Strings of a side without a match are '', not null.
+void fill_strings(Relation& relation) {
+    for (auto& field : relation.fields) {
+        if (field.value->type == String) field.value = call(String, "coalesce({0}, '')", {field.value});
+    }
+}
+
+}  // namespace
+
+Parsed<> Binder::join(Relation& left, const Operator& op) {
+    auto right = FIELDWATCH_TRY(source(*op.inputs[0].source));
+    const auto kind = parameter(op, "kind").empty() ? "innerunique" : parameter(op, "kind");
+    static const std::map<std::string, JoinKind> kKinds{
+        {"inner", JoinKind::Inner},           {"innerunique", JoinKind::Inner},
+        {"leftouter", JoinKind::LeftOuter},   {"rightouter", JoinKind::RightOuter},
+        {"fullouter", JoinKind::FullOuter},   {"leftsemi", JoinKind::LeftSemi},
+        {"leftanti", JoinKind::LeftAnti},     {"anti", JoinKind::LeftAnti},
+        {"leftantisemi", JoinKind::LeftAnti}, {"rightsemi", JoinKind::LeftSemi},
+        {"rightanti", JoinKind::LeftAnti},    {"rightantisemi", JoinKind::LeftAnti}};
+    const auto known = kKinds.find(kind);
+    if (known == kKinds.end()) {
+        std::vector<std::string> names;
+        for (const auto& [name, unused] : kKinds)
+            names.push_back(name);
+        return semantic_error(op.span,
+                              fmt::format("unknown join kind '{}'{}", kind, did_you_mean(kind, names)));
+    }
+    for (const auto& [key, value] : op.parameters) {
+        if (key != "kind" && !key.starts_with("hint."))
+            return semantic_error(op.span, fmt::format("join has no parameter '{}'", key));
+    }
+    left.order.clear();
+    right.order.clear();
+    seal(left);
+    seal(right);
+    auto plan = make_plan(PlanKind::Join, {});
+    plan->join = known->second;
+    std::vector<ExprPtr> left_keys;
+    for (const auto& item : op.items) {
+        const auto& node = *item.value;
+        ExprPtr a, b;
+        if (node.kind == NodeKind::Name) {
+            a = FIELDWATCH_TRY(name(node, {.relation = &left}));
+            b = FIELDWATCH_TRY(name(node, {.relation = &right}));
+        } else if (node.kind == NodeKind::Binary && node.text == "==" && node.args.size() == 2) {
+            const auto side = [](const Node& n) {
+                return n.kind == NodeKind::Member && n.args[0]->kind == NodeKind::Name ? n.args[0]->text
+                                                                                       : std::string();
+            };
+            const bool swapped = side(*node.args[0]) == "$right";
+            const auto& l = *node.args[swapped];
+            const auto& r = *node.args[!swapped];
+            if (side(l) != "$left" || side(r) != "$right")
+                return semantic_error(item.span, "a join key is a column's name, or $left.A == $right.B");
+            a = FIELDWATCH_TRY(member(l, {.relation = &left, .right = &right}));
+            b = FIELDWATCH_TRY(member(r, {.relation = &left, .right = &right}));
+        } else {
+            return semantic_error(item.span, "a join key is a column's name, or $left.A == $right.B");
+        }
+        if (a->type == Dynamic || b->type == Dynamic)
+            return semantic_error(
+                item.span, "tables are not joined on a dynamic value; convert it first, with tostring(…)");
+        FIELDWATCH_TRY(common_type({&a, &b}, {item.span, item.span}, "join"));
+        left_keys.push_back(a);
+        plan->exprs.push_back(a);
+        plan->exprs.push_back(b);
+    }
+    auto left_plan = left.plan;
+    if (kind == "innerunique") {
+        auto unique = make_plan(PlanKind::DistinctOn, {left.plan});
+        unique->exprs = left_keys;
+        left_plan = unique;
+    }
+    plan->inputs = {left_plan, right.plan};
+    const bool right_side = kind.starts_with("right") && kind != "rightouter";
+    if (right_side) {
+        std::swap(plan->inputs[0], plan->inputs[1]);
+        for (std::size_t i = 0; i + 1 < plan->exprs.size(); i += 2)
+            std::swap(plan->exprs[i], plan->exprs[i + 1]);
+        left.fields = std::move(right.fields);
+        right.fields.clear();
+    }
+    if (plan->join == JoinKind::RightOuter || plan->join == JoinKind::FullOuter) fill_strings(left);
+    if (plan->join == JoinKind::LeftOuter || plan->join == JoinKind::FullOuter) fill_strings(right);
+    if (plan->join != JoinKind::LeftSemi && plan->join != JoinKind::LeftAnti) {
+        for (auto& field : right.fields) {
+            if (!field.hidden) add_field(left.fields, field.name, field.value);
+        }
+    }
+    left.plan = std::move(plan);
+    return {};
+}
+
+Parsed<Relation> Binder::union_of(std::vector<Relation> inputs, std::vector<std::string> names,
+                                  const Operator& op) {
+    const auto kind = parameter(op, "kind");
+    const auto source_name = parameter(op, "withsource");
+    for (const auto& [key, value] : op.parameters) {
+        if (key != "kind" && key != "withsource" && !key.starts_with("hint."))
+            return unsupported(op.span, fmt::format("union's parameter '{}' is not supported", key));
+    }
+    if (!kind.empty() && kind != "inner" && kind != "outer")
+        return semantic_error(op.span, fmt::format("union's kind is inner or outer, not '{}'", kind));
+    struct Column {
+        std::string name;
+        ColumnType type;
+        std::size_t inputs = 0;
+    };
+    std::vector<Column> columns;
+    for (const auto& input : inputs) {
+        for (const auto& field : input.fields) {
+            if (field.hidden) continue;
+            auto at = std::ranges::find(columns, field.name, &Column::name);
+            if (at == columns.end())
+                columns.push_back({field.name, field.value->type}), at = columns.end() - 1;
+            if (is_number(at->type) && is_number(field.value->type))
+                at->type = std::max(at->type, field.value->type);
+            if (at->type != field.value->type && !(is_number(at->type) && is_number(field.value->type)))
+                return unsupported(
+                    op.span,
+                    fmt::format(
+                        "union: column '{}' is {} in one table and {} in another; convert one of them",
+                        field.name, to_string(at->type), to_string(field.value->type)));
+            ++at->inputs;
+        }
+    }
+    if (kind == "inner") std::erase_if(columns, [&](const Column& c) { return c.inputs != inputs.size(); });
+    auto plan = make_plan(PlanKind::Union, {});
+    Relation result;
+    if (!source_name.empty()) {
+        plan->scan_ids.push_back(new_id());
+        result.fields.push_back({source_name, column_ref(plan->scan_ids[0], String)});
+    }
+    for (const auto& column : columns) {
+        plan->scan_ids.push_back(new_id());
+        add_field(result.fields, column.name, column_ref(plan->scan_ids.back(), column.type));
+    }
+    if (plan->scan_ids.empty()) return semantic_error(op.span, "the tables have no column in common");
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        auto& row = plan->rows.emplace_back();
+        if (!source_name.empty()) row.push_back(text_constant(names[i]));
+        for (const auto& column : columns) {
+            const auto field = std::ranges::find_if(
+                inputs[i].fields, [&](const Field& f) { return f.name == column.name && !f.hidden; });
+            row.push_back(field == inputs[i].fields.end() ? null_of(column.type)
+                                                          : widen(field->value, column.type));
+        }
+        plan->inputs.push_back(inputs[i].plan);
+    }
+    result.plan = std::move(plan);
+    return result;
+}
+
+Parsed<> Binder::mv_expand(Relation& relation, const Operator& op) {
+    auto plan = make_plan(PlanKind::Unnest, {relation.plan});
+    auto result = relation;
+    for (const auto& [key, value] : op.parameters) {
+        if (key == "bagexpansion" && value == "bag") continue;
+        return unsupported(op.span, fmt::format("mv-expand's parameter '{}' is not supported", key));
+    }
+    for (const auto& item : op.items) {
+        auto value = FIELDWATCH_TRY(expression(*item.value, {.relation = &relation}));
+        if (value->type != Dynamic)
+            return semantic_error(
+                item.span,
+                fmt::format("mv-expand takes apart dynamic values, but this is {}", to_string(value->type)));
+        auto name = item.names.empty() ? default_name(*item.value) : item.names[0];
+        if (name.empty()) name = "Column1";
+        const auto id = new_id();
+        plan->columns.push_back(
+            {id, call(Dynamic,
+                      "CASE coalesce(json_type({0}), 'NULL') WHEN 'ARRAY' THEN CAST(json_extract({0}, "
+                      "'$[*]') AS VARCHAR[]) WHEN 'OBJECT' THEN list_transform(json_keys({0}), lambda "
+                      "e: CAST(json_object(e, json_extract({0}, '/' || replace(replace(e, '~', '~0'), '/', "
+                      "'~1'))) AS VARCHAR)) ELSE [{0}] END",
+                      {value})});
+        ExprPtr element = call(Dynamic, "nullif({0}, 'null')", {column_ref(id, Dynamic)});
+        if (!item.type.empty()) {
+            if (item.type == "decimal") return unsupported(item.span, "the type decimal is not supported");
+            element = convert(element, *type_by_name(item.type));
+        }
+        set_field(result, std::move(name), std::move(element));
+    }
+    result.plan = std::move(plan);
+    if (op.count) return unsupported(op.span, "mv-expand's limit is not supported");
+    relation = std::move(result);
+    return {};
+}
+
+Parsed<> Binder::parse(Relation& relation, const Operator& op) {
+    const auto kind = parameter(op, "kind");
+    if (!kind.empty() && kind != "simple" && kind != "relaxed")
+        return unsupported(op.span, fmt::format("parse kind={} is not supported", kind));
+    auto text = FIELDWATCH_TRY(expression(*op.on, {.relation = &relation}));
+    if (text->type == Dynamic) text = to_string_expr(text);
+    if (text->type != String)
+        return semantic_error(op.on->span,
+                              fmt::format("parse takes a string, but this is {}", to_string(text->type)));
+    std::string pattern = "(?s)^";
+    std::vector<std::pair<std::string, std::string>> columns;
+    for (std::size_t i = 0; i < op.items.size(); ++i) {
+        const auto& piece = op.items[i];
+        const bool last = i + 1 == op.items.size();
+        if (piece.order == "*") {
+            pattern += last ? ".*" : ".*?";
+        } else if (piece.value) {
+            const auto literal = text_value(FIELDWATCH_TRY(expression(*piece.value, {})));
+            if (!literal || literal->empty())
+                return semantic_error(piece.span, "a piece of the pattern is a string that is not empty");
+            pattern += RE2::QuoteMeta(*literal);
+        } else {
+            const auto& type = piece.type;
+            if (type == "dynamic" || type == "decimal" || type == "bool")
+                return unsupported(
+                    piece.span,
+                    fmt::format("parse into {} is not supported; parse into string and convert", type));
+            if (i > 0 && !op.items[i - 1].names.empty() && type == "string")
+                return semantic_error(piece.span, "between two columns the pattern needs a string");
+            pattern += type == "int" || type == "long" ? "(-?\\d+)"
+                       : type == "real"                ? "(-?\\d+(?:[.]\\d+)?)"
+                       : last                          ? "(.*)"
+                                                       : "(.*?)";
+            columns.emplace_back(piece.names[0], type);
+        }
+    }
+    if (!op.items.back().order.empty() || op.items.back().value || !op.items.back().names.empty())
+        pattern += "$";
+    if (op.items.back().value) pattern.pop_back(), pattern += ".*$";
+    const auto expression_text = text_constant(pattern);
+    FIELDWATCH_TRY(check_regex(expression_text, op.span));
+    if (columns.size() > 16) return limit_error(op.span, "parse takes at most 16 columns");
+    auto result = relation;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        const auto part =
+            call(String, fmt::format("regexp_extract({{0}}, {{1}}, {})", i + 1), {text, expression_text});
+        set_field(result, columns[i].first, convert(part, *type_by_name(columns[i].second)));
+    }
+    relation = std::move(result);
+    return {};
+}
+
+Parsed<> Binder::search(Relation& relation, const Operator& op) {
+    if (!op.inputs.empty()) return unsupported(op.span, "'search in (…)' begins a query");
+    const auto& node = *op.on;
+    if (node.kind != NodeKind::Literal || node.token.kind != TokenKind::Text) {
+        return where(relation, node);
+    }
+    ExprPtr found;
+    for (const auto& field : relation.fields) {
+        if (field.value->type != String && field.value->type != Dynamic) continue;
+        const auto one =
+            FIELDWATCH_TRY(text_operator("has", field.value, text_constant(node.token.text), node.span));
+        found = found ? call(Bool, "({0} OR {1})", {found, one}) : one;
+    }
+    if (!found) found = constant(Bool, false);
+    filter(relation, found);
+    return {};
+}
+
+Parsed<Relation> Binder::search_tables(const Operator& op) {
+    Operator inner;
+    std::vector<Relation> inputs;
+    std::vector<std::string> names;
+    const auto& node = *op.on;
+    if (node.kind != NodeKind::Literal || node.token.kind != TokenKind::Text)
+        return unsupported(node.span,
+                           "search over tables takes one string; after '|' it takes any condition");
+    const auto add = [&](Relation relation, std::string name) -> Parsed<> {
+        ExprPtr found;
+        for (const auto& field : relation.fields) {
+            if (field.value->type != String && field.value->type != Dynamic) continue;
+            const auto one =
+                FIELDWATCH_TRY(text_operator("has", field.value, text_constant(node.token.text), node.span));
+            found = found ? call(Bool, "({0} OR {1})", {found, one}) : one;
+        }
+        filter(relation, found ? found : constant(Bool, false));
+        inputs.push_back(std::move(relation));
+        names.push_back(std::move(name));
+        return {};
+    };
+    for (const auto& input : op.inputs) {
+        auto table = FIELDWATCH_TRY(source(*input.source));
+        FIELDWATCH_TRY(add(std::move(table), input.source->text));
+    }
+    if (op.inputs.empty()) {
+        for (const auto& table : catalog_.tables) {
+            auto relation = FIELDWATCH_TRY(scan(table));
+            FIELDWATCH_TRY(add(std::move(relation), table.name));
+        }
+    }
+    if (inputs.empty()) return semantic_error(op.span, "there is no table to search");
+    inner.name = "union";
+    inner.span = op.span;
+    inner.parameters.emplace_back("withsource", "$table");
+    return union_of(std::move(inputs), std::move(names), inner);
+}
+
+}  // namespace fieldwatch::kql

@@ -1,0 +1,294 @@
+#include "kql/expr.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace fieldwatch::kql {
+
+ExprPtr constant(ColumnType type, Parameter value) {
+    auto expr = std::make_shared<Expr>();
+    expr->type = type;
+    expr->value = std::move(value);
+    return expr;
+}
+
+ExprPtr column_ref(std::uint32_t id, ColumnType type) {
+    auto expr = std::make_shared<Expr>();
+    expr->kind = ExprKind::Column;
+    expr->type = type;
+    expr->column = id;
+    return expr;
+}
+
+ExprPtr call(ColumnType type, std::string sql, std::vector<ExprPtr> args) {
+    constexpr std::size_t kHuge = std::size_t{1} << 40;
+    auto expr = std::make_shared<Expr>();
+    expr->kind = ExprKind::Call;
+    expr->type = type;
+    for (std::size_t i = 0; i < args.size(); ++i) {
+        std::size_t uses = 0;
+        const auto hole = fmt::format("{{{}}}", i);
+        for (auto at = sql.find(hole); at != std::string::npos; at = sql.find(hole, at + 1))
+            ++uses;
+        uses = std::max<std::size_t>(uses, sql.contains("{*}") || sql.contains("{rest}"));
+        expr->weight = std::min(kHuge, expr->weight + uses * args[i]->weight);
+        expr->aggregate |= args[i]->aggregate;
+        expr->window |= args[i]->window;
+    }
+    expr->sql = std::move(sql);
+    expr->args = std::move(args);
+    return expr;
+}
+
+ExprPtr special(ExprKind kind, ColumnType type, ExprPtr arg, std::string sql) {
+    auto expr = std::make_shared<Expr>();
+    expr->kind = kind;
+    expr->type = type;
+    expr->weight = 2 * arg->weight + 1;
+    expr->aggregate = arg->aggregate;
+    expr->window = arg->window;
+    expr->args.push_back(std::move(arg));
+    expr->sql = std::move(sql);
+    return expr;
+}
+
+std::optional<std::int64_t> integer_value(const ExprPtr& expr) {
+    if (!is_constant(expr)) return std::nullopt;
+    if (const auto* value = std::get_if<std::int64_t>(&expr->value)) return *value;
+    return std::nullopt;
+}
+
+std::optional<std::string> text_value(const ExprPtr& expr) {
+    if (!is_constant(expr) || expr->type != ColumnType::String) return std::nullopt;
+    if (const auto* value = std::get_if<std::string>(&expr->value)) return *value;
+    return std::nullopt;
+}
+
+std::string_view to_string(ColumnType type) {
+    constexpr std::string_view kNames[] = {"bool",   "int",  "long",     "real",     "decimal",
+                                           "string", "guid", "datetime", "timespan", "dynamic"};
+    return kNames[static_cast<std::size_t>(type)];
+}
+
+std::optional<ColumnType> type_by_name(std::string_view name) {
+    if (name == "boolean") return ColumnType::Bool;
+    if (name == "double") return ColumnType::Real;
+    if (name == "date") return ColumnType::DateTime;
+    if (name == "time") return ColumnType::TimeSpan;
+    if (name == "uuid" || name == "uniqueid") return ColumnType::Guid;
+    for (int i = 0; i <= static_cast<int>(ColumnType::Dynamic); ++i) {
+        if (to_string(static_cast<ColumnType>(i)) == name) return static_cast<ColumnType>(i);
+    }
+    return std::nullopt;
+}
+
+std::string_view sql_type(ColumnType type) {
+    switch (type) {
+        case ColumnType::Bool:
+            return "BOOLEAN";
+        case ColumnType::Int:
+            return "INTEGER";
+        case ColumnType::Long:
+        case ColumnType::DateTime:
+        case ColumnType::TimeSpan:
+            return "BIGINT";
+        case ColumnType::Real:
+        case ColumnType::Decimal:
+            return "DOUBLE";
+        case ColumnType::String:
+        case ColumnType::Guid:
+        case ColumnType::Dynamic:
+            return "VARCHAR";
+    }
+    return "VARCHAR";
+}
+
+namespace {
+
+constexpr std::string_view kDateTimeText =
+    "strftime(make_timestamp(({0} - {0} % 10 - 621355968000000000) // 10), '%Y-%m-%dT%H:%M:%S.%f') || "
+    "CAST({0} % 10 AS VARCHAR) || 'Z'";
+constexpr std::string_view kTimeSpanText =
+    "CASE WHEN {0} < 0 THEN '-' ELSE '' END || CASE WHEN abs(greatest({0}, -9223372036854775807)) >= "
+    "864000000000 THEN CAST(abs(greatest({0}, "
+    "-9223372036854775807)) // 864000000000 AS VARCHAR) || '.' ELSE '' END || printf('%02d:%02d:%02d', "
+    "abs(greatest({0}, -9223372036854775807)) // "
+    "36000000000 % 24, abs(greatest({0}, -9223372036854775807)) // 600000000 % 60, abs(greatest({0}, "
+    "-9223372036854775807)) // 10000000 % 60) || CASE WHEN "
+    "{0} % 10000000 <> 0 THEN printf('.%07d', abs({0} % 10000000)) ELSE '' END";
+constexpr std::string_view kIntegerText = "'\\s*([+-]?\\d+|0[xX][0-9a-fA-F]+)\\s*'";
+
+ExprPtr text_to_long(const ExprPtr& text, std::string_view type) {
+    return call(ColumnType::Long,
+                fmt::format("CASE WHEN regexp_full_match({{0}}, {}) THEN TRY_CAST(trim({{0}}) AS {}) END",
+                            kIntegerText, type),
+                {text});
+}
+
+ExprPtr retyped(const ExprPtr& value, ColumnType type) {
+    auto copy = std::make_shared<Expr>(*value);
+    copy->type = type;
+    return copy;
+}
+
+}  // namespace
+
+ExprPtr to_string_expr(const ExprPtr& value) {
+    if (is_null(value)) return text_constant("");
+    switch (value->type) {
+        case ColumnType::String:
+            return value;
+        case ColumnType::Dynamic:
+            return special(ExprKind::ToString, ColumnType::String, value);
+        case ColumnType::DateTime:
+            return call(ColumnType::String, fmt::format("coalesce({}, '')", kDateTimeText), {value});
+        case ColumnType::TimeSpan:
+            return call(ColumnType::String, fmt::format("coalesce({}, '')", kTimeSpanText), {value});
+        default:
+            return call(ColumnType::String, "coalesce(CAST({0} AS VARCHAR), '')", {value});
+    }
+}
+
+ExprPtr to_dynamic(const ExprPtr& value) {
+    if (is_null(value)) return null_of(ColumnType::Dynamic);
+    switch (value->type) {
+        case ColumnType::Dynamic:
+            return value;
+        case ColumnType::String:
+        case ColumnType::Guid:
+            return call(ColumnType::Dynamic, "CAST(to_json({0}) AS VARCHAR)", {value});
+        case ColumnType::DateTime:
+            return call(ColumnType::Dynamic, fmt::format("'\"' || {} || '\"'", kDateTimeText), {value});
+        case ColumnType::TimeSpan:
+            return call(ColumnType::Dynamic, fmt::format("'\"' || {} || '\"'", kTimeSpanText), {value});
+        case ColumnType::Real:
+            return call(ColumnType::Dynamic,
+                        "CASE WHEN isfinite({0}) THEN CAST({0} AS VARCHAR) WHEN {0} IS NOT NULL THEN '\"' || "
+                        "CAST({0} AS VARCHAR) || '\"' END",
+                        {value});
+        default:
+            return call(ColumnType::Dynamic, "CAST({0} AS VARCHAR)", {value});
+    }
+}
+
+ExprPtr convert(const ExprPtr& value, ColumnType type) {
+    if (value->type == type) return value;
+    if (is_null(value)) return null_of(type);
+    const auto from = value->type;
+    if (type == ColumnType::String) return to_string_expr(value);
+    if (type == ColumnType::Dynamic) return to_dynamic(value);
+    const auto text = from == ColumnType::Dynamic ? to_string_expr(value) : value;
+    const bool is_text = from == ColumnType::Dynamic || from == ColumnType::String;
+    switch (type) {
+        case ColumnType::Bool:
+            if (is_text)
+                return call(type,
+                            "CASE lower(trim({0})) WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' "
+                            "THEN false WHEN '0' THEN false END",
+                            {text});
+            if (is_number(from)) return call(type, "({0} <> 0)", {value});
+            return null_of(type);
+        case ColumnType::Int:
+        case ColumnType::Long:
+            if (from == ColumnType::Dynamic) {
+                return call(type,
+                            fmt::format("coalesce({{0}}, TRY_CAST(trunc(TRY_CAST({{1}} AS DOUBLE)) AS {0}))",
+                                        sql_type(type)),
+                            {text_to_long(text, sql_type(type)), text});
+            }
+            if (is_text) return retyped(text_to_long(text, sql_type(type)), type);
+            if (from == ColumnType::Real)
+                return call(type, fmt::format("TRY_CAST(trunc({{0}}) AS {})", sql_type(type)), {value});
+            if (type == ColumnType::Long && (from == ColumnType::DateTime || from == ColumnType::TimeSpan))
+                return retyped(value, type);
+            return call(type, fmt::format("TRY_CAST({{0}} AS {})", sql_type(type)), {value});
+        case ColumnType::Real:
+            if (from == ColumnType::Guid) return null_of(type);
+            return call(type, "TRY_CAST({0} AS DOUBLE)", {text});
+        case ColumnType::DateTime:
+            if (is_text) {
+                return call(type,
+                            "epoch_us(TRY_CAST(nullif({0}, '') AS TIMESTAMP)) * 10 + 621355968000000000 + "
+                            "coalesce(TRY_CAST(regexp_extract({0}, "
+                            "':\\d\\d[.]\\d{6}(\\d)', 1) AS BIGINT), 0)",
+                            {text});
+            }
+            if (is_integral(from)) return call(type, "CAST({0} AS BIGINT)", {value});
+            return null_of(type);
+        case ColumnType::TimeSpan:
+            if (is_text) {
+                constexpr std::string_view kPattern =
+                    "'\\s*-?(?:(\\d{1,7})[.])?(\\d{1,2}):(\\d{2})(?::(\\d{2})(?:[.](\\d{1,7}))?)?\\s*'";
+                const auto part = [&](int n) {
+                    return fmt::format("coalesce(TRY_CAST(regexp_extract({{0}}, {}, {}) AS BIGINT), 0)",
+                                       kPattern, n);
+                };
+                return call(
+                    type,
+                    fmt::format(
+                        "CASE WHEN regexp_full_match({{0}}, {}) THEN (CASE WHEN starts_with(trim({{0}}), "
+                        "'-') THEN -1 ELSE 1 END) * ({} * 864000000000 + {} * "
+                        "36000000000 + {} * 600000000 + {} * 10000000 + "
+                        "coalesce(TRY_CAST(rpad(regexp_extract({{0}}, {}, 5), 7, '0') AS BIGINT), 0)) END",
+                        kPattern, part(1), part(2), part(3), part(4), kPattern),
+                    {text});
+            }
+            if (is_integral(from)) return call(type, "CAST({0} AS BIGINT)", {value});
+            return null_of(type);
+        case ColumnType::Guid:
+            if (is_text) return call(type, "lower(CAST(TRY_CAST({0} AS UUID) AS VARCHAR))", {text});
+            return null_of(type);
+        default:
+            return null_of(type);
+    }
+}
+
+ExprPtr widen(const ExprPtr& value, ColumnType type) {
+    const auto from = value->type;
+    if (from == type) return value;
+    if (is_null(value)) return null_of(type);
+    if (from == ColumnType::Int && type == ColumnType::Long)
+        return call(type, "CAST({0} AS BIGINT)", {value});
+    if (is_integral(from) && type == ColumnType::Real) {
+        if (const auto number = integer_value(value)) return constant(type, static_cast<double>(*number));
+        return call(type, "CAST({0} AS DOUBLE)", {value});
+    }
+    if (from == ColumnType::Dynamic) return convert(value, type);
+    if (type == ColumnType::Int && integer_value(value) && std::abs(*integer_value(value)) < INT32_MAX)
+        return constant(type, value->value);
+    return nullptr;
+}
+
+ExprPtr json_member(const ExprPtr& base, std::string_view name) {
+    const bool plain = !name.empty() && std::ranges::all_of(name, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+               c == '-' || c == ' ' || c == '@' || c == ':';
+    });
+    if (plain) {
+        auto step = fmt::format(".\"{}\"", name);
+        if (base->kind == ExprKind::Path && base->sql.starts_with('$'))
+            return special(ExprKind::Path, ColumnType::Dynamic, base->args[0], base->sql + step);
+        return special(ExprKind::Path, ColumnType::Dynamic, base, "$" + step);
+    }
+    std::string pointer = "/";  // RFC 6901
+    for (const char c : name) {
+        if (c == '~')
+            pointer += "~0";
+        else if (c == '/')
+            pointer += "~1";
+        else
+            pointer.push_back(c);
+    }
+    return special(ExprKind::Path, ColumnType::Dynamic, base, pointer);
+}
+
+ExprPtr json_element(const ExprPtr& base, std::int64_t index) {
+    auto step = index < 0 ? fmt::format("[#{}]", index) : fmt::format("[{}]", index);
+    if (base->kind == ExprKind::Path && base->sql.starts_with('$'))
+        return special(ExprKind::Path, ColumnType::Dynamic, base->args[0], base->sql + step);
+    return special(ExprKind::Path, ColumnType::Dynamic, base, "$" + step);
+}
+
+}  // namespace fieldwatch::kql

@@ -1,0 +1,275 @@
+#include "kql/functions.hpp"
+
+#include <array>
+
+namespace fieldwatch::kql {
+namespace {
+
+#define DAY "864000000000"
+/// Days since 1970-01-01 of a datetime, as DATE.
+#define AS_DATE(x) "(DATE '1970-01-01' + CAST(floor((" x " - 621355968000000000) / " DAY ".0) AS INTEGER))"
+#define FROM_DATE(d) "(CAST((" d ") - DATE '1970-01-01' AS BIGINT) * " DAY " + 621355968000000000)"
+/// Calendar work keeps the time of day aside, so that no tick is lost.
+#define TIME_OF_DAY(x) "(((" x ") % " DAY "))"
+
+constexpr FunctionRow kRows[] = {
+    // text
+    {"tolower", "s", 's', "lower({0})", "Unicode; '' stays ''"},
+    {"toupper", "s", 's', "upper({0})", "Unicode; '' stays ''"},
+    {"strlen", "s", 'l', "CAST(length({0}) AS BIGINT)", "characters, not bytes"},
+    {"string_size", "s", 'l', "CAST(octet_length(encode({0})) AS BIGINT)", "bytes of UTF-8"},
+    {"substring", "sl", 's',
+     "coalesce(substring({0}, CASE WHEN {1} < 0 THEN greatest(length({0}) + {1}, 0) ELSE {1} END + 1), '')",
+     "counts from 0; a negative start counts from the end; beyond the end ''"},
+    {"substring", "sll", 's',
+     "coalesce(substring({0}, CASE WHEN {1} < 0 THEN greatest(length({0}) + {1}, 0) ELSE {1} END + 1, "
+     "greatest({2}, 0)), '')",
+     "counts from 0; a negative length is 0"},
+    {"replace_string", "sss", 's', "CASE WHEN {1} = '' THEN {0} ELSE replace({0}, {1}, {2}) END",
+     "an empty pattern changes nothing"},
+    {"replace_regex", "sks", 's', "regexp_replace({0}, {1}, {2}, 'g')", "RE2; the pattern is a constant"},
+    {"replace", "kss", 's', "regexp_replace({2}, {0}, {1}, 'g')", "replace(regex, rewrite, text)"},
+    {"trim", "ks", 's', "regexp_replace(regexp_replace({1}, '^(' || {0} || ')', ''), '(' || {0} || ')$', '')",
+     "regex at both ends, once each"},
+    {"trim_start", "ks", 's', "regexp_replace({1}, '^(' || {0} || ')', '')", "regex, once"},
+    {"trim_end", "ks", 's', "regexp_replace({1}, '(' || {0} || ')$', '')", "regex, once"},
+    {"extract", "kcs", 's', "regexp_extract({2}, {0}, {1})", "RE2, constant pattern; no match ''"},
+    {"reverse", "s", 's', "reverse({0})", "by grapheme"},
+    {"indexof", "ss", 'l', "CAST(strpos({0}, {1}) - 1 AS BIGINT)", "-1 when absent"},
+    {"countof", "ss", 'l',
+     "CASE WHEN {1} = '' THEN 0::BIGINT ELSE CAST((length({0}) - length(replace({0}, {1}, ''))) // "
+     "length({1}) AS BIGINT) END",
+     "plain text, without overlap"},
+    {"repeat_string", "sl", 's', "coalesce(repeat({0}, CAST(least(greatest({1}, 0), 1024) AS BIGINT)), '')",
+     "at most 1024 times"},
+    {"url_decode", "s", 's', "coalesce(TRY(url_decode({0})), {0})", "what is no encoding stays"},
+    {"url_encode", "s", 's', "url_encode({0})", ""},
+    {"base64_encode_tostring", "s", 's', "base64(encode({0}))", ""},
+    {"base64_decode_tostring", "s", 's', "coalesce(TRY(decode(from_base64({0}))), '')",
+     "malformed input or no UTF-8: ''"},
+    {"hash_sha256", "s", 's', "sha256({0})", "lower-case hexadecimal"},
+    {"hash_md5", "s", 's', "md5({0})", "lower-case hexadecimal"},
+    {"isempty", "s", 'b', "({0} = '')", "strings are never null"},
+    {"isempty", "j", 'b', "({0} IS NULL OR {0} = '\"\"')", "null is empty"},
+    {"isempty", "r", 'b', "({0} IS NULL)", "null is empty"},
+    {"isempty", "t", 'b', "({0} IS NULL)", "null is empty"},
+    {"isempty", "n", 'b', "({0} IS NULL)", "null is empty"},
+    {"isempty", "b", 'b', "({0} IS NULL)", "null is empty"},
+    {"isempty", "g", 'b', "({0} IS NULL)", "null is empty"},
+    {"isnotempty", "s", 'b', "({0} <> '')", "strings are never null"},
+    {"isnotempty", "j", 'b', "({0} IS NOT NULL AND {0} <> '\"\"')", "null is empty"},
+    {"isnotempty", "r", 'b', "({0} IS NOT NULL)", "null is empty"},
+    {"isnotempty", "t", 'b', "({0} IS NOT NULL)", "null is empty"},
+    {"isnotempty", "n", 'b', "({0} IS NOT NULL)", "null is empty"},
+    {"isnotempty", "b", 'b', "({0} IS NOT NULL)", "null is empty"},
+    {"isnotempty", "g", 'b', "({0} IS NOT NULL)", "null is empty"},
+    {"not", "b", 'b', "(NOT {0})", "null stays null"},
+    // numbers
+    {"abs", "l", 'l', "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)", "overflow is null"},
+    {"abs", "r", 'r', "abs({0})", ""},
+    {"abs", "n", 'n', "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)", "overflow is null"},
+    {"sign", "r", 'l', "CAST(sign({0}) AS BIGINT)", ""},
+    {"ceiling", "r", 'r', "ceil({0})", ""},
+    {"round", "r", 'r', "round({0})", "half away from zero"},
+    {"round", "rl", 'r', "round({0}, CAST(least(greatest({1}, -15), 15) AS INTEGER))", "half away from zero"},
+    {"sqrt", "r", 'r', "CASE WHEN {0} >= 0 THEN sqrt({0}) END", "negative is null"},
+    {"exp", "r", 'r', "exp({0})", "overflow is infinity"},
+    {"exp2", "r", 'r', "pow(2::DOUBLE, {0})", ""},
+    {"exp10", "r", 'r', "pow(10::DOUBLE, {0})", ""},
+    {"log", "r", 'r', "CASE WHEN {0} > 0 THEN ln({0}) END", "natural; zero and negative are null"},
+    {"log10", "r", 'r', "CASE WHEN {0} > 0 THEN log10({0}) END", "zero and negative are null"},
+    {"log2", "r", 'r', "CASE WHEN {0} > 0 THEN log2({0}) END", "zero and negative are null"},
+    {"pow", "rr", 'r', "TRY(pow({0}, {1}))", ""},
+    {"pi", "", 'r', "pi()", ""},
+    {"isnan", "r", 'b', "coalesce(isnan({0}), false)", "null is not NaN"},
+    {"isinf", "r", 'b', "coalesce(isinf({0}), false)", "null is not infinite"},
+    {"isfinite", "r", 'b', "coalesce(isfinite({0}), false)", "null is not finite"},
+    {"tohex", "l", 's', "coalesce(lower(to_hex({0})), '')", "two's complement; null is ''"},
+    {"binary_and", "ll", 'l', "({0} & {1})", ""},
+    {"binary_or", "ll", 'l', "({0} | {1})", ""},
+    {"binary_xor", "ll", 'l', "xor({0}, {1})", ""},
+    // time
+    {"startofday", "t?l", 't', "({0} - {0} % " DAY " + {1} * " DAY ")|0", "null stays null"},
+    {"endofday", "t?l", 't', "({0} - {0} % " DAY " + ({1} + 1) * " DAY " - 1)|0", "last tick of the day"},
+    {"startofweek", "t?l", 't', "({0} - ({0} + " DAY ") % (7 * " DAY ") + {1} * 7 * " DAY ")|0",
+     "weeks begin on Sunday"},
+    {"endofweek", "t?l", 't', "({0} - ({0} + " DAY ") % (7 * " DAY ") + ({1} + 1) * 7 * " DAY " - 1)|0",
+     "weeks end on Saturday"},
+    {"startofmonth", "t?c", 't',
+     FROM_DATE("CAST(date_trunc('month', " AS_DATE(
+         "{0}") ") + INTERVAL (CAST({1} AS INTEGER)) MONTH AS DATE)") "|0",
+     ""},
+    {"endofmonth", "t?c", 't',
+     "(" FROM_DATE("CAST(date_trunc('month', " AS_DATE(
+         "{0}") ") + INTERVAL (CAST({1} AS INTEGER) + 1) MONTH AS DATE)") " - 1)|0",
+     ""},
+    {"startofyear", "t?c", 't',
+     FROM_DATE(
+         "CAST(date_trunc('year', " AS_DATE("{0}") ") + INTERVAL (CAST({1} AS INTEGER)) YEAR AS DATE)") "|0",
+     ""},
+    {"endofyear", "t?c", 't',
+     "(" FROM_DATE("CAST(date_trunc('year', " AS_DATE(
+         "{0}") ") + INTERVAL (CAST({1} AS INTEGER) + 1) YEAR AS DATE)") " - 1)|0",
+     ""},
+    {"dayofweek", "t", 'n', "((({0} // " DAY " + 1) % 7) * " DAY ")", "timespan since the last Sunday"},
+    {"dayofmonth", "t", 'i', "CAST(day(" AS_DATE("{0}") ") AS INTEGER)", ""},
+    {"dayofyear", "t", 'i', "CAST(dayofyear(" AS_DATE("{0}") ") AS INTEGER)", ""},
+    {"hourofday", "t", 'i', "CAST({0} // 36000000000 % 24 AS INTEGER)", ""},
+    {"monthofyear", "t", 'i', "CAST(month(" AS_DATE("{0}") ") AS INTEGER)", ""},
+    {"getmonth", "t", 'i', "CAST(month(" AS_DATE("{0}") ") AS INTEGER)", ""},
+    {"getyear", "t", 'i', "CAST(year(" AS_DATE("{0}") ") AS INTEGER)", ""},
+    {"week_of_year", "t", 'i', "CAST(weekofyear(" AS_DATE("{0}") ") AS INTEGER)", "ISO 8601"},
+    {"unixtime_seconds_todatetime", "l", 't',
+     "TRY_CAST(CAST({0} AS HUGEINT) * 10000000 + 621355968000000000 AS BIGINT)", "out of range is null"},
+    {"unixtime_milliseconds_todatetime", "l", 't',
+     "TRY_CAST(CAST({0} AS HUGEINT) * 10000 + 621355968000000000 AS BIGINT)", "out of range is null"},
+    {"unixtime_microseconds_todatetime", "l", 't',
+     "TRY_CAST(CAST({0} AS HUGEINT) * 10 + 621355968000000000 AS BIGINT)", "out of range is null"},
+    // dynamic
+    {"array_length", "j", 'l',
+     "CASE WHEN json_type({0}) = 'ARRAY' THEN CAST(json_array_length({0}) AS BIGINT) END",
+     "not an array: null"},
+    {"bag_keys", "j", 'j',
+     "CASE WHEN json_type({0}) = 'OBJECT' THEN CAST(to_json(json_keys({0})) AS VARCHAR) END",
+     "not a bag: null"},
+    {"bag_has_key", "js", 'b',
+     "CASE WHEN json_type({0}) = 'OBJECT' THEN list_contains(json_keys({0}), {1}) END", "not a bag: null"},
+    {"bag_merge", "jj", 'j', "CAST(json_merge_patch({1}, {0}) AS VARCHAR)", "the first bag wins"},
+    {"array_concat", "jj", 'j',
+     "CASE WHEN json_type({0}) = 'ARRAY' AND json_type({1}) = 'ARRAY' THEN "
+     "CAST(to_json(list_concat(json_extract({0}, '$[*]'), json_extract({1}, '$[*]'))) AS VARCHAR) END",
+     "two arrays; anything else is null"},
+    {"set_has_element", "js", 'b', "coalesce(list_contains(json_extract_string({0}, '$[*]'), {1}), false)",
+     "elements compared as text"},
+    {"set_has_element", "jl", 'b',
+     "coalesce(list_contains(json_extract_string({0}, '$[*]'), CAST({1} AS VARCHAR)), false)",
+     "elements compared as text"},
+    {"strcat_array", "js", 's', "coalesce(array_to_string(json_extract_string({0}, '$[*]'), {1}), '')",
+     "null elements are left out"},
+    {"array_sum", "j", 'r',
+     "list_sum(list_transform(json_extract_string({0}, '$[*]'), lambda e: TRY_CAST(e AS DOUBLE)))",
+     "what is no number is left out"},
+    {"parse_url", "s", 'j',
+     "CAST(json_object('Scheme', regexp_extract({0}, '^([A-Za-z][A-Za-z0-9+.-]*)://', 1), 'Host', "
+     "regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\\[[^\\]]*\\]|[^/?#:]*)', 1), "
+     "'Port', regexp_extract({0}, "
+     "'^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?:\\[[^\\]]*\\]|[^/?#:]*):(\\d+)', 1), 'Path', "
+     "regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*(/[^?#]*)', 1), "
+     "'Fragment', regexp_extract({0}, '#(.*)$', 1)) AS VARCHAR)",
+     "scheme, host, port, path, fragment; no query parameters"},
+    // addresses
+    {"parse_ipv4", "s", 'l',
+     "CASE WHEN regexp_full_match({0}, '((25[0-5]|2[0-4]\\d|1?\\d?\\d)\\.){3}(25[0-5]|2[0-4]\\d|1?\\d?\\d)') "
+     "THEN "
+     "CAST(split_part({0}, '.', 1) AS BIGINT) * 16777216 + CAST(split_part({0}, '.', 2) AS BIGINT) * 65536 + "
+     "CAST(split_part({0}, '.', 3) AS BIGINT) * 256 + CAST(split_part({0}, '.', 4) AS BIGINT) END",
+     "no address: null"},
+    {"ipv4_is_private", "s", 'b',
+     "CASE WHEN regexp_full_match({0}, '((25[0-5]|2[0-4]\\d|1?\\d?\\d)\\.){3}(25[0-5]|2[0-4]\\d|1?\\d?\\d)') "
+     "THEN "
+     "regexp_matches({0}, '^(10\\.|192\\.168\\.|172\\.(1[6-9]|2\\d|3[01])\\.)') END",
+     "no address: null"},
+};
+
+constexpr SpecialRow kSpecials[] = {
+    {"now", "now([timespan])", "one value for the whole query"},
+    {"ago", "ago(timespan)", "now() - timespan"},
+    {"iff", "iff(condition, then, else)", "a null condition takes the else branch"},
+    {"iif", "iif(condition, then, else)", "as iff"},
+    {"case", "case(condition, value, …, else)", "a null condition is false"},
+    {"coalesce", "coalesce(value, …)", "for strings the first that is not empty"},
+    {"strcat", "strcat(value, …)", "any scalar, as tostring() gives it; null is ''"},
+    {"strcat_delim", "strcat_delim(delimiter, value, …)", "as strcat"},
+    {"bin", "bin(value, size)",
+     "floor to a multiple of size; datetimes count from 0001-01-01; size zero or less is null"},
+    {"floor", "floor(value, size)", "as bin"},
+    {"datetime_diff", "datetime_diff('part', first, second)", "boundaries crossed; the part is a constant"},
+    {"datetime_add", "datetime_add('part', amount, datetime)",
+     "months and years clip to the month's last day"},
+    {"datetime_part", "datetime_part('part', datetime)", ""},
+    {"format_datetime", "format_datetime(datetime, 'format')",
+     "y M d H h m s f F tt; the format is a constant; null is ''"},
+    {"format_timespan", "format_timespan(timespan, 'format')",
+     "d H h m s f F; the format is a constant; null is ''"},
+    {"tostring", "tostring(value)", "null is ''; dynamic strings lose their quotes"},
+    {"toint", "toint(value)", "out of range or no number: null; reals are cut"},
+    {"tolong", "tolong(value)", "out of range or no number: null; reals are cut"},
+    {"todouble", "todouble(value)", "no number: null"},
+    {"toreal", "toreal(value)", "as todouble"},
+    {"tobool", "tobool(value)", "'true', 'false' in any case, numbers; else null"},
+    {"toboolean", "toboolean(value)", "as tobool"},
+    {"todatetime", "todatetime(value)", "ISO 8601 text, seven digits kept; else null"},
+    {"totimespan", "totimespan(value)", "[-][d.]hh:mm[:ss[.fffffff]]; else null"},
+    {"toguid", "toguid(value)", "no guid: null"},
+    {"parse_json", "parse_json(text)", "text that is no JSON becomes a dynamic string; '' is null"},
+    {"todynamic", "todynamic(text)", "as parse_json"},
+    {"extractjson", "extractjson('$.path', text[, typeof(T)])", "no such path: null, for strings ''"},
+    {"extract_json", "extract_json('$.path', text[, typeof(T)])", "as extractjson"},
+    {"split", "split(text, delimiter[, index])", "dynamic array; with an index an array of that one part"},
+    {"isnull", "isnull(value)", "always false for strings"},
+    {"isnotnull", "isnotnull(value)", "always true for strings"},
+    {"toscalar", "toscalar(table)", "first column of the first row; no row: null"},
+    {"pack", "pack(name, value, …)", "a bag; names are strings"},
+    {"bag_pack", "bag_pack(name, value, …)", "as pack"},
+    {"pack_array", "pack_array(value, …)", ""},
+    {"pack_all", "pack_all()", "a bag of all columns"},
+    {"min_of", "min_of(value, …)", "nulls are left out"},
+    {"max_of", "max_of(value, …)", "nulls are left out"},
+    {"gettype", "gettype(value)", "array, dictionary, string, long, double, bool, null for dynamics"},
+    {"column_ifexists", "column_ifexists('name', default)", ""},
+    {"row_number", "row_number([start])", "in the order of the last sort; in extend and project"},
+    {"prev", "prev(column[, offset[, default]])", "in the order of the last sort; in extend and project"},
+    {"next", "next(column[, offset[, default]])", "in the order of the last sort; in extend and project"},
+    {"row_cumsum", "row_cumsum(number)", "in the order of the last sort; in extend and project"},
+    {"ipv4_is_in_range", "ipv4_is_in_range(address, 'a.b.c.d/n')",
+     "the range is a constant; no address: null"},
+    {"series_fit_line", "series_fit_line(series)",
+     "(RSquare, Slope, Variance, RVariance, Interception, LineFit); in extend"},
+};
+
+constexpr SpecialRow kAggregates[] = {
+    {"count", "count()", "0 for no rows"},
+    {"countif", "countif(condition)", "null is false"},
+    {"dcount", "dcount(value[, accuracy])", "exact, whatever the accuracy; nulls do not count"},
+    {"dcountif", "dcountif(value, condition)", "exact"},
+    {"count_distinct", "count_distinct(value)", "exact"},
+    {"sum", "sum(number)", "no rows: 0; long overflow is null"},
+    {"sumif", "sumif(number, condition)", "as sum"},
+    {"avg", "avg(number)", "nulls are left out; no rows: null"},
+    {"avgif", "avgif(number, condition)", "as avg"},
+    {"min", "min(value)", "nulls are left out; no rows: null"},
+    {"max", "max(value)", "nulls are left out; no rows: null"},
+    {"minif", "minif(value, condition)", "as min"},
+    {"maxif", "maxif(value, condition)", "as max"},
+    {"arg_max", "arg_max(value, column, …|*)", "one whole row; rows with null value are left out"},
+    {"arg_min", "arg_min(value, column, …|*)", "one whole row; rows with null value are left out"},
+    {"make_set", "make_set(value[, max])",
+     "distinct, in order of first appearance by the last sort, else sorted; nulls left out"},
+    {"makeset", "makeset(value[, max])", "as make_set"},
+    {"make_set_if", "make_set_if(value, condition[, max])", "as make_set"},
+    {"make_list", "make_list(value[, max])", "in the order of the last sort; nulls left out"},
+    {"makelist", "makelist(value[, max])", "as make_list"},
+    {"make_list_if", "make_list_if(value, condition[, max])", "as make_list"},
+    {"make_bag", "make_bag(bag)", "merged; which value wins for a name that occurs twice is not defined"},
+    {"any", "any(value, …)", "some value that is not null"},
+    {"take_any", "take_any(value, …)", "some value that is not null"},
+    {"anyif", "anyif(value, condition)", "as any"},
+    {"percentile", "percentile(number, p)", "exact, nearest rank"},
+    {"percentiles", "percentiles(number, p, …)", "exact, nearest rank"},
+    {"stdev", "stdev(number)", "sample; under two rows 0"},
+    {"variance", "variance(number)", "sample; under two rows 0"},
+};
+
+}  // namespace
+
+std::span<const FunctionRow> function_rows() {
+    return kRows;
+}
+std::span<const SpecialRow> special_rows() {
+    return kSpecials;
+}
+std::span<const SpecialRow> aggregate_rows() {
+    return kAggregates;
+}
+
+}  // namespace fieldwatch::kql

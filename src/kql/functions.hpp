@@ -1,0 +1,28 @@
+// The table of scalar functions: names, types, SQL, and what they do with null, empty and overflow. The
+// documentation (docs/kql-support.md) is made from it.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace fieldwatch::kql {
+
+/// `args` has a letter per argument: b bool, i int, l long, r real, s string, g guid, t datetime, n timespan,
+/// j dynamic, k a constant string, c a constant integer; what follows `?` may be absent. `result` is one
+/// letter. `sql` names arguments {0}, {1} …; absent ones take the text after `|` in `defaults`, one per
+/// optional argument.
+struct FunctionRow {
+    std::string_view name, args;
+    char result;
+    std::string_view sql, note;
+};
+std::span<const FunctionRow> function_rows();
+
+/// Functions whose arguments or results follow rules of their own, bound in binder_functions.cpp.
+struct SpecialRow {
+    std::string_view name, signature, note;
+};
+std::span<const SpecialRow> special_rows();
+std::span<const SpecialRow> aggregate_rows();
+
+}  // namespace fieldwatch::kql

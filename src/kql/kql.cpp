@@ -1,0 +1,54 @@
+#include "kql/kql.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/bytes.hpp"
+#include "kql/binder.hpp"
+
+namespace fieldwatch::kql {
+namespace {
+
+KqlError located(Failure failure, std::string_view text) {
+    KqlError error{.kind = failure.kind,
+                   .message = std::move(failure.message),
+                   .line = 1,
+                   .column = 1,
+                   .length = failure.span.length};
+    for (std::size_t i = 0; i < std::min<std::size_t>(failure.span.offset, text.size()); ++i) {
+        ++error.column;
+        if (text[i] == '\n') ++error.line, error.column = 1;
+    }
+    return error;
+}
+
+Parsed<CompiledQuery> compile_located(std::string_view text, const Catalog& catalog, const Options& options) {
+    if (text.size() > options.limits.text_bytes_max)
+        return limit_error({},
+                           fmt::format("the query is longer than {} bytes", options.limits.text_bytes_max));
+    if (!is_utf8(text) || text.contains('\0')) return syntax_error({}, "the query is no UTF-8 text");
+    const auto tokens = FIELDWATCH_TRY(tokenize(text));
+    const auto statement = FIELDWATCH_TRY(parse(tokens, options.limits));
+    Binder binder(catalog, options);
+    const auto bound = FIELDWATCH_TRY(binder.bind(statement));
+    auto result = FIELDWATCH_TRY(emit_duckdb(bound, options));
+    result.tables.assign(binder.tables().begin(), binder.tables().end());
+    return result;
+}
+
+}  // namespace
+
+const CatalogTable* Catalog::find(std::string_view name) const {
+    const auto at = std::ranges::find(tables, name, &CatalogTable::name);
+    return at == tables.end() ? nullptr : &*at;
+}
+
+std::expected<CompiledQuery, KqlError> compile(std::string_view text, const Catalog& catalog,
+                                               const Options& options) {
+    auto result = compile_located(text, catalog, options);
+    if (!result) return std::unexpected(located(std::move(result).error(), text));
+    return std::move(*result);
+}
+
+}  // namespace fieldwatch::kql

@@ -1,0 +1,248 @@
+// The inside of literals: datetime(…), timespans, dynamic(…).
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/bytes.hpp"
+#include "kql/expr.hpp"
+
+namespace fieldwatch::kql {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() &&
+           (text.front() == ' ' || text.front() == '\t' || text.front() == '\n' || text.front() == '\r'))
+        text.remove_prefix(1);
+    while (!text.empty() &&
+           (text.back() == ' ' || text.back() == '\t' || text.back() == '\n' || text.back() == '\r'))
+        text.remove_suffix(1);
+    if (text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front())
+        text = text.substr(1, text.size() - 2);
+    return text;
+}
+
+std::optional<std::int64_t> digits(std::string_view text) {
+    std::int64_t value = 0;
+    if (text.empty() || text.size() > 9) return std::nullopt;
+    for (const char c : text) {
+        if (c < '0' || c > '9') return std::nullopt;
+        value = value * 10 + (c - '0');
+    }
+    return value;
+}
+
+/// Reads JSON, and writes it without blanks. Single-quoted strings are read too.
+class JsonReader {
+  public:
+    JsonReader(std::string_view text, Span span) : text_(text), span_(span) {}
+
+    Parsed<std::string> run() {
+        FIELDWATCH_TRY(value(0));
+        skip();
+        if (at_ != text_.size()) return bad();
+        return std::move(out_);
+    }
+
+  private:
+    std::unexpected<Failure> bad() const {
+        return syntax_error(span_, "the literal dynamic(…) holds no JSON");
+    }
+    void skip() {
+        while (at_ < text_.size() &&
+               (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+            ++at_;
+    }
+    bool take(char c) {
+        skip();
+        if (at_ >= text_.size() || text_[at_] != c) return false;
+        ++at_;
+        return true;
+    }
+
+    Parsed<> value(int depth) {
+        if (depth > 64) return limit_error(span_, "the literal dynamic(…) nests deeper than 64 levels");
+        skip();
+        if (at_ >= text_.size()) return bad();
+        const char c = text_[at_];
+        if (c == '{' || c == '[') return group(depth);
+        if (c == '"' || c == '\'') return string();
+        const auto begin = at_;
+        while (at_ < text_.size() &&
+               std::string_view(",]} \t\r\n:").find(text_[at_]) == std::string_view::npos)
+            ++at_;
+        const auto word = text_.substr(begin, at_ - begin);
+        double number = 0;
+        const bool is_number =
+            !word.empty() && (word[0] == '-' || (word[0] >= '0' && word[0] <= '9')) && word != "-" &&
+            std::from_chars(word.data(), word.data() + word.size(), number).ptr ==
+                word.data() + word.size() &&
+            std::isfinite(number) &&
+            (word.size() < 2 || word[0] != '0' || word[1] == '.' || word[1] == 'e') && word.back() != '.';
+        if (word != "true" && word != "false" && word != "null" && !is_number) return bad();
+        out_ += word;
+        return {};
+    }
+
+    Parsed<> group(int depth) {
+        const bool object = text_[at_++] == '{';
+        const char close = object ? '}' : ']';
+        out_.push_back(object ? '{' : '[');
+        for (bool first = true; !take(close); first = false) {
+            if (!first) {
+                if (!take(',')) return bad();
+                out_.push_back(',');
+            }
+            skip();
+            if (object) {
+                if (at_ >= text_.size() || (text_[at_] != '"' && text_[at_] != '\'')) return bad();
+                FIELDWATCH_TRY(string());
+                if (!take(':')) return bad();
+                out_.push_back(':');
+            }
+            FIELDWATCH_TRY(value(depth + 1));
+        }
+        out_.push_back(close);
+        return {};
+    }
+
+    Parsed<> string() {
+        const auto tokens = tokenize(text_.substr(at_, string_length()));
+        if (!tokens || tokens->front().kind != TokenKind::Text) return bad();
+        at_ += tokens->front().span.length;
+        out_ += json_quote(tokens->front().text);
+        return {};
+    }
+    std::size_t string_length() const {
+        auto end = at_ + 1;
+        while (end < text_.size() && text_[end] != text_[at_])
+            end += text_[end] == '\\' ? 2 : 1;
+        return end + 1 - at_;
+    }
+
+    std::string_view text_;
+    Span span_;
+    std::size_t at_ = 0;
+    std::string out_;
+};
+
+}  // namespace
+
+Parsed<std::string> compact_json(std::string_view text, Span span) {
+    return JsonReader(text, span).run();
+}
+
+std::string json_quote(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\')
+            out.push_back('\\'), out.push_back(c);
+        else if (static_cast<unsigned char>(c) < 0x20)
+            out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+        else
+            out.push_back(c);
+    }
+    return out + "\"";
+}
+
+std::optional<std::int64_t> parse_datetime_literal(std::string_view text) {
+    text = trimmed(text);
+    std::string full(text);
+    const auto date = text.substr(0, 10);
+    if (date.size() != 10 || date[4] != '-' || date[7] != '-') return std::nullopt;
+    if (text.size() == 10)
+        full += "T00:00:00Z";
+    else if (text.size() == 16)
+        full += ":00Z";
+    const auto parsed = parse_iso8601(full);
+    if (!parsed) return std::nullopt;
+    const auto ticks = parsed->time.ticks + kUnixEpochTicks;
+    if (ticks < 0 || ticks > 3'155'378'975'999'999'999) return std::nullopt;
+    return ticks;
+}
+
+std::optional<std::int64_t> duration_ticks(std::string_view number, std::string_view unit) {
+    double ticks = 0;
+    const auto is = [&](std::initializer_list<std::string_view> names) {
+        return std::find(names.begin(), names.end(), unit) != names.end();
+    };
+    if (is({"d", "day", "days"}))
+        ticks = kTicksPerDay;
+    else if (is({"h", "hr", "hrs", "hour", "hours"}))
+        ticks = 36e9;
+    else if (is({"m", "min", "minute", "minutes"}))
+        ticks = 6e8;
+    else if (is({"s", "sec", "second", "seconds"}))
+        ticks = 1e7;
+    else if (is({"ms", "milli", "millis", "millisecond", "milliseconds"}))
+        ticks = 1e4;
+    else if (is({"microsecond", "microseconds"}))
+        ticks = 10;
+    else if (is({"tick", "ticks"}))
+        ticks = 1;
+    else
+        return std::nullopt;
+    std::int64_t whole = 0;
+    if (const auto end = std::from_chars(number.data(), number.data() + number.size(), whole);
+        end.ec == std::errc{} && end.ptr == number.data() + number.size()) {
+        std::int64_t product = 0;
+        if (__builtin_mul_overflow(whole, static_cast<std::int64_t>(ticks), &product)) return std::nullopt;
+        return product;
+    }
+    double value = 0;
+    std::from_chars(number.data(), number.data() + number.size(), value);
+    value *= ticks;
+    if (!(std::abs(value) < 9.2e18)) return std::nullopt;
+    return std::llround(value);
+}
+
+std::optional<std::int64_t> parse_timespan_literal(std::string_view text) {
+    text = trimmed(text);
+    const bool negative = text.starts_with('-');
+    if (negative) text.remove_prefix(1);
+    std::size_t number = 0;
+    while (number < text.size() && ((text[number] >= '0' && text[number] <= '9') || text[number] == '.'))
+        ++number;
+    std::int64_t ticks = 0;
+    if (text.find(':') == std::string_view::npos) {
+        if (number == 0) return std::nullopt;
+        auto unit = trimmed(text.substr(number));
+        const auto value = duration_ticks(text.substr(0, number), unit.empty() ? "d" : unit);
+        if (!value) return std::nullopt;
+        return negative ? -*value : *value;
+    }
+    // [d.]hh:mm[:ss[.fffffff]]
+    const auto colon = text.find(':');
+    auto head = text.substr(0, colon);
+    if (const auto dot = head.find('.'); dot != std::string_view::npos) {
+        const auto days = digits(head.substr(0, dot));
+        if (!days || *days > 10'000'000) return std::nullopt;
+        ticks += *days * kTicksPerDay;
+        head.remove_prefix(dot + 1);
+    }
+    const auto hours = digits(head);
+    auto rest = text.substr(colon + 1);
+    const auto second_colon = rest.find(':');
+    const auto minutes = digits(rest.substr(0, second_colon));
+    if (!hours || !minutes || *hours > 23 || *minutes > 59) return std::nullopt;
+    ticks += *hours * 36'000'000'000 + *minutes * 600'000'000;
+    if (second_colon != std::string_view::npos) {
+        rest = rest.substr(second_colon + 1);
+        const auto dot = rest.find('.');
+        const auto seconds = digits(rest.substr(0, dot));
+        if (!seconds || *seconds > 59) return std::nullopt;
+        ticks += *seconds * 10'000'000;
+        if (dot != std::string_view::npos) {
+            std::string fraction(rest.substr(dot + 1));
+            if (fraction.empty() || fraction.size() > 7) return std::nullopt;
+            fraction.resize(7, '0');
+            const auto value = digits(fraction);
+            if (!value) return std::nullopt;
+            ticks += *value;
+        }
+    }
+    return negative ? -ticks : ticks;
+}
+
+}  // namespace fieldwatch::kql

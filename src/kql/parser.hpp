@@ -1,0 +1,87 @@
+// Recursive descent over the tokens; expressions here, operators in parser_operators.cpp.
+#pragma once
+
+#include <algorithm>
+
+#include "kql/ast.hpp"
+
+namespace fieldwatch::kql {
+
+class Parser {
+  public:
+    Parser(const std::vector<Token>& tokens, const Limits& limits) : tokens_(tokens), limits_(limits) {}
+
+    Parsed<Statement> statement();
+
+  private:
+    struct Depth {
+        explicit Depth(std::size_t& depth) : depth_(depth) { ++depth_; }
+        ~Depth() { --depth_; }
+        std::size_t& depth_;
+    };
+
+    const Token& peek(std::size_t ahead = 0) const {
+        return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
+    }
+    bool is(std::string_view symbol, std::size_t ahead = 0) const {
+        return peek(ahead).kind == TokenKind::Symbol && peek(ahead).text == symbol;
+    }
+    bool is_word(std::string_view word, std::size_t ahead = 0) const {
+        return peek(ahead).kind == TokenKind::Name && peek(ahead).text == word;
+    }
+    bool take(std::string_view symbol) { return is(symbol) && (++at_, true); }
+    bool take_word(std::string_view word) { return is_word(word) && (++at_, true); }
+    Parsed<> expect(std::string_view symbol, std::string_view where);
+    Parsed<> expect_word(std::string_view word, std::string_view where);
+    Parsed<std::string> name(std::string_view what);
+    bool is_name() const { return peek().kind == TokenKind::Name || peek().kind == TokenKind::QuotedName; }
+    std::string found() const;
+    Span since(Span start) const { return start + tokens_[at_ == 0 ? 0 : at_ - 1].span; }
+    Parsed<> check_depth() const;
+
+    // expressions, loosest first
+    Parsed<NodePtr> expression();
+    Parsed<NodePtr> logical_and();
+    Parsed<NodePtr> comparison();
+    Parsed<NodePtr> additive();
+    Parsed<NodePtr> multiplicative();
+    Parsed<NodePtr> unary();
+    Parsed<NodePtr> postfix();
+    Parsed<NodePtr> primary();
+    Parsed<std::vector<NodePtr>> arguments();
+    Parsed<NodePtr> binary(NodePtr left, std::string op, NodePtr right) const;
+    Parsed<std::string> type_name();
+
+    // tabular
+    Parsed<Let> let();
+    Parsed<Pipeline> pipeline();
+    Parsed<> stages(Pipeline& pipeline);
+    bool at_tabular_head() const;
+    Parsed<Operator> head();
+    Parsed<Operator> stage();
+    Parsed<std::string> operator_name();
+    Parsed<> body(Operator& op);
+    Parsed<> items(std::vector<Item>& items, bool ordered);
+    Parsed<Item> item();
+    Parsed<> order(Item& item);
+    Parsed<> parameters(Operator& op);
+    Parsed<> parameters_are_hints(Operator& op);
+    Parsed<Pipeline> input();
+    Parsed<> summarize(Operator& op);
+    Parsed<> top(Operator& op);
+    Parsed<> join(Operator& op);
+    Parsed<> join_keys(Operator& op);
+    Parsed<> union_inputs(Operator& op);
+    Parsed<> mv_expand(Operator& op);
+    Parsed<> make_series(Operator& op);
+    Parsed<> parse_pieces(Operator& op);
+    Parsed<> render(Operator& op);
+    Parsed<> datatable(Operator& op);
+
+    const std::vector<Token>& tokens_;
+    const Limits& limits_;
+    std::size_t at_ = 0;
+    std::size_t depth_ = 0;
+};
+
+}  // namespace fieldwatch::kql

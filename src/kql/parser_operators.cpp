@@ -1,0 +1,492 @@
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "kql/parser.hpp"
+
+namespace fieldwatch::kql {
+namespace {
+
+/// Operators of the language that we know of and refuse by name.
+constexpr std::string_view kRefused[] = {"externaldata",
+                                         "evaluate",
+                                         "facet",
+                                         "fork",
+                                         "partition",
+                                         "scan",
+                                         "invoke",
+                                         "lookup",
+                                         "reduce",
+                                         "sample",
+                                         "sample-distinct",
+                                         "find",
+                                         "getschema",
+                                         "consume",
+                                         "as",
+                                         "top-hitters",
+                                         "mv-apply",
+                                         "parse-where",
+                                         "parse-kv",
+                                         "top-nested",
+                                         "project-smart",
+                                         "make-graph",
+                                         "graph-match",
+                                         "range-join",
+                                         "materialize",
+                                         "assert-schema",
+                                         "macro-expand",
+                                         "execute-and-cache",
+                                         "extend-columns"};
+
+}  // namespace
+
+const std::vector<std::string_view>& operator_names() {
+    static const std::vector<std::string_view> names{
+        "where",          "filter",          "project",   "extend",      "summarize",    "distinct",
+        "take",           "limit",           "top",       "sort",        "order",        "count",
+        "join",           "union",           "mv-expand", "make-series", "project-away", "project-keep",
+        "project-rename", "project-reorder", "parse",     "search",      "render",       "serialize"};
+    return names;
+}
+
+Parsed<Statement> Parser::statement() {
+    Statement result;
+    while (true) {
+        while (take(";")) {
+        }
+        if (is_word("let") && peek(1).kind != TokenKind::Symbol) {
+            if (result.lets.size() >= 500) return limit_error(peek().span, "more than 500 let statements");
+            result.lets.push_back(FIELDWATCH_TRY(let()));
+            if (peek().kind == TokenKind::End)
+                return syntax_error(peek().span, "after the let statements a query is expected");
+            FIELDWATCH_TRY(expect(";", "after the let statement"));
+            continue;
+        }
+        if (is_word("set") || is_word("declare") || is_word("alias"))
+            return unsupported(peek().span, fmt::format("the statement '{}' is not supported", peek().text));
+        break;
+    }
+    if (peek().kind == TokenKind::End) return syntax_error(peek().span, "the query is empty");
+    result.query = FIELDWATCH_TRY(pipeline());
+    while (take(";")) {
+    }
+    if (peek().kind != TokenKind::End)
+        return syntax_error(peek().span,
+                            fmt::format("expected '|', ';' or the end of the query, found {}", found()));
+    return result;
+}
+
+Parsed<Let> Parser::let() {
+    const auto start = tokens_[at_++].span;
+    Let result;
+    result.name = FIELDWATCH_TRY(name("a name after let"));
+    FIELDWATCH_TRY(expect("=", "after the let name"));
+    if (is("(") && ((is(")", 1) && is("{", 2)) || (peek(1).kind == TokenKind::Name && is(":", 2))))
+        return unsupported(peek().span, "functions defined with let are not supported");
+    if (is_word("materialize") && is("(", 1)) {  // one snapshot serves the whole query: nothing to do
+        at_ += 2;
+        result.tabular = std::make_unique<Pipeline>(FIELDWATCH_TRY(input()));
+        FIELDWATCH_TRY(expect(")", "after materialize"));
+    } else {
+        auto inside = FIELDWATCH_TRY(input());
+        if (!inside.head && inside.operators.empty()) {
+            result.scalar = std::move(inside.source);
+        } else {
+            result.tabular = std::make_unique<Pipeline>(std::move(inside));
+        }
+    }
+    result.span = since(start);
+    return result;
+}
+
+bool Parser::at_tabular_head() const {
+    if (peek().kind != TokenKind::Name) return false;
+    const auto& word = peek().text;
+    if (word == "print")
+        return !(peek(1).kind == TokenKind::Symbol && (is("|", 1) || is(",", 1) || is(")", 1)));
+    if (word == "range") return peek(1).kind == TokenKind::Name && is_word("from", 2);
+    if (word == "datatable") return is("(", 1);
+    if (word == "union") return peek(1).kind == TokenKind::Name || is("(", 1);
+    if (word == "search") return peek(1).kind == TokenKind::Text || is_word("in", 1) || is("*", 1);
+    return word == "externaldata" || word == "find";
+}
+
+/// A tabular expression, or a scalar one when nothing makes it tabular: then only `source` is set.
+Parsed<Pipeline> Parser::input() {
+    if (at_tabular_head()) return pipeline();
+    Pipeline result;
+    const auto start = peek().span;
+    result.source = FIELDWATCH_TRY(expression());
+    FIELDWATCH_TRY(stages(result));
+    result.span = since(start);
+    return result;
+}
+
+Parsed<Pipeline> Parser::pipeline() {
+    const Depth guard(depth_);
+    FIELDWATCH_TRY(check_depth());
+    Pipeline result;
+    const auto start = peek().span;
+    if (at_tabular_head()) {
+        result.head = std::make_unique<Operator>(FIELDWATCH_TRY(head()));
+    } else {
+        result.source = FIELDWATCH_TRY(postfix());
+    }
+    FIELDWATCH_TRY(stages(result));
+    result.span = since(start);
+    return result;
+}
+
+Parsed<> Parser::stages(Pipeline& pipeline) {
+    while (take("|")) {
+        if (pipeline.operators.size() >= limits_.plan_nodes_max)
+            return limit_error(peek().span, "too many operators");
+        pipeline.operators.push_back(FIELDWATCH_TRY(stage()));
+    }
+    return {};
+}
+
+Parsed<Operator> Parser::head() {
+    Operator op;
+    const auto start = peek().span;
+    op.name = tokens_[at_++].text;
+    if (op.name == "print") {
+        FIELDWATCH_TRY(items(op.items, false));
+    } else if (op.name == "range") {
+        op.items.emplace_back().names.push_back(FIELDWATCH_TRY(name("a column name")));
+        FIELDWATCH_TRY(expect_word("from", "after range's column"));
+        op.from = FIELDWATCH_TRY(expression());
+        FIELDWATCH_TRY(expect_word("to", "after range's start"));
+        op.to = FIELDWATCH_TRY(expression());
+        FIELDWATCH_TRY(expect_word("step", "after range's end"));
+        op.step = FIELDWATCH_TRY(expression());
+    } else if (op.name == "datatable") {
+        FIELDWATCH_TRY(datatable(op));
+    } else if (op.name == "union") {
+        FIELDWATCH_TRY(union_inputs(op));
+    } else if (op.name == "search") {
+        FIELDWATCH_TRY(body(op));
+    } else {
+        return unsupported(start, fmt::format("the operator '{}' is not supported", op.name));
+    }
+    op.span = since(start);
+    return op;
+}
+
+Parsed<> Parser::datatable(Operator& op) {
+    FIELDWATCH_TRY(expect("(", "after datatable"));
+    do {
+        Item item;
+        item.span = peek().span;
+        item.names.push_back(FIELDWATCH_TRY(name("a column name")));
+        FIELDWATCH_TRY(expect(":", "after the column's name"));
+        item.type = FIELDWATCH_TRY(type_name());
+        op.by.push_back(std::move(item));
+        if (op.by.size() > 1000) return limit_error(peek().span, "more than 1000 columns");
+    } while (take(","));
+    FIELDWATCH_TRY(expect(")", "after the columns"));
+    FIELDWATCH_TRY(expect("[", "before datatable's values"));
+    while (!take("]")) {
+        if (op.items.size() >= 100'000)
+            return limit_error(peek().span, "more than 100000 values in one datatable");
+        Item item;
+        item.span = peek().span;
+        item.value = FIELDWATCH_TRY(expression());
+        op.items.push_back(std::move(item));
+        if (!take(",") && !is("]")) return expect("]", "after datatable's values");
+    }
+    if (op.items.size() % op.by.size() != 0)
+        return syntax_error(tokens_[at_ - 1].span,
+                            fmt::format("datatable has {} values, which is no multiple of its {} columns",
+                                        op.items.size(), op.by.size()));
+    return {};
+}
+
+/// Operator names may have hyphens, which the lexer took for minus.
+Parsed<std::string> Parser::operator_name() {
+    auto word = FIELDWATCH_TRY(name("an operator after '|'"));
+    while (is("-") && peek().span.offset == tokens_[at_ - 1].span.offset + tokens_[at_ - 1].span.length &&
+           peek(1).kind == TokenKind::Name && peek(1).span.offset == peek().span.offset + 1) {
+        word += "-" + peek(1).text;
+        at_ += 2;
+    }
+    return word;
+}
+
+Parsed<Operator> Parser::stage() {
+    Operator op;
+    const auto start = peek().span;
+    op.name = FIELDWATCH_TRY(operator_name());
+    op.span = since(start);
+    if (op.name == "mvexpand") op.name = "mv-expand";
+    if (op.name == "filter") op.name = "where";
+    if (op.name == "order") op.name = "sort";
+    if (op.name == "limit") op.name = "take";
+    if (std::ranges::find(kRefused, op.name) != std::end(kRefused))
+        return unsupported(op.span, fmt::format("the operator '{}' is not supported", op.name));
+    const auto& known = operator_names();
+    if (std::ranges::find(known, op.name) == known.end())
+        return syntax_error(op.span, fmt::format("unknown operator '{}'{}", op.name,
+                                                 did_you_mean(op.name, {known.begin(), known.end()})));
+    FIELDWATCH_TRY(body(op));
+    op.span = since(start);
+    return op;
+}
+
+Parsed<> Parser::body(Operator& op) {
+    const auto& n = op.name;
+    if (n == "where") {
+        op.on = FIELDWATCH_TRY(expression());
+    } else if (n == "project" || n == "extend" || n == "distinct" || n == "project-rename") {
+        FIELDWATCH_TRY(items(op.items, false));
+    } else if (n == "project-away" || n == "project-keep" || n == "project-reorder") {
+        do {  // names, in which * stands for any characters
+            Item item;
+            item.span = peek().span;
+            std::string pattern;
+            while (is_name() || is("*")) {
+                if (!pattern.empty() && (is_word("asc") || is_word("desc"))) break;
+                pattern += tokens_[at_++].text;
+                if (peek().span.offset != tokens_[at_ - 1].span.offset + tokens_[at_ - 1].span.length) break;
+            }
+            if (pattern.empty())
+                return syntax_error(peek().span, fmt::format("expected a column, found {}", found()));
+            if (is_word("asc") || is_word("desc")) item.order = tokens_[at_++].text;
+            item.span = since(item.span);
+            item.names.push_back(std::move(pattern));
+            op.items.push_back(std::move(item));
+        } while (take(","));
+    } else if (n == "summarize") {
+        return summarize(op);
+    } else if (n == "take") {
+        op.count = FIELDWATCH_TRY(expression());
+    } else if (n == "top") {
+        return top(op);
+    } else if (n == "sort") {
+        FIELDWATCH_TRY(expect_word("by", "after sort"));
+        return items(op.items, true);
+    } else if (n == "join") {
+        return join(op);
+    } else if (n == "union") {
+        return union_inputs(op);
+    } else if (n == "mv-expand") {
+        return mv_expand(op);
+    } else if (n == "make-series") {
+        return make_series(op);
+    } else if (n == "parse") {
+        return parse_pieces(op);
+    } else if (n == "render") {
+        return render(op);
+    } else if (n == "search") {
+        if (is_word("in") || is_word("kind")) {
+            FIELDWATCH_TRY(parameters(op));
+            if (take_word("in")) {
+                FIELDWATCH_TRY(expect("(", "after in"));
+                do {
+                    op.inputs.push_back(FIELDWATCH_TRY(input()));
+                } while (take(","));
+                FIELDWATCH_TRY(expect(")", "after the tables"));
+            }
+        }
+        op.on = FIELDWATCH_TRY(expression());
+    } else if (n == "serialize") {
+        if (is_name()) FIELDWATCH_TRY(items(op.items, false));
+    }
+    return {};
+}
+
+Parsed<Item> Parser::item() {
+    Item item;
+    item.span = peek().span;
+    if (is_name() && is("=", 1)) {
+        item.names.push_back(peek().text);
+        at_ += 2;
+    } else if (is("(")) {  // (A, B) = expression
+        std::size_t ahead = 1;
+        while (peek(ahead).kind == TokenKind::Name && is(",", ahead + 1))
+            ahead += 2;
+        if (peek(ahead).kind == TokenKind::Name && is(")", ahead + 1) && is("=", ahead + 2)) {
+            for (std::size_t i = 1; i <= ahead; i += 2)
+                item.names.push_back(peek(i).text);
+            at_ += ahead + 3;
+            item.tuple = true;
+        }
+    }
+    item.value = FIELDWATCH_TRY(expression());
+    item.span = since(item.span);
+    return item;
+}
+
+Parsed<> Parser::order(Item& item) {
+    if (is_word("asc") || is_word("desc")) item.order = tokens_[at_++].text;
+    if (take_word("nulls")) {
+        if (!is_word("first") && !is_word("last"))
+            return syntax_error(peek().span,
+                                fmt::format("expected 'first' or 'last' after nulls, found {}", found()));
+        item.nulls = tokens_[at_++].text;
+    }
+    return {};
+}
+
+Parsed<> Parser::items(std::vector<Item>& items, bool ordered) {
+    do {
+        if (items.size() >= 1000)
+            return limit_error(peek().span, "more than 1000 expressions in one operator");
+        items.push_back(FIELDWATCH_TRY(item()));
+        if (ordered) FIELDWATCH_TRY(order(items.back()));
+    } while (take(","));
+    return {};
+}
+
+Parsed<> Parser::parameters(Operator& op) {
+    while (peek().kind == TokenKind::Name) {
+        std::string key = peek().text;
+        std::size_t ahead = 1;
+        while (is(".", ahead) && peek(ahead + 1).kind == TokenKind::Name)
+            key += "." + peek(ahead + 1).text, ahead += 2;
+        if (!is("=", ahead)) return {};
+        const auto& value = peek(ahead + 1);
+        if (value.kind != TokenKind::Name && value.kind != TokenKind::Text && value.kind != TokenKind::Number)
+            return syntax_error(value.span, fmt::format("expected a value for '{}'", key));
+        op.parameters.emplace_back(key, value.text);
+        at_ += ahead + 2;
+    }
+    return {};
+}
+
+Parsed<> Parser::summarize(Operator& op) {
+    FIELDWATCH_TRY(parameters_are_hints(op));
+    if (!is_word("by")) FIELDWATCH_TRY(items(op.items, false));
+    if (take_word("by")) {
+        op.has_by = true;
+        FIELDWATCH_TRY(items(op.by, false));
+    }
+    return {};
+}
+
+/// `hint.…=` tell an engine how to work, not what to answer.
+Parsed<> Parser::parameters_are_hints(Operator& op) {
+    while (is_word("hint") && is(".", 1))
+        FIELDWATCH_TRY(parameters(op));
+    return {};
+}
+
+Parsed<> Parser::top(Operator& op) {
+    op.count = FIELDWATCH_TRY(expression());
+    FIELDWATCH_TRY(expect_word("by", "after top's count"));
+    return items(op.items, true);
+}
+
+Parsed<> Parser::join(Operator& op) {
+    FIELDWATCH_TRY(parameters(op));
+    auto right = FIELDWATCH_TRY(postfix());
+    Pipeline table;
+    table.span = right->span;
+    table.source = std::move(right);
+    op.inputs.push_back(std::move(table));
+    FIELDWATCH_TRY(expect_word("on", "after the joined table"));
+    return join_keys(op);
+}
+
+Parsed<> Parser::join_keys(Operator& op) {
+    do {
+        Item item;
+        item.span = peek().span;
+        item.value = FIELDWATCH_TRY(expression());
+        op.items.push_back(std::move(item));
+    } while (take(","));
+    return {};
+}
+
+Parsed<> Parser::union_inputs(Operator& op) {
+    FIELDWATCH_TRY(parameters(op));
+    do {
+        Pipeline table;
+        const auto start = peek().span;
+        if (is_name() && is("*", 1))
+            return unsupported(peek().span, "table name patterns are not supported in union");
+        table.source = FIELDWATCH_TRY(postfix());
+        table.span = since(start);
+        op.inputs.push_back(std::move(table));
+        if (op.inputs.size() > 100) return limit_error(peek().span, "more than 100 tables in one union");
+    } while (take(","));
+    return {};
+}
+
+Parsed<> Parser::mv_expand(Operator& op) {
+    FIELDWATCH_TRY(parameters(op));
+    do {
+        auto next = FIELDWATCH_TRY(item());
+        if (take_word("to")) {
+            FIELDWATCH_TRY(expect_word("typeof", "after to"));
+            FIELDWATCH_TRY(expect("(", "after typeof"));
+            next.type = FIELDWATCH_TRY(type_name());
+            FIELDWATCH_TRY(expect(")", "after the type"));
+        }
+        op.items.push_back(std::move(next));
+    } while (take(","));
+    if (take_word("limit")) op.count = FIELDWATCH_TRY(expression());
+    return {};
+}
+
+Parsed<> Parser::make_series(Operator& op) {
+    do {
+        auto next = FIELDWATCH_TRY(item());
+        if (take_word("default")) {
+            FIELDWATCH_TRY(expect("=", "after default"));
+            next.fallback = FIELDWATCH_TRY(unary());
+        }
+        op.items.push_back(std::move(next));
+    } while (take(","));
+    FIELDWATCH_TRY(expect_word("on", "after make-series' aggregates"));
+    op.on = FIELDWATCH_TRY(additive());
+    if (take_word("from")) op.from = FIELDWATCH_TRY(additive());
+    if (take_word("to")) op.to = FIELDWATCH_TRY(additive());
+    if (is_word("in"))
+        return unsupported(peek().span, "'in range(…)' is not supported: write 'from … to … step …'");
+    FIELDWATCH_TRY(expect_word("step", "in make-series"));
+    op.step = FIELDWATCH_TRY(additive());
+    if (take_word("by")) {
+        op.has_by = true;
+        FIELDWATCH_TRY(items(op.by, false));
+    }
+    return {};
+}
+
+Parsed<> Parser::parse_pieces(Operator& op) {
+    FIELDWATCH_TRY(parameters(op));
+    op.on = FIELDWATCH_TRY(postfix());
+    FIELDWATCH_TRY(expect_word("with", "after parse's text"));
+    while (!is("|") && !is(")") && !is(";") && !is(",") && peek().kind != TokenKind::End) {
+        Item piece;
+        piece.span = peek().span;
+        if (take("*")) {
+            piece.order = "*";
+        } else if (peek().kind == TokenKind::Text) {
+            piece.value = FIELDWATCH_TRY(primary());
+        } else {
+            piece.names.push_back(FIELDWATCH_TRY(name("a column, a string or * in the pattern")));
+            piece.type = "string";
+            if (take(":")) piece.type = FIELDWATCH_TRY(type_name());
+        }
+        op.items.push_back(std::move(piece));
+        if (op.items.size() > 200) return limit_error(peek().span, "more than 200 pieces in one pattern");
+    }
+    if (op.items.empty()) return syntax_error(peek().span, "parse needs a pattern after with");
+    return {};
+}
+
+Parsed<> Parser::render(Operator& op) {
+    op.parameters.emplace_back("visualization", FIELDWATCH_TRY(name("a visualization")));
+    if (!take_word("with")) return parameters(op);
+    FIELDWATCH_TRY(expect("(", "after with"));
+    while (!take(")")) {
+        const auto before = at_;
+        FIELDWATCH_TRY(parameters(op));
+        take(",");
+        if (at_ == before) return expect(")", "after render's properties");
+    }
+    return {};
+}
+
+}  // namespace fieldwatch::kql
