@@ -1,19 +1,50 @@
+// The way out: KQL over what is committed, on a session of its own.
 #include "workspace/duckdb/duckdb_workspace.hpp"
+#include "workspace/duckdb/run_query.hpp"
 
 namespace fieldwatch::workspace {
 namespace {
 
-std::unexpected<QueryError> not_built_in() {
-    return std::unexpected(QueryError{QueryError::Kind::Unsupported, "queries come with src/kql"});
+/// For a query that needs no table: sorts and joins of literals fit in this.
+constexpr std::size_t kMemoryBytes = 256u << 20;
+
+std::unexpected<QueryError> internal(const Error& error) {
+    return std::unexpected(QueryError{QueryError::Kind::Internal, error.message});
 }
 
 }  // namespace
 
-std::expected<QueryAnswer, QueryError> DuckdbWorkspace::query(const QueryRequest&) {
-    return not_built_in();
+std::expected<QueryAnswer, QueryError> DuckdbWorkspace::query(const QueryRequest& request) {
+    const auto token = readers_.enter();  // before the manifest is read: its files stay until we are done
+    auto connection = database_.connect();
+    if (!connection) return internal(connection.error());
+    // One snapshot for the manifest and the rows: a period that is sealed meanwhile is seen once.
+    const auto transaction = Transaction::begin(*connection);
+    if (!transaction) return internal(transaction.error());
+    const auto layout = read_layout(*connection);
+    if (!layout) return internal(layout.error());
+    const auto range = [&](const Table& table) {
+        TimeRange out{.from = retention_cutoff(table)};
+        if (request.from) out.from = std::max(out.from, stored_ticks(*request.from));
+        if (request.to) out.to = stored_ticks(*request.to);
+        return out;
+    };
+    const auto catalog = catalog_of(*layout, sealed_directory(),
+                                    {.workspace_id = options_.id,
+                                     .subscription_id = options_.subscription_id,
+                                     .resource_group = options_.resource_group,
+                                     .region = options_.region},
+                                    range);
+    return run_query(*connection, watchdog_, clock_, catalog, request);
 }
-std::expected<QueryAnswer, QueryError> query_in_memory(const QueryRequest&, const Clock&) {
-    return not_built_in();
+
+std::expected<QueryAnswer, QueryError> query_in_memory(const QueryRequest& request, const Clock& clock) {
+    auto database = Database::open("", {.memory_bytes_max = kMemoryBytes, .threads_max = 2});
+    if (!database) return internal(database.error());
+    auto connection = database->connect();
+    if (!connection) return internal(connection.error());
+    Watchdog watchdog(clock);
+    return run_query(*connection, watchdog, clock, {}, request);
 }
 
 }  // namespace fieldwatch::workspace

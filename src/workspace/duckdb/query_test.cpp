@@ -7,9 +7,9 @@
 namespace fieldwatch::workspace {
 namespace {
 
+using std::chrono::hours;
 using testing::Directory;
 using testing::kStart;
-using namespace std::chrono_literals;
 
 class QueryTest : public ::testing::Test {
   protected:
@@ -41,7 +41,7 @@ class QueryTest : public ::testing::Test {
 
 TEST_F(QueryTest, SeesHotAndSealedRowsAlikeAndEachOnce) {
     EXPECT_EQ(cell("SecurityIoTRawEvent | count"), Value(std::int64_t{100}));
-    clock_.advance(2h);
+    clock_.advance(hours(2));
     ASSERT_TRUE(workspace_->maintain());
     EXPECT_EQ(cell("SecurityIoTRawEvent | count"), Value(std::int64_t{100}));
     Commit commit{.partition = 0, .next_offset = 101};
@@ -131,7 +131,7 @@ TEST(QueryDeadlineTest, EndsAQueryThatTakesTooLong) {
     const auto answer = query_in_memory({.text = "range x from 1 to 3000000 step 1 | extend k = x % 3 | join "
                                                  "kind=inner (range y from 1 to 3000000 "
                                                  "step 1 | extend k = y % 3) on k | summarize sum(x * y)",
-                                         .timeout = 200ms},
+                                         .timeout = std::chrono::milliseconds(200)},
                                         system_clock());
     ASSERT_FALSE(answer);
     EXPECT_EQ(answer.error().kind, QueryError::Kind::Timeout) << answer.error().message;

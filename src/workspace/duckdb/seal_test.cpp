@@ -11,9 +11,9 @@
 namespace fieldwatch::workspace {
 namespace {
 
+using std::chrono::hours;
 using testing::Directory;
 using testing::kStart;
-using namespace std::chrono_literals;
 
 class SealTest : public ::testing::Test {
   protected:
@@ -62,7 +62,7 @@ TEST_F(SealTest, MovesAFinishedPeriodIntoAFileAndKeepsEveryRow) {
     commit_rows(3000);
     ASSERT_TRUE(workspace_->maintain());
     EXPECT_TRUE(sealed().empty()) << "the period is not over";
-    clock_.advance(1h);
+    clock_.advance(hours(1));
     commit_rows(500);
     ASSERT_TRUE(workspace_->maintain());
     EXPECT_EQ(sealed(), std::vector<std::string>{"SecurityIoTRawEvent-1789999200.parquet"});
@@ -80,9 +80,9 @@ TEST_F(SealTest, MovesAFinishedPeriodIntoAFileAndKeepsEveryRow) {
 TEST_F(SealTest, DropsWholeFilesPastTheirRetentionAndNoOthers) {
     reopen();
     commit_rows(10);
-    clock_.advance(24h);
+    clock_.advance(hours(24));
     commit_rows(20);
-    clock_.advance(24h * 30 + 30min);
+    clock_.advance(hours(24 * 30) + std::chrono::minutes(30));
     ASSERT_TRUE(workspace_->maintain());
     EXPECT_EQ(sealed(), (std::vector<std::string>{"SecurityAlert-1789948800.parquet",
                                                   "SecurityAlert-1790035200.parquet",
@@ -102,13 +102,13 @@ TEST_F(SealTest, RemovesAtStartWhatACrashLeftBeside) {
 TEST_F(SealTest, NeverOpensASealedPeriodAgainWhenTheClockGoesBack) {
     reopen();
     commit_rows(10);
-    clock_.advance(1h);
+    clock_.advance(hours(1));
     ASSERT_TRUE(workspace_->maintain());
     clock_.set(kStart);
     commit_rows(10);
     reopen();
     commit_rows(10);
-    clock_.advance(3h);
+    clock_.advance(hours(3));
     ASSERT_TRUE(workspace_->maintain());
     EXPECT_EQ(stored("count(*)"), 30);
 }
