@@ -30,7 +30,7 @@ constexpr std::array kInvestigations = {
 | where Tries >= 2 | sort by Tries desc)"},
     Investigation{"silent_devices", R"(SecurityIoTRawEvent | summarize Last=max(TimeGenerated) by DeviceId
 | where Last < ago(72h))"},
-    Investigation{"rare_commands", R"(SecurityIoTRawEvent | where RawEventName has "Process"
+    Investigation{"rare_commands", R"(SecurityIoTRawEvent | where RawEventName == "ProcessCreate"
 | extend Exe=tostring(todynamic(EventDetails).Executable)
 | summarize Devices=dcount(DeviceId), Runs=count() by Exe | where Devices == 1 and Exe !startswith "/usr/" | take 100)"},
     Investigation{"users_with_access", R"(SecurityIoTRawEvent
