@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,13 @@ struct Route {
     bool store_raw = true;
 };
 
+/// What a commit has just made visible; valid during the call.
+struct Visible {
+    std::span<const workspace::AlertRow> alerts;
+    std::span<const workspace::RecommendationRow> recommendations;
+    std::size_t raw_events = 0, diagnostics = 0;
+};
+
 /// Everything outlives the pipeline.
 struct Parts {
     journal::Journal& journal;
@@ -42,8 +50,8 @@ struct Parts {
     std::function<Route(std::string_view hub)> route;
     /// Every workspace there is: a restart goes back to the lowest offset that any of them has committed.
     std::function<std::vector<Route>()> workspaces;
-    /// Called after a commit that holds findings, from the shard's thread: wakes followers. May be empty.
-    std::function<void()> on_findings;
+    /// Called after each commit, from the shard's thread: what has just become visible. May be empty.
+    std::function<void(const Visible&)> on_commit;
 };
 
 struct Options {

@@ -6,6 +6,7 @@
 #include "base/file_system.hpp"
 #include "base/json_text.hpp"
 #include "detect/rules/pack.hpp"
+#include "pipeline/pipeline.hpp"
 #include "pipeline/rows.hpp"
 #include "pipeline/shard_core.hpp"
 
@@ -110,6 +111,7 @@ void decode_to_rows(benchmark::State& state) {
             for (auto& finding : outcome.findings)
                 add_finding(std::move(finding), position, number++, {.workspace_id = "w"}, commit);
             events += outcome.events.size();
+            if (commit.raw_events.size() >= Options{}.batch_records) commit = {};  // as a shard hands it over
         }
         ++shift;
         benchmark::DoNotOptimize(commit);

@@ -94,7 +94,7 @@ class PipelineTest : public testing::Test {
                     .clock = system_clock(),
                     .route = [this](std::string_view hub) { return hub == "h" ? route() : Route{}; },
                     .workspaces = [this] { return std::vector<Route>{route()}; },
-                    .on_findings = {}};
+                    .on_commit = {}};
         pipeline_ = Pipeline::create(std::move(parts), {.directory = directory_ + "/checkpoints",
                                                         .first_content_hash = hash_,
                                                         .batch_records = batch_records,

@@ -90,7 +90,6 @@ Result<void> Shard::work(const std::stop_token& stop) {
 Result<void> Shard::resume() {
     targets_.clear();
     letters_.clear();
-    findings_pending_ = false;
     // A workspace without any commit of this partition constrains nothing: a checkpoint is published only
     // when every workspace that got rows has them.
     auto lowest = UINT64_MAX;
@@ -185,7 +184,7 @@ Result<void> Shard::process_record(const journal::BatchRecord& bytes) {
         (std::holds_alternative<model::Alert>(finding) ? metrics_.alerts : metrics_.recommendations).add();
         add_finding(std::move(finding), position, index,
                     {target->route.workspace_id, target->route.store_raw}, target->pending);
-        target->has_rows = findings_pending_ = true;
+        target->has_rows = true;
     }
     return {};
 }
@@ -223,17 +222,20 @@ Result<void> Shard::commit(bool offsets_too) {
         target.has_rows = false;
         pending.partition = partition_;
         pending.next_offset = next_offset_;
+        const auto alerts = pending.alerts;
+        const auto recommendations = pending.recommendations;
+        const auto raw_events = pending.raw_events.size();
+        const auto diagnostics = pending.diagnostics.size();
         FIELDWATCH_TRY(target.route.workspace->commit(std::move(pending)));
         target.committed = next_offset_;
         metrics_.commits.add();
+        if (parts_.on_commit) parts_.on_commit({alerts, recommendations, raw_events, diagnostics});
     }
     if (!letters_.empty()) {
         metrics_.dead_letters.add(letters_.size());
         dead_letters_.add(std::move(letters_));
         letters_ = {};
     }
-    if (findings_pending_ && parts_.on_findings) parts_.on_findings();
-    findings_pending_ = false;
     return {};
 }
 

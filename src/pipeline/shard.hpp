@@ -65,7 +65,6 @@ class Shard {
         targets_;  // by workspace id, so that commits go in a fixed order
     std::vector<model::DeadLetter> letters_;
     std::uint64_t next_offset_ = 0, emitted_below_ = 0;
-    bool findings_pending_ = false;
     std::atomic<std::uint64_t> committed_{0}, checkpoint_{0};
     std::atomic<bool> healthy_{true};
 };
