@@ -34,6 +34,7 @@ async function signedIn(options = {}) {
   const page = await browser.newPage({ viewport: { width: 1360, height: 1000 }, ...options });
   const complaints = [];
   const hosts = new Set();
+  page.setDefaultTimeout(10_000);
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("request", (request) => hosts.add(new URL(request.url()).host));
