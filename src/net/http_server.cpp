@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "base/log.hpp"
@@ -64,8 +63,8 @@ class HttpServer::Impl {
     }
 
     void start() {
-        asio::co_spawn(io_, accept(),
-                       asio::detached);  // io_.run() is its scope: it returns when all have ended
+        // io_.run() is the scope of every coroutine: it returns when all have ended.
+        asio::co_spawn(io_, accept(), [](const std::exception_ptr&) {});
         thread_ = std::thread([this] { io_.run(); });
     }
 

@@ -20,7 +20,8 @@
 namespace fieldwatch::net {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
