@@ -17,7 +17,7 @@ Result<void> read(const Json& document, const char* key, Ticks& out) {
     if (found == document.end()) return {};
     if (!found->is_string()) return bad(key, "must be an ISO 8601 duration, like \"PT10M\"");
     const auto value = parse_iso8601_duration(found->get_ref<const std::string&>());
-    if (!value || value->count() <= 0 || *value > Ticks(72h))
+    if (!value || value->count() <= 0 || *value > Ticks(std::chrono::hours(72)))
         return bad(key, "must be a duration of up to 72 hours");
     out = *value;
     return {};

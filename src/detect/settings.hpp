@@ -11,18 +11,16 @@
 
 namespace fieldwatch::detect {
 
-using namespace std::chrono_literals;
-
 /// Defaults: spec/alerts.md section 6, "Tuning keys". Names in comments are the keys of the settings
 /// document.
 struct Settings {
-    Ticks bruteforce_window = 10min;        ///< bruteforce.window, ISO 8601 duration
-    std::int64_t bruteforce_failures = 10;  ///< bruteforce.minFailures, 1 to 1,000
-    Ticks backdoor_window = 1h;             ///< backdoor.window
-    Ticks dedup_window = 1h;                ///< dedup.window
-    std::int64_t intel_confidence = 50;     ///< intel.minConfidence, 0 to 100
-    bool ip_collection = false;             ///< ipCollection: unmasked hub-side addresses may be used
-    bool test_mode = false;                 ///< testMode: documentation ranges count as external
+    Ticks bruteforce_window = std::chrono::minutes(10);  ///< bruteforce.window, ISO 8601 duration
+    std::int64_t bruteforce_failures = 10;               ///< bruteforce.minFailures, 1 to 1,000
+    Ticks backdoor_window = std::chrono::hours(1);       ///< backdoor.window
+    Ticks dedup_window = std::chrono::hours(1);          ///< dedup.window
+    std::int64_t intel_confidence = 50;                  ///< intel.minConfidence, 0 to 100
+    bool ip_collection = false;  ///< ipCollection: unmasked hub-side addresses may be used
+    bool test_mode = false;      ///< testMode: documentation ranges count as external
     std::vector<std::string>
         allowed_ports;  ///< allowedPorts: "22", "tcp/22" or "10.0.0.1:22"; R01 leaves them out
     std::vector<std::string> local_suffixes;  ///< localSuffixes: host names under them are not external

@@ -14,8 +14,6 @@
 namespace fieldwatch::pipeline {
 namespace {
 
-using namespace std::chrono_literals;
-
 /// Keeps rows in memory under the contract of workspace::Workspace; fails when told to, before or after it
 /// has taken them.
 class MemoryWorkspace final : public workspace::Workspace {
@@ -98,7 +96,7 @@ class PipelineTest : public testing::Test {
         pipeline_ = Pipeline::create(std::move(parts), {.directory = directory_ + "/checkpoints",
                                                         .first_content_hash = hash_,
                                                         .batch_records = batch_records,
-                                                        .checkpoint_interval = 20ms})
+                                                        .checkpoint_interval = std::chrono::milliseconds(20)})
                         .value();
         pipeline_->start();
     }
@@ -139,7 +137,7 @@ class PipelineTest : public testing::Test {
     bool wait_for(const std::function<bool()>& done) {
         for (int i = 0; i < 1'000; ++i) {
             if (done()) return true;
-            std::this_thread::sleep_for(5ms);
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
         return false;
     }
