@@ -277,7 +277,8 @@ Parsed<Relation> Binder::range(const Operator& op) {
     Relation relation;
     relation.plan = std::move(plan);
     relation.fields.push_back({op.items[0].names[0], column_ref(id, result)});
-    relation.order.push_back({relation.fields[0].value, false, true});
+    const bool down = integer_value(step).value_or(1) < 0;
+    relation.order.push_back({relation.fields[0].value, down, true});
     return relation;
 }
 

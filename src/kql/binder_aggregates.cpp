@@ -21,6 +21,7 @@ ExprPtr aggregate_call(ColumnType type, std::string sql, std::vector<ExprPtr> ar
 
 /// Calls whose result takes the name of their first argument.
 bool named_by_argument(std::string_view name) {
+    if (name == "tolower" || name == "toupper" || name == "tohex") return false;
     return name.starts_with("to") || name.starts_with("startof") || name.starts_with("endof") ||
            name == "bin" || name == "floor" || name == "parse_json";
 }

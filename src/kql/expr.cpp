@@ -120,6 +120,16 @@ constexpr std::string_view kTimeSpanText =
     "{0} % 10000000 <> 0 THEN printf('.%07d', abs({0} % 10000000)) ELSE '' END";
 constexpr std::string_view kIntegerText = "'\\s*([+-]?\\d+|0[xX][0-9a-fA-F]+)\\s*'";
 
+/// The engine reads to the microsecond and passes over an offset; the seventh digit and the offset are added
+/// here.
+constexpr std::string_view kTextToDateTime =
+    "epoch_us(TRY_CAST(nullif({0}, '') AS TIMESTAMP)) * 10 + 621355968000000000 + "
+    "coalesce(TRY_CAST(regexp_extract({0}, ':\\d\\d[.]\\d{6}(\\d)', 1) AS BIGINT), 0) - "
+    "coalesce(TRY_CAST(regexp_extract({0}, ':\\d\\d(?:[.]\\d+)?([+-])\\d\\d:?\\d\\d$', 1) || '1' AS BIGINT) "
+    "* "
+    "(TRY_CAST(regexp_extract({0}, '[+-](\\d\\d):?\\d\\d$', 1) AS BIGINT) * 60 + "
+    "TRY_CAST(regexp_extract({0}, '[+-]\\d\\d:?(\\d\\d)$', 1) AS BIGINT)) * 600000000, 0)";
+
 ExprPtr text_to_long(const ExprPtr& text, std::string_view type) {
     return call(ColumnType::Long,
                 fmt::format("CASE WHEN regexp_full_match({{0}}, {}) THEN TRY_CAST(trim({{0}}) AS {}) END",
@@ -208,13 +218,7 @@ ExprPtr convert(const ExprPtr& value, ColumnType type) {
             if (from == ColumnType::Guid) return null_of(type);
             return call(type, "TRY_CAST({0} AS DOUBLE)", {text});
         case ColumnType::DateTime:
-            if (is_text) {
-                return call(type,
-                            "epoch_us(TRY_CAST(nullif({0}, '') AS TIMESTAMP)) * 10 + 621355968000000000 + "
-                            "coalesce(TRY_CAST(regexp_extract({0}, "
-                            "':\\d\\d[.]\\d{6}(\\d)', 1) AS BIGINT), 0)",
-                            {text});
-            }
+            if (is_text) return call(type, std::string(kTextToDateTime), {text});
             if (is_integral(from)) return call(type, "CAST({0} AS BIGINT)", {value});
             return null_of(type);
         case ColumnType::TimeSpan:

@@ -85,11 +85,16 @@ class Lexer {
         }
         if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number();
         if (is_name_start(c)) return name();
-        if (c == '[' && (peek(1) == '\'' || peek(1) == '"') && !ends_operand(before)) return quoted_name();
+        if (c == '[' && (peek(1) == '\'' || peek(1) == '"') && !(adjacent(before) && ends_operand(before)))
+            return quoted_name();
         return symbol();
     }
 
-    /// After an operand `[` is an index, elsewhere `['…']` is a name.
+    bool adjacent(const std::vector<Token>& before) const {
+        return !before.empty() && before.back().span.offset + before.back().span.length == start_;
+    }
+
+    /// Right behind an operand `[` is an index, elsewhere `['…']` is a name.
     static bool ends_operand(const std::vector<Token>& before) {
         if (before.empty()) return false;
         const auto& last = before.back();

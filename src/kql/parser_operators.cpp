@@ -49,6 +49,10 @@ const std::vector<std::string_view>& operator_names() {
     return names;
 }
 
+std::vector<std::string_view> refused_operator_names() {
+    return {std::begin(kRefused), std::end(kRefused)};
+}
+
 Parsed<Statement> Parser::statement() {
     Statement result;
     while (true) {
@@ -70,6 +74,7 @@ Parsed<Statement> Parser::statement() {
     result.query = FIELDWATCH_TRY(pipeline());
     while (take(";")) {
     }
+    if (is("=")) return syntax_error(peek().span, "'=' names a column; '==' compares");
     if (peek().kind != TokenKind::End)
         return syntax_error(peek().span,
                             fmt::format("expected '|', ';' or the end of the query, found {}", found()));
@@ -414,7 +419,10 @@ Parsed<> Parser::union_inputs(Operator& op) {
 }
 
 Parsed<> Parser::mv_expand(Operator& op) {
-    FIELDWATCH_TRY(parameters(op));
+    if (is_word("bagexpansion") || is_word("kind") || is_word("with_itemindex")) {
+        op.parameters.emplace_back(peek().text, peek(2).text);
+        at_ += 3;
+    }
     do {
         auto next = FIELDWATCH_TRY(item());
         if (take_word("to")) {

@@ -1,0 +1,134 @@
+#include "kql/kql.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+namespace fieldwatch::kql {
+namespace {
+
+Catalog one_table() {
+    Catalog catalog;
+    catalog.tables.push_back(
+        {.name = "T",
+         .source_sql = "t",
+         .columns =
+             {{.name = "TimeGenerated",
+               .type = ColumnType::DateTime,
+               .sql = "time",
+               .storage = Storage::UnixTicks},
+              {.name = "DeviceId", .type = ColumnType::String, .sql = "device", .nullable = false},
+              {.name = "EventDetails", .type = ColumnType::String, .sql = "details", .nullable = false}},
+         .paths = {{"EventDetails", "Executable", "executable"}}});
+    return catalog;
+}
+
+KqlError error_of(const std::string& text, Options options = {}) {
+    const auto result = compile(text, one_table(), options);
+    return result ? KqlError{.message = "no error: " + result->sql} : result.error();
+}
+
+TEST(Compile, RefusesDeepNestingLongTextAndTooManyOperatorsAsLimits) {
+    EXPECT_EQ(error_of("print " + std::string(100'000, '(')).kind, KqlError::Kind::Limit);
+    EXPECT_EQ(error_of("print " + std::string(100'000, '-') + "1").kind, KqlError::Kind::Limit);
+    EXPECT_EQ(error_of(std::string((1u << 20) + 1, ' ')).kind, KqlError::Kind::Limit);
+    std::string chain = "print 1", sum = "print 1", members = "print dynamic({})";
+    for (int i = 0; i < 5000; ++i)
+        chain += " | where true", sum += "+1", members += ".a";
+    EXPECT_EQ(error_of(chain).kind, KqlError::Kind::Limit);
+    EXPECT_EQ(error_of(sum).kind, KqlError::Kind::Limit);
+    EXPECT_EQ(error_of(members).kind, KqlError::Kind::Limit);
+}
+
+TEST(Compile, RefusesLetTablesThatDoubleAtEachStep) {
+    std::string text = "let a0 = T;";
+    for (int i = 1; i < 40; ++i)
+        text += "let a" + std::to_string(i) + " = a" + std::to_string(i - 1) + " | union a" +
+                std::to_string(i - 1) + ";";
+    EXPECT_EQ(error_of(text + "a39").kind, KqlError::Kind::Limit);
+}
+
+TEST(Compile, RefusesScalarsThatDoubleAtEachStep) {
+    std::string text = "let a0 = dynamic({});";
+    for (int i = 1; i < 60; ++i)
+        text += "let a" + std::to_string(i) + " = strcat(a" + std::to_string(i - 1) + ", a" +
+                std::to_string(i - 1) + ");";
+    EXPECT_EQ(error_of(text + "print a59").kind, KqlError::Kind::Limit);
+}
+
+TEST(Compile, KeepsUserTextOutOfTheSql) {
+    const auto result =
+        compile("T | where DeviceId == \"x'; DROP TABLE t\" | project ['a\"b'] = DeviceId", one_table(), {});
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->sql.find("DROP"), std::string::npos);
+    EXPECT_EQ(result->sql.find("a\"b"), std::string::npos);
+    ASSERT_EQ(result->parameters.size(), 1u);
+    EXPECT_EQ(result->columns[0].name, "a\"b");
+}
+
+TEST(Compile, ReadsTypedColumnInsteadOfJsonText) {
+    const auto result = compile(
+        "T | extend e=parse_json(EventDetails) | where tostring(e.Executable) has 'sh' | project "
+        "tostring(e.Executable)",
+        one_table(), {});
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_NE(result->sql.find("executable AS"), std::string::npos);
+    EXPECT_EQ(result->sql.find("details"), std::string::npos);
+}
+
+TEST(Compile, AddsTheTimespanOfTheRequestToEachTable) {
+    const auto result =
+        compile("T | union T | count", one_table(), {.from = Timestamp{10}, .to = Timestamp{20}});
+    ASSERT_TRUE(result) << result.error().message;
+    std::size_t count = 0;
+    for (auto at = result->sql.find("621355968000000010"); at != std::string::npos;
+         at = result->sql.find("621355968000000010", at + 1))
+        ++count;
+    EXPECT_EQ(count, 2u);
+}
+
+TEST(Compile, SaysWhereAndWhatWasProbablyMeant) {
+    const auto error = error_of("T\n| where Devce == 'x'");
+    EXPECT_EQ(error.message, "unknown column 'Devce'; did you mean 'DeviceId'?");
+    EXPECT_EQ(error.line, 2u);
+    EXPECT_EQ(error.column, 9u);
+    EXPECT_EQ(error.length, 5u);
+}
+
+TEST(Compile, EndsInAQueryOrAnErrorForAnySequenceOfWords) {
+    rc::check([] {
+        static const std::vector<std::string> kWords{"T",      "|",         "where",       "project",
+                                                     "extend", "summarize", "by",          "(",
+                                                     ")",      "DeviceId",  "==",          "\"x\"",
+                                                     "1",      "1d",        ",",           "=",
+                                                     "count",  "let",       ";",           "a",
+                                                     "join",   "kind",      "inner",       "on",
+                                                     "union",  "take",      "parse_json",  "EventDetails",
+                                                     ".",      "[",         "]",           "in",
+                                                     "!in",    "between",   "..",          "ago",
+                                                     "-",      "*",         "make-series", "step",
+                                                     "from",   "to",        "mv-expand",   "dynamic([1])",
+                                                     "typeof", "print",     "range",       "datatable",
+                                                     ":",      "string",    "toscalar",    "sort",
+                                                     "arg_max"};
+        std::string text;
+        for (const auto& word : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(kWords)))
+            text += word + " ";
+        const auto result = compile(text, one_table(), {});
+        RC_ASSERT(result || !result.error().message.empty());
+    });
+}
+
+TEST(Support, DocumentSaysWhatTheTablesSay) {
+    const std::string path = std::string(FIELDWATCH_SOURCE_DIR) + "/docs/kql-support.md";
+    if (std::getenv("FIELDWATCH_REGENERATE")) std::ofstream(path) << support_markdown();
+    std::ifstream file(path);
+    const std::string written{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_EQ(written, support_markdown()) << "run kql_test with FIELDWATCH_REGENERATE=1";
+}
+
+}  // namespace
+}  // namespace fieldwatch::kql
