@@ -67,13 +67,13 @@ bool passes(const Json& alert, const AlertOptions& options) {
            (options.device.empty() || text_of(alert, "device") == options.device);
 }
 
-Result<void> follow(const Session& session, const AlertOptions& options) {
+Result<void> follow(const Session& session, const AlertOptions& options, std::uint64_t after) {
     net::HttpClient client({.url = FIELDWATCH_TRY(net::parse_url(session.server)),
                             .bearer_token = session.token,
                             .timeout = std::chrono::hours(24 * 365)});
     if (on_terminal()) std::fputs("watching for alerts; Ctrl+C ends it\n", stderr);
     return client.stream(
-        fmt::format("/api/v1/stream?hub={}", percent_encode(session.hub)),
+        fmt::format("/api/v1/stream?hub={}&after={}", percent_encode(session.hub), after),
         [&](std::string_view event, std::string_view data) {
             if (event != "alert") return true;
             const auto alert = Json::parse(data, nullptr, false);
@@ -108,7 +108,7 @@ Result<void> list(const Session& session, const AlertOptions& options) {
     for (auto entry = answer["value"].rbegin(); entry != answer["value"].rend(); ++entry) {
         session.format == "json" ? void(std::puts(entry->dump().c_str())) : print_line(*entry);
     }
-    return follow(session, options);
+    return follow(session, options, answer.value("sequence", std::uint64_t{0}));
 }
 
 void print_alert(const Json& alert) {
@@ -139,12 +139,14 @@ void add_alerts(CLI::App& app, Session& session) {
     auto* const all =
         alerts->add_subcommand("list", "Alerts, newest first; with --follow also those to come");
     all->add_flag("--follow", options->follow, "Stay, and print each new alert as it is raised");
-    all->add_option("--status", options->status, "New, InProgress, Resolved or Dismissed")
-        ->check(CLI::IsMember({"New", "InProgress", "Resolved", "Dismissed"}));
+    all->add_option("--status", options->status,
+                    "open (the default), all, New, InProgress, Resolved or Dismissed")
+        ->check(CLI::IsMember({"open", "all", "New", "InProgress", "Resolved", "Dismissed"}));
     all->add_option("--severity", options->severity, "High, Medium, Low or Informational")
         ->check(CLI::IsMember({"High", "Medium", "Low", "Informational"}));
     all->add_option("--device", options->device, "Only of this device");
-    all->add_option("--since", options->since, "Only from this time on, ISO 8601");
+    all->add_option("--since", options->since,
+                    "Only from this time on: ISO 8601 time, or duration before now (P7D); default P30D");
     add_hub_option(*all, session);
     add_session_options(*all, session);
     all->callback([options, &session] { run(session, [&] { return list(session, *options); }); });

@@ -32,7 +32,7 @@ Result<void> examine(const Session& session, const DoctorOptions& options) {
     for (const auto& hub : hubs["value"]) {
         Session at = session;
         at.hub = hub.value("name", "");
-        const auto overview = call(at, "GET", fmt::format("/api/v1/hubs/{}/overview", at.hub));
+        const auto overview = call(at, "GET", fmt::format("/api/v1/overview?hub={}", at.hub));
         table.add({"hub " + at.hub, overview ? "answers" : overview.error().message});
     }
     table.print();

@@ -1,0 +1,155 @@
+// fieldwatch rules: list, check, test, match. No server: the same compiler and matcher as the server's.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "app/cli/command.hpp"
+#include "app/embedded.hpp"
+#include "base/file_system.hpp"
+#include "detect/rules/pack.hpp"
+
+namespace fieldwatch::app {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kLineBytesMax = 1u << 20;
+
+struct RulesOptions {
+    std::string directory, events;
+    std::string format = "table";
+};
+
+detect::RulePack embedded_pack() {
+    detect::RulePack pack;
+    for (const auto& file : embedded_rules()) {
+        auto& into = file.name.ends_with(".txt") ? pack.words : pack.rules;
+        into.push_back({std::string(file.name), std::string(file.content)});
+    }
+    return pack;
+}
+
+Result<detect::RulePack> load(const RulesOptions& options) {
+    if (options.directory.empty()) return embedded_pack();
+    auto pack = FIELDWATCH_TRY(detect::load_rule_pack(posix_file_system(), options.directory));
+    // A directory without word lists of its own uses ours: rules may name %miners% and the like.
+    if (pack.words.empty()) pack.words = embedded_pack().words;
+    return pack;
+}
+
+void print_errors(const std::vector<detect::RuleError>& errors) {
+    for (const auto& error : errors)
+        std::fprintf(stderr, "%s:%d: %s\n", error.file.c_str(), error.line, error.why.c_str());
+}
+
+Result<void> list(const RulesOptions& options) {
+    const auto pack = FIELDWATCH_TRY(load(options));
+    const auto compiled = detect::RuleSet::compile(pack.rules, pack.words);
+    print_errors(compiled.errors);
+    if (options.format == "json") {
+        std::fputs(detect::list_rules_json(*compiled.rules).c_str(), stdout);
+        return {};
+    }
+    TextTable table({"SEVERITY", "ALERT", "RULE", "FILE"});
+    for (const auto& rule : compiled.rules->rules()) {
+        table.add({coloured_severity(model::to_string(rule.severity)), rule.alert_type, rule.origin.title,
+                   rule.file});
+    }
+    options.format == "csv" ? table.print_csv() : table.print();
+    return {};
+}
+
+/// `check` and `test` look at the same report; `test` is about the samples, and fails when one does.
+Result<void> check(const RulesOptions& options, bool samples_decide) {
+    const auto pack = FIELDWATCH_TRY(load(options));
+    const auto report = detect::check_rules(pack);
+    if (options.format == "json") {
+        std::puts(report.json().c_str());
+    } else {
+        print_errors(report.errors);
+        for (const auto& failure : report.failures) {
+            std::fprintf(stderr, "%s: %s: %s\n", failure.file.c_str(), failure.rule.c_str(),
+                         failure.why.c_str());
+        }
+        std::printf("%zu rules: %zu compile, %zu feedable from our events, %zu tested; %zu samples fail\n",
+                    report.total, report.compiles, report.feedable, report.tested, report.failures.size());
+    }
+    if (report.compiles < report.total)
+        return fail(Errc::Unsupported,
+                    fmt::format("{} rules do not compile", report.total - report.compiles));
+    if (samples_decide && !report.failures.empty())
+        return fail(Errc::Conflict, fmt::format("{} samples fail", report.failures.size()));
+    return {};
+}
+
+Result<void> match(const RulesOptions& options) {
+    const auto pack = FIELDWATCH_TRY(load(options));
+    const auto compiled = detect::RuleSet::compile(pack.rules, pack.words);
+    print_errors(compiled.errors);
+    std::ifstream file;
+    if (options.events != "-") {
+        file.open(options.events, std::ios::binary);
+        if (!file) return fail(Errc::NotFound, fmt::format("cannot read {}", options.events));
+    }
+    std::istream& input = options.events == "-" ? std::cin : file;
+    detect::Matcher matcher(compiled.rules);
+    std::string line;
+    std::string out;
+    std::size_t refused = 0;
+    for (std::size_t number = 1; std::getline(input, line); ++number) {
+        if (line.empty()) continue;
+        auto matched = line.size() > kLineBytesMax
+                           ? Result<void>(fail(Errc::TooLarge, "the line is longer than 1 MiB"))
+                           : detect::match_recorded(matcher, line, number, out);
+        if (!matched) {
+            ++refused;
+            std::fprintf(stderr, "%s:%zu: %s\n", options.events.c_str(), number,
+                         matched.error().message.c_str());
+        }
+        if (out.size() > (1u << 16)) {
+            std::fputs(out.c_str(), stdout);
+            out.clear();
+        }
+    }
+    std::fputs(out.c_str(), stdout);
+    if (refused > 0)
+        return fail(Errc::Unavailable, fmt::format("{} lines are not events and were left out", refused));
+    return {};
+}
+
+}  // namespace
+
+void add_rules(CLI::App& app, Session& session) {
+    auto* const rules =
+        app.add_subcommand("rules", "Detection rules (Sigma): list, check, test, match; no server needed");
+    rules->require_subcommand(1);
+    const auto options = std::make_shared<RulesOptions>();
+    const auto add = [&](const char* name, const char* what, auto work) {
+        auto* const command = rules->add_subcommand(name, what);
+        command->add_option("--rules", options->directory,
+                            "A folder of rule files; default: the pack inside the binary");
+        command->add_option("--format", options->format, "table, json or csv")
+            ->check(CLI::IsMember({"table", "json", "csv"}))
+            ->capture_default_str();
+        command->callback([options, work, &session] {
+            const Result<void> done = work(*options);
+            session.exit_status = done ? kDone : report(done.error());
+        });
+        return command;
+    };
+    add("list", "What there is: id, alert, severity, file", [](const RulesOptions& at) { return list(at); });
+    add("check", "Which rules compile, which our events can feed, which are tested",
+        [](const RulesOptions& at) { return check(at, false); });
+    add("test", "Run the samples beside the rules; fails when one does",
+        [](const RulesOptions& at) { return check(at, true); });
+    auto* const matching = add("match", "Print {\"rule\",\"event\"} pairs for recorded events",
+                               [](const RulesOptions& at) { return match(at); });
+    matching->add_option("--events", options->events, "JSON lines of sigma-events, or - for standard input")
+        ->required();
+}
+
+}  // namespace fieldwatch::app

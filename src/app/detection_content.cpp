@@ -1,0 +1,51 @@
+#include "app/detection_content.hpp"
+
+#include <algorithm>
+
+#include "app/embedded.hpp"
+#include "base/file_system.hpp"
+#include "detect/rules/pack.hpp"
+
+namespace fieldwatch::app {
+
+namespace {
+constexpr std::uint64_t kIndicatorFileBytesMax = 256u << 20;  ///< the largest public lists have some ten MiB
+}
+
+Result<detect::ContentSources> rule_sources(const std::string& rules_directory) {
+    detect::ContentSources sources;
+    if (!rules_directory.empty()) {
+        auto pack = FIELDWATCH_TRY(detect::load_rule_pack(posix_file_system(), rules_directory));
+        for (auto& file : pack.rules)
+            sources.rule_files.emplace_back(std::move(file.name), std::move(file.text));
+        for (auto& file : pack.words)
+            sources.word_lists.emplace_back(std::move(file.name), std::move(file.text));
+    }
+    for (const auto& file : embedded_rules()) {
+        const bool is_words = file.name.ends_with(".txt");
+        auto& into = is_words ? sources.word_lists : sources.rule_files;
+        // Word lists that a folder lacks are ours: its rules may name %miners% and the like.
+        const bool wanted = rules_directory.empty() || is_words;
+        const bool given = std::any_of(into.begin(), into.end(),
+                                       [&](const auto& entry) { return entry.first == file.name; });
+        if (wanted && !given) into.emplace_back(file.name, file.content);
+    }
+    return sources;
+}
+
+Result<detect::ContentSources> detection_content(const ServerConfig& config, registry::Registry& registry) {
+    auto sources = FIELDWATCH_TRY(rule_sources(config.rules_directory));
+    auto& files = posix_file_system();
+    const auto folder = config.data_directory + "/intel";
+    const auto names = files.list(folder);
+    if (!names && names.error().code != Errc::NotFound) return std::unexpected(names.error());
+    for (const auto& name : names.value_or(std::vector<std::string>{})) {
+        const auto bytes = FIELDWATCH_TRY(read_file(files, folder + "/" + name, kIndicatorFileBytesMax));
+        sources.indicator_files.emplace_back(name, as_text(bytes));
+    }
+    if (auto settings = FIELDWATCH_TRY(registry.setting(kDetectionSettings)))
+        sources.settings_json = std::move(*settings);
+    return sources;
+}
+
+}  // namespace fieldwatch::app

@@ -1,0 +1,305 @@
+#include "app/server.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "app/detection_content.hpp"
+#include "app/log_feed.hpp"
+#include "app/profile.hpp"
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "hub/server.hpp"
+#include "journal/journal.hpp"
+#include "net/certificate_authority.hpp"
+#include "net/http_server.hpp"
+#include "net/runtime.hpp"
+#include "net/tls_context.hpp"
+#include "pipeline/pipeline.hpp"
+#include "portal/portal.hpp"
+#include "registry/registry.hpp"
+#include "workspace/workspace.hpp"
+
+namespace fieldwatch::app {
+
+namespace {
+
+using std::chrono::seconds;
+
+/// The portal's view of live connections.
+class DeviceLink final : public portal::DeviceLink {
+  public:
+    explicit DeviceLink(hub::Devices& devices) : devices_(devices) {}
+    bool connected(const model::Identity& identity) const override { return devices_.connected(identity); }
+    void desired_changed(const model::Identity& identity, const registry::TwinChange& change) override {
+        devices_.desired_changed(identity, change);
+    }
+    void disconnect(const model::Identity& identity) override { devices_.disconnect(identity); }
+
+  private:
+    hub::Devices& devices_;
+};
+
+/// The workspaces of all hubs, opened when first asked for. Any thread.
+class Workspaces {
+  public:
+    Workspaces(const ServerConfig& config, registry::Registry& registry, Metrics& metrics)
+        : config_(config), registry_(registry), metrics_(metrics) {}
+
+    Result<workspace::Workspace*> by_id(std::string_view id) {
+        const std::lock_guard lock(mutex_);
+        const auto found = open_.find(id);
+        if (found != open_.end()) return found->second.get();
+        auto opened = FIELDWATCH_TRY(
+            workspace::open({.directory = fmt::format("{}/workspaces/{}", config_.data_directory, id),
+                             .id = std::string(id),
+                             .partition_count = config_.partition_count,
+                             .raw_retention = config_.raw_retention,
+                             .alert_retention = config_.alert_retention,
+                             .memory_bytes_max = config_.workspace_memory_bytes_max},
+                            system_clock(), metrics_));
+        return open_.emplace(id, std::move(opened)).first->second.get();
+    }
+    /// Null for an id that no hub has: nobody makes a workspace by asking for one.
+    workspace::Workspace* existing(std::string_view id) {
+        const auto hubs = registry_.hubs();
+        if (!hubs) return nullptr;
+        for (const auto& hub : *hubs) {
+            if (hub.workspace != id) continue;
+            const auto opened = by_id(id);
+            if (!opened) log::error("workspace", opened.error().message);
+            return opened ? *opened : nullptr;
+        }
+        return nullptr;
+    }
+    /// Where the rows of a hub go; null for a hub that is not there, or whose Security is off.
+    pipeline::Route route(std::string_view hub_name) {
+        const std::lock_guard lock(routes_mutex_);
+        if (const auto changes = registry_.change_count(); changes != routes_from_) {
+            routes_.clear();
+            routes_from_ = changes;
+        }
+        const auto known = routes_.find(hub_name);
+        if (known != routes_.end()) return known->second;
+        pipeline::Route route;
+        if (const auto hub = registry_.hub(model::HubName{std::string(hub_name)});
+            hub && hub->security_enabled) {
+            const auto opened = by_id(hub->workspace);
+            if (opened)
+                route = {
+                    .workspace = *opened, .workspace_id = hub->workspace, .store_raw = hub->store_raw_events};
+            if (!opened) log::error("workspace", opened.error().message);
+        }
+        if (routes_.size() >= kRoutesMax) routes_.clear();
+        return routes_.emplace(hub_name, route).first->second;
+    }
+    std::vector<pipeline::Route> routes() {
+        std::vector<pipeline::Route> out;
+        for (const auto& hub : registry_.hubs().value_or(std::vector<registry::Hub>{})) {
+            if (const auto found = route(hub.name.value); found.workspace != nullptr) out.push_back(found);
+        }
+        return out;
+    }
+    std::vector<workspace::Workspace*> all() {
+        const std::lock_guard lock(mutex_);
+        std::vector<workspace::Workspace*> out;
+        for (const auto& [id, opened] : open_)
+            out.push_back(opened.get());
+        return out;
+    }
+
+  private:
+    const ServerConfig& config_;
+    registry::Registry& registry_;
+    Metrics& metrics_;
+    std::mutex mutex_;
+    std::map<std::string, std::unique_ptr<workspace::Workspace>, std::less<>> open_;
+
+    static constexpr std::size_t kRoutesMax = 1'024;  ///< names that records may carry; hubs are far fewer
+    std::mutex routes_mutex_;
+    std::uint64_t routes_from_ = 0;  ///< the registry's change count that routes_ was read at
+    std::map<std::string, pipeline::Route, std::less<>> routes_;
+};
+
+portal::PipelineProgress progress_of(const pipeline::Pipeline& pipeline) {
+    portal::PipelineProgress out;
+    out.ready = true;
+    out.dead_letters = pipeline.dead_letters().total();
+    for (const auto& partition : pipeline.progress()) {
+        out.partitions.push_back({partition.partition, partition.journal_end, partition.committed});
+        out.ready = out.ready && partition.healthy;
+    }
+    return out;
+}
+
+/// Sealing, retention: once a minute, on a thread of its own.
+class Maintenance {
+  public:
+    Maintenance(journal::Journal& journal, Workspaces& workspaces)
+        : journal_(journal), workspaces_(workspaces) {
+        thread_ = std::thread([this] { run(); });
+    }
+    ~Maintenance() {
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+        }
+        wake_.notify_all();
+        thread_.join();
+    }
+
+  private:
+    void run() {
+        std::unique_lock lock(mutex_);
+        while (!wake_.wait_for(lock, seconds(60), [this] { return stopping_; })) {
+            lock.unlock();
+            if (const auto done = journal_.enforce_retention(); !done)
+                log::error("journal", done.error().message);
+            for (auto* workspace : workspaces_.all()) {
+                if (const auto done = workspace->maintain(); !done)
+                    log::error("workspace", done.error().message);
+            }
+            lock.lock();
+        }
+    }
+
+    journal::Journal& journal_;
+    Workspaces& workspaces_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool stopping_ = false;
+    std::thread thread_;
+};
+
+/// SIGTERM and SIGINT are blocked in every thread that starts after this, and taken here.
+sigset_t block_end_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    return set;
+}
+
+std::string address_of(const std::string& host, std::uint16_t port) {
+    return host.find(':') != std::string::npos ? fmt::format("[{}]:{}", host, port)
+                                               : fmt::format("{}:{}", host, port);
+}
+
+/// What connection strings name: the address that devices on this network can reach, with its port unless it
+/// is MQTT's.
+std::string hub_host(const ServerConfig& config, std::uint16_t port) {
+    auto host = !config.host_names.empty()   ? config.host_names.front()
+                : config.listen == "0.0.0.0" ? std::string("127.0.0.1")
+                                             : config.listen;
+    return port == 8883 ? host : address_of(host, port);
+}
+
+}  // namespace
+
+Result<void> serve(const ServerConfig& config) {
+    const auto end_signals = block_end_signals();
+    const auto& clock = system_clock();
+    auto& random = system_random();
+    auto& files = posix_file_system();
+    const auto& data = config.data_directory;
+    Metrics metrics;
+    FIELDWATCH_TRY(files.make_directories(data));
+
+    // The stores, each knowing its place in the log.
+    const auto registry = FIELDWATCH_TRY(registry::open(data + "/registry.db", clock, random));
+    const auto journal = FIELDWATCH_TRY(journal::open(
+        {.directory = data + "/journal",
+         .partition_count = config.partition_count,
+         .security = {.age_max = seconds(7 * 86'400), .bytes_max = config.journal_bytes_max},
+         .telemetry = {.age_max = config.telemetry_retention, .bytes_max = config.journal_bytes_max}},
+        files, clock, metrics));
+    Workspaces workspaces(config, *registry, metrics);
+
+    // What decides is in the log: the content version in force, ticks, the registry's changes.
+    pipeline::ContentStore contents(files, data + "/content");
+    LogFeed feed({.registry = *registry, .journal = *journal, .clock = clock});
+    const auto sources = FIELDWATCH_TRY(detection_content(config, *registry));
+    const auto content = FIELDWATCH_TRY(contents.put(sources));
+    FIELDWATCH_TRY(feed.announce_content(content));
+
+    // The path: hub → journal → pipeline → workspace → portal.
+    const auto certificates = FIELDWATCH_TRY(
+        net::open_certificates({.directory = data + "/ca", .names = config.host_names}, files, clock));
+    if (certificates.ca_made)
+        log::info("server", fmt::format("made a certificate authority; devices trust {}/ca/ca.pem", data));
+    const auto tls = FIELDWATCH_TRY(net::TlsServerContext::create({.chain_pem = certificates.chain_pem,
+                                                                   .key_pem = certificates.key_pem,
+                                                                   .request_client_certificate = true}));
+    net::Runtime runtime;
+    const auto hub =
+        FIELDWATCH_TRY(hub::Server::start({.runtime = runtime,
+                                           .tls = tls,
+                                           .registry = *registry,
+                                           .journal = journal->writer(),
+                                           .partition_count = journal->partition_count(),
+                                           .clock = clock,
+                                           .random = random,
+                                           .metrics = metrics},
+                                          {.address = config.listen, .mqtt_port = config.hub_port}));
+    DeviceLink link(hub->devices());
+    pipeline::Pipeline* running = nullptr;
+    const auto portal = FIELDWATCH_TRY(portal::Portal::create(
+        {.registry = *registry,
+         .workspace = [&](std::string_view id) { return workspaces.existing(id); },
+         .devices = link,
+         .metrics = metrics,
+         .clock = clock,
+         .random = random,
+         .progress = [&] { return running == nullptr ? portal::PipelineProgress{} : progress_of(*running); },
+         .version = FIELDWATCH_VERSION,
+         .host_name = hub_host(config, hub->mqtt_port())}));
+    const auto pipeline = FIELDWATCH_TRY(pipeline::Pipeline::create(
+        {.journal = *journal,
+         .files = files,
+         .content = contents,
+         .metrics = metrics,
+         .clock = clock,
+         .route = [&](std::string_view name) { return workspaces.route(name); },
+         .workspaces = [&] { return workspaces.routes(); },
+         .on_commit =
+             [&](const pipeline::Visible& visible) {
+                 portal->notifier().publish(
+                     visible.alerts, visible.recommendations,
+                     {.raw_events = visible.raw_events, .diagnostics = visible.diagnostics});
+             }},
+        {.directory = data + "/checkpoints", .first_content_hash = content}));
+    running = pipeline.get();
+    pipeline->start();
+    feed.start();
+    const Maintenance maintenance(*journal, workspaces);
+    const auto http = FIELDWATCH_TRY(net::HttpServer::create(
+        {.address = config.page_listen, .port = config.page_port}, portal->handler(), metrics));
+    http->start();
+
+    const auto token = FIELDWATCH_TRY(local_token(data, *registry, random));
+    const auto page = fmt::format("http://{}", address_of(config.page_listen, http->port()));
+    FIELDWATCH_TRY(write_profile(
+        data,
+        {.server = page, .token = token, .hub_port = hub->mqtt_port(), .ca_file = data + "/ca/ca.pem"}));
+    log::info("server",
+              fmt::format("ready: hub {}, page {}", address_of(config.listen, hub->mqtt_port()), page));
+
+    int signal = 0;
+    sigwait(&end_signals, &signal);
+    log::info("server", "ending: no new connections, then what was taken is committed");
+    http->stop();
+    hub->stop();
+    feed.stop();
+    pipeline->stop();
+    runtime.stop();
+    return {};
+}
+
+}  // namespace fieldwatch::app
