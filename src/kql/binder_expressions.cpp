@@ -63,6 +63,9 @@ Parsed<ExprPtr> Binder::expression(const Node& node, const Scope& scope) {
     auto result = FIELDWATCH_TRY(unchecked(node, scope));
     if (result->weight > 200'000)
         return limit_error(node.span, "the expression grows too large when its parts are put in place");
+    if (result->subquery && result->kind == ExprKind::Call &&
+        (result->sql.contains("TRY(") || result->sql.contains("lambda")))
+        return unsupported(node.span, "toscalar(…) and 'in (table)' are not supported inside this function");
     return result;
 }
 
@@ -352,7 +355,11 @@ Parsed<ExprPtr> Binder::arithmetic(std::string_view op, const ExprPtr& left_in, 
         return integer_value(e) && std::abs(*integer_value(e)) < (std::int64_t{1} << 62);
     };
     const bool additive = op == "+" || op == "-";
-    if (l == DateTime && r == DateTime && op == "-") return call(TimeSpan, "({0} - {1})", {left, right});
+    if (l == DateTime && r == DateTime && op == "-") {
+        const auto plain = [](const ExprPtr& e) { return is_constant(e) || e->kind == ExprKind::Column; };
+        if (plain(left) && plain(right)) return call(TimeSpan, "({0} - {1})", {left, right});
+        return exact(TimeSpan, op);
+    }
     if (l == DateTime && r == TimeSpan && additive) {
         if (integer_value(left) && small(right)) {
             std::int64_t sum = 0;
@@ -549,6 +556,7 @@ Parsed<ExprPtr> Binder::subquery_member(const Node& node, const ExprPtr& value_i
     seal(table);
     auto expr = std::make_shared<Expr>(*special(ExprKind::InPlan, ColumnType::Bool, value));
     expr->plan = table.plan;
+    expr->subquery = true;
     ExprPtr result = expr;
     return negative ? call(ColumnType::Bool, "(NOT {0})", {result}) : result;
 }

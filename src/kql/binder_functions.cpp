@@ -204,6 +204,7 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
         seal(*table);
         auto expr = std::make_shared<Expr>();
         expr->kind = ExprKind::Scalar;
+        expr->subquery = true;
         expr->type = table->fields[0].value->type;
         expr->plan = table->plan;
         return ExprPtr(expr);
@@ -401,14 +402,16 @@ Parsed<ExprPtr> Binder::bin(const Node& node, std::vector<ExprPtr> args) {
             return call(value->type, "({0} - {0} % {1})", {value, size});  // never negative
         return call(
             value->type,
-            fmt::format("CAST({{0}} - (({{0}} % {{1}}) + {{1}}) % {{1}} AS {})", sql_type(value->type)),
+            fmt::format(
+                "TRY_CAST(CAST({{0}} AS HUGEINT) - ((CAST({{0}} AS HUGEINT) % {{1}}) + {{1}}) % {{1}} AS {})",
+                sql_type(value->type)),
             {value, size});
     }
-    return call(
-        value->type,
-        fmt::format("CASE WHEN {{1}} > 0 THEN CAST({{0}} - (({{0}} % {{1}}) + {{1}}) % {{1}} AS {}) END",
-                    sql_type(value->type)),
-        {value, size});
+    return call(value->type,
+                fmt::format("CASE WHEN {{1}} > 0 THEN TRY_CAST(CAST({{0}} AS HUGEINT) - ((CAST({{0}} AS "
+                            "HUGEINT) % {{1}}) + {{1}}) % {{1}} AS {}) END",
+                            sql_type(value->type)),
+                {value, size});
 }
 
 Parsed<ExprPtr> Binder::json_path(const Node& node, const Scope& scope) {

@@ -11,8 +11,8 @@ using enum ColumnType;
 Parsed<> Binder::make_series(Relation& relation, const Operator& op) {
     if (!op.from || !op.to) return unsupported(op.span, "make-series needs 'from' and 'to' here");
     auto on = FIELDWATCH_TRY(expression(*op.on, {.relation = &relation}));
-    const auto from = FIELDWATCH_TRY(expression(*op.from, {}));
-    const auto to = FIELDWATCH_TRY(expression(*op.to, {}));
+    auto from = FIELDWATCH_TRY(expression(*op.from, {}));
+    auto to = FIELDWATCH_TRY(expression(*op.to, {}));
     const auto step = FIELDWATCH_TRY(expression(*op.step, {}));
     const auto size = integer_value(step);
     const bool times =
@@ -32,6 +32,16 @@ Parsed<> Binder::make_series(Relation& relation, const Operator& op) {
     inner->keys = FIELDWATCH_TRY(group_keys(relation, op.by, groups));
     const auto slot = new_id();
     inner->keys.push_back({slot, call(Long, "(({0} - {1}) // {2})", {on, from, step})});
+    // Bounds that a sub-query gives become columns of each group: the engine takes no sub-query inside a
+    // lambda.
+    std::vector<ExprPtr*> carried;
+    for (auto* bound : {&from, &to}) {
+        if (!(*bound)->subquery) continue;
+        const auto id = new_id();
+        inner->keys.push_back({id, *bound});
+        *bound = column_ref(id, (*bound)->type);
+        carried.push_back(bound);
+    }
     struct Series {
         std::string name;
         ExprPtr value, fallback;
@@ -64,6 +74,11 @@ Parsed<> Binder::make_series(Relation& relation, const Operator& op) {
         outer->keys.push_back({id, group.value});
         add_field(result.fields, group.name, column_ref(id, group.value->type));
     }
+    for (auto* bound : carried) {
+        const auto id = new_id();
+        outer->keys.push_back({id, *bound});
+        result.fields.push_back({"$bound", column_ref(id, (*bound)->type), true});
+    }
     // At most 100,000 steps: an array beyond that is a mistake in the step.
     const auto slots = [](std::string_view a, std::string_view b, std::string_view c) {
         return fmt::format("range(CAST(least(greatest(({0} - {1} + {2} - 1) // {2}, 0), 100000) AS BIGINT))",
@@ -81,7 +96,10 @@ Parsed<> Binder::make_series(Relation& relation, const Operator& op) {
         outer->columns.push_back({id, value});
         add_field(result.fields, one.name, column_ref(id, Dynamic));
     }
-    // The axis.
+    // The axis, over the columns of the outer step.
+    for (std::size_t i = 0, at = groups.size(); i < carried.size(); ++i)
+        *carried[i] = result.fields[at + i].value;
+    std::erase_if(result.fields, [](const Field& field) { return field.name == "$bound"; });
     auto axis_name = default_name(*op.on);
     if (axis_name.empty()) axis_name = "Column1";
     const auto point = times ? to_dynamic(call(DateTime, "({1} + e * {3})", {from, from, to, step}))

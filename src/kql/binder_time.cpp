@@ -31,7 +31,7 @@ std::string pad(std::string_view number, std::size_t width) {
 
 /// SQL of one run of a format's letter over {0}, or "" when the letter means nothing.
 std::string format_piece(char letter, std::size_t width, bool timespan) {
-    const std::string_view x = timespan ? "abs({0})" : "{0}";
+    const std::string_view x = timespan ? "abs(greatest({0}, -9223372036854775807))" : "{0}";
     const auto d = date_of("{0}");
     switch (letter) {
         case 'y':

@@ -216,9 +216,9 @@ class Emitter {
     std::string order_by(const std::vector<SortKey>& order) {
         std::string out;
         for (const auto& key : order) {
-            out += fmt::format("{}{} {} NULLS {}", out.empty() ? " ORDER BY " : ", ",
-                               is_constant(key.key) ? "NULL" : expr(key.key), key.descending ? "DESC" : "ASC",
-                               key.nulls_first ? "FIRST" : "LAST");
+            if (is_constant(key.key)) continue;
+            out += fmt::format("{}{} {} NULLS {}", out.empty() ? " ORDER BY " : ", ", expr(key.key),
+                               key.descending ? "DESC" : "ASC", key.nulls_first ? "FIRST" : "LAST");
         }
         return out;
     }

@@ -36,6 +36,7 @@ ExprPtr call(ColumnType type, std::string sql, std::vector<ExprPtr> args) {
         expr->weight = std::min(kHuge, expr->weight + uses * args[i]->weight);
         expr->aggregate |= args[i]->aggregate;
         expr->window |= args[i]->window;
+        expr->subquery |= args[i]->subquery;
     }
     expr->sql = std::move(sql);
     expr->args = std::move(args);
@@ -49,6 +50,7 @@ ExprPtr special(ExprKind kind, ColumnType type, ExprPtr arg, std::string sql) {
     expr->weight = 2 * arg->weight + 1;
     expr->aggregate = arg->aggregate;
     expr->window = arg->window;
+    expr->subquery = arg->subquery;
     expr->args.push_back(std::move(arg));
     expr->sql = std::move(sql);
     return expr;
@@ -219,7 +221,10 @@ ExprPtr convert(const ExprPtr& value, ColumnType type) {
             return call(type, "TRY_CAST({0} AS DOUBLE)", {text});
         case ColumnType::DateTime:
             if (is_text) return call(type, std::string(kTextToDateTime), {text});
-            if (is_integral(from)) return call(type, "CAST({0} AS BIGINT)", {value});
+            if (is_integral(from))  // years 1 to 9999
+                return call(type,
+                            "CASE WHEN {0} BETWEEN 0 AND 3155378975999999999 THEN CAST({0} AS BIGINT) END",
+                            {value});
             return null_of(type);
         case ColumnType::TimeSpan:
             if (is_text) {

@@ -19,11 +19,12 @@ constexpr FunctionRow kRows[] = {
     {"strlen", "s", 'l', "CAST(length({0}) AS BIGINT)", "characters, not bytes"},
     {"string_size", "s", 'l', "CAST(octet_length(encode({0})) AS BIGINT)", "bytes of UTF-8"},
     {"substring", "sl", 's',
-     "coalesce(substring({0}, CASE WHEN {1} < 0 THEN greatest(length({0}) + {1}, 0) ELSE {1} END + 1), '')",
+     "coalesce(substring({0}, CASE WHEN {1} < 0 THEN greatest(length({0}) + greatest({1}, -2147483647), 0) "
+     "ELSE least({1}, 2147483646) END + 1), '')",
      "counts from 0; a negative start counts from the end; beyond the end ''"},
     {"substring", "sll", 's',
-     "coalesce(substring({0}, CASE WHEN {1} < 0 THEN greatest(length({0}) + {1}, 0) ELSE {1} END + 1, "
-     "greatest({2}, 0)), '')",
+     "coalesce(substring({0}, CASE WHEN {1} < 0 THEN greatest(length({0}) + greatest({1}, -2147483647), 0) "
+     "ELSE least({1}, 2147483646) END + 1, least(greatest({2}, 0), 2147483647)), '')",
      "counts from 0; a negative length is 0"},
     {"replace_string", "sss", 's', "CASE WHEN {1} = '' THEN {0} ELSE replace({0}, {1}, {2}) END",
      "an empty pattern changes nothing"},
@@ -79,7 +80,7 @@ constexpr FunctionRow kRows[] = {
     {"log", "r", 'r', "CASE WHEN {0} > 0 THEN ln({0}) END", "natural; zero and negative are null"},
     {"log10", "r", 'r', "CASE WHEN {0} > 0 THEN log10({0}) END", "zero and negative are null"},
     {"log2", "r", 'r', "CASE WHEN {0} > 0 THEN log2({0}) END", "zero and negative are null"},
-    {"pow", "rr", 'r', "TRY(pow({0}, {1}))", ""},
+    {"pow", "rr", 'r', "pow({0}, {1})", ""},
     {"pi", "", 'r', "pi()", ""},
     {"isnan", "r", 'b', "coalesce(isnan({0}), false)", "null is not NaN"},
     {"isinf", "r", 'b', "coalesce(isinf({0}), false)", "null is not infinite"},
@@ -89,11 +90,17 @@ constexpr FunctionRow kRows[] = {
     {"binary_or", "ll", 'l', "({0} | {1})", ""},
     {"binary_xor", "ll", 'l', "xor({0}, {1})", ""},
     // time
-    {"startofday", "t?l", 't', "({0} - {0} % " DAY " + {1} * " DAY ")|0", "null stays null"},
-    {"endofday", "t?l", 't', "({0} - {0} % " DAY " + ({1} + 1) * " DAY " - 1)|0", "last tick of the day"},
-    {"startofweek", "t?l", 't', "({0} - ({0} + " DAY ") % (7 * " DAY ") + {1} * 7 * " DAY ")|0",
+    {"startofday", "t?l", 't', "({0} - {0} % " DAY " + least(greatest({1}, -500000), 500000) * " DAY ")|0",
+     "null stays null"},
+    {"endofday", "t?l", 't',
+     "({0} - {0} % " DAY " + (least(greatest({1}, -500000), 500000) + 1) * " DAY " - 1)|0",
+     "last tick of the day"},
+    {"startofweek", "t?l", 't',
+     "({0} - ({0} + " DAY ") % (7 * " DAY ") + least(greatest({1}, -500000), 500000) * 7 * " DAY ")|0",
      "weeks begin on Sunday"},
-    {"endofweek", "t?l", 't', "({0} - ({0} + " DAY ") % (7 * " DAY ") + ({1} + 1) * 7 * " DAY " - 1)|0",
+    {"endofweek", "t?l", 't',
+     "({0} - ({0} + " DAY ") % (7 * " DAY ") + (least(greatest({1}, -500000), 500000) + 1) * 7 * " DAY
+     " - 1)|0",
      "weeks end on Saturday"},
     {"startofmonth", "t?c", 't',
      FROM_DATE("CAST(date_trunc('month', " AS_DATE(

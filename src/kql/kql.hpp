@@ -33,7 +33,8 @@ std::string_view to_string(ColumnType type);  ///< bool, int, long, real, decima
 inline constexpr std::int64_t kUnixEpochTicks = 621'355'968'000'000'000;
 
 /// How a catalog column's SQL expression yields its value. Everything else is the natural SQL type: BOOLEAN,
-/// INTEGER, BIGINT, DOUBLE, VARCHAR (string, guid in lower case, dynamic as JSON text).
+/// INTEGER, BIGINT, DOUBLE, VARCHAR (string; guid in lower case; dynamic as valid JSON text, SQL NULL for
+/// null).
 enum class Storage : std::uint8_t {
     Natural,    ///< datetime and timespan: BIGINT, 100 ns (datetime since 0001-01-01)
     UnixTicks,  ///< datetime: BIGINT, 100 ns since 1970-01-01

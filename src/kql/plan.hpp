@@ -44,6 +44,7 @@ struct Expr {
     PlanPtr plan;
     bool aggregate = false;  ///< holds an aggregate call
     bool window = false;     ///< holds a window call
+    bool subquery = false;   ///< holds a Scalar or InPlan
     std::size_t weight = 1;  ///< size of its SQL, in nodes
 };
 
