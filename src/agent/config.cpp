@@ -190,10 +190,10 @@ Result<sas::ConnectionString> load_identity(const AgentConfig& config) {
 std::string format_config(const AgentConfig& config) {
     json object = {{"ConnectionStringFile", config.connection_string_file},
                    {"CaFile", config.ca_file},
-                   {"Port", config.port},
                    {"StateDirectory", config.state_directory},
                    {"User", config.user}};
     if (!config.agent_id.empty()) object["AgentId"] = config.agent_id;
+    if (config.port != 0) object["Port"] = config.port;
     if (!config.connect_host.empty()) object["ConnectHost"] = config.connect_host;
     json collectors = {{"Logins", config.logins}, {"Loopback", config.loopback}};
     const std::pair<const char*, fw_mode> modes[] = {{"Process", config.mode[FW_CLASS_EXEC]},

@@ -20,7 +20,7 @@ struct AgentConfig {
     std::string key_file, device_id, module_id = "azureiotsecurity",
                                      host_name;  ///< the other way to name an identity
     std::string connect_host;                    ///< "" = HostName
-    std::uint16_t port = 8883;
+    std::uint16_t port = 0;                      ///< 0 = the one HostName names, else 8883
     std::string ca_file;
     std::string state_directory = "/var/lib/fieldwatch-agent";
     std::string user = "fieldwatch-agent";  ///< whom the sender becomes; "nobody" if there is no such account

@@ -23,13 +23,18 @@ constexpr std::int64_t kBackoffLeastNs = kSecond;
 constexpr std::int64_t kBackoffMostNs = 600 * kSecond;
 constexpr std::size_t kPacketMax = 128 * 1'024;  // a twin with both sections full, and room
 constexpr std::size_t kOutMax = 1u << 20;
+constexpr std::uint16_t kMqttPort = 8883;
 
 }  // namespace
 
 HubLink::HubLink(HubLinkOptions options, Handlers handlers, const Clock& clock, Random& random)
     : options_(std::move(options)), handlers_(std::move(handlers)), clock_(clock), random_(random) {
+    const auto& identity = options_.identity;
+    if (options_.port == 0) {
+        const auto named = sas::port_of(identity.host_name);
+        options_.port = named == 0 ? kMqttPort : named;
+    }
     if (options_.connect_host.empty()) {
-        const auto& identity = options_.identity;
         options_.connect_host = std::string(sas::without_port(
             identity.gateway_host_name.empty() ? identity.host_name : identity.gateway_host_name));
     }

@@ -19,7 +19,7 @@ namespace fieldwatch::agent {
 struct HubLinkOptions {
     sas::ConnectionString identity;
     std::string connect_host;  ///< "" = the identity's gateway or host
-    std::uint16_t port = 8883;
+    std::uint16_t port = 0;    ///< 0 = the one HostName names, else 8883
     std::string ca_file;
     std::string agent_version;
 };

@@ -216,8 +216,9 @@ int check_config(const Arguments& arguments) {
     if (!identity) return complain(identity.error());
     for (const auto& warning : config->warnings)
         std::printf("warning: %s\n", warning.c_str());
-    std::printf("%s: good; %s/%s at %s, port %u\n", arguments.config.c_str(), identity->device_id.c_str(),
-                identity->module_id.c_str(), identity->host_name.c_str(), config->port);
+    const auto port = config->port != 0 ? ", port " + std::to_string(config->port) : std::string();
+    std::printf("%s: good; %s/%s at %s%s\n", arguments.config.c_str(), identity->device_id.c_str(),
+                identity->module_id.c_str(), identity->host_name.c_str(), port.c_str());
     return 0;
 }
 

@@ -72,6 +72,11 @@ TEST(Resource, ScopesCoverWholeSegments) {
     EXPECT_FALSE(parse_resource("h/devices/d/messages"));
     EXPECT_EQ(without_port("[::1]:8883"), "[::1]");
     EXPECT_EQ(without_port("::1"), "::1");
+    EXPECT_EQ(port_of("hub:8983"), 8983);
+    EXPECT_EQ(port_of("[::1]:8883"), 8883);
+    EXPECT_EQ(port_of("::1"), 0);
+    EXPECT_EQ(port_of("hub:"), 0);
+    EXPECT_EQ(port_of("hub:99999"), 0);
 }
 
 TEST(ConnectionString, ReadsWhatItWrites) {

@@ -102,6 +102,15 @@ Result<Resource> parse_resource(std::string_view resource) {
     return parsed;
 }
 
+std::uint16_t port_of(std::string_view host) {
+    const auto name = without_port(host);
+    if (name.size() + 1 >= host.size()) return 0;
+    const auto digits = host.substr(name.size() + 1);
+    std::uint16_t port = 0;
+    const auto [end, problem] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    return problem == std::errc{} && end == digits.data() + digits.size() ? port : 0;
+}
+
 std::string_view without_port(std::string_view host) {
     const auto colon = host.rfind(':');
     if (colon == std::string_view::npos || colon + 1 == host.size()) return host;

@@ -49,6 +49,8 @@ Result<Resource> parse_resource(std::string_view resource);
 
 /// The host without an optional `:port`.
 std::string_view without_port(std::string_view host);
+/// The port behind a host, 0 when there is none (or none that a port can be).
+std::uint16_t port_of(std::string_view host);
 /// Host names compare without case.
 bool same_host(std::string_view left, std::string_view right);
 
