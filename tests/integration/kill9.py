@@ -24,8 +24,9 @@ def plan(seed, messages):
                             for _ in range(messages)] for d in range(DEVICES)}
 
 
-def play(server, credentials, lines, stop):
-    """Sends until every line is acknowledged, reconnecting (and sending again) like a device does."""
+def play(server, credentials, lines, stop, pause):
+    """Sends until every line is acknowledged, reconnecting (and sending again) like a device does; `pause` seconds between
+    messages, so that the kills come while there is input."""
     left = dict(lines)
     began = time.time()
     while left and not stop.is_set():
@@ -36,6 +37,7 @@ def play(server, credentials, lines, stop):
             for event_id, command in list(left.items()):
                 body = message(event("ProcessCreate", [process(command)], event_id, when=began))
                 device.send(event_id, body)
+                time.sleep(pause)
                 while len(device.pending) > 32 and device.client.is_connected():
                     time.sleep(0.001)
                 if not device.client.is_connected():
@@ -62,7 +64,7 @@ def run(lines, kills):
 
         def guarded(name):
             try:
-                play(server, credentials[name], lines[name], stop)
+                play(server, credentials[name], lines[name], stop, 0.004 if kills else 0)
             except Exception as problem:
                 problems.append(problem)
 
