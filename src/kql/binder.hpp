@@ -26,6 +26,13 @@ struct Relation {
     std::vector<SortKey> order;  ///< of the last sort, while it still means something
 };
 
+inline std::shared_ptr<Plan> make_plan(PlanKind kind, std::vector<PlanPtr> inputs = {}) {
+    auto plan = std::make_shared<Plan>();
+    plan->kind = kind;
+    plan->inputs = std::move(inputs);
+    return plan;
+}
+
 class Binder {
   public:
     Binder(const Catalog& catalog, const Options& options) : catalog_(catalog), options_(options) {}
@@ -40,7 +47,7 @@ class Binder {
         bool windows = false;
     };
 
-    // tabular: binder.cpp, binder_join.cpp, binder_series.cpp
+    // tabular: binder.cpp, binder_sources.cpp, binder_join.cpp, binder_series.cpp
     Parsed<Relation> pipeline(const Pipeline& pipeline);
     Parsed<Relation> source(const Node& node);
     Parsed<Relation> table(const Node& node);
@@ -83,7 +90,8 @@ class Binder {
     static void add_field(std::vector<Field>& fields, std::string name, ExprPtr value);
     Parsed<std::int64_t> constant_count(const Node& node, std::string_view what, std::int64_t max);
 
-    // scalar: binder_expressions.cpp, binder_functions.cpp, binder_aggregates.cpp
+    // scalar: binder_expressions.cpp, binder_operators.cpp, binder_functions.cpp,
+    // binder_special_functions.cpp, binder_time.cpp, binder_aggregates.cpp
     Parsed<ExprPtr> expression(const Node& node, const Scope& scope);
     Parsed<ExprPtr> unchecked(const Node& node, const Scope& scope);
     Parsed<ExprPtr> boolean(const Node& node, const Scope& scope);

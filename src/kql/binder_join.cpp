@@ -11,13 +11,6 @@ namespace {
 
 using enum ColumnType;
 
-std::shared_ptr<Plan> make_plan(PlanKind kind, std::vector<PlanPtr> inputs) {
-    auto plan = std::make_shared<Plan>();
-    plan->kind = kind;
-    plan->inputs = std::move(inputs);
-    return plan;
-}
-
 std::string parameter(const Operator& op, std::string_view key) {
     for (const auto& [name, value] : op.parameters) {
         if (name == key) return value;

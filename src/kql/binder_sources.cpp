@@ -1,0 +1,185 @@
+// Where a tabular expression begins: tables, let names, print, range, datatable.
+#include <fmt/format.h>
+
+#include "kql/binder.hpp"
+
+namespace fieldwatch::kql {
+
+Parsed<Relation> Binder::source(const Node& node) {
+    FIELDWATCH_TRY(add_node(node.span));
+    if (node.kind == NodeKind::Query) return pipeline(*node.pipeline);
+    if (node.kind == NodeKind::Call && node.text == "materialize" && node.args.size() == 1)
+        return source(*node.args[0]);
+    if (node.kind == NodeKind::Call && node.text == "table" && node.args.size() == 1 &&
+        node.args[0]->kind == NodeKind::Literal) {
+        if (const auto* table = catalog_.find(node.args[0]->token.text)) return scan(*table);
+        return semantic_error(node.span,
+                              fmt::format("unknown table '{}'", node.args[0]->token.text.substr(0, 100)));
+    }
+    if (node.kind == NodeKind::Name) return table(node);
+    return semantic_error(node.span, "a table is expected here");
+}
+
+Parsed<Relation> Binder::table(const Node& node) {
+    for (auto i = lets_visible_; i-- > 0;) {
+        const auto& let = statement_->lets[i];
+        if (let.name != node.text) continue;
+        const auto visible = lets_visible_;
+        lets_visible_ = i;
+        auto result = let.tabular ? pipeline(*let.tabular) : source(*let.scalar);
+        lets_visible_ = visible;
+        if (!result && !let.tabular)
+            return semantic_error(
+                node.span, fmt::format("'{}' is a single value, but a table is expected here", node.text));
+        return result;
+    }
+    if (const auto* table = catalog_.find(node.text)) return scan(*table);
+    std::vector<std::string> known;
+    for (const auto& table : catalog_.tables)
+        known.push_back(table.name);
+    for (std::size_t i = 0; i < lets_visible_; ++i)
+        known.push_back(statement_->lets[i].name);
+    return semantic_error(node.span,
+                          fmt::format("unknown table '{}'{}", node.text, did_you_mean(node.text, known)));
+}
+
+/// The table that a node names, or nothing when it is a single value.
+Parsed<std::optional<Relation>> Binder::tabular(const Node& node) {
+    if (node.kind == NodeKind::Query) return FIELDWATCH_TRY(pipeline(*node.pipeline));
+    if (node.kind == NodeKind::Call && node.text == "materialize") return FIELDWATCH_TRY(source(node));
+    if (node.kind != NodeKind::Name) return std::optional<Relation>{};
+    for (auto i = lets_visible_; i-- > 0;) {
+        const auto& let = statement_->lets[i];
+        if (let.name != node.text) continue;
+        if (let.tabular) return FIELDWATCH_TRY(table(node));
+        const auto visible = lets_visible_;
+        lets_visible_ = i;
+        auto result = tabular(*let.scalar);
+        lets_visible_ = visible;
+        return result;
+    }
+    if (catalog_.find(node.text)) return FIELDWATCH_TRY(table(node));
+    return std::optional<Relation>{};
+}
+
+Parsed<Relation> Binder::scan(const CatalogTable& table) {
+    tables_.insert(table.name);
+    auto plan = make_plan(PlanKind::Scan);
+    plan->table = &table;
+    Relation relation;
+    ExprPtr time;
+    std::map<std::string, std::uint32_t> ids;
+    for (const auto& column : table.columns) {
+        const auto id = new_id();
+        plan->scan_ids.push_back(id);
+        ids[column.name] = id;
+        relation.fields.push_back({column.name, column_ref(id, column.type), column.hidden});
+        if (column.name == table.time_column) time = relation.fields.back().value;
+    }
+    for (const auto& path : table.paths) {
+        const auto id = new_id();
+        plan->path_ids.push_back(id);
+        if (ids.contains(path.column)) typed_paths_[ids[path.column]].emplace_back(path.path, id);
+    }
+    relation.plan = std::move(plan);
+    if (time && options_.from)
+        filter(relation,
+               call(ColumnType::Bool, "({0} >= {1})",
+                    {time, constant(ColumnType::DateTime, options_.from->ticks + kUnixEpochTicks)}));
+    if (time && options_.to)
+        filter(relation, call(ColumnType::Bool, "({0} < {1})",
+                              {time, constant(ColumnType::DateTime, options_.to->ticks + kUnixEpochTicks)}));
+    return relation;
+}
+
+Parsed<Relation> Binder::head(const Operator& op) {
+    FIELDWATCH_TRY(add_node(op.span));
+    if (op.name == "print") return print(op);
+    if (op.name == "range") return range(op);
+    if (op.name == "datatable") return datatable(op);
+    if (op.name == "search") return search_tables(op);
+    std::vector<Relation> inputs;
+    std::vector<std::string> names;
+    for (const auto& input : op.inputs) {
+        names.push_back(input.source->kind == NodeKind::Name ? input.source->text
+                                                             : fmt::format("union_arg{}", inputs.size()));
+        inputs.push_back(FIELDWATCH_TRY(source(*input.source)));
+    }
+    return union_of(std::move(inputs), std::move(names), op);
+}
+
+Parsed<Relation> Binder::print(const Operator& op) {
+    auto plan = make_plan(PlanKind::Values);
+    plan->rows.emplace_back();
+    Relation relation;
+    relation.plan = std::move(plan);
+    int position = 0;
+    for (const auto& item : op.items) {
+        auto value = FIELDWATCH_TRY(expression(*item.value, {}));
+        add_field(relation.fields, item.names.empty() ? fmt::format("print_{}", position) : item.names[0],
+                  std::move(value));
+        ++position;
+    }
+    return relation;
+}
+
+Parsed<Relation> Binder::range(const Operator& op) {
+    auto from = FIELDWATCH_TRY(expression(*op.from, {}));
+    auto to = FIELDWATCH_TRY(expression(*op.to, {}));
+    auto step = FIELDWATCH_TRY(expression(*op.step, {}));
+    const auto type = from->type;
+    if (type == ColumnType::DateTime || type == ColumnType::TimeSpan) {
+        if (to->type != type || step->type != ColumnType::TimeSpan)
+            return semantic_error(op.span,
+                                  "range over times needs an end of the same type and a timespan as step");
+    } else if (is_integral(type) && is_integral(to->type) && is_integral(step->type)) {
+    } else if (is_number(type) && is_number(to->type) && is_number(step->type)) {
+        return unsupported(op.span,
+                           "range over real numbers is not supported; range over whole numbers and divide");
+    } else {
+        return semantic_error(op.span, fmt::format("range does not go from {} to {} by {}", to_string(type),
+                                                   to_string(to->type), to_string(step->type)));
+    }
+    auto plan = make_plan(PlanKind::Range);
+    const auto id = new_id();
+    plan->scan_ids.push_back(id);
+    const auto result = is_integral(type) ? ColumnType::Long : type;
+    plan->types.push_back(result);
+    plan->exprs = {from, to, step};
+    Relation relation;
+    relation.plan = std::move(plan);
+    relation.fields.push_back({op.items[0].names[0], column_ref(id, result)});
+    const bool down = integer_value(step).value_or(1) < 0;
+    relation.order.push_back({relation.fields[0].value, down, true});
+    return relation;
+}
+
+Parsed<Relation> Binder::datatable(const Operator& op) {
+    auto plan = make_plan(PlanKind::Values);
+    Relation relation;
+    for (const auto& column : op.by) {
+        const auto type = *type_by_name(column.type);
+        if (type == ColumnType::Decimal)
+            return unsupported(column.span, "the type decimal is not supported; use real or long");
+        plan->scan_ids.push_back(new_id());
+        plan->types.push_back(type);
+        add_field(relation.fields, column.names[0], column_ref(plan->scan_ids.back(), type));
+    }
+    for (std::size_t i = 0; i < op.items.size(); ++i) {
+        if (i % op.by.size() == 0) plan->rows.emplace_back();
+        const auto type = plan->types[i % op.by.size()];
+        const auto value = FIELDWATCH_TRY(expression(*op.items[i].value, {}));
+        auto stored = value->type == ColumnType::String && type != ColumnType::String ? convert(value, type)
+                      : type == ColumnType::Dynamic                                   ? to_dynamic(value)
+                                                                                      : widen(value, type);
+        if (!stored)
+            return semantic_error(op.items[i].span, fmt::format("column '{}' is {}, but this value is {}",
+                                                                op.by[i % op.by.size()].names[0],
+                                                                to_string(type), to_string(value->type)));
+        plan->rows.back().push_back(std::move(stored));
+    }
+    relation.plan = std::move(plan);
+    return relation;
+}
+
+}  // namespace fieldwatch::kql

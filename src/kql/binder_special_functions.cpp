@@ -1,0 +1,375 @@
+// Functions that no row of the table in functions.cpp can say: they look at constants, types or tables.
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "kql/binder.hpp"
+#include "kql/functions.hpp"
+
+namespace fieldwatch::kql {
+namespace {
+
+using enum ColumnType;
+
+constexpr std::array<std::string_view, 14> kConversions{
+    "tostring",   "toint",      "tolong", "todouble",   "toreal",    "tobool",    "toboolean",
+    "todatetime", "totimespan", "toguid", "parse_json", "todynamic", "parsejson", "toobject"};
+
+ColumnType conversion_type(std::string_view name) {
+    if (name == "tostring") return String;
+    if (name == "toint") return Int;
+    if (name == "tolong") return Long;
+    if (name == "todouble" || name == "toreal") return Real;
+    if (name == "tobool" || name == "toboolean") return Bool;
+    if (name == "todatetime") return DateTime;
+    if (name == "totimespan") return TimeSpan;
+    return name == "toguid" ? Guid : Dynamic;
+}
+
+}  // namespace
+
+Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const Scope& scope) {
+    const auto& n = node.text;
+    const auto count_is = [&](std::size_t low, std::size_t high) -> Parsed<> {
+        if (node.args.size() >= low && node.args.size() <= high) return {};
+        return semantic_error(
+            node.span, fmt::format("{} takes {} arguments, not {}", n,
+                                   low == high ? std::to_string(low) : fmt::format("{} to {}", low, high),
+                                   node.args.size()));
+    };
+    if (n == "extractjson" || n == "extract_json") return FIELDWATCH_TRY(json_path(node, scope));
+    if (n == "toscalar") {
+        FIELDWATCH_TRY(count_is(1, 1));
+        auto table = FIELDWATCH_TRY(tabular(*node.args[0]));
+        if (!table) return FIELDWATCH_TRY(expression(*node.args[0], scope));
+        if (table->fields.empty()) return semantic_error(node.span, "the table has no column");
+        table->fields.resize(1);
+        auto limit = std::make_shared<Plan>();
+        limit->kind = PlanKind::Limit;
+        limit->inputs.push_back(table->plan);
+        limit->count = 1;
+        limit->order = table->order;
+        table->plan = limit;
+        table->order.clear();
+        seal(*table);
+        auto expr = std::make_shared<Expr>();
+        expr->kind = ExprKind::Scalar;
+        expr->subquery = true;
+        expr->type = table->fields[0].value->type;
+        expr->plan = table->plan;
+        return ExprPtr(expr);
+    }
+    if (n == "column_ifexists" || n == "columnifexists") {
+        FIELDWATCH_TRY(count_is(2, 2));
+        const auto name = text_value(FIELDWATCH_TRY(expression(*node.args[0], scope)));
+        if (!name) return semantic_error(node.args[0]->span, "the column's name is a constant string");
+        if (scope.relation) {
+            for (const auto& field : scope.relation->fields) {
+                if (field.name == *name) return field.value;
+            }
+        }
+        return FIELDWATCH_TRY(expression(*node.args[1], scope));
+    }
+    if (n == "pack_all") {
+        FIELDWATCH_TRY(count_is(0, 0));
+        std::vector<std::pair<ExprPtr, ExprPtr>> entries;
+        if (scope.relation) {
+            for (const auto& field : scope.relation->fields) {
+                if (!field.hidden) entries.emplace_back(text_constant(field.name), field.value);
+            }
+        }
+        return FIELDWATCH_TRY(bag(node, std::move(entries)));
+    }
+    const auto find = [&](std::span<const SpecialRow> rows) {
+        return std::ranges::any_of(rows, [&](const SpecialRow& row) { return row.name == n; });
+    };
+    const bool conversion = std::ranges::find(kConversions, n) != kConversions.end();
+    if (!find(special_rows()) && !conversion) return std::optional<ExprPtr>{};
+    auto args = FIELDWATCH_TRY(arguments(node, scope));
+    if (n == "now" || n == "ago") {
+        FIELDWATCH_TRY(count_is(n == "ago", 1));
+        const auto now = constant(DateTime, options_.now.ticks + kUnixEpochTicks);
+        if (args.empty()) return now;
+        return FIELDWATCH_TRY(arithmetic(n == "ago" ? "-" : "+", now, args[0], node.span));
+    }
+    if (conversion) {
+        FIELDWATCH_TRY(count_is(1, 1));
+        const auto type = conversion_type(n);
+        if (type != Dynamic) return convert(args[0], type);
+        if (args[0]->type == Dynamic) return args[0];
+        if (args[0]->type != String) return to_dynamic(args[0]);
+        return special(ExprKind::Parse, Dynamic, args[0]);
+    }
+    if (n == "iff" || n == "iif" || n == "case" || n == "coalesce" || n == "min_of" || n == "max_of")
+        return FIELDWATCH_TRY(conditional(node, std::move(args)));
+    if (n == "bin" || n == "floor") return FIELDWATCH_TRY(bin(node, std::move(args)));
+    if (n == "datetime_diff" || n == "datetime_add" || n == "datetime_part")
+        return FIELDWATCH_TRY(datetime_function(node, std::move(args)));
+    if (n == "format_datetime" || n == "format_timespan")
+        return FIELDWATCH_TRY(format_time(node, std::move(args)));
+    if (n == "row_number" || n == "prev" || n == "next" || n == "row_cumsum")
+        return FIELDWATCH_TRY(window(node, scope, std::move(args)));
+    if (n == "ipv4_is_in_range") return FIELDWATCH_TRY(in_range(node, std::move(args)));
+    if (n == "isnull" || n == "isnotnull") {
+        FIELDWATCH_TRY(count_is(1, 1));
+        if (args[0]->type == String) return constant(Bool, n == "isnotnull");
+        return call(Bool, n == "isnull" ? "({0} IS NULL)" : "({0} IS NOT NULL)", {args[0]});
+    }
+    if (n == "strcat" || n == "strcat_delim") {
+        FIELDWATCH_TRY(count_is(n == "strcat" ? 1 : 2, 500));
+        std::vector<ExprPtr> parts;
+        std::string sql;
+        const bool delimited = n == "strcat_delim";
+        for (std::size_t i = 0; i < args.size(); ++i)
+            parts.push_back(to_string_expr(args[i]));
+        for (std::size_t i = delimited; i < args.size(); ++i) {
+            if (!sql.empty()) sql += delimited ? " || {0} || " : " || ";
+            sql += fmt::format("{{{}}}", i);
+        }
+        return call(String, "(" + sql + ")", std::move(parts));
+    }
+    if (n == "split") {
+        FIELDWATCH_TRY(count_is(2, 3));
+        for (int i = 0; i < 2; ++i) {
+            args[static_cast<std::size_t>(i)] = to_string_expr(args[static_cast<std::size_t>(i)]);
+        }
+        auto parts = call(Dynamic,
+                          "CASE WHEN {1} = '' THEN CAST(json_array({0}) AS VARCHAR) ELSE "
+                          "CAST(to_json(string_split({0}, {1})) AS VARCHAR) END",
+                          {args[0], args[1]});
+        if (args.size() == 2) return parts;
+        const auto at = integer_value(args[2]);
+        if (!at || !is_integral(args[2]->type))
+            return unsupported(node.args[2]->span, "split needs a constant index");
+        return call(Dynamic,
+                    "CASE WHEN {0} IS NOT NULL THEN CAST(json_array(json_extract_string({0}, '$')) AS "
+                    "VARCHAR) ELSE '[]' END",
+                    {json_element(parts, *at)});
+    }
+    if (n == "pack" || n == "bag_pack") {
+        if (args.size() % 2)
+            return semantic_error(node.span, fmt::format("{} takes pairs of a name and a value", n));
+        std::vector<std::pair<ExprPtr, ExprPtr>> entries;
+        for (std::size_t i = 0; i < args.size(); i += 2)
+            entries.emplace_back(to_string_expr(args[i]), args[i + 1]);
+        return FIELDWATCH_TRY(bag(node, std::move(entries)));
+    }
+    if (n == "pack_array") {
+        FIELDWATCH_TRY(count_is(1, 500));
+        std::string sql = "'['";
+        for (std::size_t i = 0; i < args.size(); ++i) {
+            sql += fmt::format("{} || coalesce({{{}}}, 'null')", i ? " || ','" : "", i);
+            args[i] = to_dynamic(args[i]);
+        }
+        return call(Dynamic, "(" + sql + " || ']')", std::move(args));
+    }
+    if (n == "gettype") {
+        FIELDWATCH_TRY(count_is(1, 1));
+        if (args[0]->type != Dynamic) return text_constant(std::string(to_string(args[0]->type)));
+        return call(String,
+                    "CASE coalesce(json_type({0}), 'NULL') WHEN 'ARRAY' THEN 'array' WHEN 'OBJECT' THEN "
+                    "'dictionary' WHEN 'VARCHAR' THEN 'string' WHEN 'BOOLEAN' THEN 'bool' WHEN 'DOUBLE' THEN "
+                    "'double' WHEN 'NULL' THEN 'null' ELSE 'long' END",
+                    {args[0]});
+    }
+    return unsupported(node.span, fmt::format("'{}' is not supported here", n));
+}
+
+Parsed<ExprPtr> Binder::bag(const Node& node, std::vector<std::pair<ExprPtr, ExprPtr>> entries) {
+    if (entries.empty()) return constant(Dynamic, std::string("{}"));
+    if (entries.size() > 500) return limit_error(node.span, "a bag of more than 500 names");
+    std::string sql = "('{'";
+    std::vector<ExprPtr> args;
+    for (const auto& [name, value] : entries) {
+        sql += fmt::format("{} || CAST(to_json({{{}}}) AS VARCHAR) || ':' || coalesce({{{}}}, 'null')",
+                           args.empty() ? "" : " || ','", args.size(), args.size() + 1);
+        args.push_back(name);
+        args.push_back(to_dynamic(value));
+    }
+    return call(Dynamic, sql + " || '}')", std::move(args));
+}
+
+Parsed<ExprPtr> Binder::conditional(const Node& node, std::vector<ExprPtr> args) {
+    const auto& n = node.text;
+    const bool choice = n == "iff" || n == "iif" || n == "case";
+    if ((n == "iff" || n == "iif") && args.size() != 3)
+        return semantic_error(node.span, fmt::format("{} takes a condition and two values", n));
+    if (n == "case" && (args.size() < 3 || args.size() % 2 == 0))
+        return semantic_error(node.span,
+                              "case takes pairs of a condition and a value, then a value for the rest");
+    if (!choice && args.empty())
+        return semantic_error(node.span, fmt::format("{} takes at least one value", n));
+    std::vector<ExprPtr*> values;
+    std::vector<Span> spans;
+    for (std::size_t i = 0; i < args.size(); ++i) {
+        const bool condition = choice && i + 1 < args.size() && i % 2 == 0;
+        if (condition) {
+            if (args[i]->type == Dynamic) args[i] = convert(args[i], Bool);
+            if (args[i]->type != Bool)
+                return semantic_error(
+                    node.args[i]->span,
+                    fmt::format("a condition is expected here, but this is {}", to_string(args[i]->type)));
+            continue;
+        }
+        values.push_back(&args[i]);
+        spans.push_back(node.args[i]->span);
+    }
+    FIELDWATCH_TRY(common_type(values, spans, n));
+    const auto type = (*values[0])->type;
+    if (!choice) {
+        if (n == "coalesce") {
+            std::string sql;
+            for (std::size_t i = 0; i < args.size(); ++i)
+                sql += type == String ? fmt::format("nullif({{{}}}, ''), ", i) : fmt::format("{{{}}}, ", i);
+            return call(type, fmt::format("coalesce({}{})", sql, type == String ? "''" : "NULL"),
+                        std::move(args));
+        }
+        if (type == Dynamic || type == Bool)
+            return semantic_error(node.span, fmt::format("{} does not order {} values", n, to_string(type)));
+        return call(type, n == "min_of" ? "least({*})" : "greatest({*})", std::move(args));
+    }
+    std::string sql = "CASE";
+    for (std::size_t i = 0; i + 1 < args.size(); i += 2)
+        sql += fmt::format(" WHEN {{{}}} THEN {{{}}}", i, i + 1);
+    sql += fmt::format(" ELSE {{{}}} END", args.size() - 1);
+    return call(type, std::move(sql), std::move(args));
+}
+
+Parsed<ExprPtr> Binder::bin(const Node& node, std::vector<ExprPtr> args) {
+    if (args.size() != 2)
+        return semantic_error(node.span, fmt::format("{} takes a value and a size", node.text));
+    auto value = args[0], size = args[1];
+    if (value->type == Dynamic) value = convert(value, size->type == TimeSpan ? DateTime : Real);
+    const bool times = value->type == DateTime || value->type == TimeSpan;
+    if (times ? size->type != TimeSpan : !is_number(value->type) || !is_number(size->type))
+        return semantic_error(node.span, fmt::format("{} does not take {} and {}", node.text,
+                                                     to_string(value->type), to_string(size->type)));
+    if (!times && (value->type == Real || size->type == Real))
+        return call(Real, "CASE WHEN {1} > 0 THEN floor({0} / {1}) * {1} END",
+                    {widen(value, Real), widen(size, Real)});
+    if (const auto step = integer_value(size); step && *step > 0) {
+        if (value->type == DateTime)
+            return call(value->type, "({0} - {0} % {1})", {value, size});  // never negative
+        return call(
+            value->type,
+            fmt::format(
+                "TRY_CAST(CAST({{0}} AS HUGEINT) - ((CAST({{0}} AS HUGEINT) % {{1}}) + {{1}}) % {{1}} AS {})",
+                sql_type(value->type)),
+            {value, size});
+    }
+    return call(value->type,
+                fmt::format("CASE WHEN {{1}} > 0 THEN TRY_CAST(CAST({{0}} AS HUGEINT) - ((CAST({{0}} AS "
+                            "HUGEINT) % {{1}}) + {{1}}) % {{1}} AS {}) END",
+                            sql_type(value->type)),
+                {value, size});
+}
+
+Parsed<ExprPtr> Binder::json_path(const Node& node, const Scope& scope) {
+    if (node.args.size() < 2 || node.args.size() > 3)
+        return semantic_error(node.span,
+                              fmt::format("{} takes a path, a text and perhaps typeof(…)", node.text));
+    const auto path = text_value(FIELDWATCH_TRY(expression(*node.args[0], scope)));
+    if (!path) return unsupported(node.args[0]->span, "the path must be a constant string");
+    auto type = String;
+    if (node.args.size() == 3) {
+        if (node.args[2]->kind != NodeKind::Typeof)
+            return semantic_error(node.args[2]->span, "typeof(…) is expected here");
+        type = *type_by_name(node.args[2]->text);
+        if (type == Decimal) return unsupported(node.args[2]->span, "the type decimal is not supported");
+    }
+    auto value = FIELDWATCH_TRY(expression(*node.args[1], scope));
+    if (value->type == String) value = special(ExprKind::Parse, Dynamic, value);
+    if (value->type != Dynamic)
+        return semantic_error(node.args[1]->span, fmt::format("a JSON text is expected here, but this is {}",
+                                                              to_string(value->type)));
+    std::string_view rest = *path;
+    if (!rest.starts_with('$')) return semantic_error(node.args[0]->span, "a JSON path begins with '$'");
+    rest.remove_prefix(1);
+    while (!rest.empty()) {
+        std::size_t end = 0;
+        if (rest[0] == '.') {
+            end = std::min(rest.find_first_of(".[", 1), rest.size());
+            if (end == 1) return unsupported(node.args[0]->span, "this form of JSON path is not supported");
+            value = json_member(value, rest.substr(1, end - 1));
+        } else {
+            end = rest.find(']');
+            if (rest[0] != '[' || end == std::string_view::npos || end < 2)
+                return semantic_error(node.args[0]->span, "malformed JSON path");
+            auto inside = rest.substr(1, end - 1);
+            if (inside.size() > 2 && (inside[0] == '\'' || inside[0] == '"') && inside.back() == inside[0]) {
+                value = json_member(value, inside.substr(1, inside.size() - 2));
+            } else if (inside.size() <= 9 &&
+                       inside.find_first_not_of("0123456789") == std::string_view::npos) {
+                value = json_element(value, std::stoll(std::string(inside)));
+            } else {
+                return unsupported(node.args[0]->span, "this form of JSON path is not supported");
+            }
+            ++end;
+        }
+        rest.remove_prefix(end);
+    }
+    return convert(value, type);
+}
+
+Parsed<ExprPtr> Binder::window(const Node& node, const Scope& scope, std::vector<ExprPtr> args) {
+    const auto& n = node.text;
+    if (!scope.windows)
+        return unsupported(node.span, fmt::format("{} is supported in extend and project only", n));
+    const auto finish = [&](ColumnType type, std::string sql) -> ExprPtr {
+        auto expr = std::make_shared<Expr>(*call(type, std::move(sql), args));
+        expr->window = true;
+        expr->order = scope.relation->order;
+        return expr;
+    };
+    if (n == "row_number") {
+        if (args.size() > 1) return semantic_error(node.span, "row_number takes at most a start");
+        if (args.empty()) return finish(Long, "CAST(row_number() OVER ({order}) AS BIGINT)");
+        if (!is_integral(args[0]->type))
+            return semantic_error(node.span, "row_number's start is a whole number");
+        return finish(Long, "CAST(row_number() OVER ({order}) - 1 + {0} AS BIGINT)");
+    }
+    if (args.empty() || args.size() > (n == "row_cumsum" ? 1 : 3))
+        return semantic_error(node.span, fmt::format("{} has the wrong number of arguments", n));
+    if (n == "row_cumsum") {
+        if (!is_number(args[0]->type)) return semantic_error(node.span, "row_cumsum needs a number");
+        const auto type = args[0]->type == Real ? Real : Long;
+        return finish(type,
+                      fmt::format("TRY_CAST(sum({{0}}) OVER ({{order}} ROWS UNBOUNDED PRECEDING) AS {})",
+                                  sql_type(type)));
+    }
+    if (args.size() > 1 && !integer_value(args[1]))
+        return unsupported(node.args[1]->span, "the offset must be a constant");
+    const auto offset = args.size() > 1 ? *integer_value(args[1]) : 1;
+    if (offset < 0 || offset > 1'000'000)
+        return semantic_error(node.args[1]->span, "the offset is 0 to 1000000");
+    auto fallback = args.size() > 2 ? widen(args[2], args[0]->type) : null_of(args[0]->type);
+    if (!fallback) return semantic_error(node.args[2]->span, "the default has another type than the column");
+    args = {args[0], fallback};
+    return finish(args[0]->type,
+                  fmt::format("{}({{0}}, {}, {{1}}) OVER ({{order}})", n == "prev" ? "lag" : "lead", offset));
+}
+
+Parsed<ExprPtr> Binder::in_range(const Node& node, std::vector<ExprPtr> args) {
+    if (args.size() != 2) return semantic_error(node.span, "ipv4_is_in_range takes an address and a range");
+    const auto range = text_value(args[1]);
+    if (!range) return unsupported(node.args[1]->span, "the range must be a constant string");
+    unsigned a = 0, b = 0, c = 0, d = 0, bits = 32;
+    char extra = 0;
+    const int read = std::sscanf(range->c_str(), "%3u.%3u.%3u.%3u/%2u%c", &a, &b, &c, &d, &bits, &extra);
+    if ((read != 4 && read != 5) || a > 255 || b > 255 || c > 255 || d > 255 || bits > 32)
+        return semantic_error(node.args[1]->span, "a range is written a.b.c.d/n");
+    const auto address = static_cast<std::int64_t>(a) << 24 | static_cast<std::int64_t>(b) << 16 |
+                         static_cast<std::int64_t>(c) << 8 | static_cast<std::int64_t>(d);
+    const auto size = std::int64_t{1} << (32 - bits);
+    const auto first = address - address % size;
+    Node parse;
+    parse.kind = NodeKind::Call;
+    parse.text = "parse_ipv4";
+    parse.span = node.span;
+    const auto number = FIELDWATCH_TRY(table_function(parse, {args[0]}));
+    return call(Bool, "({0} BETWEEN {1} AND {2})",
+                {number, long_constant(first), long_constant(first + size - 1)});
+}
+
+}  // namespace fieldwatch::kql

@@ -1,0 +1,162 @@
+// A statement's outline: let, pipelines, and what begins one.
+#include <fmt/format.h>
+
+#include "kql/parser.hpp"
+
+namespace fieldwatch::kql {
+
+Parsed<Statement> Parser::statement() {
+    Statement result;
+    while (true) {
+        while (take(";")) {
+        }
+        if (is_word("let") && peek(1).kind != TokenKind::Symbol) {
+            if (result.lets.size() >= 500) return limit_error(peek().span, "more than 500 let statements");
+            result.lets.push_back(FIELDWATCH_TRY(let()));
+            if (peek().kind == TokenKind::End)
+                return syntax_error(peek().span, "after the let statements a query is expected");
+            FIELDWATCH_TRY(expect(";", "after the let statement"));
+            continue;
+        }
+        if (is_word("set") || is_word("declare") || is_word("alias"))
+            return unsupported(peek().span, fmt::format("the statement '{}' is not supported", peek().text));
+        break;
+    }
+    if (peek().kind == TokenKind::End) return syntax_error(peek().span, "the query is empty");
+    result.query = FIELDWATCH_TRY(pipeline());
+    while (take(";")) {
+    }
+    if (is("=")) return syntax_error(peek().span, "'=' names a column; '==' compares");
+    if (peek().kind != TokenKind::End)
+        return syntax_error(peek().span,
+                            fmt::format("expected '|', ';' or the end of the query, found {}", found()));
+    return result;
+}
+
+Parsed<Let> Parser::let() {
+    const auto start = tokens_[at_++].span;
+    Let result;
+    result.name = FIELDWATCH_TRY(name("a name after let"));
+    FIELDWATCH_TRY(expect("=", "after the let name"));
+    if (is("(") && ((is(")", 1) && is("{", 2)) || (peek(1).kind == TokenKind::Name && is(":", 2))))
+        return unsupported(peek().span, "functions defined with let are not supported");
+    if (is_word("materialize") && is("(", 1)) {  // one snapshot serves the whole query: nothing to do
+        at_ += 2;
+        result.tabular = std::make_unique<Pipeline>(FIELDWATCH_TRY(input()));
+        FIELDWATCH_TRY(expect(")", "after materialize"));
+    } else {
+        auto inside = FIELDWATCH_TRY(input());
+        if (!inside.head && inside.operators.empty()) {
+            result.scalar = std::move(inside.source);
+        } else {
+            result.tabular = std::make_unique<Pipeline>(std::move(inside));
+        }
+    }
+    result.span = since(start);
+    return result;
+}
+
+bool Parser::at_tabular_head() const {
+    if (peek().kind != TokenKind::Name) return false;
+    const auto& word = peek().text;
+    if (word == "print")
+        return !(peek(1).kind == TokenKind::Symbol && (is("|", 1) || is(",", 1) || is(")", 1)));
+    if (word == "range") return peek(1).kind == TokenKind::Name && is_word("from", 2);
+    if (word == "datatable") return is("(", 1);
+    if (word == "union") return peek(1).kind == TokenKind::Name || is("(", 1);
+    if (word == "search") return peek(1).kind == TokenKind::Text || is_word("in", 1) || is("*", 1);
+    return word == "externaldata" || word == "find";
+}
+
+/// A tabular expression, or a scalar one when nothing makes it tabular: then only `source` is set.
+Parsed<Pipeline> Parser::input() {
+    if (at_tabular_head()) return pipeline();
+    Pipeline result;
+    const auto start = peek().span;
+    result.source = FIELDWATCH_TRY(expression());
+    FIELDWATCH_TRY(stages(result));
+    result.span = since(start);
+    return result;
+}
+
+Parsed<Pipeline> Parser::pipeline() {
+    const Depth guard(depth_);
+    FIELDWATCH_TRY(check_depth());
+    Pipeline result;
+    const auto start = peek().span;
+    if (at_tabular_head()) {
+        result.head = std::make_unique<Operator>(FIELDWATCH_TRY(head()));
+    } else {
+        result.source = FIELDWATCH_TRY(postfix());
+    }
+    FIELDWATCH_TRY(stages(result));
+    result.span = since(start);
+    return result;
+}
+
+Parsed<> Parser::stages(Pipeline& pipeline) {
+    while (take("|")) {
+        if (pipeline.operators.size() >= limits_.plan_nodes_max)
+            return limit_error(peek().span, "too many operators");
+        pipeline.operators.push_back(FIELDWATCH_TRY(stage()));
+    }
+    return {};
+}
+
+Parsed<Operator> Parser::head() {
+    Operator op;
+    const auto start = peek().span;
+    op.name = tokens_[at_++].text;
+    if (op.name == "print") {
+        FIELDWATCH_TRY(items(op.items, false));
+    } else if (op.name == "range") {
+        op.items.emplace_back().names.push_back(FIELDWATCH_TRY(name("a column name")));
+        FIELDWATCH_TRY(expect_word("from", "after range's column"));
+        op.from = FIELDWATCH_TRY(expression());
+        FIELDWATCH_TRY(expect_word("to", "after range's start"));
+        op.to = FIELDWATCH_TRY(expression());
+        FIELDWATCH_TRY(expect_word("step", "after range's end"));
+        op.step = FIELDWATCH_TRY(expression());
+    } else if (op.name == "datatable") {
+        FIELDWATCH_TRY(datatable(op));
+    } else if (op.name == "union") {
+        FIELDWATCH_TRY(union_inputs(op));
+    } else if (op.name == "search") {
+        FIELDWATCH_TRY(body(op));
+    } else {
+        return unsupported(start, fmt::format("the operator '{}' is not supported", op.name));
+    }
+    op.span = since(start);
+    return op;
+}
+
+Parsed<> Parser::datatable(Operator& op) {
+    FIELDWATCH_TRY(expect("(", "after datatable"));
+    do {
+        Item item;
+        item.span = peek().span;
+        item.names.push_back(FIELDWATCH_TRY(name("a column name")));
+        FIELDWATCH_TRY(expect(":", "after the column's name"));
+        item.type = FIELDWATCH_TRY(type_name());
+        op.by.push_back(std::move(item));
+        if (op.by.size() > 1000) return limit_error(peek().span, "more than 1000 columns");
+    } while (take(","));
+    FIELDWATCH_TRY(expect(")", "after the columns"));
+    FIELDWATCH_TRY(expect("[", "before datatable's values"));
+    while (!take("]")) {
+        if (op.items.size() >= 100'000)
+            return limit_error(peek().span, "more than 100000 values in one datatable");
+        Item item;
+        item.span = peek().span;
+        item.value = FIELDWATCH_TRY(expression());
+        op.items.push_back(std::move(item));
+        if (!take(",") && !is("]")) return expect("]", "after datatable's values");
+    }
+    if (op.items.size() % op.by.size() != 0)
+        return syntax_error(tokens_[at_ - 1].span,
+                            fmt::format("datatable has {} values, which is no multiple of its {} columns",
+                                        op.items.size(), op.by.size()));
+    return {};
+}
+
+}  // namespace fieldwatch::kql
