@@ -1,157 +1,78 @@
 #!/usr/bin/python3
 """./bench [NAME…] [--quick] [--json FILE]: measure, against named peers in the same run where there is one.
 
-Each line: {"bench","metric","value","unit","peer","peer_value","ratio"}. Machines are noisy: read the ratios."""
+Each line: {"bench","metric","value","unit","peer","peer_value","ratio"}. Machines are noisy: read the ratios, and
+docs/performance.md for what each figure is held against."""
 
 import argparse
 import json
-import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-BUILD = TOP / "build" / "release"
-sys.path.insert(0, str(TOP / "tests" / "integration"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-RESULTS = []
+import hub_bench
+import server_bench
+from common import BUILD, RESULTS, build, google_benchmark, median, result, say
 
+# --- parts, by their own Google Benchmarks: name -> [(target, benchmark, metric, unit, counter)] -------------------------
 
-def result(bench, metric, value, unit, peer=None, peer_value=None):
-    line = {"bench": bench, "metric": metric, "value": round(value, 4), "unit": unit}
-    if peer is not None:
-        line |= {"peer": peer, "peer_value": round(peer_value, 4), "ratio": round(value / peer_value, 4) if peer_value else None}
-    RESULTS.append(line)
-    print(json.dumps(line), flush=True)
-
-
-def say(text):
-    print(f"\033[1m==>\033[0m {text}", file=sys.stderr, flush=True)
-
-
-def build(*targets):
-    subprocess.run(["ninja", "-C", BUILD, *targets], check=True, stdout=subprocess.DEVNULL)
-
-
-def google_benchmark(target, quick, pattern="."):
-    """Runs a Google Benchmark binary; {name: counters and times in ns}."""
-    build(target)
-    binary = next(BUILD.glob(f"src/**/{target}"))
-    out = subprocess.run([binary, "--benchmark_format=json", f"--benchmark_filter={pattern}",
-                          f"--benchmark_min_time={0.2 if quick else 1}"],
-                         check=True, capture_output=True, text=True, cwd=TOP).stdout
-    return {entry["name"]: entry for entry in json.loads(out)["benchmarks"]}
-
-
-def rss_kib(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().split("\n"):
-        if line.startswith("VmRSS"):
-            return int(line.split()[1])
-    return 0
-
-
-# --- hub: our durable QoS 1 publishes against Mosquitto, which keeps nothing -------------------------------------------
-
-def load(host_port, ca, clients, connections, window, seconds):
-    out = subprocess.run([BUILD / "benchmarks" / "hub_load", "--port", str(host_port), "--ca", ca, "--clients", clients,
-                          "--connections", str(connections), "--window", str(window), "--seconds", str(seconds)],
-                         check=True, capture_output=True, text=True).stdout
-    return json.loads(out.strip().split("\n")[-1])
-
-
-class Mosquitto:
-    """The peer: QoS 1 over TLS with the same certificate, no persistence."""
-
-    def __init__(self, certificates, work):
-        self.port = 21883
-        configuration = work / "mosquitto.conf"
-        configuration.write_text(
-            f"per_listener_settings false\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nmax_inflight_messages 0\n"
-            f"max_queued_messages 0\nuser root\nlistener {self.port} 127.0.0.1\n"
-            f"certfile {certificates / 'server.pem'}\nkeyfile {certificates / 'server-key.pem'}\n")
-        self.process = subprocess.Popen(["mosquitto", "-c", configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(1)
-        if self.process.poll() is not None:
-            raise SystemExit("mosquitto did not start")
-
-    def close(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-def bench_hub(quick):
-    from harness import Server
-    build("hub_load", "fieldwatch")
-    connections, seconds = (200, 3) if quick else (1000, 10)
-    work = pathlib.Path(tempfile.mkdtemp(prefix="fieldwatch-bench-"))
-    try:
-        with Server() as server:
-            clients, plain = work / "clients.tsv", work / "plain.tsv"
-            say(f"hub: registering {connections} devices")
-            clients.write_text("".join(device_lines(server, connections)))
-            plain.write_text("".join(f"device-{i}\t\t\tdevices/device-{i}/messages/events/\n" for i in range(connections)))
-            ca = server.data / "ca" / "ca.pem"
-            peer = Mosquitto(server.data / "ca", work)
-            try:
-                ours, theirs = [], []
-                for turn in range(1 if quick else 3):  # interleaved: both see the same machine
-                    say(f"hub: {connections} TLS connections, turn {turn + 1}")
-                    ours.append(load(server.profile["hubPort"], ca, clients, connections, 8, seconds))
-                    theirs.append(load(peer.port, ca, plain, connections, 8, seconds))
-            finally:
-                peer.close()
-            median = lambda runs, key: sorted(run[key] for run in runs)[len(runs) // 2]
-            for metric, unit in (("publish_per_s", "1/s"), ("ack_ms_p50", "ms"), ("ack_ms_p99", "ms"), ("handshakes_per_s", "1/s"),
-                                 ("load_cpu_percent", "%")):
-                result("hub", metric, median(ours, metric), unit, "mosquitto", median(theirs, metric))
-            bench_idle(server, work, clients, connections)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def bench_idle(server, work, clients, connections):
-    before = rss_kib(server.process.pid)
-    process = subprocess.Popen([BUILD / "benchmarks" / "hub_load", "--port", str(server.profile["hubPort"]), "--ca", server.data / "ca" / "ca.pem",
-                                "--clients", clients, "--connections", str(connections), "--seconds", "5", "--idle"],
-                               stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline().strip() == "READY"
-    time.sleep(3)
-    after = rss_kib(server.process.pid)
-    process.wait()
-    result("hub", "idle_connection_bytes", (after - before) * 1024 / connections, "B")
-
-
-def device_lines(server, count):
-    """Registers devices through the API, a line for the load generator each."""
-    from harness import Credentials
-    server.cli("hub", "create", "bench")
-    lines = []
-    for index in range(count):
-        name = f"device-{index}"
-        server.cli("device", "create", name, "--hub", "bench")
-        credentials = Credentials(server.cli("device", "connection-string", name, "--hub", "bench").strip())
-        user = f"{credentials.host}/{name}/?api-version=2021-04-12"
-        lines.append(f"{name}\t{user}\t{credentials.token()}\tdevices/{name}/messages/events/\n")
-    return lines
-
-
-# --- parts, by their own Google Benchmarks -----------------------------------------------------------------------------
-
-# bench -> [(target, benchmark, metric, unit, counter)]; the counter is one the benchmark itself reports.
-PARTS = {}
+PARTS = {
+    "journal": [("journal_bench", "durable_appends/in_flight:8000/bytes:300/partitions:4/.*", "append_per_s", "1/s", "items_per_second"),
+                ("journal_bench", "durable_appends/in_flight:64/bytes:300/partitions:4/.*", "ack_ms_p99", "ms", "ack_ms_p99")],
+    "rules": [("detect_rules_bench", "match/mixed$", "events_per_s_core", "1/s", "items_per_second"),
+              ("detect_rules_bench", "match/mixed_10x$", "events_per_s_core_10x", "1/s", "items_per_second"),
+              ("detect_rules_bench", "match/distinct$", "distinct_events_per_s_core", "1/s", "items_per_second"),
+              ("detect_rules_bench", "match/mixed$", "rules", "1", "rules")],
+    "pipeline": [("pipeline_bench", "decode_to_rows/20$", "events_per_s_core", "1/s", "items_per_second"),
+                 ("pipeline_bench", "decode_to_rows/1$", "single_events_per_s_core", "1/s", "items_per_second")],
+    "intel": [("detect_bench", "lookups/1000000$", "lookups_per_s_core", "1/s", "items_per_second"),
+              ("detect_bench", "lookups/1000000$", "bytes", "B", "bytes")],
+}
 
 
 def bench_part(name, quick):
-    for target, benchmark, metric, unit, counter in PARTS[name]:
-        entry = google_benchmark(target, quick, benchmark)
-        chosen = next(iter(entry.values()))
-        result(name, metric, chosen[counter], unit)
+    measured = {}
+    for target, pattern, metric, unit, counter in PARTS[name]:
+        if pattern not in measured:
+            measured[pattern] = next(iter(google_benchmark(target, quick, pattern).values()))
+        result(name, metric, measured[pattern][counter], unit)
 
 
-BENCHES = {"hub": bench_hub} | {name: (lambda quick, name=name: bench_part(name, quick)) for name in PARTS}
+# --- query: investigations over a month of raw events --------------------------------------------------------------------
+
+def bench_query(quick):
+    build("query_investigations")
+    count = 50_000 if quick else 10_000_000
+    # The large set takes minutes to write, so it stays beside the build for the next time.
+    work = pathlib.Path(tempfile.mkdtemp(prefix="fieldwatch-bench-", dir=BUILD)) if quick else BUILD / f"query-set-{count}"
+    try:
+        done = subprocess.run([BUILD / "benchmarks" / "query_investigations", work, str(count)], capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"query_investigations failed:\n{done.stderr[-2000:]}")
+        lines = [json.loads(line) for line in done.stdout.strip().split("\n")]
+        for line in lines:
+            result("query", "ms_" + line["investigation"], line["ms"], "ms")
+        result("query", "rows", count, "1")
+        result("query", "ms_median", median([line["ms"] for line in lines]), "ms")
+        result("query", "ms_max", max(line["ms"] for line in lines), "ms")
+        ratios = [line["overhead_ratio"] for line in lines if "overhead_ratio" in line]
+        if ratios:  # our time over that of the same SQL, prepared once, on the bare engine
+            result("query", "overhead_ratio", median(ratios), "1")
+    finally:
+        if quick:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+BENCHES = {"hub": hub_bench.bench}
+BENCHES |= {name: (lambda quick, name=name: bench_part(name, quick)) for name in PARTS}
+BENCHES |= {"query": bench_query, "end-to-end": server_bench.bench_end_to_end, "server": server_bench.bench_server}
+if (pathlib.Path(__file__).resolve().parent / "agent_bench.py").exists():
+    import agent_bench
+    BENCHES["agent"] = agent_bench.bench
 
 
 def main():

@@ -2,9 +2,10 @@
 // flight. The same program loads our hub and its peer in the same run, so that only the server differs.
 // Prints one JSON line.
 //   hub_load --host H --port P --ca FILE --connections N --window W --seconds S --payload BYTES --clients
-//   FILE [--idle]
-// FILE has a line a connection: client id, user name, password, topic, separated by tabs; empty fields are
-// not sent.
+//   FILE [--idle] [--rate R] [--security]
+// --rate sends R publishes a second over all connections, and no more; --security sends security messages
+// with one process event each, every one with an id of its own, in the place of PAYLOAD bytes. FILE has a
+// line a connection: client id, user name, password, topic, separated by tabs; empty fields are not sent.
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -23,6 +24,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -37,8 +39,8 @@ struct Options {
     std::string port = "8883";
     std::string ca, clients;
     std::size_t connections = 100, window = 8, payload = 300;
-    double seconds = 10;
-    bool idle = false;
+    double seconds = 10, rate = 0;
+    bool idle = false, security = false;
 };
 
 [[noreturn]] void die(const std::string& what) {
@@ -52,6 +54,10 @@ Options parse(int argc, char** argv) {
         const std::string name = argv[i];
         if (name == "--idle") {
             options.idle = true;
+            continue;
+        }
+        if (name == "--security") {
+            options.security = true;
             continue;
         }
         if (i + 1 == argc) die(name + " needs a value");
@@ -70,6 +76,8 @@ Options parse(int argc, char** argv) {
             options.window = std::stoul(value);
         else if (name == "--payload")
             options.payload = std::stoul(value);
+        else if (name == "--rate")
+            options.rate = std::stod(value);
         else if (name == "--seconds")
             options.seconds = std::stod(value);
         else
@@ -190,10 +198,11 @@ class Load {
         publishing_ = !options_.idle;
         const auto warm = Clock::now() + std::chrono::milliseconds(publishing_ ? 1000 : 0);
         if (publishing_) {
+            publishing_since_ = Clock::now();
             for (auto& connection : connections_)
                 fill(connection);
             while (Clock::now() < warm)
-                step(10);
+                turn();
         }
         totals_.acknowledged = 0;
         totals_.ack_ms.clear();
@@ -203,7 +212,7 @@ class Load {
         const auto end = started + std::chrono::duration_cast<Clock::duration>(
                                        std::chrono::duration<double>(options_.seconds));
         while (Clock::now() < end)
-            step(10);
+            turn();
         seconds_ = std::chrono::duration<double>(Clock::now() - started).count();
         rusage after{};
         getrusage(RUSAGE_SELF, &after);
@@ -241,6 +250,22 @@ class Load {
         event.events = EPOLLIN | EPOLLOUT | EPOLLET;
         event.data.u64 = index;
         ::epoll_ctl(poll_, EPOLL_CTL_ADD, connection.socket, &event);
+    }
+
+    void turn() {
+        step(options_.rate > 0 ? 1 : 10);
+        if (options_.rate == 0) return;
+        for (std::size_t i = 0; i < connections_.size() && may_send(); ++i) {
+            auto& connection = connections_[next_sender_++ % connections_.size()];
+            if (connection.in_flight == options_.window) continue;
+            publish(connection);
+            flush(connection);
+        }
+    }
+
+    bool may_send() const {
+        const auto elapsed = std::chrono::duration<double>(Clock::now() - publishing_since_).count();
+        return static_cast<double>(published_) < options_.rate * elapsed;
     }
 
     void step(int milliseconds) {
@@ -313,18 +338,44 @@ class Load {
     }
 
     void fill(Connection& connection) {
-        while (connection.in_flight < options_.window) {
-            if (++connection.next_id == 0) connection.next_id = 1;
-            std::string rest;
-            put_text(rest, connection.client->topic);
-            rest += static_cast<char>(connection.next_id >> 8);
-            rest += static_cast<char>(connection.next_id & 255);
-            rest += payload_;
-            connection.out += packet(0x32, rest);
-            connection.sent[connection.next_id % options_.window] = Clock::now();
-            ++connection.in_flight;
-        }
+        while (options_.rate == 0 && connection.in_flight < options_.window)
+            publish(connection);
         flush(connection);
+    }
+
+    void publish(Connection& connection) {
+        if (++connection.next_id == 0) connection.next_id = 1;
+        std::string rest;
+        put_text(rest, connection.client->topic);
+        rest += static_cast<char>(connection.next_id >> 8);
+        rest += static_cast<char>(connection.next_id & 255);
+        rest += options_.security ? security_message() : payload_;
+        connection.out += packet(0x32, rest);
+        connection.sent[connection.next_id % options_.window] = Clock::now();
+        ++connection.in_flight;
+        ++published_;
+    }
+
+    std::string security_message() const {
+        const auto now = std::chrono::system_clock::now().time_since_epoch();
+        const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+        const std::time_t seconds = milliseconds / 1000;
+        std::tm parts{};
+        ::gmtime_r(&seconds, &parts);
+        char date[32], body[1024];
+        std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+        const auto fraction = static_cast<int>(milliseconds % 1000);
+        const auto number = static_cast<unsigned long long>(published_);
+        const int size = std::snprintf(
+            body, sizeof body,
+            R"({"AgentVersion":"1.0.0","AgentId":"0a1b2c3d-0000-4000-8000-000000000001","MessageSchemaVersion":"1.0",)"
+            R"("Events":[{"Id":"%08x-0000-4000-8000-%012llx","TimestampLocal":"%s.%03dZ","TimestampUTC":"%s.%03dZ",)"
+            R"("Category":"Triggered","Name":"ProcessCreate","EventType":"Security","IsEmpty":false,)"
+            R"("PayloadSchemaVersion":"1.0","Payload":[{"Executable":"/usr/bin/python3","ProcessId":%llu,)"
+            R"("ParentProcessId":1,"UserId":"0","UserName":"root","CommandLine":"/opt/app/run.py --id %llu"}]}]})",
+            static_cast<unsigned>(::getpid()), number, date, fraction, date, fraction, number % 30000 + 2,
+            number % 1000);
+        return {body, static_cast<std::size_t>(size)};
     }
 
     void flush(Connection& connection) {
@@ -348,6 +399,8 @@ class Load {
     std::vector<Connection> connections_;
     Totals totals_;
     bool publishing_ = false;
+    Clock::time_point publishing_since_;
+    std::size_t published_ = 0, next_sender_ = 0;
     double seconds_ = 0, cpu_percent_ = 0;
 };
 

@@ -1,0 +1,120 @@
+"""hub: our durable QoS 1 publishes over TLS against Mosquitto, which keeps nothing, under the same load in the same run."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+from common import BUILD, build, cpu_seconds, median, percentile, register, result, rss_kib, say
+
+WINDOW = 8
+
+
+def run_load(port, ca, clients, connections, seconds):
+    done = subprocess.run([BUILD / "benchmarks" / "hub_load", "--port", str(port), "--ca", ca, "--clients", clients, "--connections",
+                           str(connections), "--window", str(WINDOW), "--seconds", str(seconds)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
+    return json.loads(done.stdout.strip().split("\n")[-1])
+
+
+def measured(pid, *load):
+    """The load's figures, and the server's own CPU time for each message."""
+    before = cpu_seconds(pid)
+    out = run_load(*load)
+    # The second of warming up, and the handshakes, are in the time but not in the count: the same for both servers.
+    out["server_us_per_publish"] = 1e6 * (cpu_seconds(pid) - before) / (out["publish_per_s"] * (load[-1] + 1))
+    return out
+
+
+class Mosquitto:
+    """The peer: QoS 1 over TLS with the same certificate, no persistence."""
+
+    def __init__(self, certificates, work):
+        self.port = 21883
+        configuration = work / "mosquitto.conf"
+        configuration.write_text(
+            f"per_listener_settings false\nallow_anonymous true\npersistence false\nset_tcp_nodelay true\nmax_inflight_messages 0\n"
+            f"max_queued_messages 0\nuser root\nlistener {self.port} 127.0.0.1\n"
+            f"certfile {certificates / 'server.pem'}\nkeyfile {certificates / 'server-key.pem'}\n")
+        self.process = subprocess.Popen(["mosquitto", "-c", configuration], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(1)
+        if self.process.poll() is not None:
+            raise SystemExit("mosquitto did not start")
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def sync_ms_p99(folder, times=400):
+    """What one write of 16 KiB and fdatasync costs on the disk that the journal lies on."""
+    took = []
+    with open(folder / "sync-probe", "wb", buffering=0) as probe:
+        for _ in range(times):
+            probe.write(b"x" * 16384)
+            began = time.perf_counter()
+            os.fdatasync(probe.fileno())
+            took.append(1000 * (time.perf_counter() - began))
+    return percentile(took, 0.99)
+
+
+def idle(server, clients, connections):
+    """Resident memory a connection that only sits there, and how many are there at once."""
+    time.sleep(2)  # what an earlier load left is given back
+    before = rss_kib(server.process.pid)
+    process = subprocess.Popen([BUILD / "benchmarks" / "hub_load", "--port", str(server.profile["hubPort"]), "--ca",
+                                server.data / "ca" / "ca.pem", "--clients", clients, "--connections", str(connections),
+                                "--seconds", "6", "--idle"], stdout=subprocess.PIPE, text=True)
+    try:
+        if process.stdout.readline().strip() != "READY":
+            raise AssertionError("the idle connections were not all let in")
+        time.sleep(3)
+        after = rss_kib(server.process.pid)
+    finally:
+        process.communicate()
+    if process.returncode != 0:
+        raise AssertionError("an idle connection was closed")
+    result("hub", "idle_connections", connections, "1")
+    result("hub", "idle_connection_bytes", (after - before) * 1024 / connections, "B")
+
+
+def line_of(name, credentials):
+    user = f"{credentials.host}/{name}/?api-version=2021-04-12"
+    return f"{name}\t{user}\t{credentials.token()}\tdevices/{name}/messages/events/\n"
+
+
+def bench(quick):
+    from harness import Server
+    build("hub_load", "fieldwatch")
+    connections, seconds, turns, idle_connections = (100, 2, 1, 400) if quick else (1000, 8, 3, 10_000)
+    work = pathlib.Path(tempfile.mkdtemp(prefix="fieldwatch-bench-", dir=BUILD))  # /tmp may be memory
+    try:
+        (work / "server").mkdir()
+        with Server(work / "server") as server:
+            names = [f"device-{index}" for index in range(idle_connections)]
+            say(f"hub: registering {len(names)} devices")
+            known = register(server, "bench", names)
+            clients, plain = work / "clients.tsv", work / "plain.tsv"
+            clients.write_text("".join(line_of(name, known[name]) for name in names))
+            plain.write_text("".join(f"{name}\t\t\tdevices/{name}/messages/events/\n" for name in names))
+            ca = server.data / "ca" / "ca.pem"
+            idle(server, clients, idle_connections)  # before any load: afterwards the allocator has room to reuse
+            peer = Mosquitto(server.data / "ca", work)
+            ours, theirs = [], []
+            try:
+                for turn in range(turns):  # interleaved: both see the same machine
+                    say(f"hub: {connections} TLS connections, turn {turn + 1} of {turns}")
+                    ours.append(measured(server.process.pid, server.profile["hubPort"], ca, clients, connections, seconds))
+                    theirs.append(measured(peer.process.pid, peer.port, ca, plain, connections, seconds))
+            finally:
+                peer.close()
+            for metric, unit in (("publish_per_s", "1/s"), ("ack_ms_p50", "ms"), ("ack_ms_p99", "ms"), ("handshakes_per_s", "1/s"),
+                                 ("load_cpu_percent", "%"), ("server_us_per_publish", "us")):
+                result("hub", metric, median([run[metric] for run in ours]), unit, "mosquitto", median([run[metric] for run in theirs]))
+            result("hub", "fdatasync_ms_p99", sync_ms_p99(work), "ms")
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
