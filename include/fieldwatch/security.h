@@ -1,11 +1,12 @@
-/* Fieldwatch security messages for any device program: a C99 core that needs no allocator, no stdio, no threads and no
- * operating system. The caller gives a function that takes bytes (a socket, a flash page, an arena) and describes
- * events field by field; the core checks each against the published schema (version 1.0) and writes UTF-8 JSON as it
- * goes, so that no whole message needs to fit in memory. The Fieldwatch agent sends all its events through this file.
+/* Fieldwatch security messages for any device program: a C99 core that needs no allocator, no stdio, no
+ * threads and no operating system. The caller gives a function that takes bytes (a socket, a flash page, an
+ * arena) and describes events field by field; the core checks each against the published schema (version 1.0)
+ * and writes UTF-8 JSON as it goes, so that no whole message needs to fit in memory. The Fieldwatch agent
+ * sends all its events through this file.
  *
- * Every call returns a status; the first error sticks to the encoder, later calls return it and write nothing. */
-#ifndef FIELDWATCH_SECURITY_H
-#define FIELDWATCH_SECURITY_H
+ * Every call returns a status; the first error sticks to the encoder, later calls return it and write
+ * nothing. */
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -74,7 +75,8 @@ typedef enum fieldwatch_protocol {
 /* Takes `size` bytes of output; 0 = taken, anything else stops the encoder with TOO_LARGE. */
 typedef int (*fieldwatch_write)(void* context, const char* data, size_t size);
 
-/* An arena of the caller's, for callers that want the bytes in one place: pass &arena and fieldwatch_arena_write. */
+/* An arena of the caller's, for callers that want the bytes in one place: pass &arena and
+ * fieldwatch_arena_write. */
 typedef struct fieldwatch_arena {
     char* data;
     size_t capacity;
@@ -103,8 +105,8 @@ typedef struct fieldwatch_encoder {
 
 /* What every event carries. */
 typedef struct fieldwatch_event_header {
-    const char* id;               /* 36 characters, unique for ever: fieldwatch_format_id of 16 random bytes */
-    int64_t time_unix_ms;         /* UTC; before 2019 still encodes, the receiver sees an unset clock */
+    const char* id;       /* 36 characters, unique for ever: fieldwatch_format_id of 16 random bytes */
+    int64_t time_unix_ms; /* UTC; before 2019 still encodes, the receiver sees an unset clock */
     int32_t local_offset_minutes; /* local clock minus UTC, -840 ... 840 */
     int is_empty;                 /* "looked and found nothing": periodic kinds only, without payload */
 } fieldwatch_event_header;
@@ -119,8 +121,9 @@ size_t fieldwatch_encoder_bytes(const fieldwatch_encoder* encoder);
 /* How many invalid UTF-8 sequences became U+FFFD so far. */
 uint32_t fieldwatch_encoder_replaced(const fieldwatch_encoder* encoder);
 
-/* The envelope. Events between begin and end; at least one. Without an envelope exactly one event can be written alone,
- * to be put into a message later with fieldwatch_message_raw_event. agent_id: 36 characters. */
+/* The envelope. Events between begin and end; at least one. Without an envelope exactly one event can be
+ * written alone, to be put into a message later with fieldwatch_message_raw_event. agent_id: 36 characters.
+ */
 fieldwatch_status fieldwatch_message_begin(fieldwatch_encoder* encoder, const char* agent_version,
                                            const char* agent_id);
 fieldwatch_status fieldwatch_message_raw_event(fieldwatch_encoder* encoder, const char* json, size_t size);
@@ -130,19 +133,23 @@ fieldwatch_status fieldwatch_event_begin(fieldwatch_encoder* encoder, fieldwatch
                                          const fieldwatch_event_header* header);
 fieldwatch_status fieldwatch_event_end(fieldwatch_encoder* encoder);
 
-/* One payload; fields in any order, then ExtraDetails entries. End checks that all required fields are there. */
+/* One payload; fields in any order, then ExtraDetails entries. End checks that all required fields are there.
+ */
 fieldwatch_status fieldwatch_payload_begin(fieldwatch_encoder* encoder);
-fieldwatch_status fieldwatch_field_text(fieldwatch_encoder* encoder, const char* name, const char* value, size_t size);
+fieldwatch_status fieldwatch_field_text(fieldwatch_encoder* encoder, const char* name, const char* value,
+                                        size_t size);
 fieldwatch_status fieldwatch_field_integer(fieldwatch_encoder* encoder, const char* name, int64_t value);
 fieldwatch_status fieldwatch_field_boolean(fieldwatch_encoder* encoder, const char* name, int value);
-fieldwatch_status fieldwatch_extra_text(fieldwatch_encoder* encoder, const char* key, const char* value, size_t size);
+fieldwatch_status fieldwatch_extra_text(fieldwatch_encoder* encoder, const char* key, const char* value,
+                                        size_t size);
 fieldwatch_status fieldwatch_extra_integer(fieldwatch_encoder* encoder, const char* key, int64_t value);
 fieldwatch_status fieldwatch_payload_end(fieldwatch_encoder* encoder);
 
-const char* fieldwatch_kind_name(fieldwatch_kind kind);                    /* "ProcessCreate"; NULL if unknown */
-fieldwatch_kind fieldwatch_kind_from_name(const char* name, size_t size);  /* 0 if unknown */
-int fieldwatch_kind_is_periodic(fieldwatch_kind kind);                     /* a snapshot, not a happening */
-fieldwatch_priority fieldwatch_kind_default_priority(fieldwatch_kind kind); /* of the published twin defaults */
+const char* fieldwatch_kind_name(fieldwatch_kind kind); /* "ProcessCreate"; NULL if unknown */
+fieldwatch_kind fieldwatch_kind_from_name(const char* name, size_t size); /* 0 if unknown */
+int fieldwatch_kind_is_periodic(fieldwatch_kind kind);                    /* a snapshot, not a happening */
+fieldwatch_priority fieldwatch_kind_default_priority(
+    fieldwatch_kind kind); /* of the published twin defaults */
 
 /* Version 4 UUID text from 16 random bytes. `out` holds FIELDWATCH_ID_TEXT_SIZE. */
 void fieldwatch_format_id(const uint8_t random[16], char* out);
@@ -152,11 +159,11 @@ size_t fieldwatch_format_time(int64_t unix_ms, int32_t offset_minutes, char* out
 int fieldwatch_is_ip(const char* text, size_t size);
 
 /* The mark that makes a message a security message: property name and value as the protocol carries them. */
-fieldwatch_status fieldwatch_mark_property(fieldwatch_protocol protocol, const char** name, const char** value);
+fieldwatch_status fieldwatch_mark_property(fieldwatch_protocol protocol, const char** name,
+                                           const char** value);
 /* Blocks of 4,096 bytes that a message of this size is billed as; at least one. */
 uint32_t fieldwatch_billing_units(size_t message_bytes);
 
 #ifdef __cplusplus
 }
-#endif
 #endif

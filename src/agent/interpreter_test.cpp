@@ -38,7 +38,7 @@ fw_exec_head head_of(std::uint32_t pid, std::uint32_t parent, std::string_view p
 constexpr std::uint32_t kPid = 4'000'000;  // above what this machine hands out
 
 TEST(Interpreter, AnExecCarriesItsParentsCommandLine) {
-    using namespace std::string_view_literals;
+    using std::string_view_literals::operator""sv;
     Accounts accounts("/nonexistent", "/nonexistent");
     Interpreter interpreter(accounts);
     const auto path = "sh\0bin\0usr\0"sv;
@@ -54,7 +54,7 @@ TEST(Interpreter, AnExecCarriesItsParentsCommandLine) {
 }
 
 TEST(Interpreter, AConnectionNamesItsProgramAndFoldsItsEphemeralPort) {
-    using namespace std::string_view_literals;
+    using std::string_view_literals::operator""sv;
     Accounts accounts("/nonexistent", "/nonexistent");
     Interpreter interpreter(accounts);
     interpreter.exec(head_of(kPid, 0, "nc\0bin\0"sv, "nc\0x\0"sv), "nc\0bin\0nc\0x\0"sv);

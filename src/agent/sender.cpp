@@ -11,6 +11,7 @@
 #include "agent/agent_log.hpp"
 #include "agent/sender_status.hpp"
 #include "base/file_system.hpp"
+#include "base/uuid.hpp"
 
 namespace fieldwatch::agent {
 
@@ -93,14 +94,11 @@ Sender::Sender(AgentConfig config, sas::ConnectionString identity, int socket, c
                             "hub: " + error.message + "; next try in " + std::to_string(retry_ms) + " ms");
                     }
                     last_error_ = error.message;
-                    statistics_.failed += hub_.in_flight();
+                    statistics_.failed(hub_.in_flight());
                     outbox_.lose_all();
                 }},
            clock, random),
-      control_(socket) {
-    for (auto& id : boot_ids_)
-        id = Uuid::random(random).text();
-}
+      control_(socket) {}
 
 void Sender::request_stop() {
     stop_requested.store(true);
@@ -206,7 +204,7 @@ void Sender::take_record(std::uint16_t type, std::span<const std::byte> record) 
             std::memcpy(&snapshot, record.data(), sizeof snapshot);
             valid = true;
             if (snapshot.snapshot != ports_snapshot_) ports_.clear();
-            emit_snapshot(FIELDWATCH_LISTENING_PORTS, std::move(ports_));
+            writer_.emit_snapshot(FIELDWATCH_LISTENING_PORTS, std::move(ports_));
             ports_.clear();
             break;
         case FW_LOGIN:
@@ -232,7 +230,7 @@ void Sender::take_status(const fw_status& status) {
                       ", exits by " + std::string(mode_name(status.mode[FW_CLASS_EXIT])) +
                       ", connections by " + std::string(mode_name(status.mode[FW_CLASS_TCP]));
     say(Severity::Information, text);
-    diagnose("Information", text);
+    writer_.diagnose("Information", text);
     next_status_ns_ = 0;
 }
 
@@ -241,160 +239,25 @@ void Sender::observe_if(std::optional<Observation> observation) {
 }
 
 void Sender::observe(Observation observation) {
-    if (priority(observation.kind) == FIELDWATCH_PRIORITY_OFF) return;
+    if (writer_.is_off(observation.kind)) return;
     const auto which = aggregated(observation.kind);
-    const auto emit_one = [this](const Observation& one) { emit(one); };
+    const auto emit_one = [this](const Observation& one) { writer_.emit(one); };
     if (!which || !twin_.settings().aggregate[*which] || aggregators_[*which].add(observation, emit_one)) {
-        emit(observation);
+        writer_.emit(observation);
     }
-}
-
-void Sender::emit(const Observation& observation) {
-    enqueue(observation.kind, {&observation});
-}
-
-void Sender::enqueue(fieldwatch_kind kind, const std::vector<const Observation*>& payloads) {
-    const auto wanted = priority(kind);
-    if (wanted == FIELDWATCH_PRIORITY_OFF) return;
-    const auto queue = wanted == FIELDWATCH_PRIORITY_HIGH          ? Queue::High
-                       : wanted == FIELDWATCH_PRIORITY_OPERATIONAL ? Queue::Operational
-                                                                   : Queue::Low;
-    const bool marked = kind == FIELDWATCH_PROCESS_CREATE || kind == FIELDWATCH_CONNECTION_CREATE;
-    const auto at = static_cast<std::size_t>(queue);
-    EventIdentity identity;
-    identity.time_unix_ms = payloads.size() == 1 ? payloads.front()->time_unix_ms : 0;
-    if (identity.time_unix_ms == 0) identity.time_unix_ms = clock_.now().unix_millis();
-    identity.local_offset_minutes = local_offset_minutes(identity.time_unix_ms);
-    if (marked) {
-        identity.boot_id = boot_ids_[at];
-        identity.sequence = ++sequences_[at];
-    }
-    const auto bytes_max = outbox_.message_bytes() - 1'024;
-    auto json = encode_event(kind, payloads, identity, random_, bytes_max);
-    if (!json && json.error().code == Errc::TooLarge && payloads.size() == 1) {
-        auto shortened = *payloads.front();  // the long texts are command lines
-        for (auto& field : shortened.fields)
-            cut_text(field.text, 512);
-        for (auto& extra : shortened.extras)
-            cut_text(extra.text, 256);
-        json = encode_event(kind, {&shortened}, identity, random_, bytes_max);
-    }
-    if (json) {
-        outbox_.add(queue, std::move(*json), now_ns());
-    } else {
-        say(Severity::Error, json.error().message);
-    }
-}
-
-void Sender::emit_snapshot(fieldwatch_kind kind, std::vector<Observation> payloads) {
-    // Half of what a message may hold: room for others beside it, and parts of one snapshot pack well.
-    const auto part_bytes = outbox_.message_bytes() / 2;
-    std::vector<std::vector<const Observation*>> parts(1);
-    std::size_t bytes = 0;
-    for (const auto& payload : payloads) {
-        const auto size = payload.bytes() * 2;  // field names and quotes; escapes are rare here
-        if (!parts.back().empty() && bytes + size > part_bytes) {
-            parts.emplace_back();
-            bytes = 0;
-        }
-        bytes += size;
-        parts.back().push_back(&payload);
-    }
-    if (parts.size() > 1) {
-        const auto id = Uuid::random(random_).text();
-        std::size_t index = 0;
-        for (std::size_t part = 0; part < parts.size(); ++part) {
-            for (std::size_t i = 0; i < parts[part].size(); ++i, ++index) {
-                payloads[index].extra("SnapshotId", id);
-                payloads[index].extra("SnapshotPart",
-                                      std::to_string(part + 1) + "/" + std::to_string(parts.size()));
-            }
-        }
-    }
-    for (const auto& part : parts)
-        enqueue(kind, part);
-}
-
-void Sender::diagnose(std::string_view severity, std::string message) {
-    Observation event{.kind = FIELDWATCH_DIAGNOSTIC};
-    event.text("Severity", std::string(severity));
-    event.text("Message", std::move(message));
-    event.integer("ProcessId", ::getpid());
-    event.integer("ThreadId", ::getpid());
-    emit(event);
-}
-
-void Sender::emit_findings(const std::vector<ConfigurationFinding>& findings) {
-    std::vector<Observation> payloads;
-    for (const auto& finding : findings) {
-        Observation payload{.kind = FIELDWATCH_CONFIGURATION_ERROR};
-        payload.text("ConfigurationName", finding.name);
-        payload.text("ErrorType", finding.error_type);
-        payload.text("UsedConfiguration", finding.used);
-        payload.text("Message", finding.message);
-        payloads.push_back(std::move(payload));
-    }
-    if (!payloads.empty()) emit_snapshot(FIELDWATCH_CONFIGURATION_ERROR, std::move(payloads));
-}
-
-void Sender::emit_statistics() {
-    std::vector<Observation> dropped;
-    std::array<QueueCounters, kQueueCount> now;
-    std::array<QueueCounters, kQueueCount> since;
-    for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
-        const auto i = static_cast<std::size_t>(queue);
-        now[i] = outbox_.counters(queue);
-        since[i] = {now[i].collected - reported_counters_[i].collected,
-                    now[i].dropped_full - reported_counters_[i].dropped_full,
-                    now[i].dropped_large - reported_counters_[i].dropped_large};
-    }
-    const auto& operational = since[static_cast<std::size_t>(Queue::Operational)];
-    for (const auto queue : {Queue::High, Queue::Low}) {
-        const auto& counters = since[static_cast<std::size_t>(queue)];
-        Observation payload{.kind = FIELDWATCH_DROPPED_EVENTS_STATISTICS};
-        payload.text("Queue", queue == Queue::High ? "High" : "Low");
-        payload.integer("CollectedEvents", static_cast<std::int64_t>(counters.collected));
-        payload.integer("DroppedEvents",
-                        static_cast<std::int64_t>(counters.dropped_full + counters.dropped_large));
-        payload.extra("DroppedCacheFull", std::to_string(counters.dropped_full));
-        payload.extra("DroppedTooLarge", std::to_string(counters.dropped_large));
-        if (queue == Queue::Low) {
-            payload.extra("OperationalCollected", std::to_string(operational.collected));
-            payload.extra("OperationalDropped",
-                          std::to_string(operational.dropped_full + operational.dropped_large));
-            static constexpr const char* kProduced[] = {"ProcessSeen", "ProcessExitSeen", "ConnectionSeen"};
-            static constexpr const char* kLost[] = {"ProcessLost", "ProcessExitLost", "ConnectionLost"};
-            for (std::size_t i = 0; i < FW_CLASS_COUNT; ++i) {
-                payload.extra(kProduced[i], std::to_string(collector_.counters[i].produced -
-                                                           reported_collector_.counters[i].produced));
-                payload.extra(kLost[i], std::to_string(collector_.counters[i].dropped -
-                                                       reported_collector_.counters[i].dropped));
-            }
-            payload.extra("RefusedRecords", std::to_string(refused_records_));
-        }
-        dropped.push_back(std::move(payload));
-    }
-    reported_counters_ = now;
-    reported_collector_ = collector_;
-    emit_snapshot(FIELDWATCH_DROPPED_EVENTS_STATISTICS, std::move(dropped));
-
-    Observation messages{.kind = FIELDWATCH_MESSAGE_STATISTICS};
-    messages.integer("MessagesSent", static_cast<std::int64_t>(statistics_.sent));
-    messages.integer("MessagesUnder4KB", static_cast<std::int64_t>(statistics_.small));
-    messages.integer("TotalFailed", static_cast<std::int64_t>(statistics_.failed));
-    messages.extra("BytesSent", std::to_string(statistics_.bytes));
-    messages.extra("BillingUnits", std::to_string(statistics_.units));
-    statistics_ = {};
-    emit(messages);
 }
 
 void Sender::take_snapshots() {
-    if (priority(FIELDWATCH_LISTENING_PORTS) != FIELDWATCH_PRIORITY_OFF) send_control(true);
+    if (!writer_.is_off(FIELDWATCH_LISTENING_PORTS)) send_control(true);
     (void)accounts_.changed();
-    if (priority(FIELDWATCH_LOCAL_USERS) != FIELDWATCH_PRIORITY_OFF) {
-        emit_snapshot(FIELDWATCH_LOCAL_USERS, accounts_.snapshot());
+    if (!writer_.is_off(FIELDWATCH_LOCAL_USERS)) {
+        writer_.emit_snapshot(FIELDWATCH_LOCAL_USERS, accounts_.snapshot());
     }
-    if (reported_once_) emit_statistics();
+    if (reported_once_) {
+        writer_.emit_snapshot(FIELDWATCH_DROPPED_EVENTS_STATISTICS,
+                              statistics_.take_drops(outbox_, collector_, refused_records_));
+        writer_.emit(statistics_.take_messages());
+    }
     reported_once_ = true;
     draining_[static_cast<std::size_t>(Queue::Operational)] = true;
 }
@@ -402,7 +265,7 @@ void Sender::take_snapshots() {
 void Sender::tick() {
     const auto now = now_ns();
     const auto& settings = twin_.settings();
-    const auto emit_one = [this](const Observation& one) { emit(one); };
+    const auto emit_one = [this](const Observation& one) { writer_.emit(one); };
     for (std::size_t i = 0; i < kAggregatedCount; ++i) {
         aggregators_[i].tick(std::chrono::nanoseconds(now),
                              std::chrono::nanoseconds(nanos(settings.aggregate_interval[i])), emit_one);
@@ -413,12 +276,12 @@ void Sender::tick() {
         take_snapshots();
     } else if (ports_changed_ns_ >= 0 && now >= ports_changed_ns_ + kPortsSettle) {
         ports_changed_ns_ = -1;
-        if (priority(FIELDWATCH_LISTENING_PORTS) != FIELDWATCH_PRIORITY_OFF) send_control(true);
+        if (!writer_.is_off(FIELDWATCH_LISTENING_PORTS)) send_control(true);
     }
     if (now >= next_accounts_ns_) {
         next_accounts_ns_ = now + kAccountsEvery;
-        if (accounts_.changed() && priority(FIELDWATCH_LOCAL_USERS) != FIELDWATCH_PRIORITY_OFF) {
-            emit_snapshot(FIELDWATCH_LOCAL_USERS, accounts_.snapshot());
+        if (accounts_.changed() && !writer_.is_off(FIELDWATCH_LOCAL_USERS)) {
+            writer_.emit_snapshot(FIELDWATCH_LOCAL_USERS, accounts_.snapshot());
         }
     }
     if (now >= next_spool_ns_) {
@@ -483,12 +346,7 @@ void Sender::send_messages(Queue trigger) {
             say(Severity::Error, "message: " + body.error().message);
             return outbox_.acknowledged(batch.id);
         }
-        for (auto* statistics : {&statistics_, &total_}) {
-            ++statistics->sent;
-            statistics->small += body->size() < 4'096;
-            statistics->bytes += body->size();
-            statistics->units += fieldwatch_billing_units(body->size() + bag.size());
-        }
+        statistics_.sent(body->size(), bag.size());
         hub_.publish(bag, *body, batch.id);
     }
 }
@@ -510,7 +368,7 @@ void Sender::spool_waiting(std::int64_t older_than_ns) {
 
 void Sender::shut_down() {
     for (auto& aggregator : aggregators_)
-        aggregator.flush([this](const Observation& one) { emit(one); });
+        aggregator.flush([this](const Observation& one) { writer_.emit(one); });
     spool_waiting(INT64_MAX);
     draining_.fill(true);
     const auto deadline = now_ns() + kShutdownNs;
@@ -531,7 +389,8 @@ void Sender::apply(const Result<Twin::Update>& update) {
     if (update->applied) {
         const auto& settings = twin_.settings();
         for (std::size_t i = 0; i < kAggregatedCount; ++i) {
-            if (!settings.aggregate[i]) aggregators_[i].flush([this](const Observation& one) { emit(one); });
+            if (!settings.aggregate[i])
+                aggregators_[i].flush([this](const Observation& one) { writer_.emit(one); });
         }
         outbox_.set_options({static_cast<std::size_t>(settings.cache_bytes),
                              static_cast<std::size_t>(settings.message_bytes)});
@@ -539,21 +398,20 @@ void Sender::apply(const Result<Twin::Update>& update) {
         send_control(false);
         (void)replace_file(posix_file_system(), "twin.json", as_bytes(twin_.persisted()));
     }
-    emit_findings(update->findings);
+    writer_.emit_findings(update->findings);
     hub_.report(twin_.reported(kAgentVersion));
 }
 
 void Sender::send_control(bool snapshot) {
     fw_control control{};
     const auto mode = [&](fw_class which, fieldwatch_kind kind) {
-        control.mode[which] =
-            static_cast<fw_u8>(priority(kind) == FIELDWATCH_PRIORITY_OFF ? FW_MODE_OFF : config_.mode[which]);
+        control.mode[which] = static_cast<fw_u8>(writer_.is_off(kind) ? FW_MODE_OFF : config_.mode[which]);
     };
     mode(FW_CLASS_EXEC, FIELDWATCH_PROCESS_CREATE);
     mode(FW_CLASS_EXIT, FIELDWATCH_PROCESS_TERMINATE);
     mode(FW_CLASS_TCP, FIELDWATCH_CONNECTION_CREATE);
     control.loopback = config_.loopback ? 1 : 0;
-    control.logins = config_.logins && priority(FIELDWATCH_LOGIN) != FIELDWATCH_PRIORITY_OFF ? 1 : 0;
+    control.logins = config_.logins && !writer_.is_off(FIELDWATCH_LOGIN) ? 1 : 0;
     control.snapshot = snapshot ? 1 : 0;
     (void)control_.put(FW_CONTROL, control);
     (void)control_.flush();
@@ -568,8 +426,8 @@ void Sender::write_status_file() {
     status.collector = collector_;
     status.waiting_events = outbox_.waiting();
     status.waiting_bytes = outbox_.bytes();
-    status.messages_sent = total_.sent;
-    status.bytes_sent = total_.bytes;
+    status.messages_sent = statistics_.total().sent;
+    status.bytes_sent = statistics_.total().bytes;
     status.refused_records = refused_records_;
     for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
         status.dropped_events += outbox_.counters(queue).dropped_full + outbox_.counters(queue).dropped_large;

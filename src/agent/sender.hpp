@@ -11,14 +11,15 @@
 
 #include "agent/aggregation/aggregator.hpp"
 #include "agent/config.hpp"
+#include "agent/event_writer.hpp"
 #include "agent/hub_link.hpp"
 #include "agent/interpreter.hpp"
 #include "agent/record_batch.hpp"
 #include "agent/spool/outbox.hpp"
 #include "agent/spool/spool.hpp"
+#include "agent/statistics.hpp"
 #include "agent/twin/settings.hpp"
 #include "base/clock.hpp"
-#include "base/uuid.hpp"
 
 namespace fieldwatch::agent {
 
@@ -42,14 +43,6 @@ class Sender {
     void observe(Observation observation);
     void observe_if(std::optional<Observation> observation);
 
-    // events out
-    void emit(const Observation& observation);
-    void enqueue(fieldwatch_kind kind, const std::vector<const Observation*>& payloads);
-    void emit_snapshot(fieldwatch_kind kind, std::vector<Observation> payloads);
-    void emit_statistics();
-    void emit_findings(const std::vector<ConfigurationFinding>& findings);
-    void diagnose(std::string_view severity, std::string message);
-
     // time
     void tick();
     void take_snapshots();
@@ -64,9 +57,6 @@ class Sender {
     void send_control(bool snapshot);
     void write_status_file();
 
-    fieldwatch_priority priority(fieldwatch_kind kind) const {
-        return twin_.settings().priority[static_cast<std::size_t>(kind)];
-    }
     std::int64_t now_ns() const { return clock_.monotonic().count(); }
 
     AgentConfig config_;
@@ -78,13 +68,11 @@ class Sender {
     Interpreter interpreter_{accounts_};
     std::array<Aggregator, kAggregatedCount> aggregators_;
     Outbox outbox_{{}};
+    EventWriter writer_{twin_, outbox_, clock_, random_};
     std::unique_ptr<Spool> spool_;
     HubLink hub_;
     BatchWriter control_;
 
-    std::array<std::string, kQueueCount>
-        boot_ids_;  // a marker per queue: within one, sequences arrive in order
-    std::array<std::uint64_t, kQueueCount> sequences_{};
     std::vector<Observation> ports_;
     std::uint32_t ports_snapshot_ = 0;
     std::array<bool, kQueueCount> draining_{};
@@ -94,15 +82,10 @@ class Sender {
     std::int64_t next_status_ns_ = 0;
     std::int64_t next_accounts_ns_ = 0;
     fw_status collector_{};
-    fw_status reported_collector_{};
     bool reported_once_ = false;
     std::uint64_t refused_records_ = 0;
 
-    struct Statistics {
-        std::uint64_t sent = 0, small = 0, failed = 0, bytes = 0, units = 0;
-    };
-    Statistics statistics_, total_;
-    std::array<QueueCounters, kQueueCount> reported_counters_{};
+    Statistics statistics_;
     std::string last_error_;
 };
 

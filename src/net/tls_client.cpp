@@ -16,6 +16,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/clock.hpp"
+
 namespace fieldwatch::net {
 
 namespace {
@@ -217,10 +219,10 @@ Result<void> TlsClient::wait(std::chrono::milliseconds timeout) {
 
 Result<TlsClient> TlsClient::connect(const TlsClientOptions& options, std::chrono::milliseconds timeout) {
     auto client = FIELDWATCH_TRY(start(options));
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
+    const auto deadline = system_clock().monotonic() + timeout;
     while (!FIELDWATCH_TRY(client.advance())) {
-        FIELDWATCH_TRY(client.wait(std::chrono::duration_cast<std::chrono::milliseconds>(
-            deadline - std::chrono::steady_clock::now())));
+        FIELDWATCH_TRY(client.wait(
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - system_clock().monotonic())));
     }
     return client;
 }

@@ -1,7 +1,6 @@
 /* The schema of the 14 event kinds as data: what the encoder checks fields against (spec/security-messages.md
  * 5). */
-#ifndef FIELDWATCH_SDK_KINDS_H
-#define FIELDWATCH_SDK_KINDS_H
+#pragma once
 
 #include "fieldwatch/security.h"
 
@@ -25,5 +24,3 @@ struct kind {
 
 /* NULL unless 1 <= kind <= FIELDWATCH_KIND_COUNT. */
 const struct kind* fieldwatch_kind_find(unsigned kind);
-
-#endif

@@ -60,7 +60,7 @@ TEST(Aggregator, AFoldedEventFollowsTheSchema) {
 }
 
 TEST(Aggregator, ClosesItsWindowByTime) {
-    using namespace std::chrono_literals;
+    using std::chrono_literals::operator""s;
     Aggregator aggregator;
     int emitted = 0;
     const auto emit = [&](const Observation&) { ++emitted; };

@@ -1,17 +1,19 @@
-/* One record per successful execve, with the whole command line, taken at the raw tracepoint sched_process_exec: it runs
- * in the new image, after the arguments are on its stack, needs neither tracefs nor kprobes, and exists since 3.4
- * (raw_tp since 4.17, the ring buffer since 5.8). */
+/* One record per successful execve, with the whole command line, taken at the raw tracepoint
+ * sched_process_exec: it runs in the new image, after the arguments are on its stack, needs neither tracefs
+ * nor kprobes, and exists since 3.4 (raw_tp since 4.17, the ring buffer since 5.8). */
 #include "agent/bpf/kernel.h"
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 512 * 1024); /* 2 s of 1,000 execs/s at 260 bytes each; mapped twice, it counts double in RSS */
+    __uint(max_entries,
+           512 * 1024); /* 2 s of 1,000 execs/s at 260 bytes each; mapped twice, it counts double in RSS */
 } exec_ring SEC(".maps");
 
 struct scratch {
     struct fw_exec_head head;
     char text[FW_TEXT_MAX + FW_ARGS_MAX]; /* slack: the verifier bounds offset and length apart */
-    __u32 at;    /* bytes of text in use; kept in memory, where the verifier forgets its range: in a register each */
+    __u32 at;    /* bytes of text in use; kept in memory, where the verifier forgets its range: in a register
+                    each */
     __u32 limit; /* path of the walk below would be verified anew for each range, a million instructions */
 };
 
@@ -25,9 +27,10 @@ struct {
 #define DEPTH_MAX 32
 #define TEXT_OFFSET_MAX (FW_TEXT_MAX - FW_ARGS_MAX)
 
-/* Appends the names of a path from leaf to root, each with its final zero; returns how many bytes. Mount points are
- * crossed as d_path does; a file of no directory (memfd) gives its one name. */
-static __always_inline __u16 append_path(struct scratch* scratch, struct dentry* dentry, struct vfsmount* vfsmount) {
+/* Appends the names of a path from leaf to root, each with its final zero; returns how many bytes. Mount
+ * points are crossed as d_path does; a file of no directory (memfd) gives its one name. */
+static __always_inline __u16 append_path(struct scratch* scratch, struct dentry* dentry,
+                                         struct vfsmount* vfsmount) {
     const __u32 mnt_offset = bpf_core_field_offset(struct mount, mnt);
     const __u32 start = scratch->at;
     scratch->limit = start + FW_PATH_LIMIT;
@@ -42,7 +45,8 @@ static __always_inline __u16 append_path(struct scratch* scratch, struct dentry*
         }
         const __u32 at = *(volatile __u32*)&scratch->at;
         if (at >= *(volatile __u32*)&scratch->limit || at > TEXT_OFFSET_MAX - FW_NAME_MAX) break;
-        const long size = bpf_probe_read_kernel_str(scratch->text + at, FW_NAME_MAX, BPF_CORE_READ(dentry, d_name.name));
+        const long size =
+            bpf_probe_read_kernel_str(scratch->text + at, FW_NAME_MAX, BPF_CORE_READ(dentry, d_name.name));
         if (size < 1 || size > FW_NAME_MAX) break;
         *(volatile __u32*)&scratch->at = at + size;
         struct dentry* parent = BPF_CORE_READ(dentry, d_parent);

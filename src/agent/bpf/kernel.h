@@ -1,7 +1,6 @@
-/* The few kernel members our programs read, by name only: CO-RE finds where they are in the running kernel. Written by
- * hand, so that the tree needs no generated vmlinux.h and the objects stay small. */
-#ifndef FIELDWATCH_AGENT_KERNEL_H
-#define FIELDWATCH_AGENT_KERNEL_H
+/* The few kernel members our programs read, by name only: CO-RE finds where they are in the running kernel.
+ * Written by hand, so that the tree needs no generated vmlinux.h and the objects stay small. */
+#pragma once
 
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -114,15 +113,16 @@ struct sock {
 
 #pragma clang attribute pop
 
-/* Counters, the agent's own processes and switches: the collector reads and writes them through the mapped .bss. */
+/* Counters, the agent's own processes and switches: the collector reads and writes them through the mapped
+ * .bss. */
 __u64 produced;
 __u64 dropped;
 __u64 untracked;
 __u32 own_pids[2];
 __u32 loopback;
 
-/* One wake-up per 200 ms or 256 KiB instead of one per event: twenty times cheaper (spec/linux-collection.md 0). The
- * collector drains every 200 ms by itself; this wakes it early when a ring fills. */
+/* One wake-up per 200 ms or 256 KiB instead of one per event: twenty times cheaper (spec/linux-collection.md
+ * 0). The collector drains every 200 ms by itself; this wakes it early when a ring fills. */
 #define FW_WAKE_BYTES (256 * 1024)
 static __always_inline __u64 wake_flags(void* ring, __u64 wake_bytes) {
     return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
@@ -133,5 +133,3 @@ static __always_inline int is_own(__u32 pid) {
 }
 
 char LICENSE[] SEC("license") = "GPL";
-
-#endif

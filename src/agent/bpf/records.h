@@ -1,8 +1,7 @@
-/* The records that cross the agent's two borders: kernel to collector (a ring buffer per class) and collector to sender
- * (a SEQPACKET socket). One file for all three sides, so that no side can disagree about a layout; records_test.cpp
- * asserts the offsets. Integers are the machine's own: all three sides run on it. */
-#ifndef FIELDWATCH_AGENT_RECORDS_H
-#define FIELDWATCH_AGENT_RECORDS_H
+/* The records that cross the agent's two borders: kernel to collector (a ring buffer per class) and collector
+ * to sender (a SEQPACKET socket). One file for all three sides, so that no side can disagree about a layout;
+ * records_test.cpp asserts the offsets. Integers are the machine's own: all three sides run on it. */
+#pragma once
 
 #ifndef __bpf__
 #include <stdint.h>
@@ -21,8 +20,8 @@ typedef __u64 fw_u64;
 typedef __s64 fw_s64;
 #endif
 
-/* How long each text of an exec may be. Command lines are kept to 4 KiB: longer ones are marked truncated. Paths are
- * kept whole up to at least 255 bytes. */
+/* How long each text of an exec may be. Command lines are kept to 4 KiB: longer ones are marked truncated.
+ * Paths are kept whole up to at least 255 bytes. */
 #define FW_ARGS_MAX 4096
 #define FW_PATH_LIMIT 512 /* no further path component is begun past this many bytes of one path */
 #define FW_NAME_MAX 256   /* NAME_MAX of Linux and the final zero */
@@ -33,29 +32,30 @@ typedef __s64 fw_s64;
 #define FW_LINE_MAX 896
 
 enum fw_type {
-    FW_EXEC = 1,        /* struct fw_exec with FW_TEXT_SMALL bytes of text */
-    FW_EXEC_LARGE = 2,  /* with FW_TEXT_MAX */
+    FW_EXEC = 1,       /* struct fw_exec with FW_TEXT_SMALL bytes of text */
+    FW_EXEC_LARGE = 2, /* with FW_TEXT_MAX */
     FW_EXIT = 3,
     FW_CONNECTION = 4,
-    FW_LISTEN = 5,      /* a socket began or ceased to listen */
-    FW_PORT = 6,        /* one line of a listening ports snapshot */
+    FW_LISTEN = 5, /* a socket began or ceased to listen */
+    FW_PORT = 6,   /* one line of a listening ports snapshot */
     FW_LOGIN = 7,
-    FW_LOG_LINE = 8,    /* one line of an authentication log, unparsed: the sender reads it */
-    FW_SNAPSHOT = 9,    /* a snapshot of FW_PORT records is complete */
-    FW_STATUS = 10,     /* the collector's modes and counters */
-    FW_CONTROL = 11,    /* sender to collector */
+    FW_LOG_LINE = 8, /* one line of an authentication log, unparsed: the sender reads it */
+    FW_SNAPSHOT = 9, /* a snapshot of FW_PORT records is complete */
+    FW_STATUS = 10,  /* the collector's modes and counters */
+    FW_CONTROL = 11, /* sender to collector */
     FW_TYPE_LAST = 11
 };
 
 enum fw_exec_flags {
     FW_ARGS_TRUNCATED = 1,
-    FW_PATHS_REVERSED = 2, /* paths are NUL-terminated names from leaf to root, as the kernel's walk finds them */
-    FW_ARGS_LATE = 4,      /* read from /proc after the fact: may be another image's */
+    FW_PATHS_REVERSED =
+        2,            /* paths are NUL-terminated names from leaf to root, as the kernel's walk finds them */
+    FW_ARGS_LATE = 4, /* read from /proc after the fact: may be another image's */
     FW_PATH_TRUNCATED = 8
 };
 
-/* What happened, and the text of it: executable, parent's executable, working directory, cgroup name, arguments
- * (NUL-separated), one after the other in `text`, each as long as its size says. */
+/* What happened, and the text of it: executable, parent's executable, working directory, cgroup name,
+ * arguments (NUL-separated), one after the other in `text`, each as long as its size says. */
 struct fw_exec_head {
     fw_u64 time_ns;  /* CLOCK_BOOTTIME in the ring, CLOCK_REALTIME on the socket */
     fw_u64 start_ns; /* the process's start, CLOCK_BOOTTIME: with pid it names a process */
@@ -167,7 +167,13 @@ struct fw_snapshot {
 };
 
 /* How a class of events is collected now, best first. */
-enum fw_mode { FW_MODE_NONE = 0, FW_MODE_BPF = 1, FW_MODE_PROC_CONNECTOR = 2, FW_MODE_POLL = 3, FW_MODE_OFF = 4 };
+enum fw_mode {
+    FW_MODE_NONE = 0,
+    FW_MODE_BPF = 1,
+    FW_MODE_PROC_CONNECTOR = 2,
+    FW_MODE_POLL = 3,
+    FW_MODE_OFF = 4
+};
 enum fw_class { FW_CLASS_EXEC = 0, FW_CLASS_EXIT = 1, FW_CLASS_TCP = 2, FW_CLASS_COUNT = 3 };
 
 struct fw_counters {
@@ -199,5 +205,3 @@ struct fw_batch_head {
     fw_u16 type;
     fw_u16 count;
 };
-
-#endif

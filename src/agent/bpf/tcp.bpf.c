@@ -1,6 +1,7 @@
-/* TCP connections both ways and sockets that listen, at the raw tracepoint inet_sock_set_state (since 4.16). A connect
- * is two-phase: the owner is known at SYN_SENT, the outcome and the source port later, when "current" may be a
- * stranger. An accepted connection is established in softirq; its owner is found through the listening port. */
+/* TCP connections both ways and sockets that listen, at the raw tracepoint inet_sock_set_state (since 4.16).
+ * A connect is two-phase: the owner is known at SYN_SENT, the outcome and the source port later, when
+ * "current" may be a stranger. An accepted connection is established in softirq; its owner is found through
+ * the listening port. */
 #include "agent/bpf/kernel.h"
 
 enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_SYN_RECV = 3, TCP_CLOSE = 7, TCP_LISTEN = 10 };
@@ -20,7 +21,8 @@ struct {
     __uint(max_entries, 256 * 1024); /* 3,200 connections of 80 bytes: 1.6 s of 2,000/s */
 } tcp_ring SEC(".maps");
 
-/* Connects under way, by socket. Full (8,192 at once): the connection is still reported, without owner, and counted. */
+/* Connects under way, by socket. Full (8,192 at once): the connection is still reported, without owner, and
+ * counted. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 8192);
@@ -72,7 +74,8 @@ static __always_inline int is_loopback(const struct fw_connection* record) {
     return words[2] == __builtin_bswap32(0xffff) && record->remote[12] == 127; /* ::ffff:127.0.0.0/104 */
 }
 
-static __always_inline void emit(const struct sock* sk, const struct owner* owner, __u8 direction, __u8 outcome) {
+static __always_inline void emit(const struct sock* sk, const struct owner* owner, __u8 direction,
+                                 __u8 outcome) {
     struct fw_connection record = {
         .time_ns = bpf_ktime_get_boot_ns(),
         .network_namespace = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum),
@@ -90,7 +93,8 @@ static __always_inline void emit(const struct sock* sk, const struct owner* owne
     if (!read_addresses(&record, sk)) return;
     if (!loopback && is_loopback(&record)) return;
     __sync_fetch_and_add(&produced, 1);
-    if (bpf_ringbuf_output(&tcp_ring, &record, sizeof record, wake_flags(&tcp_ring, FW_WAKE_BYTES / 2)) != 0) {
+    if (bpf_ringbuf_output(&tcp_ring, &record, sizeof record, wake_flags(&tcp_ring, FW_WAKE_BYTES / 2)) !=
+        0) {
         __sync_fetch_and_add(&dropped, 1);
     }
 }
@@ -111,7 +115,8 @@ static __always_inline void emit_listen(const struct sock* sk, int begins) {
     };
     if (begins) bpf_map_update_elem(&listeners, &key, &owner, BPF_ANY);
     __sync_fetch_and_add(&produced, 1);
-    if (bpf_ringbuf_output(&tcp_ring, (void*)&record, sizeof record, wake_flags(&tcp_ring, FW_WAKE_BYTES / 2)) != 0) {
+    if (bpf_ringbuf_output(&tcp_ring, (void*)&record, sizeof record,
+                           wake_flags(&tcp_ring, FW_WAKE_BYTES / 2)) != 0) {
         __sync_fetch_and_add(&dropped, 1);
     }
 }

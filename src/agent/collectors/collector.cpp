@@ -10,9 +10,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 
 #include "agent/collectors/proc.hpp"
+#include "base/boot_clock.hpp"
+#include "base/clock.hpp"
 
 namespace fieldwatch::agent {
 
@@ -23,10 +24,12 @@ constexpr std::uint64_t kSecond = 1'000'000'000;
 
 std::atomic<bool> stop_requested{false};
 
-std::uint64_t clock_ns(clockid_t which) {
-    timespec now{};
-    ::clock_gettime(which, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * kSecond + static_cast<std::uint64_t>(now.tv_nsec);
+std::uint64_t boot_ns() {
+    return static_cast<std::uint64_t>(since_boot().count());
+}
+
+std::uint64_t real_ns() {
+    return static_cast<std::uint64_t>(system_clock().now().ticks) * 100;
 }
 
 template <class T>
@@ -50,7 +53,7 @@ int Collector::run() {
         wait();
         receive_control();
         if (!control_) continue;
-        boot_to_real_ns_ = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+        boot_to_real_ns_ = real_ns() - boot_ns();
         drain();
     }
     if (control_) {  // what the rings still hold, while the sender takes it
@@ -198,7 +201,7 @@ void Collector::drain() {
     for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP})
         drain_ring(which);
     if (processes_) processes_->drain();
-    const auto now = clock_ns(CLOCK_BOOTTIME);
+    const auto now = boot_ns();
     if (now >= next_second_ns_) {
         next_second_ns_ = now + kSecond;
         if (connections_) connections_->poll("/proc", control_->loopback != 0, now + boot_to_real_ns_);
@@ -258,7 +261,7 @@ void Collector::take_facts(const ProcessFacts& facts) {
         at += size;
         return static_cast<fw_u16>(size);
     };
-    record.head.time_ns = clock_ns(CLOCK_REALTIME);
+    record.head.time_ns = real_ns();
     record.head.start_ns = facts.start_ns;
     record.head.pid = facts.pid;
     record.head.parent_pid = facts.parent_pid;

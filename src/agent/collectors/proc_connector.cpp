@@ -9,8 +9,9 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <ctime>
 #include <string>
+
+#include "base/boot_clock.hpp"
 
 // NLMSG_DATA and NLMSG_NEXT are C macros with C casts.
 #pragma GCC diagnostic ignored "-Wold-style-cast"
@@ -21,9 +22,7 @@ namespace fieldwatch::agent {
 namespace {
 
 std::uint64_t boot_ns() {
-    timespec now{};
-    ::clock_gettime(CLOCK_BOOTTIME, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+    return static_cast<std::uint64_t>(since_boot().count());
 }
 
 int exit_status(std::uint32_t code) {

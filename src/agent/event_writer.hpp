@@ -1,0 +1,48 @@
+// Observations become events here: encoded by their schema, put into the queue that the twin's priority for
+// their kind names. Between the collectors' records and the outbox.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/aggregation/observation.hpp"
+#include "agent/spool/outbox.hpp"
+#include "agent/twin/settings.hpp"
+#include "base/clock.hpp"
+#include "base/random.hpp"
+
+namespace fieldwatch::agent {
+
+/// One thread; lives as long as the twin and the outbox it was given. Kinds whose priority is Off are left
+/// out; what cannot be encoded is said in the log.
+class EventWriter {
+  public:
+    EventWriter(const Twin& twin, Outbox& outbox, const Clock& clock, Random& random);
+
+    void emit(const Observation& observation);
+    /// All payloads in one event, or in several that carry the same SnapshotId when they are too many.
+    void emit_snapshot(fieldwatch_kind kind, std::vector<Observation> payloads);
+    void emit_findings(const std::vector<ConfigurationFinding>& findings);
+    void diagnose(std::string_view severity, std::string message);
+
+    fieldwatch_priority priority(fieldwatch_kind kind) const {
+        return twin_.settings().priority[static_cast<std::size_t>(kind)];
+    }
+    bool is_off(fieldwatch_kind kind) const { return priority(kind) == FIELDWATCH_PRIORITY_OFF; }
+
+  private:
+    void enqueue(fieldwatch_kind kind, const std::vector<const Observation*>& payloads);
+
+    const Twin& twin_;
+    Outbox& outbox_;
+    const Clock& clock_;
+    Random& random_;
+    // A marker per queue: within one, sequences arrive in order.
+    std::array<std::string, kQueueCount> boot_ids_;
+    std::array<std::uint64_t, kQueueCount> sequences_{};
+};
+
+}  // namespace fieldwatch::agent

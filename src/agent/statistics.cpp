@@ -1,0 +1,66 @@
+#include "agent/statistics.hpp"
+
+#include <string>
+
+namespace fieldwatch::agent {
+
+void Statistics::sent(std::size_t body_bytes, std::size_t bag_bytes) {
+    for (auto* messages : {&since_, &total_}) {
+        ++messages->sent;
+        messages->small += body_bytes < 4'096;
+        messages->bytes += body_bytes;
+        messages->units += fieldwatch_billing_units(body_bytes + bag_bytes);
+    }
+}
+
+std::vector<Observation> Statistics::take_drops(const Outbox& outbox, const fw_status& collector,
+                                                std::uint64_t refused_records) {
+    std::array<QueueCounters, kQueueCount> since;
+    for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
+        const auto i = static_cast<std::size_t>(queue);
+        const auto now = outbox.counters(queue);
+        since[i] = {now.collected - told_[i].collected, now.dropped_full - told_[i].dropped_full,
+                    now.dropped_large - told_[i].dropped_large};
+        told_[i] = now;
+    }
+    const auto text = [](std::uint64_t number) { return std::to_string(number); };
+    std::vector<Observation> out;
+    for (const auto queue : {Queue::High, Queue::Low}) {
+        const auto& counters = since[static_cast<std::size_t>(queue)];
+        auto& payload = out.emplace_back(Observation{.kind = FIELDWATCH_DROPPED_EVENTS_STATISTICS});
+        payload.text("Queue", queue == Queue::High ? "High" : "Low");
+        payload.integer("CollectedEvents", static_cast<std::int64_t>(counters.collected));
+        payload.integer("DroppedEvents",
+                        static_cast<std::int64_t>(counters.dropped_full + counters.dropped_large));
+        payload.extra("DroppedCacheFull", text(counters.dropped_full));
+        payload.extra("DroppedTooLarge", text(counters.dropped_large));
+    }
+    auto& low = out.back();
+    const auto& operational = since[static_cast<std::size_t>(Queue::Operational)];
+    low.extra("OperationalCollected", text(operational.collected));
+    low.extra("OperationalDropped", text(operational.dropped_full + operational.dropped_large));
+    static constexpr const char* kSeen[] = {"ProcessSeen", "ProcessExitSeen", "ConnectionSeen"};
+    static constexpr const char* kLost[] = {"ProcessLost", "ProcessExitLost", "ConnectionLost"};
+    for (std::size_t i = 0; i < FW_CLASS_COUNT; ++i) {
+        const auto& now = collector.counters[i];
+        const auto& told = told_collector_.counters[i];
+        low.extra(kSeen[i], text(now.produced - told.produced));
+        low.extra(kLost[i], text(now.dropped - told.dropped));
+    }
+    low.extra("RefusedRecords", text(refused_records));
+    told_collector_ = collector;
+    return out;
+}
+
+Observation Statistics::take_messages() {
+    Observation out{.kind = FIELDWATCH_MESSAGE_STATISTICS};
+    out.integer("MessagesSent", static_cast<std::int64_t>(since_.sent));
+    out.integer("MessagesUnder4KB", static_cast<std::int64_t>(since_.small));
+    out.integer("TotalFailed", static_cast<std::int64_t>(since_.failed));
+    out.extra("BytesSent", std::to_string(since_.bytes));
+    out.extra("BillingUnits", std::to_string(since_.units));
+    since_ = {};
+    return out;
+}
+
+}  // namespace fieldwatch::agent
