@@ -83,7 +83,7 @@ class ShardEngine final : public Engine {
         ByteReader in(state);
         if (const auto version = FIELDWATCH_TRY(in.u16()); version != kStateVersion)
             return fail(Errc::Unsupported, "detection state of version " + std::to_string(version));
-        now_ = Timestamp{FIELDWATCH_TRY(in.i64())};
+        now_ = FIELDWATCH_TRY(read_time(in));
         while (!in.empty()) {
             const auto name = FIELDWATCH_TRY(in.text());
             const auto version = FIELDWATCH_TRY(in.u16());

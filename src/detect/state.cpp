@@ -103,7 +103,7 @@ Result<model::Alert> read_alert(ByteReader& in) {
     out.status = static_cast<model::AlertStatus>(status);
     out.start = FIELDWATCH_TRY(read_time(in));
     out.end = FIELDWATCH_TRY(read_time(in));
-    out.hit_count = FIELDWATCH_TRY(in.i64());
+    out.hit_count = FIELDWATCH_TRY(read_amount(in));
     out.processed = FIELDWATCH_TRY(read_time(in));
     out.update = FIELDWATCH_TRY(in.u8()) != 0;
     out.evidence = FIELDWATCH_TRY(read_positions(in));

@@ -24,8 +24,16 @@ inline Result<std::uint32_t> read_count(ByteReader& in, std::uint32_t count_max 
         return fail(Errc::Corrupt, "saved state names more entries than it can hold");
     return count;
 }
+/// A number that is added to others: far from where that would overflow.
+inline Result<std::int64_t> read_amount(ByteReader& in) {
+    constexpr std::int64_t kAmountMax = std::int64_t{1} << 60;  // in ticks: 3,600 years around 1970
+    const auto amount = FIELDWATCH_TRY(in.i64());
+    if (amount < -kAmountMax || amount > kAmountMax)
+        return fail(Errc::Corrupt, "saved state holds a number out of range");
+    return amount;
+}
 inline Result<Timestamp> read_time(ByteReader& in) {
-    return Timestamp{FIELDWATCH_TRY(in.i64())};
+    return Timestamp{FIELDWATCH_TRY(read_amount(in))};
 }
 inline Result<std::string> read_text(ByteReader& in) {
     return std::string(FIELDWATCH_TRY(in.text()));

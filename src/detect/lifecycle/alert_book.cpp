@@ -186,7 +186,7 @@ Result<void> AlertBook::restore(ByteReader& in) {
         open.alert = FIELDWATCH_TRY(read_alert(in));
         open.anchor = FIELDWATCH_TRY(read_time(in));
         open.last_row = FIELDWATCH_TRY(read_time(in));
-        open.suppression = Ticks{FIELDWATCH_TRY(in.i64())};
+        open.suppression = Ticks{FIELDWATCH_TRY(read_amount(in))};
         open.due = FIELDWATCH_TRY(in.u64());
         if (open.due != 0) due_.emplace(std::pair{(open.last_row + kUpdateInterval).ticks, open.due}, key);
     }

@@ -333,14 +333,14 @@ Result<void> LoginDetector::restore(ByteReader& in) {
             source.address = FIELDWATCH_TRY(read_text(in));
             source.recent.resize(FIELDWATCH_TRY(read_count(in, 1'000)));
             for (auto& ticks : source.recent)
-                ticks = FIELDWATCH_TRY(in.i64());
+                ticks = FIELDWATCH_TRY(read_amount(in));
             const auto flags = FIELDWATCH_TRY(in.u8());
             source.burst = (flags & 1) != 0;
             source.reported = (flags & 2) != 0;
             source.start = FIELDWATCH_TRY(read_time(in));
             source.last = FIELDWATCH_TRY(read_time(in));
             source.last_received = FIELDWATCH_TRY(read_time(in));
-            source.failures = FIELDWATCH_TRY(in.i64());
+            source.failures = FIELDWATCH_TRY(read_amount(in));
             source.users = FIELDWATCH_TRY(read_texts(in));
             source.endpoints = FIELDWATCH_TRY(read_texts(in));
             source.evidence = FIELDWATCH_TRY(read_positions(in));

@@ -139,7 +139,7 @@ void OpenPorts::save(ByteWriter& out) const {
 
 Result<void> OpenPorts::restore(ByteReader& in) {
     devices_.clear();
-    day_ = FIELDWATCH_TRY(in.i64());
+    day_ = FIELDWATCH_TRY(read_amount(in));
     devices_.set_evictions(FIELDWATCH_TRY(in.u64()));
     const auto count = FIELDWATCH_TRY(read_count(in, kDevicesMax));
     for (std::uint32_t i = 0; i < count; ++i) {

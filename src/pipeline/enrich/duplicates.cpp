@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/hash.hpp"
+#include "detect/state.hpp"
 
 namespace fieldwatch::pipeline {
 
@@ -28,8 +29,9 @@ Seen Duplicates::check(std::string_view key, const model::Event& event) {
         const auto boot = model::find(event.items.front().extra_details, "BootId");
         const auto text = model::find(event.items.front().extra_details, "Sequence");
         std::uint64_t sequence = 0;
-        const auto end = text.data() + text.size();
-        if (!boot.empty() && !text.empty() && std::from_chars(text.data(), end, sequence).ptr == end) {
+        const auto* const end = text.data() + text.size();
+        const auto [rest, error] = std::from_chars(text.data(), end, sequence);
+        if (!boot.empty() && !text.empty() && rest == end && error == std::errc{}) {
             bool known = false;
             if (check_sequence(identity, hash64(as_bytes(boot)), sequence, known))
                 return known ? Seen::Duplicate : Seen::First;
@@ -171,7 +173,7 @@ Result<void> Duplicates::restore(ByteReader& in) {
         for (auto& id : identity.ring) {
             id.id = FIELDWATCH_TRY(in.u64());
             id.content = FIELDWATCH_TRY(in.u64());
-            id.received = FIELDWATCH_TRY(in.i64());
+            id.received = FIELDWATCH_TRY(detect::read_amount(in));
         }
         rebuild(identity);
     }

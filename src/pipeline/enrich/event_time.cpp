@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "detect/state.hpp"
+
 namespace fieldwatch::pipeline {
 
 // How far the device's clock is behind ours; negative = ahead.
@@ -52,9 +54,10 @@ Result<void> EventTimes::restore(ByteReader& in) {
     for (std::uint32_t i = 0; i < count; ++i) {
         auto& device = devices_.get(FIELDWATCH_TRY(in.text()));
         const auto size = FIELDWATCH_TRY(in.u8());
-        if (size > kAgreeing) return fail(Errc::Corrupt, "more clock samples than are kept");
+        if (size > kAgreeing || !device.behind.empty())
+            return fail(Errc::Corrupt, "more clock samples than are kept");
         for (std::uint8_t k = 0; k < size; ++k)
-            device.behind.push_back(FIELDWATCH_TRY(in.i64()));
+            device.behind.push_back(FIELDWATCH_TRY(detect::read_amount(in)));
     }
     return {};
 }
