@@ -29,6 +29,8 @@ function(fieldwatch_library name)
     target_link_libraries(${name}_test PRIVATE fieldwatch_${name} fieldwatch_options ${arg_LINK} GTest::gmock GTest::gtest_main
       ${RAPIDCHECK_LIBRARY})
     target_compile_definitions(${name}_test PRIVATE FIELDWATCH_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    # What is tested is optimised, the tests are not: they are half of the tree and compile twice as fast.
+    target_compile_options(${name}_test PRIVATE -O0)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
   endif()
