@@ -1,42 +1,29 @@
 // One alert with everything that is known about it. All of it is shown as text: command lines are hostile input.
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import type { Api } from "./api";
+import { Drawer, Properties, Steps } from "./drawer";
 import { SeverityMark, Time } from "./marks";
 import type { AlertDetail } from "./model";
-import { commandLine, isOpen, shownValue, textList } from "./state";
+import { commandLine, entityFields, isOpen, linkedQuery, shownValue, textList } from "./state";
 
 const ruleFields = ["RuleId", "RuleTitle", "RuleAuthor", "RuleLicense", "RuleReferences"];
 
-function Properties({ values }: { values: [string, unknown][] }) {
-  return (
-    <dl className="properties">
-      {values.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{shownValue(value)}</dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
+const shown = (values: [string, unknown][]) => values.map(([name, value]): [string, string] => [name, shownValue(value)]);
 
 function Entities({ entities }: { entities: unknown }) {
   if (!Array.isArray(entities) || entities.length === 0) return <p className="quiet">None named.</p>;
   return (
     <ul className="entities">
-      {(entities as Record<string, unknown>[]).map((entity, index) => {
-        const { $id, Type, ...fields } = entity ?? {};
-        return (
-          <li key={shownValue($id ?? index)}>
-            <span className="kind">{shownValue(Type ?? "entity")}</span>
-            <span>
-              {Object.entries(fields)
-                .map(([name, value]) => `${name} ${shownValue(value)}`)
-                .join(" · ")}
-            </span>
-          </li>
-        );
-      })}
+      {(entities as Record<string, unknown>[]).map((entity, index, all) => (
+        <li key={index}>
+          <span className="kind">{shownValue(entity?.["Type"] ?? "entity")}</span>
+          <span>
+            {entityFields(entity ?? {}, all)
+              .map(([name, value]) => `${name} ${value}`)
+              .join(" · ")}
+          </span>
+        </li>
+      ))}
     </ul>
   );
 }
@@ -46,7 +33,7 @@ function Evidence({ alert, now }: { alert: AlertDetail; now: number }) {
     return (
       <p className="quiet">
         {alert.rawEventsStored
-          ? "No stored row lies in the time of this alert; it may be past its retention."
+          ? "The rows behind this alert are past their retention."
           : "Raw events of this hub are not stored. Switch it on with: fieldwatch hub update --store-raw on"}
       </p>
     );
@@ -65,12 +52,12 @@ function Evidence({ alert, now }: { alert: AlertDetail; now: number }) {
   );
 }
 
-function Body({ alert, now }: { alert: AlertDetail; now: number }) {
+function Body({ alert, now, investigate }: { alert: AlertDetail; now: number; investigate: (query: string) => void }) {
+  const query = linkedQuery(alert.extendedLinks);
   const command = commandLine(alert.extendedProperties, alert.entities);
   const techniques = [...textList(alert.techniques), ...textList(alert.subTechniques)];
   const properties = Object.entries(alert.extendedProperties);
   const rule = properties.filter(([name]) => ruleFields.includes(name));
-  const steps = textList(alert.remediationSteps);
   return (
     <>
       <p className="facts">
@@ -96,23 +83,14 @@ function Body({ alert, now }: { alert: AlertDetail; now: number }) {
           <pre className="command">{command}</pre>
         </section>
       )}
-      {steps.length > 0 && (
-        <section>
-          <h3>What to do</h3>
-          <ul>
-            {steps.map((step, index) => (
-              <li key={index}>{step}</li>
-            ))}
-          </ul>
-        </section>
-      )}
+      <Steps steps={textList(alert.remediationSteps)} />
       <section>
         <h3>Entities</h3>
         <Entities entities={alert.entities} />
       </section>
       <section>
         <h3>Properties</h3>
-        <Properties values={properties.filter(([name]) => !ruleFields.includes(name))} />
+        <Properties values={shown(properties.filter(([name]) => !ruleFields.includes(name)))} />
       </section>
       {(techniques.length > 0 || alert.tactics !== "") && (
         <section>
@@ -130,10 +108,15 @@ function Body({ alert, now }: { alert: AlertDetail; now: number }) {
       <section>
         <h3>Evidence</h3>
         <Evidence alert={alert} now={now} />
+        {query !== null && (
+          <button type="button" onClick={() => investigate(query)}>
+            Investigate in the logs
+          </button>
+        )}
       </section>
       <section>
         <h3>Rule</h3>
-        <Properties values={[["Type", alert.type], ...rule, ["Alert id", alert.id]]} />
+        <Properties values={[["Type", alert.type], ...shown(rule), ["Alert id", alert.id]]} />
       </section>
     </>
   );
@@ -145,10 +128,10 @@ interface Props {
   id: string;
   now: number;
   close: () => void;
+  investigate: (query: string) => void;
 }
 
-export function AlertDrawer({ api, hub, id, now, close }: Props) {
-  const dialog = useRef<HTMLDialogElement>(null);
+export function AlertDrawer({ api, hub, id, now, close, investigate }: Props) {
   const [alert, setAlert] = useState<AlertDetail | null>(null);
   const [note, setNote] = useState<string | null>(null);
   const [asked, setAsked] = useState(false);
@@ -156,7 +139,6 @@ export function AlertDrawer({ api, hub, id, now, close }: Props) {
   const scope = `?hub=${encodeURIComponent(hub)}`;
 
   useEffect(() => {
-    dialog.current?.showModal();
     const abort = new AbortController();
     api
       .get<AlertDetail>(address + scope, abort.signal)
@@ -174,34 +156,19 @@ export function AlertDrawer({ api, hub, id, now, close }: Props) {
   };
 
   return (
-    <dialog
-      ref={dialog}
-      className="drawer"
-      aria-labelledby="drawer-title"
-      onClose={close}
-      onClick={(event) => event.target === dialog.current && dialog.current.close()}
-    >
-      <div className="drawer-content">
-        <header>
-          <h2 id="drawer-title">{alert?.displayName ?? "Alert"}</h2>
-          <button type="button" onClick={() => dialog.current?.close()} aria-label="Close">
-            ✕
+    <Drawer
+      title={alert?.displayName ?? "Alert"}
+      note={note}
+      close={close}
+      footer={
+        alert && isOpen(alert.status) && (
+          <button type="button" className={asked ? "danger" : undefined} onClick={dismiss}>
+            {asked ? "Dismiss for good?" : "Dismiss"}
           </button>
-        </header>
-        {note !== null && (
-          <p role="status" className="note">
-            {note}
-          </p>
-        )}
-        {alert ? <Body alert={alert} now={now} /> : note === null && <p className="quiet">Reading…</p>}
-        {alert && isOpen(alert.status) && (
-          <footer>
-            <button type="button" className={asked ? "danger" : undefined} onClick={dismiss}>
-              {asked ? "Dismiss for good?" : "Dismiss"}
-            </button>
-          </footer>
-        )}
-      </div>
-    </dialog>
+        )
+      }
+    >
+      {alert ? <Body alert={alert} now={now} investigate={investigate} /> : note === null && <p className="quiet">Reading…</p>}
+    </Drawer>
   );
 }

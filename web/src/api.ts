@@ -1,5 +1,6 @@
 // Talking to the server that served this page.
 import { EventParser, type StreamEvent } from "./event_stream";
+import type { ResultTable } from "./tables";
 
 export class ApiError extends Error {
   constructor(readonly status: number, message: string) {
@@ -14,6 +15,24 @@ async function refusal(response: Response): Promise<ApiError> {
   } catch {
     return new ApiError(response.status, `${response.status} ${response.statusText}`);
   }
+}
+
+/** Where in a query the server stumbled: line and column from 1. */
+export interface QueryPlace {
+  line: number;
+  column: number;
+  length: number;
+}
+export class Refusal extends ApiError {
+  constructor(status: number, message: string, readonly place: QueryPlace | null) {
+    super(status, message);
+  }
+}
+export type QueryTable = ResultTable & { partial: boolean };
+
+interface QueryAnswer {
+  tables?: ResultTable[];
+  error?: { message?: string; innererror?: { message?: string; line?: number; pos?: number; length?: number } };
 }
 
 export class Api {
@@ -32,6 +51,22 @@ export class Api {
   async post(path: string): Promise<void> {
     const response = await fetch(path, { method: "POST", headers: this.headers() });
     if (!response.ok) throw await refusal(response);
+  }
+
+  /** The first table of a KQL query; `timespan` is an ISO 8601 duration before now. Throws Refusal. */
+  async query(workspace: string, query: string, timespan: string | null, signal: AbortSignal): Promise<QueryTable> {
+    const response = await fetch(`/v1/workspaces/${encodeURIComponent(workspace)}/query`, {
+      method: "POST",
+      headers: this.headers(),
+      body: JSON.stringify({ query, ...(timespan && { timespan }) }),
+      signal,
+    });
+    const answer = (await response.json()) as QueryAnswer;
+    const table = answer.tables?.[0];
+    if (response.ok && table) return { ...table, partial: answer.error !== undefined };
+    const inner = answer.error?.innererror;
+    const place = inner?.line ? { line: inner.line, column: inner.pos ?? 1, length: inner.length ?? 1 } : null;
+    throw new Refusal(response.status, inner?.message ?? answer.error?.message ?? response.statusText, place);
   }
 
   /** Calls back with each event until the server or the signal ends the stream. */

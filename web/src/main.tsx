@@ -1,7 +1,7 @@
 import { StrictMode, useCallback, useMemo, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { Api } from "./api";
-import { Overview } from "./overview";
+import { Frame } from "./frame";
 import "./style.css";
 import { forgetToken, keepToken, takeToken } from "./token";
 
@@ -45,7 +45,7 @@ function App() {
     setRefused(false);
     setToken(fresh);
   };
-  return api === null ? <SignIn refused={refused} enter={enter} /> : <Overview api={api} onRefused={onRefused} leave={leave} />;
+  return api === null ? <SignIn refused={refused} enter={enter} /> : <Frame api={api} onRefused={onRefused} leave={leave} />;
 }
 
 const place = document.getElementById("page");

@@ -34,6 +34,7 @@ export interface AlertDetail extends Alert {
   techniques: unknown;
   subTechniques: unknown;
   evidence: Evidence[];
+  extendedLinks: unknown;
   rawEventsStored: boolean;
 }
 
@@ -45,7 +46,9 @@ export interface Recommendation {
   state: string;
   device: string;
   description: string;
+  discovered: string;
   changed: string;
+  properties: Record<string, unknown> | null;
   additionalData: Record<string, unknown> | null;
 }
 

@@ -1,25 +1,11 @@
 // The first page: how many, since when, which, and whether data arrive at all.
-import { useCallback, useEffect, useState } from "react";
-import { AlertDrawer } from "./alert_drawer";
 import { AlertsTable } from "./alerts_table";
-import type { Api } from "./api";
 import { DailyChart } from "./daily_chart";
 import { DevicesTable } from "./devices_table";
-import { type Link, type PageData, useLive } from "./live";
+import type { PageData } from "./live";
 import { SeverityIcon, SeverityMark, Time } from "./marks";
 import { type Overview as OverviewData, severities } from "./model";
 import { emptiness } from "./state";
-
-function useNow(): number {
-  const [now, setNow] = useState(Date.now);
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 10_000);
-    return () => clearInterval(timer);
-  }, []);
-  return now;
-}
-
-const links: Record<Link, string> = { connecting: "Connecting", live: "Live", lost: "Connection lost, trying again" };
 
 function Tiles({ overview }: { overview: OverviewData }) {
   const { devices } = overview;
@@ -102,15 +88,15 @@ function Empty({ kind, hub }: { kind: "no-data" | "no-alerts"; hub: string }) {
   );
 }
 
-function Page({ data, fresh, api, now }: { data: PageData; fresh: ReadonlySet<string>; api: Api; now: number }) {
-  const [opened, setOpened] = useState<string | null>(() => new URLSearchParams(window.location.search).get("alert"));
-  const open = useCallback((id: string | null) => {
-    setOpened(id);
-    const address = new URL(window.location.href);
-    if (id === null) address.searchParams.delete("alert");
-    else address.searchParams.set("alert", id);
-    window.history.replaceState(null, "", address);
-  }, []);
+interface Props {
+  data: PageData;
+  fresh: ReadonlySet<string>;
+  now: number;
+  openAlert: (id: string) => void;
+  openRecommendation: (id: string) => void;
+}
+
+export function Overview({ data, fresh, now, openAlert, openRecommendation }: Props) {
   const { overview, alerts, devices, recommendations } = data;
   const kind = emptiness(overview, alerts);
   return (
@@ -128,7 +114,7 @@ function Page({ data, fresh, api, now }: { data: PageData; fresh: ReadonlySet<st
       </div>
       <section className="card">
         <h2>Latest alerts</h2>
-        {kind === "none" ? <AlertsTable alerts={alerts} fresh={fresh} now={now} open={open} /> : <Empty kind={kind} hub={overview.hub} />}
+        {kind === "none" ? <AlertsTable alerts={alerts} fresh={fresh} now={now} open={openAlert} /> : <Empty kind={kind} hub={overview.hub} />}
       </section>
       <section className="card">
         <h2>Recommendations</h2>
@@ -139,7 +125,9 @@ function Page({ data, fresh, api, now }: { data: PageData; fresh: ReadonlySet<st
             {recommendations.map((one) => (
               <li key={one.id}>
                 <SeverityMark severity={one.severity} />
-                <strong>{one.displayName}</strong>
+                <button type="button" className="link" onClick={() => openRecommendation(one.id)}>
+                  {one.displayName}
+                </button>
                 <span className="device">{one.device}</span>
                 <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
               </li>
@@ -154,40 +142,6 @@ function Page({ data, fresh, api, now }: { data: PageData; fresh: ReadonlySet<st
         </section>
         <Health overview={overview} now={now} />
       </div>
-      {opened !== null && <AlertDrawer api={api} hub={overview.hub} id={opened} now={now} close={() => open(null)} />}
     </main>
-  );
-}
-
-export function Overview({ api, onRefused, leave }: { api: Api; onRefused: () => void; leave: () => void }) {
-  const [hub, setHub] = useState<string | null>(() => new URLSearchParams(window.location.search).get("hub"));
-  const live = useLive(api, hub, onRefused);
-  const now = useNow();
-  const name = live.data?.overview.hub ?? hub ?? live.hubs[0]?.name ?? "";
-  return (
-    <>
-      <header className="top">
-        <a className="brand" href="/">
-          <img src="/icon.svg" alt="" width="22" height="22" /> Fieldwatch
-        </a>
-        {live.hubs.length > 1 ? (
-          <label>
-            <span className="unseen">Hub</span>
-            <select value={name} onChange={(event) => setHub(event.target.value)}>
-              {live.hubs.map((one) => <option key={one.name}>{one.name}</option>)}
-            </select>
-          </label>
-        ) : (
-          <span className="hub">{name}</span>
-        )}
-        <span className={`link ${live.link}`} role="status">{links[live.link]}</span>
-        <span className="quiet age">
-          {live.data && <>data of <Time iso={live.data.overview.generated} now={now} relative /></>}
-        </span>
-        <button type="button" onClick={leave}>Sign out</button>
-      </header>
-      {live.error !== null && <p role="alert" className="note error">{live.error}</p>}
-      {live.data ? <Page data={live.data} fresh={live.fresh} api={api} now={now} /> : live.error === null && <p className="quiet loading">Reading…</p>}
-    </>
   );
 }

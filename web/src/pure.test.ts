@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { EventParser } from "./event_stream";
 import type { Alert, Overview } from "./model";
-import { commandLine, emptiness, textList, withAlert, withCounted } from "./state";
+import { addressOf, placeOf } from "./place";
+import { additionalValues, commandLine, emptiness, entityFields, linkedQuery, textList, withAlert, withCounted } from "./state";
+import { csvOf, filtersTime } from "./tables";
 import { age, isNew, utcText } from "./times";
 import { tokenInFragment } from "./token";
 
@@ -93,5 +95,45 @@ describe("times and tokens", () => {
     expect(tokenInFragment("#token=abc")).toBe("abc");
     expect(tokenInFragment("#other=1")).toBeNull();
     expect(tokenInFragment("")).toBeNull();
+  });
+});
+
+describe("places", () => {
+  it("lead from the address and back to it", () => {
+    for (const address of ["/", "/alerts/a%2Fb", "/recommendations/7", "/logs", "/logs?query=T+%7C+take+1", "/?hub=plant"]) {
+      const url = new URL(address, "http://x");
+      expect(addressOf(placeOf(url.pathname, url.search), url.searchParams.get("hub"))).toBe(address);
+    }
+  });
+  it("are the overview where the address says nothing", () => {
+    for (const path of ["/alerts", "/alerts/", "/nonsense/1", "/alerts/%"]) expect(placeOf(path, "")).toEqual({ at: "overview" });
+  });
+});
+
+describe("query text and results", () => {
+  it("notices a filter on TimeGenerated, but not its name in a text, a comment or another clause", () => {
+    expect(filtersTime("T\n| where X == 1 and TimeGenerated > ago(1h)")).toBe(true);
+    expect(filtersTime('T | where X == "TimeGenerated"')).toBe(false);
+    expect(filtersTime("T // where TimeGenerated\n| where X == 1 | project TimeGenerated")).toBe(false);
+  });
+  it("guards CSV against formulas and quotes what must be", () => {
+    const columns = [{ name: "a", type: "string" }, { name: "b", type: "long" }];
+    expect(csvOf({ columns, rows: [["=1+1", -5], ['x "y", z', null]] })).toBe("a,b\r\n'=1+1,-5\r\n\"x \"\"y\"\", z\",\r\n");
+  });
+});
+
+describe("details", () => {
+  it("takes lists out of a recommendation's texts", () => {
+    expect(additionalValues({ Endpoints: '["0.0.0.0:80"]', Count: "3", Odd: "[x" })).toEqual([["Endpoints", ["0.0.0.0:80"]], ["Count", "3"], ["Odd", "[x"]]);
+    expect(additionalValues(null)).toEqual([]);
+  });
+  it("shows the name of the entity that another points to", () => {
+    const file = { $id: "2", Type: "file", Directory: "/bin", Name: "sh" };
+    const process = { $id: "4", Type: "process", ImageFile: { $ref: "2" }, ProcessId: "7", Parent: { $ref: "9" } };
+    expect(entityFields(process, [file, process])).toEqual([["ImageFile", "/bin/sh"], ["ProcessId", "7"], ["Parent", '{"$ref":"9"}']]);
+  });
+  it("finds the query in an alert's links", () => {
+    expect(linkedQuery([{ Href: "http://h/logs?query=SecurityAlert%0A%7C%20take%201" }])).toBe("SecurityAlert\n| take 1");
+    expect(linkedQuery([{ Href: 5 }, null])).toBe(null);
   });
 });

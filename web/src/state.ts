@@ -59,3 +59,43 @@ export function commandLine(properties: Record<string, unknown>, entities: unkno
   }
   return null;
 }
+
+/** The evidence of a recommendation: values are texts, and lists and objects JSON inside them. */
+export function additionalValues(data: Record<string, unknown> | null): [string, unknown][] {
+  return Object.entries(data ?? {}).map(([name, value]) => {
+    if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return [name, value];
+    try {
+      return [name, JSON.parse(value) as unknown];
+    } catch {
+      return [name, value];
+    }
+  });
+}
+
+/** The query of an alert's own link into the logs. */
+export function linkedQuery(links: unknown): string | null {
+  if (!Array.isArray(links)) return null;
+  for (const link of links as Record<string, unknown>[]) {
+    const href = link?.["Href"];
+    if (typeof href !== "string") continue;
+    const query = new URLSearchParams(href.slice(href.indexOf("?") + 1)).get("query");
+    if (query) return query;
+  }
+  return null;
+}
+
+/** Entities name each other by {"$ref":"3"}: what a person reads is the name of the other. */
+export function entityFields(entity: Record<string, unknown>, all: Record<string, unknown>[]): [string, string][] {
+  const nameOf = (one: Record<string, unknown>): string => {
+    const directory = one["Directory"];
+    const name = one["Name"] ?? one["Address"] ?? one["DeviceId"] ?? one["CommandLine"] ?? one["$id"];
+    return typeof directory === "string" && directory !== "" ? `${directory.replace(/\/$/, "")}/${shownValue(name)}` : shownValue(name);
+  };
+  return Object.entries(entity)
+    .filter(([field]) => field !== "$id" && field !== "Type")
+    .map(([field, value]) => {
+      const target = (value as Record<string, unknown> | null)?.["$ref"];
+      const other = target === undefined ? undefined : all.find((one) => one?.["$id"] === target);
+      return [field, other ? nameOf(other) : shownValue(value)];
+    });
+}

@@ -1,0 +1,67 @@
+// The panel at the side that shows one thing whole; Escape, the cross and a click beside it close it.
+import { type ReactNode, useEffect, useRef } from "react";
+
+interface Props {
+  title: string;
+  note: string | null;
+  close: () => void;
+  children: ReactNode;
+  footer?: ReactNode;
+}
+
+export function Drawer({ title, note, close, children, footer }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog
+      ref={dialog}
+      className="drawer"
+      aria-labelledby="drawer-title"
+      onClose={close}
+      onClick={(event) => event.target === dialog.current && dialog.current.close()}
+    >
+      <div className="drawer-content">
+        <header>
+          <h2 id="drawer-title">{title}</h2>
+          <button type="button" onClick={() => dialog.current?.close()} aria-label="Close">
+            ✕
+          </button>
+        </header>
+        {note !== null && (
+          <p role="status" className="note">
+            {note}
+          </p>
+        )}
+        {children}
+        {footer && <footer>{footer}</footer>}
+      </div>
+    </dialog>
+  );
+}
+
+export function Properties({ values }: { values: [string, ReactNode][] }) {
+  return (
+    <dl className="properties">
+      {values.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+export function Steps({ steps }: { steps: string[] }) {
+  if (steps.length === 0) return null;
+  return (
+    <section>
+      <h3>What to do</h3>
+      <ul>
+        {steps.map((step, index) => (
+          <li key={index}>{step}</li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,187 @@
+// A query of one's own over the workspace: text, time range, rows, or where in the text it went wrong.
+import { useCallback, useEffect, useRef, useState } from "react";
+import { type Api, type QueryTable, Refusal } from "./api";
+import { csvOf, filtersTime, shownCell } from "./tables";
+
+const ranges: [string, string][] = [
+  ["PT1H", "Last hour"],
+  ["P1D", "Last 24 hours"],
+  ["P7D", "Last 7 days"],
+  ["P30D", "Last 30 days"],
+];
+const rowsShown = 1000;
+const examples: [string, string][] = [
+  ["What ran", 'SecurityIoTRawEvent\n| where RawEventName == "ProcessCreate"\n| extend E = parse_json(EventDetails)\n| project TimeStamp, DeviceId, User = tostring(E.UserName), Command = tostring(E.CommandLine)\n| order by TimeStamp desc\n| take 100'],
+  ["Who connected where", 'SecurityIoTRawEvent\n| where RawEventName == "ConnectionCreate"\n| extend E = parse_json(EventDetails)\n| summarize Connections = count() by DeviceId, Remote = tostring(E.RemoteAddress), Port = tostring(E.RemotePort)\n| order by Connections desc'],
+  ["Events by kind", "SecurityIoTRawEvent\n| summarize Events = count() by DeviceId, RawEventName\n| order by Events desc"],
+  ["Alerts by day", "SecurityAlert\n| summarize arg_max(TimeGenerated, *) by SystemAlertId\n| summarize Alerts = count() by bin(StartTime, 1d), AlertSeverity"],
+];
+
+/** The line that a refusal names, the place underlined. */
+function Failure({ refusal, query }: { refusal: Refusal; query: string }) {
+  const { place } = refusal;
+  const line = place === null ? undefined : query.split("\n")[place.line - 1];
+  return (
+    <div role="alert" className="note error failure">
+      <p>{refusal.message}</p>
+      {place !== null && line !== undefined && (
+        <pre>
+          {line.slice(0, place.column - 1)}
+          <mark>{line.slice(place.column - 1, place.column - 1 + Math.max(1, place.length)) || " "}</mark>
+          {line.slice(place.column - 1 + Math.max(1, place.length))}
+        </pre>
+      )}
+    </div>
+  );
+}
+
+function Rows({ table }: { table: QueryTable }) {
+  return (
+    <div className="scroll">
+      <table className="rows">
+        <thead>
+          <tr>
+            {table.columns.map((column, index) => (
+              <th scope="col" key={index} title={column.type}>
+                {column.name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {table.rows.slice(0, rowsShown).map((row, index) => (
+            <tr key={index}>
+              {row.map((cell, at) => (
+                <td key={at} className={typeof cell === "number" ? "number" : undefined}>
+                  {shownCell(cell)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function download(table: QueryTable) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([csvOf(table)], { type: "text/csv" }));
+  link.download = "query.csv";
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+interface Props {
+  api: Api;
+  workspace: string;
+  asked: string | null; // from the address
+  keep: (query: string) => void;
+}
+interface Outcome {
+  table: QueryTable | null;
+  refusal: Refusal | null;
+  query: string;
+  ms: number;
+}
+
+export function Logs({ api, workspace, asked, keep }: Props) {
+  const [query, setQuery] = useState(asked ?? examples[0]?.[1] ?? "");
+  const [range, setRange] = useState(asked === null ? "P1D" : "P30D"); // a link's alert may be weeks old
+  const [running, setRunning] = useState(false);
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const abort = useRef<AbortController>(undefined);
+  const inQuery = filtersTime(query);
+
+  const run = useCallback(
+    async (text: string, timespan: string) => {
+      abort.current?.abort();
+      const mine = (abort.current = new AbortController());
+      const began = performance.now();
+      setRunning(true);
+      const done = { query: text, ms: 0, table: null, refusal: null };
+      try {
+        const table = await api.query(workspace, text, filtersTime(text) ? null : timespan, mine.signal);
+        setOutcome({ ...done, table, ms: performance.now() - began });
+      } catch (reason) {
+        if (mine.signal.aborted) return;
+        setOutcome({ ...done, refusal: reason instanceof Refusal ? reason : new Refusal(0, String(reason), null) });
+      }
+      setRunning(false);
+    },
+    [api, workspace],
+  );
+  const ask = () => {
+    keep(query);
+    void run(query, range);
+  };
+  useEffect(() => {
+    if (asked !== null) void run(asked, "P30D");
+    return () => abort.current?.abort();
+    // Only what the address asked for at first; later runs are asked for by the viewer.
+  }, []);
+
+  const table = outcome?.table ?? null;
+  return (
+    <main className="logs">
+      <section className="card">
+        <textarea
+          aria-label="Query in KQL"
+          spellCheck={false}
+          rows={Math.min(16, Math.max(6, query.split("\n").length + 1))}
+          value={query}
+          onChange={(event) => setQuery(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key === "Enter" && (event.ctrlKey || event.metaKey || event.shiftKey)) {
+              event.preventDefault();
+              ask();
+            }
+          }}
+        />
+        <div className="bar">
+          <button type="button" className="primary" onClick={ask} disabled={running}>
+            {running ? "Running…" : "Run"}
+          </button>
+          <label>
+            <span className="unseen">Time range</span>
+            <select value={inQuery ? "" : range} disabled={inQuery} onChange={(event) => setRange(event.target.value)}>
+              {inQuery && <option value="">Set in query</option>}
+              {ranges.map(([value, name]) => (
+                <option key={value} value={value}>
+                  {name}
+                </option>
+              ))}
+            </select>
+          </label>
+          <span className="quiet">Ctrl+Enter runs</span>
+          <span className="examples">
+            {examples.map(([name, text]) => (
+              <button type="button" key={name} onClick={() => setQuery(text)}>
+                {name}
+              </button>
+            ))}
+          </span>
+        </div>
+      </section>
+      {outcome?.refusal && <Failure refusal={outcome.refusal} query={outcome.query} />}
+      {table && (
+        <section className="card" aria-live="polite">
+          <div className="bar">
+            <h2>
+              {table.rows.length.toLocaleString()} {table.rows.length === 1 ? "row" : "rows"}
+              <span className="quiet">
+                {Math.round(outcome?.ms ?? 0).toLocaleString()} ms
+                {table.rows.length > rowsShown && ` · the first ${rowsShown.toLocaleString()} are shown`}
+                {table.partial && " · cut at the server's limit"}
+              </span>
+            </h2>
+            <button type="button" onClick={() => download(table)}>
+              CSV
+            </button>
+          </div>
+          {table.rows.length > 0 ? <Rows table={table} /> : <p className="quiet">No row in this time range.</p>}
+        </section>
+      )}
+    </main>
+  );
+}

@@ -1,0 +1,90 @@
+// One recommendation: the weak state, on which device, what shows it, what to do.
+import { useEffect, useState } from "react";
+import type { Api } from "./api";
+import { Drawer, Properties, Steps } from "./drawer";
+import { SeverityMark, Time } from "./marks";
+import type { Recommendation } from "./model";
+import { additionalValues, shownValue, textList } from "./state";
+
+function Value({ value }: { value: unknown }) {
+  if (!Array.isArray(value)) return <>{shownValue(value)}</>;
+  return (
+    <ul className="values">
+      {value.map((one, index) => (
+        <li key={index}>{shownValue(one)}</li>
+      ))}
+    </ul>
+  );
+}
+
+function Body({ one, now, investigate }: { one: Recommendation; now: number; investigate: (query: string) => void }) {
+  const properties = one.properties ?? {};
+  const component = properties["Component"];
+  return (
+    <>
+      <p className="facts">
+        <SeverityMark severity={one.severity} />
+        <span>{one.state}</span>
+        {one.device !== "" && <span className="device">{one.device}</span>}
+        {typeof component === "string" && component !== "" && <span>seen by {component}</span>}
+      </p>
+      <p>{one.description}</p>
+      <section>
+        <h3>Evidence</h3>
+        <Properties values={additionalValues(one.additionalData).map(([name, value]) => [name, <Value key={name} value={value} />])} />
+      </section>
+      <Steps steps={textList(properties["RemediationSteps"])} />
+      <section>
+        <h3>Times</h3>
+        <Properties
+          values={[
+            ["Discovered", <Time key="d" iso={one.discovered} now={now} />],
+            ["Changed", <Time key="c" iso={one.changed} now={now} />],
+          ]}
+        />
+      </section>
+      <p>
+        <button
+          type="button"
+          onClick={() =>
+            investigate(
+              `SecurityRecommendation\n| where RecommendationId == "${one.id}"\n| project TimeGenerated, RecommendationState, DeviceId, RecommendationAdditionalData\n| order by TimeGenerated desc`,
+            )
+          }
+        >
+          Its history in the logs
+        </button>
+      </p>
+      <section>
+        <h3>Rule</h3>
+        <Properties values={[["Type", one.type], ["Recommendation id", one.id]]} />
+      </section>
+    </>
+  );
+}
+
+interface Props {
+  api: Api;
+  hub: string;
+  id: string;
+  now: number;
+  close: () => void;
+  investigate: (query: string) => void;
+}
+
+export function RecommendationDrawer({ api, hub, id, now, close, investigate }: Props) {
+  const [one, setOne] = useState<Recommendation | null>(null);
+  const [note, setNote] = useState<string | null>(null);
+  useEffect(() => {
+    const abort = new AbortController();
+    api
+      .get<Recommendation>(`/api/v1/recommendations/${encodeURIComponent(id)}?hub=${encodeURIComponent(hub)}`, abort.signal)
+      .then(setOne, (reason: Error) => reason.name !== "AbortError" && setNote(reason.message));
+    return () => abort.abort();
+  }, [api, hub, id]);
+  return (
+    <Drawer title={one?.displayName ?? "Recommendation"} note={note} close={close}>
+      {one ? <Body one={one} now={now} investigate={investigate} /> : note === null && <p className="quiet">Reading…</p>}
+    </Drawer>
+  );
+}
