@@ -307,5 +307,65 @@ TEST(ShardCore, RefusesEveryCheckpointThatIsCutShort) {
     }
 }
 
+/// Operations that came of one record of the registry's outbox.
+std::size_t apply_change(ShardCore& core, std::uint64_t offset, std::string_view sequence,
+                         model::RecordKind kind = model::RecordKind::ControlPlane) {
+    model::RecordView record{.kind = kind,
+                             .received = Timestamp::from_unix_seconds(kStart),
+                             .hub = "h",
+                             .device = {},
+                             .module = {},
+                             .properties = {},
+                             .body = R"({"operationName":"x","resultType":"Success"})"};
+    if (!sequence.empty()) record.properties.emplace_back("registry-sequence", sequence);
+    Outcome outcome;
+    EXPECT_TRUE(core.process(record, {.partition = 0, .offset = offset, .item = 0}, outcome));
+    return outcome.operations.size();
+}
+
+TEST(ShardCore, AppliesAChangeOfTheRegistryOnceThoughTheLogHoldsItTwice) {
+    const auto compiled = content();
+    const auto lookup = [&](std::string_view) -> Result<detect::ContentPtr> { return compiled; };
+    ShardCore core(compiled, "c", lookup, {});
+    EXPECT_EQ(apply_change(core, 0, "7"), 1u);
+    EXPECT_EQ(apply_change(core, 1, "7"), 0u);
+    EXPECT_EQ(apply_change(core, 2, "6"), 0u);
+    EXPECT_EQ(apply_change(core, 3, ""), 1u);    // not from the registry
+    EXPECT_EQ(apply_change(core, 4, "9x"), 1u);  // no number: nothing to compare
+    EXPECT_EQ(core.losses().repeated_changes, 2u);
+
+    Bytes state;
+    core.save(state);
+    ShardCore restored(compiled, "c", lookup, {});
+    ASSERT_TRUE(restored.restore(state));
+    EXPECT_EQ(apply_change(restored, 5, "7"), 0u);
+    EXPECT_EQ(apply_change(restored, 6, "8"), 1u);
+}
+
+TEST(ShardCore, LeavesAPropertyOfTheSameNameToTheDevicesThatSetIt) {
+    const auto compiled = content();
+    ShardCore core(compiled, "c", [&](std::string_view) -> Result<detect::ContentPtr> { return compiled; },
+                   {});
+    EXPECT_EQ(apply_change(core, 0, "18446744073709551615", model::RecordKind::Operation), 1u);
+    EXPECT_EQ(apply_change(core, 1, "1"), 1u);
+}
+
+TEST(ShardCore, OpensAStateOfVersionOne) {
+    const auto compiled = content();
+    const auto lookup = [&](std::string_view) -> Result<detect::ContentPtr> { return compiled; };
+    ShardCore core(compiled, "c", lookup, {});
+    apply_change(core, 0, "");
+    Bytes state, again;
+    core.save(state);
+    auto old = state;
+    old[0] = std::byte{1};
+    constexpr std::size_t kBehindCounters = 2 + 4 + 1 + 2 * 8 + 11 * 8;  // hash "c"
+    old.erase(old.begin() + kBehindCounters, old.begin() + kBehindCounters + 16);
+    ShardCore restored(compiled, "c", lookup, {});
+    ASSERT_TRUE(restored.restore(old));
+    restored.save(again);
+    EXPECT_EQ(again, state);
+}
+
 }  // namespace
 }  // namespace fieldwatch::pipeline

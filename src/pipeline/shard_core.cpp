@@ -1,11 +1,37 @@
 #include "pipeline/shard_core.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 namespace fieldwatch::pipeline {
 
 namespace {
-constexpr std::uint16_t kStateVersion = 1;
+constexpr std::uint16_t kStateVersion = 2;  // 1 had no registry sequence
+constexpr std::string_view kRegistrySequence = "registry-sequence";
+
+/// The number under which the registry's outbox gave this record; none for a record of another origin. Asked
+/// of the kinds that only the registry writes: a device may name a property of its message as it likes.
+std::optional<std::uint64_t> registry_sequence(const model::RecordView& record) {
+    switch (record.kind) {
+        case model::RecordKind::ControlPlane:
+        case model::RecordKind::Twin:
+        case model::RecordKind::IdentityChange:
+        case model::RecordKind::HubConfiguration:
+        case model::RecordKind::AlertState:
+            break;
+        default:
+            return std::nullopt;
+    }
+    for (const auto& [name, value] : record.properties) {
+        if (name != kRegistrySequence) continue;
+        std::uint64_t sequence = 0;
+        const auto* const end = value.data() + value.size();
+        const auto read = std::from_chars(value.data(), end, sequence);
+        if (read.ec == std::errc{} && read.ptr == end) return sequence;
+    }
+    return std::nullopt;
+}
 
 template <class Section>
 void save_section(ByteWriter& out, const Section& section) {
@@ -46,6 +72,14 @@ Result<void> ShardCore::process(const model::RecordView& record, model::LogPosit
     out.findings.clear();
     now_ = std::max(now_, record.received);
     if (record.kind == model::RecordKind::Tick || now_ >= advanced_ + kAdvanceInterval) advance(now_, out);
+    if (const auto sequence = registry_sequence(record)) {
+        // The outbox is pumped at least once, in order: what came before comes again only after a crash.
+        if (*sequence <= registry_sequence_) {
+            ++losses_.repeated_changes;
+            return {};
+        }
+        registry_sequence_ = *sequence;
+    }
     switch (record.kind) {
         case model::RecordKind::SecurityMessage:
             security_message(record, position, out);
@@ -186,6 +220,8 @@ void ShardCore::save(Bytes& out) const {
     writer.i64(now_.ticks);
     writer.i64(advanced_.ticks);
     for_each_counter(losses_, [&](std::uint64_t count) { writer.u64(count); });
+    writer.u64(losses_.repeated_changes);
+    writer.u64(registry_sequence_);
     save_section(writer, times_);
     save_section(writer, duplicates_);
     Bytes engine;
@@ -196,7 +232,8 @@ void ShardCore::save(Bytes& out) const {
 
 Result<void> ShardCore::restore(ByteView state) {
     ByteReader in(state);
-    if (const auto version = FIELDWATCH_TRY(in.u16()); version != kStateVersion)
+    const auto version = FIELDWATCH_TRY(in.u16());
+    if (version == 0 || version > kStateVersion)
         return fail(Errc::Unsupported, "shard state of version " + std::to_string(version));
     const auto hash = FIELDWATCH_TRY(in.text());
     FIELDWATCH_TRY(switch_content(hash));
@@ -212,6 +249,10 @@ Result<void> ShardCore::restore(ByteView state) {
         }
     });
     if (!counted) return counted;
+    if (version >= 2) {
+        losses_.repeated_changes = FIELDWATCH_TRY(in.u64());
+        registry_sequence_ = FIELDWATCH_TRY(in.u64());
+    }
     FIELDWATCH_TRY(restore_section(in, times_));
     FIELDWATCH_TRY(restore_section(in, duplicates_));
     const auto size = FIELDWATCH_TRY(in.u32());

@@ -30,7 +30,8 @@ using ContentLookup = std::function<Result<detect::ContentPtr>(std::string_view 
 /// What became of everything that came in, since the shard's log began: part of its state.
 struct LossLedger {
     std::uint64_t messages = 0, events = 0, duplicates = 0, id_reuse = 0, late = 0, refused_messages = 0,
-                  refused_events = 0, compat = 0, benign = 0, operations = 0, refused_operations = 0;
+                  refused_events = 0, compat = 0, benign = 0, operations = 0, refused_operations = 0,
+                  repeated_changes = 0;  ///< registry changes that the log holds twice, after a crash
 };
 
 /// What one record came to. Spans and views are valid until the core's next call.
@@ -87,7 +88,8 @@ class ShardCore {
     Duplicates duplicates_;
     LossLedger losses_;
     Timestamp now_{0}, advanced_{0};
-    std::string identity_;  // scratch
+    std::uint64_t registry_sequence_ = 0;  ///< the highest seen; changes at or below it have been applied
+    std::string identity_;                 // scratch
 };
 
 }  // namespace fieldwatch::pipeline
