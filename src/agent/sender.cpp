@@ -22,7 +22,10 @@ constexpr std::int64_t kSecond = 1'000 * kMilli;
 constexpr std::int64_t kWakeMost = kSecond;  // nothing waits longer than this for its turn
 constexpr std::int64_t kPortsSettle =
     300 * kMilli;  // a restarting service closes and opens: one snapshot for both
-constexpr std::int64_t kSpoolAfter = 5 * kSecond;  // what a crash may lose
+// A crash loses what is younger than both together. Real-time events leave within two seconds: not worth a
+// write.
+constexpr std::int64_t kSpoolEvery = 5 * kSecond;
+constexpr std::int64_t kSpoolAge = 2 * kSecond;
 constexpr std::int64_t kStatusEvery = 10 * kSecond;
 constexpr std::int64_t kAccountsEvery = 5 * kSecond;
 constexpr std::int64_t kShutdownNs = 5 * kSecond;
@@ -285,8 +288,8 @@ void Sender::tick() {
         }
     }
     if (now >= next_spool_ns_) {
-        next_spool_ns_ = now + kSpoolAfter;
-        spool_waiting(now - kSpoolAfter);
+        next_spool_ns_ = now + kSpoolEvery;
+        spool_waiting(now - kSpoolAge);
     }
     if (now >= next_status_ns_) {
         next_status_ns_ = now + kStatusEvery;

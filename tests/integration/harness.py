@@ -44,12 +44,12 @@ class Server:
     def profile(self):
         return json.loads((self.data / "profile.json").read_text())
 
-    def start(self, *options):
+    def start(self, *options, hub_port=0):
         (self.data / "log").mkdir(exist_ok=True)
         self.log = open(self.data / "log" / "server.log", "ab")
         (self.data / "profile.json").unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--data", self.data, "--hub-port", "0", "--page-port", "0", *options],
+            [BINARY, "serve", "--data", self.data, "--hub-port", str(hub_port), "--page-port", "0", *options],
             stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:

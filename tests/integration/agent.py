@@ -1,0 +1,273 @@
+#!/usr/bin/python3
+"""The real agent on this machine, against the real server: what runs, connects, listens and logs in here arrives there."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+import urllib.request
+
+from harness import BUILD, Server, main
+
+AGENT = pathlib.Path(os.environ.get("FIELDWATCH_AGENT", BUILD / "src" / "agent" / "fieldwatch-agent"))
+OBJECT = "ms_iotn:urn_azureiot_Security_SecurityAgentConfiguration"
+SKIPPED = 77
+
+
+class Agent:
+    """`fieldwatch-agent run` as the device "here". Its /var/log is a folder of its own, so that a test may log in."""
+
+    def __init__(self, server, device="here", connection_string=None, ca=None, connect_host=None):
+        self.server = server
+        self.device = device
+        self.folder = server.data / f"agent-{device}"
+        self.folder.mkdir()
+        self.var_log = self.folder / "var-log"
+        self.var_log.mkdir()
+        for name in ("btmp", "wtmp", "auth.log"):
+            (self.var_log / name).touch()
+        text = connection_string or server.make_device(device).text
+        secret = self.folder / "connection_string.txt"
+        secret.touch(0o600)
+        secret.write_text(text)
+        self.config = self.folder / "agent.json"
+        provision = [AGENT, "provision", "--connection-string-file", secret, "--ca-file", ca or server.data / "ca" / "ca.pem",
+                     "--state", self.folder / "state", "--config", self.config]
+        if connect_host:
+            provision += ["--connect-host", connect_host, "--port", str(server.profile["hubPort"])]
+        done = subprocess.run(provision, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        log = open(self.folder / "agent.log", "ab")
+        self.process = subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", 'mount --bind "$1" /var/log && exec "$2" run --config "$3"', "_",
+             self.var_log, AGENT, self.config], stdout=log, stderr=log)
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the agent did not end within 20 s of SIGTERM\n{self.log()}")
+        self.process = None
+
+    def kill(self):
+        """As a power cut ends it: both halves at once."""
+        for pid in self.pids():
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def pids(self):
+        """The collector, then the sender."""
+        first = self.process.pid
+        children = pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
+
+    def log(self):
+        return (self.folder / "agent.log").read_text(errors="replace")[-4000:]
+
+    def status(self):
+        try:
+            return json.loads((self.folder / "state" / "status.json").read_text())
+        except FileNotFoundError:
+            return {"connected": False, "lastError": ""}
+
+    def until(self, what, probe, seconds=20):
+        deadline = time.monotonic() + seconds
+        while True:
+            value = probe()
+            if value:
+                return value
+            assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{self.log()}"
+            assert self.process.poll() is None, f"the agent ended: {self.log()}"
+            time.sleep(0.1)
+
+    def until_collecting(self):
+        """Connected, and what runs now is seen."""
+        self.until("collecting by BPF", lambda: "collecting: processes by bpf" in self.log())
+        self.until("connected", lambda: "connected to the hub" in self.log())
+
+
+def request(server, method, path, body=None):
+    profile = server.profile
+    made = urllib.request.Request(profile["server"] + path, method=method, data=None if body is None else json.dumps(body).encode(),
+                                  headers={"Authorization": f"Bearer {profile['token']}", "Content-Type": "application/json"})
+    with urllib.request.urlopen(made, timeout=30) as reply:
+        return json.loads(reply.read() or b"{}")
+
+
+def events(server, name, mark, count=1, seconds=20):
+    """The payloads of these events that hold `mark`, once there are `count`; not those of the asking itself."""
+    query = f"SecurityIoTRawEvent | where RawEventName == '{name}' and EventDetails has '{mark}' " \
+            "and EventDetails !has 'SecurityIoTRawEvent' | project EventDetails"
+    return [json.loads(row[0]) for row in server.wait_for(query, lambda rows: len(rows) >= count, seconds)]
+
+
+def extra(payload, name):
+    details = payload.get("ExtraDetails", {})
+    return (json.loads(details) if isinstance(details, str) else details).get(name)
+
+
+def run(mark, *more):
+    subprocess.run(["/bin/echo", mark, *more], stdout=subprocess.DEVNULL, check=True)
+
+
+def what_happens_here_arrives():
+    with Server() as server, Agent(server) as agent:
+        agent.until_collecting()
+
+        subprocess.run(["/bin/sh", "-c", "/bin/echo mark-exec 'two  words' ; :"], stdout=subprocess.DEVNULL, check=True)
+        seen = [one for one in events(server, "ProcessCreate", "mark-exec", 2) if one["CommandLine"].startswith("/bin/echo")]
+        assert len(seen) == 1, seen
+        assert seen[0]["CommandLine"] == "/bin/echo mark-exec two  words", seen
+        assert seen[0]["Executable"].endswith("/bin/echo") and seen[0]["UserId"] == "0" and seen[0]["UserName"] == "root", seen
+        assert extra(seen[0], "ParentCommandLine") == "/bin/sh -c /bin/echo mark-exec 'two  words' ; :", seen
+        assert extra(seen[0], "ParentExecutable").rsplit("/", 1)[1] in ("sh", "dash"), seen
+
+        talk = ("import socket; server = socket.create_server(('198.51.100.7', 7001)); "
+                "client = socket.create_connection(('198.51.100.7', 7001)); server.accept(); mark = 'mark-talk'")
+        subprocess.run(["unshare", "-n", "sh", "-c", 'ip link set lo up && ip addr add 198.51.100.7/32 dev lo && exec /usr/bin/python3 -c "$1"',
+                        "_", talk], check=True)
+        both = events(server, "ConnectionCreate", "198.51.100.7", 2)
+        assert sorted(one["Direction"] for one in both) == ["In", "Out"], both
+        out = next(one for one in both if one["Direction"] == "Out")
+        assert out["RemoteAddress"] == "198.51.100.7" and str(out["RemotePort"]) == "7001" and out["Protocol"] == "tcp", out
+        assert "python3" in out["Executable"] and "mark-talk" in out["CommandLine"], out
+
+        listener = socket.create_server(("0.0.0.0", 0))
+        port = str(listener.getsockname()[1])
+        listens = "SecurityIoTRawEvent | where RawEventName == 'ListeningPorts' | extend Port = tostring(parse_json(EventDetails).LocalPort) " \
+                  f"| where Port == '{port}' | summarize max(TimeGenerated)"
+        began = time.monotonic()
+        server.wait_for(listens, lambda rows: rows and rows[0][0])
+        took = time.monotonic() - began
+        last = "let ports = SecurityIoTRawEvent | where RawEventName == 'ListeningPorts'; let latest = toscalar(ports | summarize max(TimeStamp)); " \
+               "ports | where TimeStamp == latest | project tostring(parse_json(EventDetails).LocalPort)"
+        assert [port] in server.query(last), server.query(last)
+        listener.close()
+        server.wait_for(last, lambda rows: [port] not in rows)
+        print(f"        a new port: after {took:.1f} s", flush=True)
+
+        with open(agent.var_log / "auth.log", "a") as log:
+            log.write("Nov 22 22:00:00 here sshd[4242]: Failed password for invalid user mark-guest from 203.0.113.77 port 40022 ssh2\n")
+        failed = events(server, "Login", "mark-guest")
+        assert failed[0]["Result"] == "Fail" and failed[0]["RemoteAddress"] == "203.0.113.77", failed
+        with open(agent.var_log / "wtmp", "ab") as log:  # utmp(5): type, pid, line, id, user, host, exit, session, time, address
+            log.write(struct.pack("=hxxi32s4s32s256shhiii4i20x", 7, 4243, b"pts/7", b"ts/7", b"mark-root", b"", 0, 0, 0,
+                                  int(time.time()), 0, *struct.unpack("=4i", socket.inet_aton("203.0.113.78") + bytes(12))))
+        entered = events(server, "Login", "mark-root")
+        assert entered[0]["Result"] == "Success" and entered[0]["RemoteAddress"] == "203.0.113.78", entered
+
+
+def an_outage_loses_and_doubles_nothing():
+    with Server() as server:
+        agent = Agent(server)
+        port = server.profile["hubPort"]
+        with agent:
+            agent.until_collecting()
+            run("mark-outage", "before")
+            events(server, "ProcessCreate", "mark-outage")
+            server.kill()
+            for number in range(20):
+                run("mark-outage", f"away-{number}")
+            time.sleep(1)
+            agent.stop()  # spools what waits
+            agent.start()
+            agent.until("collecting again", lambda: agent.log().count("collecting: processes by bpf") >= 2)
+            for number in range(20):
+                run("mark-outage", f"again-{number}")
+            time.sleep(8)  # past the spooling, 7 s at most
+            agent.kill()
+            agent.start()
+            server.start(hub_port=port)
+            run("mark-outage", "after")
+            lines = [one["CommandLine"] for one in events(server, "ProcessCreate", "mark-outage", 41, 60)]
+            time.sleep(2)
+            lines = [one["CommandLine"] for one in events(server, "ProcessCreate", "mark-outage", 41)]
+            expected = {"/bin/echo mark-outage " + rest for rest in
+                        ["before"] + [f"{when}-{number}" for when in ("away", "again") for number in range(20)]}
+            assert expected <= set(lines), f"lost: {sorted(expected - set(lines))}"
+            assert len(lines) == len(set(lines)), f"twice: {sorted(line for line in lines if lines.count(line) > 1)}"
+
+
+def a_twin_change_takes_effect():
+    twin = "/api/v1/hubs/home/devices/here/modules/azureiotsecurity/twin"
+
+    def reported(server):
+        return request(server, "GET", twin)["properties"]["reported"].get(OBJECT, {})
+
+    def change(server, **properties):
+        request(server, "PATCH", twin, {"properties": {"desired": {OBJECT: properties}}})
+
+    with Server() as server, Agent(server) as agent:
+        agent.until_collecting()
+        agent.until("a first report", lambda: reported(server))
+        before = reported(server)
+        change(server, eventPriorityProcessCreate={"value": "Off"})
+        agent.until("the change", lambda: reported(server)["eventPriorityProcessCreate"] == {"value": "Off"})
+        now = reported(server)
+        for name in set(before) - {"eventPriorityProcessCreate", "desiredVersion"}:
+            assert now.get(name) == before[name], f"{name} was {before[name]}, is {now.get(name)}"
+        run("mark-unseen")
+        change(server, eventPriorityProcessCreate={"value": "High"}, maxMessageSizeInBytes={"value": "many"})
+        agent.until("the refusal", lambda: reported(server)["configurationStatus"] == {"value": "failed"})
+        assert reported(server)["eventPriorityProcessCreate"] == {"value": "Off"}, "an update with an error is refused whole"
+        change(server, maxMessageSizeInBytes=None)
+        agent.until("the repair", lambda: reported(server)["configurationStatus"] == {"value": "success"})
+        assert reported(server)["eventPriorityProcessCreate"] == {"value": "High"}
+        agent.until("collecting again", lambda: "processes by bpf" in agent.log().rsplit("processes by off", 1)[-1])
+        run("mark-seen")
+        events(server, "ProcessCreate", "mark-seen")
+        assert not events(server, "ProcessCreate", "mark-unseen", 0)
+
+
+def a_storm_is_seen_whole():
+    with Server() as server, Agent(server) as agent:
+        agent.until_collecting()
+        total = 2000
+        for number in range(total):
+            os.waitpid(os.posix_spawn("/bin/true", ["/bin/true", "mark-storm", str(number), "end-of-line"], {}), 0)
+        lines = [one["CommandLine"] for one in events(server, "ProcessCreate", "mark-storm", total, 60)]
+        assert sorted(lines) == sorted(f"/bin/true mark-storm {number} end-of-line" for number in range(total)), len(lines)
+
+
+def a_stranger_is_not_talked_to():
+    with Server() as server:
+        text = server.make_device("here").text
+        forged = server.data / "forged.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null",
+                        "-out", forged, "-days", "1", "-subj", "/CN=stranger"], check=True, capture_output=True)
+        with Agent(server, "untrusted", text, forged) as agent:
+            agent.until("the refusal", lambda: "certificate" in agent.log())
+            assert "connected to the hub" not in agent.log()
+        host = text.split(";")[0].split("=", 1)[1]
+        other = text.replace(host, "other.example")
+        with Agent(server, "misnamed", other, connect_host="127.0.0.1") as agent:
+            agent.until("the refusal", lambda: "hostname mismatch" in agent.log())
+            assert "connected to the hub" not in agent.log()
+
+
+if __name__ == "__main__":
+    if os.geteuid() != 0:
+        print("SKIPPED agent.py: the agent collects as root only")
+        sys.exit(SKIPPED)
+    main(what_happens_here_arrives, an_outage_loses_and_doubles_nothing,
+         a_twin_change_takes_effect, a_storm_is_seen_whole, a_stranger_is_not_talked_to)
