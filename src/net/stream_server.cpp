@@ -1,5 +1,7 @@
 #include "net/stream_server.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -22,7 +24,10 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr std::size_t kScratchBytes = 64u << 10;        // four full TLS records a read
 constexpr std::size_t kKeptBytes = 4u << 10;            // larger buffers are given back when empty
 constexpr auto kTick = std::chrono::milliseconds(250);  // resolution of deadlines
-constexpr int kReadsPerTurn = 4;                        // then the others of this core have theirs
+constexpr std::uint64_t kTrimAfter = 64;                // handshakes; fewer leave too little to look for
+constexpr auto kTrimWhenQuiet = std::chrono::seconds(1);
+constexpr auto kTrimAtLeast = std::chrono::seconds(30);
+constexpr int kReadsPerTurn = 4;  // then the others of this core have theirs
 
 struct Core;
 
@@ -402,10 +407,23 @@ class Server final : public StreamServer {
         }
         for (const auto& connection : due)
             connection->expire();
+        if (core.index == 0) return_memory(now);
         core.timer.expires_after(kTick);
         core.timer.async_wait([this, &core](boost::system::error_code error) {
             if (!error) tick(core);
         });
+    }
+
+    // Handshakes leave holes between what their connections keep, and the C library gives those pages back
+    // only when it is asked: 24 KiB resident an idle connection before, 14 KiB after (2,000 connections).
+    void return_memory(SteadyTime now) {
+        const auto accepted = next_id_;
+        if (std::exchange(accepted_before_, accepted) != accepted) accepted_at_ = now;
+        if (accepted - trimmed_behind_ < kTrimAfter) return;
+        if (now - accepted_at_ < kTrimWhenQuiet && now - trimmed_at_ < kTrimAtLeast) return;
+        trimmed_behind_ = accepted;
+        trimmed_at_ = now;
+        runtime_.post_worker([] { ::malloc_trim(0); });
     }
 
     Runtime& runtime_;
@@ -417,7 +435,9 @@ class Server final : public StreamServer {
     asio::steady_timer retry_;
     std::vector<std::unique_ptr<Core>> cores_;
     std::atomic<std::size_t> connection_count_{0};
-    std::uint64_t next_id_ = 1;  // core 0's
+    std::uint64_t next_id_ = 1;                               // core 0's
+    std::uint64_t accepted_before_ = 1, trimmed_behind_ = 1;  // core 0's
+    SteadyTime accepted_at_{}, trimmed_at_ = std::chrono::steady_clock::now();
     std::uint16_t port_ = 0;
     std::atomic<bool> stopped_{false};
     Counter& accepted_;
