@@ -118,7 +118,8 @@ def register(server, hub, names, module=None):
     """Registers devices through the API on several connections; {name: Credentials}. With `module`, those of the module."""
     from harness import Credentials
     first = Api(server)
-    first.request("PUT", f"/api/v1/hubs/{hub}", {})
+    if hub not in [known["name"] for known in first.request("GET", "/api/v1/hubs")["value"]]:
+        first.request("PUT", f"/api/v1/hubs/{hub}", {})
     first.close()
     out = {}
     workers = 8

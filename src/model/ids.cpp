@@ -63,6 +63,7 @@ std::uint32_t partition_of(const HubName& hub, const DeviceId& device, std::uint
 
 Hash128 row_id(std::string_view workspace, LogPosition position) {
     Bytes key;
+    key.reserve(workspace.size() + 20);  // once for each row that there is
     ByteWriter writer(key);
     writer.text(workspace);
     writer.u32(position.partition);

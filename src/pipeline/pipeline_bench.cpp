@@ -111,7 +111,10 @@ void decode_to_rows(benchmark::State& state) {
             for (auto& finding : outcome.findings)
                 add_finding(std::move(finding), position, number++, {.workspace_id = "w"}, commit);
             events += outcome.events.size();
-            if (commit.raw_events.size() >= Options{}.batch_records) commit = {};  // as a shard hands it over
+            if (commit.raw_events.size() >= Options{}.batch_records) {  // as a shard hands it over
+                commit = {};
+                commit.raw_events.reserve(Options{}.batch_records);
+            }
         }
         ++shift;
         benchmark::DoNotOptimize(commit);
