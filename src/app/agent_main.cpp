@@ -1,11 +1,12 @@
-// fieldwatch-agent: the device's own security agent. `run` splits at once into a collector, which keeps the
-// privileges and has no network, and a sender, which gives the privileges up before it touches the network.
+// fieldwatch-agent: the device's own security agent. `run` splits at once: the parent becomes the
+// collector, a program of its own that keeps what privileges collecting needs and has no network; the child
+// is the sender, which gives all privileges up before it touches the network.
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,7 +19,6 @@
 #include <vector>
 
 #include "agent/agent_log.hpp"
-#include "agent/collectors/collector.hpp"
 #include "agent/config.hpp"
 #include "agent/sender.hpp"
 #include "base/file_system.hpp"
@@ -153,27 +153,19 @@ Result<int> run_sender(AgentConfig config, int socket) {
     return sender.run();
 }
 
-void on_signal(void (*handler)(int)) {
-    struct sigaction action{};
-    action.sa_handler = handler;
-    ::sigaction(SIGTERM, &action, nullptr);
-    ::sigaction(SIGINT, &action, nullptr);
-}
-
-/// Waits until the sender has spooled and said goodbye; it limits itself to five seconds.
-int wait_for(pid_t child) {
-    for (int tries = 0; tries < 80; ++tries) {
-        int status = 0;
-        const auto done = ::waitpid(child, &status, WNOHANG);
-        if (done == child) return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
-        if (done < 0 && errno != EINTR) return 1;
-        ::usleep(100'000);
-    }
-    ::kill(child, SIGKILL);
-    return 1;
+/// The collector's file lies beside ours.
+std::string collector_path() {
+    char self[4'096];
+    const auto size = ::readlink("/proc/self/exe", self, sizeof self);
+    const std::string path(self, size > 0 ? static_cast<std::size_t>(size) : 0);
+    return path.substr(0, path.rfind('/') + 1) + "fieldwatch-collector";
 }
 
 int run(const Arguments& arguments) {
+    const auto collector = collector_path();
+    if (::access(collector.c_str(), X_OK) != 0) {
+        return complain({Errc::NotFound, collector + ": " + std::strerror(errno)});
+    }
     int sockets[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
         return complain({Errc::Io, std::string("socketpair: ") + std::strerror(errno)});
@@ -198,15 +190,13 @@ int run(const Arguments& arguments) {
         const auto result = run_sender(std::move(*config), sockets[1]);
         return result ? *result : complain(result.error());
     }
-    ::close(sockets[1]);
-    ::prctl(PR_SET_NAME, "fieldwatch-coll", 0, 0, 0);
-    on_signal([](int) { agent::Collector::request_stop(); });
-    {
-        agent::Collector collector(sockets[0], static_cast<std::uint32_t>(child));
-        collector.run();
-    }
-    ::close(sockets[0]);
-    return wait_for(child);
+    const int moved = ::dup2(sockets[0], 3);  // where the collector looks; open beyond its exec
+    if (sockets[0] == 3) ::fcntl(3, F_SETFD, 0);
+    const auto pid = std::to_string(child);
+    if (moved == 3) ::execl(collector.c_str(), "fieldwatch-collector", pid.c_str(), nullptr);
+    const int error = errno;
+    ::kill(child, SIGKILL);
+    return complain({Errc::Io, collector + ": " + std::strerror(error)});
 }
 
 int check_config(const Arguments& arguments) {

@@ -9,8 +9,10 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 
+#include "agent/collectors/privileges.hpp"
 #include "agent/collectors/proc.hpp"
 #include "base/boot_clock.hpp"
 #include "base/clock.hpp"
@@ -94,6 +96,13 @@ void Collector::receive_control() {
 
 void Collector::apply(const fw_control& control) {
     const auto before = control_;
+    if (!before) {  // the sender has become who it stays: so do we, before anything is opened
+        if (const auto narrowed = narrow_privileges(own_pids_[1]); !narrowed) {
+            std::fprintf(stderr, "fieldwatch-collector: cannot give up root: %s\n",
+                         narrowed.error().message.c_str());
+            return stop_requested.store(true);
+        }
+    }
     control_ = control;
     const auto changed = [&](fw_class which) {
         return !before || before->mode[which] != control.mode[which];
@@ -133,7 +142,7 @@ void Collector::open_processes(const fw_control& control) {
         }
         need_fallback |= mode_[which] == FW_MODE_NONE && wanted != FW_MODE_BPF;
     }
-    if (!need_fallback) return;
+    if (!need_fallback) return forgo_net_admin();
     ProcessFallback::Handlers handlers{
         .exec = [this](const ProcessFacts& facts) { take_facts(facts); },
         .exit =

@@ -1,0 +1,50 @@
+// fieldwatch-collector: the agent's privileged half, a program of its own so that no TLS, JSON or MQTT code
+// is even mapped where the privileges are. fieldwatch-agent starts it; it is of no use alone.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include "agent/collectors/collector.hpp"
+
+namespace {
+
+constexpr int kSocket = 3;  // the sender's other end stands here
+
+/// Waits until the sender has spooled and said goodbye; it limits itself to five seconds.
+int wait_for(pid_t child) {
+    for (int tries = 0; tries < 80; ++tries) {
+        int status = 0;
+        const auto done = ::waitpid(child, &status, WNOHANG);
+        if (done == child) return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+        if (done < 0 && errno != EINTR) return 1;
+        ::usleep(100'000);
+    }
+    ::kill(child, SIGKILL);
+    return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::uint32_t sender = 0;
+    if (argc != 2 || std::from_chars(argv[1], argv[1] + std::strlen(argv[1]), sender).ec != std::errc{}) {
+        std::fputs("fieldwatch-collector: is started by fieldwatch-agent run\n", stderr);
+        return 2;
+    }
+    ::signal(SIGPIPE, SIG_IGN);
+    struct sigaction action{};
+    action.sa_handler = [](int) { fieldwatch::agent::Collector::request_stop(); };
+    ::sigaction(SIGTERM, &action, nullptr);
+    ::sigaction(SIGINT, &action, nullptr);
+    {
+        fieldwatch::agent::Collector collector(kSocket, sender);
+        collector.run();
+    }
+    ::close(kSocket);
+    return wait_for(static_cast<pid_t>(sender));
+}
