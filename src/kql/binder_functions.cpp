@@ -65,6 +65,14 @@ std::string type_list(std::string_view args) {
     return "(" + out + ")";
 }
 
+/// startofday() of a constant is a constant: a filter on time by it then shows which files are needed.
+ExprPtr folded_start_of_day(const Node& node, const std::vector<ExprPtr>& args) {
+    if (node.text != "startofday" || args.size() != 1 || args[0]->type != DateTime) return nullptr;
+    const auto ticks = integer_value(args[0]);
+    if (!ticks || *ticks < 0) return nullptr;
+    return constant(DateTime, *ticks - *ticks % kTicksPerDay);
+}
+
 }  // namespace
 
 Parsed<std::vector<ExprPtr>> Binder::arguments(const Node& node, const Scope& scope) {
@@ -84,7 +92,9 @@ Parsed<ExprPtr> Binder::function(const Node& node, const Scope& scope) {
         return aggregate(node, scope);
     }
     if (auto result = FIELDWATCH_TRY(special_function(node, scope))) return *result;
-    return table_function(node, FIELDWATCH_TRY(arguments(node, scope)));
+    auto args = FIELDWATCH_TRY(arguments(node, scope));
+    if (auto folded = folded_start_of_day(node, args)) return folded;
+    return table_function(node, std::move(args));
 }
 
 Parsed<ExprPtr> Binder::table_function(const Node& node, std::vector<ExprPtr> args) {

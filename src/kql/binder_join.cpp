@@ -304,6 +304,7 @@ Parsed<Relation> Binder::search_tables(const Operator& op) {
     }
     if (op.inputs.empty()) {
         for (const auto& table : catalog_.tables) {
+            if (table.alias) continue;
             auto relation = FIELDWATCH_TRY(scan(table));
             FIELDWATCH_TRY(add(std::move(relation), table.name));
         }

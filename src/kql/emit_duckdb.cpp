@@ -10,6 +10,7 @@
 
 #include "kql/expr.hpp"
 #include "kql/plan.hpp"
+#include "kql/time_bounds.hpp"
 
 namespace fieldwatch::kql {
 namespace {
@@ -71,13 +72,14 @@ class Emitter {
             use(input);
     }
 
-    /// tostring(parse_json(column).path) where the table stores that path as a column of its own.
+    /// tostring(parse_json(column).path), or of a dynamic column's path, where the table stores that path as
+    /// a column of its own.
     std::optional<std::uint32_t> typed_column(const Expr& e) const {
         if (e.kind != ExprKind::ToString || e.args[0]->kind != ExprKind::Path) return std::nullopt;
         const auto& path = *e.args[0];
-        if (path.args[0]->kind != ExprKind::Parse || path.args[0]->args[0]->kind != ExprKind::Column)
-            return std::nullopt;
-        const auto at = paths_.find(path.args[0]->args[0]->column);
+        const auto& base = path.args[0]->kind == ExprKind::Parse ? path.args[0]->args[0] : path.args[0];
+        if (base->kind != ExprKind::Column) return std::nullopt;
+        const auto at = paths_.find(base->column);
         if (at == paths_.end()) return std::nullopt;
         for (const auto& [name, id] : at->second) {
             if (json_member(path.args[0], name)->sql == path.sql) return id;
@@ -227,7 +229,7 @@ class Emitter {
         if (too_long_) return "SELECT NULL";
         switch (plan->kind) {
             case PlanKind::Scan:
-                return scan(*plan);
+                return scan(*plan, {});
             case PlanKind::Values:
                 return values(*plan);
             case PlanKind::Range:
@@ -270,7 +272,7 @@ class Emitter {
         return out.empty() ? "1 AS none" : out;
     }
 
-    std::string scan(const Plan& plan) {
+    std::string scan(const Plan& plan, const TimeBounds& bounds) {
         std::string list;
         for (std::size_t i = 0; i < plan.scan_ids.size(); ++i) {
             if (!used_.contains(plan.scan_ids[i])) continue;
@@ -286,8 +288,9 @@ class Emitter {
                 list += fmt::format("{}{} AS k{}", list.empty() ? "" : ", ", plan.table->paths[i].sql,
                                     plan.path_ids[i]);
         }
-        return grown(
-            fmt::format("SELECT {} FROM {}", list.empty() ? "1 AS none" : list, plan.table->source_sql));
+        return grown(fmt::format(
+            "SELECT {} FROM {}", list.empty() ? "1 AS none" : list,
+            plan.table->source_within ? plan.table->source_within(bounds) : plan.table->source_sql));
     }
 
     std::string values(const Plan& plan) {
@@ -322,16 +325,22 @@ class Emitter {
     std::string filter(const Plan& plan) {
         const auto* at = &plan;
         std::vector<std::string> conditions;
+        std::vector<ExprPtr> exprs;
         while (true) {
-            for (const auto& e : at->exprs)
+            for (const auto& e : at->exprs) {
                 conditions.insert(conditions.begin(), condition(e));
+                exprs.push_back(e);
+            }
             if (at->inputs[0]->kind != PlanKind::Filter) break;
             at = at->inputs[0].get();
         }
         std::string all;
         for (const auto& one : conditions)
             all += (all.empty() ? "" : " AND ") + one;
-        return grown(fmt::format("SELECT * FROM ({}) AS t WHERE {}", select(at->inputs[0]), all));
+        const auto& input = at->inputs[0];
+        return grown(fmt::format(
+            "SELECT * FROM ({}) AS t WHERE {}",
+            input->kind == PlanKind::Scan ? scan(*input, time_bounds(*input, exprs)) : select(input), all));
     }
 
     std::string aggregate(const Plan& plan) {

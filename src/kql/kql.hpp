@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,12 +54,19 @@ struct CatalogColumn {
 struct CatalogPath {
     std::string column, path, sql;
 };
+/// What the filters right over a table say of its time column: [from, to] in ticks since 0001-01-01.
+struct TimeBounds {
+    std::int64_t from = INT64_MIN, to = INT64_MAX;
+};
 struct CatalogTable {
     std::string name;
     std::string source_sql;  ///< what stands after FROM: a table or view name, or "(SELECT …)"
+    /// Instead of source_sql: may leave out rows outside the bounds, as the query's own filters do anyway.
+    std::function<std::string(const TimeBounds&)> source_within;
     std::vector<CatalogColumn> columns;
     std::vector<CatalogPath> paths;
     std::string time_column = "TimeGenerated";  ///< what the API's timespan restricts; "" for none
+    bool alias = false;                         ///< the same rows as another table: `search` leaves it out
 };
 struct Catalog {
     std::vector<CatalogTable> tables;

@@ -26,6 +26,46 @@ Catalog one_table() {
     return catalog;
 }
 
+/// What a query asks the table's source for, in ticks since 0001-01-01.
+TimeBounds bounds_of(const std::string& query) {
+    TimeBounds seen;
+    auto catalog = one_table();
+    catalog.tables[0].source_within = [&seen](const TimeBounds& bounds) {
+        seen = bounds;
+        return std::string("t");
+    };
+    EXPECT_TRUE(compile(query, catalog, {.now = Timestamp::from_unix_seconds(1'790'000'000)})) << query;
+    return seen;
+}
+
+TEST(TimeBounds, AreThoseThatEveryRowOfTheResultMustMeet) {
+    const auto now = Timestamp::from_unix_seconds(1'790'000'000).ticks + kUnixEpochTicks;
+    const auto hour = std::int64_t{36'000'000'000};
+    EXPECT_EQ(bounds_of("T | where TimeGenerated > ago(1h)").from, now - hour + 1);
+    EXPECT_EQ(bounds_of("T | where ago(1h) <= TimeGenerated").from, now - hour);
+    EXPECT_EQ(bounds_of("T | where TimeGenerated < ago(1h)").to, now - hour - 1);
+    const auto between = bounds_of(
+        "T | extend x = 1 | where DeviceId == 'a' and TimeGenerated between (ago(2h) .. 1h) | where x == 1");
+    EXPECT_EQ(between.from, now - 2 * hour);
+    EXPECT_EQ(between.to, now - hour);
+    EXPECT_EQ(bounds_of("T | where TimeGenerated >= startofday(now())").from, now - now % (24 * hour));
+    EXPECT_EQ(bounds_of("T | where TimeGenerated > ago(1h) | where TimeGenerated > ago(2h)").from,
+              now - hour + 1);
+}
+
+TEST(TimeBounds, AreOpenWhereARowOutsideMayCount) {
+    for (const auto* query :
+         {"T", "T | where TimeGenerated > ago(1h) or DeviceId == 'a'",
+          "T | where not(TimeGenerated > ago(1h))",
+          "T | summarize TimeGenerated = max(TimeGenerated) by DeviceId | where TimeGenerated > ago(1h)",
+          "T | take 10 | where TimeGenerated > ago(1h)", "T | where TimeGenerated != ago(1h)",
+          "T | extend TimeGenerated = now() | where TimeGenerated > ago(1h)",
+          "T | where TimeGenerated !between (ago(2h) .. ago(1h))"}) {
+        EXPECT_EQ(bounds_of(query).from, INT64_MIN) << query;
+        EXPECT_EQ(bounds_of(query).to, INT64_MAX) << query;
+    }
+}
+
 KqlError error_of(const std::string& text, Options options = {}) {
     const auto result = compile(text, one_table(), options);
     return result ? KqlError{.message = "no error: " + result->sql} : result.error();
