@@ -50,6 +50,12 @@ bool is_loopback_v4(std::string_view host) {
            std::ranges::all_of(host, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
 }
 
+/// Nothing, or what RFC 9110 section 7.2 lets follow the host: a colon and digits.
+bool is_port_suffix(std::string_view text) {
+    return text.empty() || (text.front() == ':' &&
+                            std::ranges::all_of(text.substr(1), [](char c) { return c >= '0' && c <= '9'; }));
+}
+
 }  // namespace
 
 std::string_view HttpRequest::header(std::string_view lower_case_name) const {
@@ -93,13 +99,18 @@ Result<void> read_target(HttpRequest& request) {
 }
 
 bool host_is_ours(std::string_view host, const std::vector<std::string>& host_names) {
+    std::string_view port;
     if (host.starts_with('[')) {
         const auto close = host.find(']');
         if (close == std::string_view::npos) return false;
+        port = host.substr(close + 1);
         host = host.substr(1, close - 1);
     } else {
-        host = host.substr(0, host.rfind(':'));
+        const auto colon = std::min(host.rfind(':'), host.size());
+        port = host.substr(colon);
+        host = host.substr(0, colon);
     }
+    if (!is_port_suffix(port)) return false;
     if (equal_ignoring_case(host, "localhost") || host == "::1" || is_loopback_v4(host)) return true;
     return std::ranges::any_of(host_names, [&](const auto& name) { return equal_ignoring_case(host, name); });
 }

@@ -316,7 +316,8 @@ TEST(HostIsOurs, KnowsLoopbackInItsPlainFormsOnly) {
         EXPECT_TRUE(host_is_ours(host, {})) << host;
     }
     for (const auto* host :
-         {"", "127.1", "127.0.0.1.evil.example", "localhost.evil.example", "[::1", "0x7f.0.0.1"}) {
+         {"", "127.1", "127.0.0.1.evil.example", "localhost.evil.example", "[::1", "0x7f.0.0.1",
+          "[::1].evil.example", "localhost:@evil.example", "localhost:80/x"}) {
         EXPECT_FALSE(host_is_ours(host, {})) << host;
     }
 }
