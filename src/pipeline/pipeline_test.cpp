@@ -147,6 +147,17 @@ class PipelineTest : public testing::Test {
         });
     }
 
+    /// As if the log had never been read.
+    void forget_everything() {
+        pipeline_.reset();
+        std::filesystem::remove_all(directory_ + "/checkpoints");
+        const std::lock_guard lock(workspace_.mutex_);
+        workspace_.committed_.clear();
+        workspace_.row_ids_.clear();
+        workspace_.alerts_.clear();
+        workspace_.raw_ = 0;
+    }
+
     Metrics metrics_;
     std::string directory_, hash_;
     std::unique_ptr<journal::Journal> journal_;
@@ -180,15 +191,7 @@ TEST_F(PipelineTest, AddsNothingTwiceWhenItIsRestartedAtEveryPlace) {
     const auto raw = workspace_.raw();
 
     // The same log again, one record a batch, cut off now and then; checkpoints are lost every other time.
-    std::filesystem::remove_all(directory_ + "/checkpoints");
-    pipeline_.reset();
-    {
-        const std::lock_guard lock(workspace_.mutex_);
-        workspace_.committed_.clear();
-        workspace_.row_ids_.clear();
-        workspace_.alerts_.clear();
-        workspace_.raw_ = 0;
-    }
+    forget_everything();
     for (int round = 0; round < 12; ++round) {
         if (round % 2 == 1) std::filesystem::remove_all(directory_ + "/checkpoints");
         const auto goal = (static_cast<std::size_t>(round) + 1) * raw / 13;
@@ -214,6 +217,25 @@ TEST_F(PipelineTest, RecoversFromACommitThatFailsBeforeOrAfterItTookTheRows) {
     pipeline_->stop();
     EXPECT_EQ(workspace_.raw_, 40u);
     EXPECT_EQ(workspace_.twice_, 0u);
+}
+
+TEST_F(PipelineTest, WritesTheSameAlertsWhenACommitFailsOnce) {
+    for (int i = 0; i < 60; ++i)
+        append_login(i * 7);
+    start(10);
+    ASSERT_TRUE(caught_up());
+    const auto expected = workspace_.alerts_;
+    EXPECT_GT(expected.size(), 3u);
+    forget_everything();
+
+    workspace_.fail_before_ = 3;  // its rows were handed over, and are gone: the journal has them
+    start(10);
+    ASSERT_TRUE(caught_up());
+    pipeline_->stop();
+    EXPECT_EQ(metrics_.counter("fieldwatch_pipeline_restarts_total", "").value(), 1u);
+    EXPECT_EQ(workspace_.raw_, 60u);
+    EXPECT_EQ(workspace_.twice_, 0u);
+    EXPECT_EQ(workspace_.alerts_, expected);
 }
 
 TEST_F(PipelineTest, SwitchesContentWhereTheLogSaysSo) {
