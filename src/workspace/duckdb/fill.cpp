@@ -84,6 +84,14 @@ std::string links(const Options& options, const model::Alert& alert) {
                                  {"Type", "webLink"}}}));
 }
 
+/// `[[partition, offset, item], …]`: what the hidden columns of the rows behind an alert hold.
+std::string places(const std::vector<model::LogPosition>& positions) {
+    Json out = Json::array();
+    for (const auto& at : positions)
+        out.push_back({at.partition, at.offset, at.item});
+    return compact(out);
+}
+
 /// Recommendations keep steps and control in Properties: the published table has no columns for them.
 std::string recommendation_properties(const model::Recommendation& recommendation) {
     Json json;
@@ -164,6 +172,7 @@ Result<void> RowFiller::add(Appender& to, const AlertRow& row) {
     to.text(kTactics, alert.intent);
     to.text(kTechniques, techniques.whole.empty() ? "" : json_array(techniques.whole));
     to.text(kVendorName, options_.historic_product_names ? "Microsoft" : "Fieldwatch");
+    to.text(kEvidence, places(alert.evidence));
     place(to, kPartition, row);
     return to.end_row();
 }

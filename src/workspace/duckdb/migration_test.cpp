@@ -81,6 +81,45 @@ TEST_F(MigrationTest, OpensAFileOfVersion1WithEverythingInIt) {
     EXPECT_EQ(testing::stored_integer(directory_.path(), tables::kAzureActivity, "count(*)"), 2);
 }
 
+/// SecurityAlert as version 1 made it, without the places of the evidence.
+constexpr const char* kAlerts1[] = {
+    "CREATE TABLE \"_Hot_SecurityAlert_1789948800\" (\"TimeGenerated\" BIGINT NOT NULL, \"StartTime\" BIGINT"
+    " NOT NULL, \"EndTime\" BIGINT NOT NULL, \"ProcessingEndTime\" BIGINT NOT NULL, \"AlertLink\" VARCHAR NOT"
+    " NULL, \"AlertSeverity\" VARCHAR NOT NULL, \"AlertType\" VARCHAR NOT NULL, \"CompromisedEntity\" VARCHAR"
+    " NOT NULL, \"Description\" VARCHAR NOT NULL, \"DisplayName\" VARCHAR NOT NULL, \"Entities\" VARCHAR NOT"
+    " NULL, \"ExtendedLinks\" VARCHAR NOT NULL, \"ExtendedProperties\" VARCHAR NOT NULL,"
+    " \"ProductComponentName\" VARCHAR NOT NULL, \"ProductName\" VARCHAR NOT NULL, \"RemediationSteps\" "
+    "VARCHAR"
+    " NOT NULL, \"ResourceId\" VARCHAR NOT NULL, \"Status\" VARCHAR NOT NULL, \"SubTechniques\" VARCHAR NOT"
+    " NULL, \"SystemAlertId\" VARCHAR NOT NULL, \"Tactics\" VARCHAR NOT NULL, \"Techniques\" VARCHAR NOT "
+    "NULL,"
+    " \"VendorName\" VARCHAR NOT NULL, \"_Partition\" BIGINT NOT NULL, \"_Offset\" BIGINT NOT NULL, \"_Item\""
+    " BIGINT NOT NULL, \"_RowId\" UUID NOT NULL)",
+    "INSERT INTO \"_Hot_SecurityAlert_1789948800\" VALUES (639255980000000000, 1, 1, 1, '', 'High', 'IoT_X',"
+    " 'pump-1', '', '', '[]', '[]', '{}', 'Agent', '', '[]', '', 'New', '', 'old', '', '', '', 3, 10, 0,"
+    " '00000000-0000-4000-8000-000000000003')",
+    "INSERT INTO _HotTable VALUES ('_Hot_SecurityAlert_1789948800', 'SecurityAlert', 1789948800)",
+};
+
+TEST_F(MigrationTest, AlertsGainTheirEvidenceBesideOldOnes) {
+    write({kAlerts1[0], kAlerts1[1], kAlerts1[2]});
+    {
+        auto opened = open(testing::options_in(directory_.path()), clock_, metrics_);
+        ASSERT_TRUE(opened) << opened.error().message;
+        Commit commit{.partition = 3, .next_offset = 13};
+        commit.alerts = {testing::alert_row(3, 12, clock_.now())};
+        commit.alerts[0].alert.evidence = {{.partition = 3, .offset = 9, .item = 2}};
+        ASSERT_TRUE((*opened)->commit(commit));
+    }
+    const auto count = [&](const std::string& where) {
+        return testing::stored_integer(directory_.path(), tables::kSecurityAlert,
+                                       "count(*) FILTER (WHERE " + where + ")");
+    };
+    EXPECT_EQ(count("\"_Evidence\" = '[]' AND \"SystemAlertId\" = 'old' AND \"_Offset\" = 10"), 1);
+    EXPECT_EQ(count("\"_Evidence\" = '[[3,9,2]]' AND \"CompromisedEntity\" = 'pump-1' AND \"_Offset\" = 12"),
+              1);
+}
+
 TEST_F(MigrationTest, RefusesAFileOfTheFuture) {
     write({"UPDATE _Meta SET value = 1000 WHERE name = 'format_version'"});
     const auto opened = open(testing::options_in(directory_.path()), clock_, metrics_);
