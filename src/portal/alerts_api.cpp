@@ -102,7 +102,7 @@ Result<workspace::ResultTable> find_alert(const Scope& scope, std::string_view i
     auto table = FIELDWATCH_TRY(
         ask(*scope.workspace,
             fmt::format("SecurityAlert | where SystemAlertId == \"{}\" and ResourceId endswith "
-                        "{} | top 1 by TimeGenerated desc",
+                        "{} | top 1 by TimeGenerated desc | extend Evidence = _Evidence",
                         parsed->text(), kql_string("/iothubs/" + scope.hub.name.value)),
             1));
     if (table.rows.empty()) {
@@ -111,49 +111,56 @@ Result<workspace::ResultTable> find_alert(const Scope& scope, std::string_view i
     return table;
 }
 
-/// The rows behind an alert: what the device reported between its first and last contributing event. Rows
-/// that carry the alert's own command line come first.
+/// `(_Partition == 0 and _Offset == 12 and _Item == 0) or …` of [[0,12,0],…]; "" when there are none.
+std::string places_filter(const Json& places) {
+    std::string filter;
+    if (!places.is_array()) return filter;
+    for (std::size_t i = 0; i < std::min(places.size(), kEvidenceMax); ++i) {
+        const auto& at = places[i];
+        if (!at.is_array() || at.size() != 3) continue;
+        if (!std::ranges::all_of(at, [](const Json& part) { return part.is_number_unsigned(); })) continue;
+        if (!filter.empty()) filter += " or ";
+        filter +=
+            fmt::format("(_Partition == {} and _Offset == {} and _Item == {})", at[0].get<std::uint64_t>(),
+                        at[1].get<std::uint64_t>(), at[2].get<std::uint64_t>());
+    }
+    return filter;
+}
+
+/// Exactly the rows that the alert's newest state was decided from, as far as they are stored, oldest first.
 Result<Json> evidence(const Scope& scope, const Row& alert) {
+    Json rows = Json::array();
+    const auto filter = places_filter(alert.parsed_json("Evidence"));
     const auto start = parse_iso8601(alert.text("StartTime"));
-    const auto end = parse_iso8601(alert.text("EndTime"));
-    if (!start || !end) return Json::array();
+    const auto decided = parse_iso8601(alert.text("TimeGenerated"));
+    if (filter.empty() || !start || !decided) return rows;
+    // Rows arrive at or after their event, but for a device's clock; none arrives after the decision.
+    const auto window =
+        fmt::format("TimeGenerated between ({} .. {})", kql_datetime(start->time - std::chrono::hours(24)),
+                    kql_datetime(decided->time + std::chrono::seconds(1)));
     const bool of_hub = alert.text("ProductComponentName") == "IoT Hub";
-    const auto device = kql_string(alert.text("CompromisedEntity"));
-    const auto window = fmt::format("between ({} .. {})", kql_datetime(start->time - std::chrono::seconds(1)),
-                                    kql_datetime(end->time + std::chrono::seconds(1)));
-    const auto text =
-        of_hub
-            ? fmt::format(
-                  "AzureDiagnostics | where TimeGenerated {} and Category == \"Connections\" | extend "
-                  "DeviceId=tostring(parse_json(properties_s).deviceId) | where DeviceId == {} or Resource "
-                  "=~ {} | project Time=TimeGenerated, Name=OperationName, Details=properties_s | order by "
-                  "Time asc | take 200",
-                  window, device, device)
-            : fmt::format(
-                  "SecurityIoTRawEvent | where DeviceId == {} and TimeStamp {} and IsEmpty == false | "
-                  "project Time=TimeStamp, Name=RawEventName, Details=EventDetails | order by Time asc | "
-                  "take 200",
-                  device, window);
-    const auto table = FIELDWATCH_TRY(ask(*scope.workspace, text, 200));
-    const auto extended = alert.parsed_json("ExtendedProperties");
-    std::string command;
-    if (extended.is_object()) {
-        const auto found = extended.find("CommandLine");
-        if (found != extended.end() && found->is_string()) command = found->get<std::string>();
+    const auto tables =
+        of_hub ? std::vector<std::string_view>{"AzureDiagnostics", "AzureActivity", "SecurityIoTRawEvent"}
+               : std::vector<std::string_view>{"SecurityIoTRawEvent", "AzureDiagnostics"};
+    for (const auto& name : tables) {
+        const auto columns =
+            name == "SecurityIoTRawEvent" ? "Time=TimeStamp, Name=RawEventName, Details=EventDetails"
+            : name == "AzureActivity"     ? "Time=TimeGenerated, Name=OperationNameValue, Details=Properties"
+                                          : "Time=TimeGenerated, Name=OperationName, Details=properties_s";
+        const auto table = FIELDWATCH_TRY(
+            ask(*scope.workspace,
+                fmt::format("{} | where {} and ({}) | project {} | order by Time asc | take {}", name, window,
+                            filter, columns, kEvidenceMax),
+                kEvidenceMax));
+        for (std::size_t i = 0; i < table.rows.size(); ++i) {
+            const Row row(table, i);
+            rows.push_back({{"time", row.text("Time")},
+                            {"name", row.text("Name")},
+                            {"details", row.parsed_json("Details")}});
+        }
+        if (!rows.empty()) break;
     }
-    std::vector<Json> rows;
-    for (std::size_t i = 0; i < table.rows.size(); ++i) {
-        const Row row(table, i);
-        rows.push_back({{"time", row.text("Time")},
-                        {"name", row.text("Name")},
-                        {"details", row.parsed_json("Details")}});
-    }
-    std::ranges::stable_partition(rows, [&](const Json& row) {
-        return !command.empty() && row["details"].is_object() &&
-               row["details"].value("CommandLine", Json()) == command;
-    });
-    if (rows.size() > kEvidenceMax) rows.resize(kEvidenceMax);
-    return Json(std::move(rows));
+    return rows;
 }
 
 Answer get_alert(const Context& context, const Call& call) {

@@ -307,11 +307,14 @@ workspace::ResultTable one_alert() {
                     {"ProductComponentName"},
                     {"StartTime", ColumnType::DateTime},
                     {"EndTime", ColumnType::DateTime},
+                    {"TimeGenerated", ColumnType::DateTime},
+                    {"Evidence", ColumnType::Dynamic},
                     {"ExtendedProperties"}},
         .rows = {
             {kAlert, std::string("IoT_CryptoMiner"), std::string("Crypto coin miner"), std::string("High"),
              std::string("New"), std::string("pump"), std::string("Agent"), kYear1 + 17'953'920'000'000'000,
-             kYear1 + 17'953'920'000'000'000,
+             kYear1 + 17'953'920'000'000'000, kYear1 + 17'953'920'000'000'000,
+             std::string("[[2,41,0],[2,43,1]]"),
              std::string(
                  R"({"DeviceId":"pump","CommandLine":"sh -c \"echo cpuminer-multi\"","HitCount":"3"})")}}};
 }
@@ -349,7 +352,11 @@ TEST_F(PortalTest, ShowsAnAlertWithTheRowsBehindIt) {
                                       row(R"({"CommandLine":"sh -c \"echo cpuminer-multi\""})")}}}};
     const auto alert = json(ask("GET", "/api/v1/alerts/" + kAlert));
     ASSERT_EQ(alert["evidence"].size(), 2u);
-    EXPECT_EQ(alert["evidence"][0]["details"]["CommandLine"], R"(sh -c "echo cpuminer-multi")");
+    EXPECT_EQ(alert["evidence"][1]["details"]["CommandLine"], R"(sh -c "echo cpuminer-multi")");
+    EXPECT_THAT(
+        workspace_.asked_.back().text,
+        HasSubstr("((_Partition == 2 and _Offset == 41 and _Item == 0) or (_Partition == 2 and _Offset "
+                  "== 43 and _Item == 1))"));
     EXPECT_EQ(ask("GET", "/api/v1/alerts/x'y").status, 400);
 }
 
