@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "app/data_lock.hpp"
 #include "app/detection_content.hpp"
 #include "app/log_feed.hpp"
 #include "app/profile.hpp"
@@ -52,6 +53,9 @@ class Workspaces {
     Workspaces(const ServerConfig& config, registry::Registry& registry, Metrics& metrics)
         : config_(config), registry_(registry), metrics_(metrics) {}
 
+    /// What links in rows begin with. Before any workspace is opened.
+    void set_page_url(std::string url) { page_url_ = std::move(url); }
+
     Result<workspace::Workspace*> by_id(std::string_view id) {
         const std::lock_guard lock(mutex_);
         const auto found = open_.find(id);
@@ -62,7 +66,8 @@ class Workspaces {
                              .partition_count = config_.partition_count,
                              .raw_retention = config_.raw_retention,
                              .alert_retention = config_.alert_retention,
-                             .memory_bytes_max = config_.workspace_memory_bytes_max},
+                             .memory_bytes_max = config_.workspace_memory_bytes_max,
+                             .portal_url = page_url_},
                             system_clock(), metrics_));
         return open_.emplace(id, std::move(opened)).first->second.get();
     }
@@ -118,6 +123,7 @@ class Workspaces {
     const ServerConfig& config_;
     registry::Registry& registry_;
     Metrics& metrics_;
+    std::string page_url_;
     std::mutex mutex_;
     std::map<std::string, std::unique_ptr<workspace::Workspace>, std::less<>> open_;
 
@@ -211,6 +217,7 @@ Result<void> serve(const ServerConfig& config) {
     const auto& data = config.data_directory;
     Metrics metrics;
     FIELDWATCH_TRY(files.make_directories(data));
+    const auto lock = FIELDWATCH_TRY(DataLock::take(data));
 
     // The stores, each knowing its place in the log.
     const auto registry = FIELDWATCH_TRY(registry::open(data + "/registry.db", clock, random));
@@ -260,6 +267,11 @@ Result<void> serve(const ServerConfig& config) {
          .progress = [&] { return running == nullptr ? portal::PipelineProgress{} : progress_of(*running); },
          .version = FIELDWATCH_VERSION,
          .host_name = hub_host(config, hub->mqtt_port())}));
+    // Bound before the first row is made, because rows link to it; it answers when everything else stands.
+    const auto http = FIELDWATCH_TRY(net::HttpServer::create(
+        {.address = config.page_listen, .port = config.page_port}, portal->handler(), metrics));
+    const auto page = fmt::format("http://{}", address_of(config.page_listen, http->port()));
+    workspaces.set_page_url(config.page_url.empty() ? page : config.page_url);
     const auto pipeline = FIELDWATCH_TRY(pipeline::Pipeline::create(
         {.journal = *journal,
          .files = files,
@@ -279,15 +291,12 @@ Result<void> serve(const ServerConfig& config) {
     pipeline->start();
     feed.start();
     const Maintenance maintenance(*journal, workspaces);
-    const auto http = FIELDWATCH_TRY(net::HttpServer::create(
-        {.address = config.page_listen, .port = config.page_port}, portal->handler(), metrics));
-    http->start();
 
     const auto token = FIELDWATCH_TRY(local_token(data, *registry, random));
-    const auto page = fmt::format("http://{}", address_of(config.page_listen, http->port()));
     FIELDWATCH_TRY(write_profile(
         data,
         {.server = page, .token = token, .hub_port = hub->mqtt_port(), .ca_file = data + "/ca/ca.pem"}));
+    http->start();
     log::info("server",
               fmt::format("ready: hub {}, page {}", address_of(config.listen, hub->mqtt_port()), page));
 

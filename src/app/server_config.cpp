@@ -46,6 +46,7 @@ Result<ServerConfig> read_config(const std::string& path, ServerConfig config) {
     const std::map<std::string, std::function<void(const YAML::Node&)>> keys{
         {"listen", text(config.listen)},
         {"page_listen", text(config.page_listen)},
+        {"page_url", text(config.page_url)},
         {"hub_port", number(config.hub_port, 0, 65'535)},
         {"page_port", number(config.page_port, 0, 65'535)},
         {"host_names",

@@ -17,6 +17,8 @@ struct ServerConfig {
     std::string page_listen = "127.0.0.1";  ///< address of the page and the API
     std::uint16_t hub_port = 8883;          ///< MQTT over TLS; 0 = the kernel chooses
     std::uint16_t page_port = 7780;
+    std::string
+        page_url;  ///< how people reach the page, for links in alerts; "" = http://page_listen:page_port
     std::vector<std::string>
         host_names;  ///< further names that devices use for the hub, for its certificate and SAS scopes
     std::uint32_t partition_count = 4;  ///< fixed when the data folder is made
