@@ -1,8 +1,34 @@
 // The binary: server, command line, offline engine. Each subcommand adds itself; this file only chooses.
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdio>
+#include <string>
 
 #include "app/cli/command.hpp"
+
+namespace {
+
+/// One sentence for a wrong command line: what is wrong, what there is, where to read more.
+std::string usage_sentence(const CLI::App& app, const CLI::ParseError& error) {
+    const CLI::App* at = &app;
+    std::string words = app.get_name();
+    while (!at->get_subcommands().empty()) {
+        at = at->get_subcommands().front();
+        words += " " + at->get_name();
+    }
+    const auto all = at->get_subcommands([](const CLI::App*) { return true; });
+    std::string sentence = error.what();
+    if (!all.empty()) {
+        const auto rest = at->remaining();
+        sentence = rest.empty() ? words + " needs a command: "
+                                : words + " has no command \"" + rest.front() + "\"; there are ";
+        for (const auto* one : all)
+            sentence += (one == all.front() ? "" : ", ") + one->get_name();
+    }
+    return "fieldwatch: " + sentence + " (" + words + " --help says more)\n";
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
@@ -26,7 +52,7 @@ int main(int argc, char** argv) {
     } catch (const CLI::Success& success) {
         return app.exit(success);
     } catch (const CLI::ParseError& error) {
-        app.exit(error);
+        std::fputs(usage_sentence(app, error).c_str(), stderr);
         return kUsedWrongly;
     }
     return session.exit_status;

@@ -35,13 +35,60 @@ std::string text_of(const Json& object, const char* key) {
     return object[key].is_string() ? printable(object[key].get<std::string>()) : object[key].dump();
 }
 
+/// `2026-11-22 21:04:52` of an ISO 8601 time.
+std::string short_time(const Json& object, const char* key) {
+    auto text = text_of(object, key).substr(0, 19);
+    if (text.size() > 10) text[10] = ' ';
+    return text.empty() ? "never" : text;
+}
+
+/// `2 (1 High, 1 Low)`; a plain number when there are none.
+std::string open_alerts(const Json& device) {
+    std::string kinds;
+    const auto counts = device.value("openAlertsBySeverity", Json::object());
+    for (const auto* severity : {"High", "Medium", "Low", "Informational"}) {
+        const auto count = counts.value(severity, std::int64_t{0});
+        if (count > 0) kinds += fmt::format("{}{} {}", kinds.empty() ? "" : ", ", count, severity);
+    }
+    const auto total = text_of(device, "openAlerts");
+    return kinds.empty() ? total : fmt::format("{} ({})", total, kinds);
+}
+
+std::string agent_words(const Json& device) {
+    const auto state = text_of(device, "agentState");
+    if (state == "NotInstalled") return "not installed";
+    if (state == "NeverReported") return "never reported";
+    if (state == "Reporting") return "reporting";
+    return state == "Silent" ? "silent" : state;
+}
+
 void print_device(const Session& session, const Json& device) {
     if (session.format == "json") return print_json(device);
     TextTable table({"PROPERTY", "VALUE"});
-    for (const auto& [key, value] : device.items()) {
-        table.add({key, value.is_string() ? printable(value.get<std::string>()) : value.dump()});
+    const auto show = [&](const char* label, const char* key) {
+        if (device.contains(key)) table.add({label, text_of(device, key)});
+    };
+    show("device", "deviceId");
+    show("module", "moduleId");
+    show("hub", "hub");
+    show("status", "status");
+    show("status reason", "statusReason");
+    show("connection", "connectionState");
+    show("authentication", "authentication");
+    table.add({"created", short_time(device, "created")});
+    if (device.contains("modules")) {
+        std::string modules;
+        for (const auto& module : device["modules"])
+            modules += (modules.empty() ? "" : ", ") + printable(module.get<std::string>());
+        table.add({"modules", modules.empty() ? "none" : modules});
     }
-    table.print();
+    if (device.contains("agentState")) {
+        table.add({"agent", agent_words(device)});
+        table.add({"last event", short_time(device, "lastEvent")});
+        table.add({"open alerts", open_alerts(device)});
+        show("recommendations", "activeRecommendations");
+    }
+    session.format == "csv" ? table.print_csv() : table.print();
 }
 
 Result<void> create(const Session& session, const DeviceOptions& options) {
@@ -71,12 +118,14 @@ Result<void> list(const Session& session) {
         print_json(answer);
         return {};
     }
-    TextTable table({"DEVICE", "STATUS", "CONNECTION", "LAST EVENT", "OPEN ALERTS"});
+    TextTable table({"DEVICE", "STATUS", "CONNECTION", "AGENT", "LAST EVENT", "ALERTS", "RECOMMENDATIONS"});
     for (const auto& device : answer["value"]) {
         table.add({text_of(device, "deviceId"), text_of(device, "status"), text_of(device, "connectionState"),
-                   text_of(device, "lastEvent"), text_of(device, "openAlerts")});
+                   agent_words(device), short_time(device, "lastEvent"), open_alerts(device),
+                   text_of(device, "activeRecommendations")});
     }
     session.format == "csv" ? table.print_csv() : table.print();
+    if (table.size() == 0 && session.format == "table") std::fputs("no devices\n", stderr);
     return {};
 }
 
@@ -102,8 +151,7 @@ void add_device(CLI::App& app, Session& session) {
                      "What the agent's twin asks for: real-time (seconds) or classic (minutes and hours)")
         ->check(CLI::IsMember({"real-time", "classic"}))
         ->capture_default_str();
-    make->add_option("--auth", options->auth, "How it authenticates")
-        ->check(CLI::IsMember({"sas", "x509-thumbprint", "x509-ca"}))
+    make->add_option("--auth", options->auth, "How it authenticates; sas is the way of this release")
         ->capture_default_str();
     make->callback([options, &session] { run(session, [&] { return create(session, *options); }); });
 
