@@ -1,0 +1,110 @@
+// HTTPS with a certificate of our own authority: beyond loopback there is no other way in.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/clock.hpp"
+#include "base/file_system.hpp"
+#include "net/certificate_authority.hpp"
+#include "net/http_server.hpp"
+#include "net/tls_client.hpp"
+
+namespace fieldwatch::net {
+namespace {
+
+using std::chrono_literals::operator""s;
+using testing::EndsWith;
+using testing::StartsWith;
+
+class HttpServerTlsTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        std::string pattern = std::filesystem::temp_directory_path() / "fieldwatch-https-XXXXXX";
+        ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+        directory_ = pattern;
+        const auto certificates =
+            open_certificates({.directory = directory_, .names = {}}, posix_file_system(), system_clock());
+        ASSERT_TRUE(certificates) << certificates.error().message;
+        auto tls = TlsServerContext::create(
+            {.chain_pem = certificates->chain_pem, .key_pem = certificates->key_pem});
+        ASSERT_TRUE(tls) << tls.error().message;
+        auto server = HttpServer::create(
+            {.header_timeout = 1s},
+            {.respond = [](const HttpRequest& request) { return HttpResponse{.body = request.path}; }},
+            metrics_, *tls);
+        ASSERT_TRUE(server) << server.error().message;
+        server_ = std::move(*server);
+        server_->start();
+    }
+    void TearDown() override {
+        server_.reset();
+        std::filesystem::remove_all(directory_);
+    }
+    Result<TlsClient> connect(const std::string& ca_file) {
+        return TlsClient::connect(
+            {.host = "127.0.0.1", .port = server_->port(), .server_name = {}, .ca_file = ca_file}, 5s);
+    }
+    static std::string ask(TlsClient& client, std::string_view request, std::string_view mark) {
+        EXPECT_TRUE(client.write_all(as_bytes(request), 5s));
+        std::string answer;
+        std::array<std::byte, 4096> bytes{};
+        while (answer.find(mark) == std::string::npos) {
+            const auto count = client.read(bytes, 5s);
+            if (!count) break;
+            answer.append(as_text(ByteView(bytes).first(*count)));
+        }
+        return answer;
+    }
+
+    std::string directory_;
+    Metrics metrics_;
+    std::unique_ptr<HttpServer> server_;
+};
+
+TEST_F(HttpServerTlsTest, AnswersWhoTrustsItsAuthority) {
+    auto client = connect(directory_ + "/ca.pem");
+    ASSERT_TRUE(client) << client.error().message;
+    const auto first = ask(*client, "GET /one HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "/one");
+    EXPECT_THAT(first, StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(ask(*client, "GET /two HTTP/1.1\r\nHost: localhost\r\n\r\n", "/two"), EndsWith("/two"));
+}
+
+TEST_F(HttpServerTlsTest, IsRefusedByWhoDoesNot) {
+    const auto client = connect("");
+    ASSERT_FALSE(client);
+    EXPECT_EQ(client.error().code, Errc::Unauthorized) << client.error().message;
+    auto trusting = connect(directory_ + "/ca.pem");
+    ASSERT_TRUE(trusting) << "the server goes on after a failed handshake: " << trusting.error().message;
+}
+
+TEST_F(HttpServerTlsTest, GivesAPlainPeerNothing) {
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(server_->port());
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const timeval patience{5, 0};
+    ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ASSERT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    constexpr std::string_view kRequest = "GET /one HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    ASSERT_EQ(::send(socket, kRequest.data(), kRequest.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(kRequest.size()));
+    std::string answer(4096, '\0');
+    const auto count = ::recv(socket, answer.data(), answer.size(), 0);
+    ::close(socket);
+    EXPECT_EQ(answer.substr(0, count > 0 ? static_cast<std::size_t>(count) : 0).find("/one"),
+              std::string::npos);
+    EXPECT_TRUE(count <= 0 || static_cast<unsigned char>(answer[0]) == 0x15) << "an alert record, or the end";
+}
+
+}  // namespace
+}  // namespace fieldwatch::net
