@@ -244,6 +244,7 @@ def a_twin_change_takes_effect():
         now = reported(server)
         for name in set(before) - {"eventPriorityProcessCreate", "desiredVersion"}:
             assert now.get(name) == before[name], f"{name} was {before[name]}, is {now.get(name)}"
+        agent.until("switched off", lambda: "processes by off" in agent.log())
         run("mark-unseen")
         change(server, eventPriorityProcessCreate={"value": "High"}, maxMessageSizeInBytes={"value": "many"})
         agent.until("the refusal", lambda: reported(server)["configurationStatus"] == {"value": "failed"})

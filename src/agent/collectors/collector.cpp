@@ -120,7 +120,9 @@ void Collector::apply(const fw_control& control) {
         logins_.reset();
     }
     if (!before) ::malloc_trim(0);  // loading a program parses the kernel's 5 MB of types; give that back
-    if (!before || before->snapshot != control.snapshot || control.snapshot) send_status();
+    if (control.snapshot || changed(FW_CLASS_EXEC) || changed(FW_CLASS_EXIT) || changed(FW_CLASS_TCP)) {
+        send_status();
+    }
     if (control.snapshot) send_snapshot();
 }
 
