@@ -161,6 +161,8 @@ Parsed<ExprPtr> Binder::table_function(const Node& node, std::vector<ExprPtr> ar
         }
         ++i;
     }
+    if (node.text == "strcat_array" && !is_constant(args[1]))
+        return unsupported(node.args[1]->span, "the delimiter must be a constant string");
     if (node.text == "extract") {
         const auto group = *integer_value(args[1]);
         if (group < 0 || group > 16)

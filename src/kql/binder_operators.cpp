@@ -268,10 +268,13 @@ Parsed<ExprPtr> Binder::in(const Node& node, const Scope& scope) {
         const auto text =
             fold ? call(ColumnType::String, "lower({0})", {to_string_expr(value)}) : to_string_expr(value);
         const auto array = fold ? call(ColumnType::Dynamic, "lower({0})", {list[1]}) : list[1];
-        return call(ColumnType::Bool,
-                    negative ? "(NOT coalesce(list_contains(json_extract_string({1}, '$[*]'), {0}), false))"
-                             : "coalesce(list_contains(json_extract_string({1}, '$[*]'), {0}), false)",
-                    {text, array});
+        return call(
+            ColumnType::Bool,
+            negative
+                ? "(NOT coalesce(list_contains(CAST(json_extract_string({1}, '$[*]') AS VARCHAR[]), {0}), "
+                  "false))"
+                : "coalesce(list_contains(CAST(json_extract_string({1}, '$[*]') AS VARCHAR[]), {0}), false)",
+            {text, array});
     }
     if (any_all) {
         ExprPtr result;

@@ -150,10 +150,10 @@ Parsed<> Binder::fit_line(Relation& relation, const Item& item) {
         relation.plan = std::move(plan);
         return column_ref(id, type);
     };
-    const auto numbers =
-        step(Dynamic,
-             "list_transform(json_extract_string({0}, '$[*]'), lambda e: coalesce(TRY_CAST(e AS DOUBLE), 0))",
-             {sealed});
+    const auto numbers = step(Dynamic,
+                              "list_transform(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), lambda e: "
+                              "coalesce(TRY_CAST(e AS DOUBLE), 0))",
+                              {sealed});
     relation.fields.push_back({"$numbers", numbers, true});
     const auto sums = step(
         Dynamic,

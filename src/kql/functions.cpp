@@ -144,17 +144,22 @@ constexpr FunctionRow kRows[] = {
     {"bag_merge", "jj", 'j', "CAST(json_merge_patch({1}, {0}) AS VARCHAR)", "the first bag wins"},
     {"array_concat", "jj", 'j',
      "CASE WHEN json_type({0}) = 'ARRAY' AND json_type({1}) = 'ARRAY' THEN "
-     "CAST(to_json(list_concat(json_extract({0}, '$[*]'), json_extract({1}, '$[*]'))) AS VARCHAR) END",
+     "CAST(to_json(list_concat(CAST(json_extract({0}, '$[*]') AS JSON[]), CAST(json_extract({1}, '$[*]') AS "
+     "JSON[]))) AS VARCHAR) END",
      "two arrays; anything else is null"},
-    {"set_has_element", "js", 'b', "coalesce(list_contains(json_extract_string({0}, '$[*]'), {1}), false)",
+    {"set_has_element", "js", 'b',
+     "coalesce(list_contains(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), {1}), false)",
      "elements compared as text"},
     {"set_has_element", "jl", 'b',
-     "coalesce(list_contains(json_extract_string({0}, '$[*]'), CAST({1} AS VARCHAR)), false)",
+     "coalesce(list_contains(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), CAST({1} AS VARCHAR)), "
+     "false)",
      "elements compared as text"},
-    {"strcat_array", "js", 's', "coalesce(array_to_string(json_extract_string({0}, '$[*]'), {1}), '')",
+    {"strcat_array", "js", 's',
+     "coalesce(array_to_string(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), {1}), '')",
      "null elements are left out"},
     {"array_sum", "j", 'r',
-     "list_sum(list_transform(json_extract_string({0}, '$[*]'), lambda e: TRY_CAST(e AS DOUBLE)))",
+     "list_sum(list_transform(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), lambda e: TRY_CAST(e AS "
+     "DOUBLE)))",
      "what is no number is left out"},
     {"parse_url", "s", 'j',
      "CAST(json_object('Scheme', regexp_extract({0}, '^([A-Za-z][A-Za-z0-9+.-]*)://', 1), 'Host', "
