@@ -253,6 +253,8 @@ Result<Database> Database::open(const std::string& path, const DatabaseLimits& l
     if (!limits.directory.empty()) {
         FIELDWATCH_TRY(connection.run("SET allowed_directories = [" + quote_literal(limits.directory) + "]"));
     }
+    // Sealed files never change: their footers are read once, not for every query.
+    FIELDWATCH_TRY(connection.run("SET parquet_metadata_cache = true"));
     FIELDWATCH_TRY(connection.run("SET enable_external_access = false"));
     FIELDWATCH_TRY(connection.run("SET lock_configuration = true"));
     return database;

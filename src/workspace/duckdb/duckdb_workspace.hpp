@@ -40,7 +40,7 @@ class DuckdbWorkspace final : public Workspace {
         std::unique_ptr<RowFiller> filler;
     };
     struct Counters {
-        Counter &commits, &rows, &conflicts, &sealed_files, &dropped_files;
+        Counter &commits, &rows, &conflicts, &sealed_files, &dropped_files, &merged_files;
     };
 
     DuckdbWorkspace(Options options, const Clock& clock, Metrics& metrics, Database database);
@@ -57,11 +57,18 @@ class DuckdbWorkspace final : public Workspace {
     std::int64_t period_of(const Table& table, Timestamp time) const;
     Result<void> seal_finished();
     Result<void> seal(Connection& connection, const HotTable& hot);
+    Result<std::int64_t> write_sealed(Connection& connection, const Table& table, const std::string& rows_sql,
+                                      const std::string& file);
     Result<void> drop_expired();
     void unlink_unread();
     Result<void> remove_orphans();
     Result<void> checkpoint();
     std::int64_t retention_cutoff(const Table& table) const;  ///< stored ticks
+
+    // merge.cpp
+    Result<void> merge_finished_day();
+    Result<void> merge(Connection& connection, const std::vector<const SealedFile*>& files,
+                       SealedFile merged);
 
     std::string sealed_directory() const { return options_.directory + "/sealed"; }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "workspace/tables.hpp"
 
@@ -106,6 +107,11 @@ std::string sealed_part(const Table& table, const std::vector<const SealedFile*>
     return fmt::format("SELECT {} FROM read_parquet([{}])", stored_list(table, version), list);
 }
 
+/// The condition that hides rows past their retention.
+std::string not_before(std::int64_t oldest) {
+    return fmt::format(" WHERE \"TimeGenerated\" >= {}", oldest);
+}
+
 }  // namespace
 
 const Table* table_named(std::string_view name) {
@@ -151,6 +157,13 @@ Result<void> create_hot_table(Connection& connection, const HotTable& hot) {
     return transaction.commit();
 }
 
+Result<void> add_to_manifest(Connection& connection, const SealedFile& sealed) {
+    return connection.run("INSERT INTO _Manifest VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                          {std::string_view(sealed.file), std::string_view(sealed.table->name),
+                           std::int64_t{sealed.table_version}, sealed.period_start, sealed.rows, sealed.bytes,
+                           sealed.time_min, sealed.time_max});
+}
+
 Result<Layout> read_layout(Connection& connection) {
     Layout layout;
     auto hot = FIELDWATCH_TRY(
@@ -186,23 +199,35 @@ Result<Layout> read_layout(Connection& connection) {
     return layout;
 }
 
+std::string sealed_sql(const Table& table, const std::vector<const SealedFile*>& files,
+                       const std::string& sealed_directory, std::int64_t oldest) {
+    // Files that hold rows past their retention stand apart: the others need no look at each row's time.
+    std::map<std::pair<unsigned, bool>, std::vector<const SealedFile*>> groups;
+    for (const auto* file : files)
+        groups[{file->table_version, file->time_min < oldest}].push_back(file);
+    std::vector<std::string> parts;
+    for (const auto& [key, group] : groups) {
+        parts.push_back(sealed_part(table, group, sealed_directory, key.first));
+        if (key.second) parts.back() += not_before(oldest);
+    }
+    return fmt::format("{}", fmt::join(parts, " UNION ALL "));
+}
+
 std::string relation_sql(const Table& table, const Layout& layout, const std::string& sealed_directory,
                          const ViewConstants& constants, TimeRange range) {
     std::vector<std::string> parts;
-    for (unsigned version = 1; version <= table.version; ++version) {
-        std::vector<const SealedFile*> files;
-        for (const auto& file : layout.sealed) {
-            if (file.table == &table && file.table_version == version && file.time_max >= range.from &&
-                file.time_min <= range.to) {
-                files.push_back(&file);
-            }
-        }
-        if (!files.empty()) parts.push_back(sealed_part(table, files, sealed_directory, version));
+    std::vector<const SealedFile*> files;
+    const auto from = std::max(range.oldest, range.from);
+    for (const auto& file : layout.sealed) {
+        if (file.table == &table && file.time_max >= from && file.time_min <= range.to)
+            files.push_back(&file);
     }
+    if (!files.empty()) parts.push_back(sealed_sql(table, files, sealed_directory, range.oldest));
     for (const auto& hot : layout.hot) {
         if (hot.table != &table) continue;
         parts.push_back(
             fmt::format("SELECT {} FROM {}", stored_list(table, table.version), quote_name(hot.name)));
+        if (range.oldest != INT64_MIN) parts.back() += not_before(range.oldest);
     }
     if (parts.empty()) {
         std::string nothing;
@@ -220,12 +245,7 @@ std::string relation_sql(const Table& table, const Layout& layout, const std::st
     }
     for (const auto& detail : table.details)
         columns += ", " + quote_name(detail.column);
-    auto sql =
-        fmt::format("SELECT {} FROM ({})", columns, fmt::format("{}", fmt::join(parts, " UNION ALL ")));
-    if (range.from != INT64_MIN || range.to != INT64_MAX) {
-        sql += fmt::format(" WHERE \"TimeGenerated\" BETWEEN {} AND {}", range.from, range.to);
-    }
-    return sql;
+    return fmt::format("SELECT {} FROM ({})", columns, fmt::join(parts, " UNION ALL "));
 }
 
 }  // namespace fieldwatch::workspace

@@ -44,18 +44,26 @@ Result<void> prepare_database(Connection& connection);
 /// Creates the hot table and its entry, in one transaction.
 Result<void> create_hot_table(Connection& connection, const HotTable& hot);
 
+Result<void> add_to_manifest(Connection& connection, const SealedFile& sealed);
+
 Result<Layout> read_layout(Connection& connection);
 
 /// What replaces the placeholders of view expressions.
 struct ViewConstants {
     std::string workspace_id, subscription_id, resource_group, region;
 };
-/// A relation with the columns that queries see, hidden ones and typed details included: UNION ALL over the
-/// layout's parts that can hold TimeGenerated in [from, to] (stored ticks). Without parts: no rows.
+/// `oldest` hides rows; `from` and `to` say which the reader will leave out itself, so that files which hold
+/// no others are not opened. Stored ticks of TimeGenerated, ends included.
 struct TimeRange {
-    std::int64_t from = INT64_MIN, to = INT64_MAX;
+    std::int64_t oldest = INT64_MIN, from = INT64_MIN, to = INT64_MAX;
 };
+/// A relation with the columns that queries see, hidden ones and typed details included: UNION ALL over the
+/// layout's parts that can hold the range. Without parts: no rows.
 std::string relation_sql(const Table& table, const Layout& layout, const std::string& sealed_directory,
                          const ViewConstants& constants, TimeRange range);
+
+/// The stored columns of some of a table's files, those of older versions completed. `files` is not empty.
+std::string sealed_sql(const Table& table, const std::vector<const SealedFile*>& files,
+                       const std::string& sealed_directory, std::int64_t oldest);
 
 }  // namespace fieldwatch::workspace

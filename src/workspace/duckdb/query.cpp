@@ -23,18 +23,13 @@ std::expected<QueryAnswer, QueryError> DuckdbWorkspace::query(const QueryRequest
     if (!transaction) return internal(transaction.error());
     const auto layout = read_layout(*connection);
     if (!layout) return internal(layout.error());
-    const auto range = [&](const Table& table) {
-        TimeRange out{.from = retention_cutoff(table)};
-        if (request.from) out.from = std::max(out.from, stored_ticks(*request.from));
-        if (request.to) out.to = stored_ticks(*request.to);
-        return out;
-    };
+    const auto oldest = [this](const Table& table) { return retention_cutoff(table); };
     const auto catalog = catalog_of(*layout, sealed_directory(),
                                     {.workspace_id = options_.id,
                                      .subscription_id = options_.subscription_id,
                                      .resource_group = options_.resource_group,
                                      .region = options_.region},
-                                    range);
+                                    oldest);
     return run_query(*connection, watchdog_, clock_, catalog, request);
 }
 

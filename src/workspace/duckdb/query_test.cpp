@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <thread>
 
 #include "workspace/duckdb/test_workspace.hpp"
@@ -49,6 +50,41 @@ TEST_F(QueryTest, SeesHotAndSealedRowsAlikeAndEachOnce) {
     ASSERT_TRUE(workspace_->commit(std::move(commit)));
     EXPECT_EQ(cell("SecurityIoTRawEvent | count"), Value(std::int64_t{101}));
     EXPECT_EQ(cell("SecurityIoTRawEvent | summarize dcount(DeviceId)"), Value(std::int64_t{7}));
+}
+
+TEST_F(QueryTest, ShowsRawEventsUnderTheirLaterNameWithDynamicDetails) {
+    EXPECT_EQ(cell("DefenderIoTRawEvent | where EventDetails.Executable == '/bin/sh' and Type == "
+                   "'DefenderIoTRawEvent' | count"),
+              Value(std::int64_t{100}));
+    EXPECT_EQ(cell("DefenderIoTRawEvent | take 1 | project tostring(EventDetails.CommandLine)"),
+              Value("sh -c \"id\""));
+}
+
+/// A file that is not there shows that nothing opened it.
+TEST_F(QueryTest, OpensOnlyFilesThatCanHoldTheTimesAQueryAsksFor) {
+    clock_.advance(hours(2));
+    Commit commit{.partition = 0, .next_offset = 101};
+    commit.raw_events.push_back(testing::raw_event(0, 100, clock_.now()));
+    ASSERT_TRUE(workspace_->commit(std::move(commit)));
+    clock_.advance(hours(2));
+    ASSERT_TRUE(workspace_->maintain());
+    ASSERT_TRUE(
+        std::filesystem::remove(directory_.path() + "/sealed/SecurityIoTRawEvent-1789999200.parquet"));
+    const Value one(std::int64_t{1});
+    EXPECT_EQ(cell("SecurityIoTRawEvent | where TimeGenerated > ago(3h) | count"), one);
+    EXPECT_EQ(cell("SecurityIoTRawEvent | where ago(3h) <= TimeGenerated and DeviceId != '' | count"), one);
+    EXPECT_EQ(
+        cell("SecurityIoTRawEvent | where DeviceId != '' | where TimeGenerated between (ago(3h) .. now()) "
+             "| extend E = parse_json(EventDetails) | where isnotempty(E.Executable) | count"),
+        one);
+    EXPECT_EQ(
+        cell(
+            "let t = SecurityIoTRawEvent | where TimeGenerated >= ago(3h); t | join kind=inner t on DeviceId "
+            "| count"),
+        one);
+    const auto all =
+        workspace_->query({.text = "SecurityIoTRawEvent | where TimeGenerated > ago(3h) or IsEmpty"});
+    EXPECT_FALSE(all) << "a filter that any row can pass opens every file";
 }
 
 TEST_F(QueryTest, FillsTheColumnsOfAnAlertAsPublished) {

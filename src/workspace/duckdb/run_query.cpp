@@ -88,16 +88,36 @@ bool gather(const Chunk& chunk, const QueryRequest& request, ResultTable& table,
     return true;
 }
 
+/// The raw events under their later name: EventDetails is dynamic there (spec/workspace.md section 1).
+kql::CatalogTable defender_view(kql::CatalogTable table) {
+    table.name = kDefenderView;
+    table.alias = true;
+    for (auto& column : table.columns) {
+        if (column.name == "Type") column.sql = quote_literal(kDefenderView);
+        if (column.name != "EventDetails") continue;
+        column.type = kql::ColumnType::Dynamic;
+        column.sql = "CASE WHEN json_valid(\"EventDetails\") THEN \"EventDetails\" END";
+        column.nullable = true;
+    }
+    return table;
+}
+
 }  // namespace
 
 kql::Catalog catalog_of(const Layout& layout, const std::string& sealed_directory,
-                        const ViewConstants& constants, const std::function<TimeRange(const Table&)>& range) {
+                        const ViewConstants& constants,
+                        const std::function<std::int64_t(const Table&)>& oldest) {
     kql::Catalog catalog;
     for (const auto* table : tables::all()) {
         kql::CatalogTable entry;
         entry.name = table->name;
-        entry.source_sql =
-            "(" + relation_sql(*table, layout, sealed_directory, constants, range(*table)) + ")";
+        entry.source_within = [&layout, table, sealed_directory, constants,
+                               oldest = oldest(*table)](const kql::TimeBounds& bounds) {
+            return "(" +
+                   relation_sql(*table, layout, sealed_directory, constants,
+                                {.oldest = oldest, .from = bounds.from, .to = bounds.to}) +
+                   ")";
+        };
         for (const auto& column : table->columns) {
             auto sql = quote_name(column.name);
             if (column.type == ColumnType::Guid) sql = "CAST(" + sql + " AS VARCHAR)";
@@ -112,6 +132,7 @@ kql::Catalog catalog_of(const Layout& layout, const std::string& sealed_director
             entry.paths.push_back({std::string(table->details_column), std::string(detail.path),
                                    "coalesce(" + quote_name(detail.column) + ", '')"});
         }
+        if (table == &tables::kSecurityIoTRawEvent) catalog.tables.push_back(defender_view(entry));
         catalog.tables.push_back(std::move(entry));
     }
     return catalog;

@@ -10,9 +10,13 @@
 
 namespace fieldwatch::workspace {
 
-/// The tables of a layout as KQL sees them. `range` leaves out files and rows that no query may or need see.
+inline constexpr std::string_view kDefenderView = "DefenderIoTRawEvent";
+
+/// The tables of a layout as KQL sees them. Rows before `oldest` (stored ticks of a table's retention) are
+/// not there, and a scan opens only files that can hold the times it asks for. `layout` outlives the catalog.
 kql::Catalog catalog_of(const Layout& layout, const std::string& sealed_directory,
-                        const ViewConstants& constants, const std::function<TimeRange(const Table&)>& range);
+                        const ViewConstants& constants,
+                        const std::function<std::int64_t(const Table&)>& oldest);
 
 /// The connection's statement is interrupted at the deadline. Any thread; blocking.
 std::expected<QueryAnswer, QueryError> run_query(Connection& connection, Watchdog& watchdog,

@@ -14,6 +14,9 @@ namespace {
 /// A checkpoint rewrites what changed since the last one; below this a start replays the log in a moment.
 constexpr std::uint64_t kWalBytesMax = 16u << 20;
 
+/// Of a Parquet row group: the least that is read, and what a reading thread takes at a time.
+constexpr int kRowGroupRows = 32'768;
+
 struct Extent {
     std::int64_t rows = 0, time_min = 0, time_max = 0;
 };
@@ -51,6 +54,7 @@ Result<void> DuckdbWorkspace::maintain() {
     const std::scoped_lock one(maintain_mutex_);
     FIELDWATCH_TRY(seal_finished());
     FIELDWATCH_TRY(drop_expired());
+    FIELDWATCH_TRY(merge_finished_day());
     unlink_unread();
     return checkpoint();
 }
@@ -72,35 +76,44 @@ Result<void> DuckdbWorkspace::seal_finished() {
     return {};
 }
 
+/// Sorted, synced and under its name, or not at all; returns its size in bytes.
+Result<std::int64_t> DuckdbWorkspace::write_sealed(Connection& connection, const Table& table,
+                                                   const std::string& rows_sql, const std::string& file) {
+    auto& files = posix_file_system();
+    const auto path = sealed_directory() + "/" + file;
+    const auto aside = path + ".partial";
+    std::string order;
+    for (const auto& column : table.sort)
+        order += (order.empty() ? "" : ", ") + quote_name(column);
+    // Small row groups: an investigation of one device reads little beside that device's rows.
+    FIELDWATCH_TRY(connection.run(
+        fmt::format("COPY (SELECT * FROM ({}) ORDER BY {}) TO {} (FORMAT parquet, COMPRESSION zstd, "
+                    "ROW_GROUP_SIZE {})",
+                    rows_sql, order, quote_literal(aside), kRowGroupRows)));
+    const auto written = FIELDWATCH_TRY(files.open(aside, OpenMode::ReadWrite));
+    FIELDWATCH_TRY(written->sync());
+    const auto bytes = FIELDWATCH_TRY(written->size());
+    FIELDWATCH_TRY(files.rename(aside, path));
+    FIELDWATCH_TRY(files.sync_directory(sealed_directory()));
+    return static_cast<std::int64_t>(bytes);
+}
+
 Result<void> DuckdbWorkspace::seal(Connection& connection, const HotTable& hot) {
     const auto extent = FIELDWATCH_TRY(extent_of(connection, hot.name));
-    const auto file = fmt::format("{}-{}.parquet", hot.table->name, hot.period_start);
-    const auto path = sealed_directory() + "/" + file;
-    std::int64_t bytes = 0;
+    SealedFile sealed{.file = fmt::format("{}-{}.parquet", hot.table->name, hot.period_start),
+                      .table = hot.table,
+                      .table_version = hot.table->version,
+                      .period_start = hot.period_start,
+                      .rows = extent.rows,
+                      .time_min = extent.time_min,
+                      .time_max = extent.time_max};
     if (extent.rows > 0) {
-        auto& files = posix_file_system();
-        const auto aside = path + ".partial";
-        std::string order;
-        for (const auto& column : hot.table->sort)
-            order += (order.empty() ? "" : ", ") + quote_name(column);
-        FIELDWATCH_TRY(connection.run(
-            fmt::format("COPY (SELECT * FROM {} ORDER BY {}) TO {} (FORMAT parquet, COMPRESSION zstd, "
-                        "ROW_GROUP_SIZE 122880)",
-                        quote_name(hot.name), order, quote_literal(aside))));
-        {
-            const auto written = FIELDWATCH_TRY(files.open(aside, OpenMode::ReadWrite));
-            FIELDWATCH_TRY(written->sync());
-            bytes = static_cast<std::int64_t>(FIELDWATCH_TRY(written->size()));
-        }
-        FIELDWATCH_TRY(files.rename(aside, path));
-        FIELDWATCH_TRY(files.sync_directory(sealed_directory()));
+        sealed.bytes = FIELDWATCH_TRY(
+            write_sealed(connection, *hot.table, "SELECT * FROM " + quote_name(hot.name), sealed.file));
     }
     auto transaction = FIELDWATCH_TRY(Transaction::begin(connection));
     if (extent.rows > 0) {
-        FIELDWATCH_TRY(connection.run(
-            "INSERT INTO _Manifest VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            {std::string_view(file), std::string_view(hot.table->name), std::int64_t{hot.table->version},
-             hot.period_start, extent.rows, bytes, extent.time_min, extent.time_max}));
+        FIELDWATCH_TRY(add_to_manifest(connection, sealed));
         counters_.sealed_files.add();
     }
     FIELDWATCH_TRY(connection.run("DELETE FROM _HotTable WHERE name = ?", {std::string_view(hot.name)}));

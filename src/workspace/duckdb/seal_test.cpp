@@ -77,6 +77,24 @@ TEST_F(SealTest, MovesAFinishedPeriodIntoAFileAndKeepsEveryRow) {
     EXPECT_EQ(stored("count(*)"), 3501);
 }
 
+TEST_F(SealTest, MergesTheHoursOfADayThatIsOverAndKeepsEveryRowOnce) {
+    reopen();
+    for (int hour = 0; hour < 3; ++hour) {
+        commit_rows(100);
+        clock_.advance(hours(1));
+    }
+    ASSERT_TRUE(workspace_->maintain());
+    EXPECT_EQ(sealed().size(), 3u) << "the day is not over";
+    clock_.advance(hours(24));
+    ASSERT_TRUE(workspace_->maintain());
+    EXPECT_EQ(sealed(), (std::vector<std::string>{"SecurityAlert-1789948800.parquet",
+                                                  "SecurityIoTRawEvent-day-1789948800-1.parquet"}));
+    EXPECT_EQ(stored("count(*)"), 300);
+    EXPECT_EQ(stored("count(DISTINCT \"_RowId\")"), 300);
+    ASSERT_TRUE(workspace_->maintain());
+    EXPECT_EQ(sealed().size(), 2u) << "one file is not merged again";
+}
+
 TEST_F(SealTest, DropsWholeFilesPastTheirRetentionAndNoOthers) {
     reopen();
     commit_rows(10);

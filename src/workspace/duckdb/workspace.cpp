@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/file_system.hpp"
 #include "workspace/duckdb/duckdb_workspace.hpp"
+#include "workspace/duckdb/run_query.hpp"
 #include "workspace/tables.hpp"
 
 namespace fieldwatch::workspace {
@@ -26,7 +29,9 @@ DuckdbWorkspace::DuckdbWorkspace(Options options, const Clock& clock, Metrics& m
           metrics.counter("fieldwatch_workspace_commit_retries_total",
                           "Commits tried again because another was first"),
           metrics.counter("fieldwatch_workspace_sealed_files_total", "Parquet files written"),
-          metrics.counter("fieldwatch_workspace_dropped_files_total", "Parquet files past their retention")},
+          metrics.counter("fieldwatch_workspace_dropped_files_total", "Parquet files past their retention"),
+          metrics.counter("fieldwatch_workspace_merged_files_total",
+                          "Parquet files that became part of a day's")},
       database_(std::move(database)),
       watchdog_(clock) {}
 
@@ -88,6 +93,10 @@ std::vector<std::pair<std::string, std::vector<Column>>> DuckdbWorkspace::schema
         std::vector<Column> columns;
         for (const auto& column : table->columns) {
             if (!column.hidden) columns.push_back({std::string(column.name), column.type});
+        }
+        if (table == &tables::kSecurityIoTRawEvent) {
+            auto& view = out.emplace_back(kDefenderView, columns);
+            std::ranges::find(view.second, "EventDetails", &Column::name)->type = ColumnType::Dynamic;
         }
         out.emplace_back(table->name, std::move(columns));
     }
