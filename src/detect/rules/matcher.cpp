@@ -59,6 +59,8 @@ struct MatcherState {
                std::vector<std::uint32_t>& candidates);
     bool evaluate(std::uint32_t node) const;
     void value(FieldId field, std::string_view text);
+    const std::vector<PredicateId>& remembered(FieldId field, std::string_view text);
+    void append_predicates(FieldId field, std::string_view text, std::vector<PredicateId>& into);
     void admit(const LogSource& source);
     const TextMemo::Entry& line_predicates(const ProcessText& text);
     void fill_line(TextMemo::Entry& entry);
@@ -116,6 +118,27 @@ bool MatcherState::evaluate(std::uint32_t index) const {
                                               : std::ranges::any_of(children, child);
 }
 
+const std::vector<PredicateId>& MatcherState::remembered(FieldId field, std::string_view text) {
+    auto& memo = fields[field];
+    if (memo.entries.empty()) memo.entries.resize(kFieldEntries);
+    auto& entry = memo.place(text);
+    if (!entry.used || entry.key != text) {
+        entry.used = true;
+        entry.key.assign(text);
+        entry.predicates.clear();
+        inside.fields[field].match(text, scratch, buffer, entry.predicates);
+    }
+    return entry.predicates;
+}
+
+/// The words of command lines repeat though the lines do not: commands, options, paths. Long ones rarely do.
+void MatcherState::append_predicates(FieldId field, std::string_view text, std::vector<PredicateId>& into) {
+    constexpr std::size_t kWordBytesMax = 32;
+    if (text.size() > kWordBytesMax) return inside.fields[field].match(text, scratch, buffer, into);
+    const auto& ids = remembered(field, text);
+    into.insert(into.end(), ids.begin(), ids.end());
+}
+
 void MatcherState::value(FieldId field, std::string_view text) {
     const auto& index = inside.fields[field];
     present[field] = 1;
@@ -125,16 +148,7 @@ void MatcherState::value(FieldId field, std::string_view text) {
         raise(found, raised, candidates);
         return;
     }
-    auto& memo = fields[field];
-    if (memo.entries.empty()) memo.entries.resize(kFieldEntries);
-    auto& entry = memo.place(text);
-    if (!entry.used || entry.key != text) {
-        entry.used = true;
-        entry.key.assign(text);
-        entry.predicates.clear();
-        index.match(text, scratch, buffer, entry.predicates);
-    }
-    raise(entry.predicates, raised, candidates);
+    raise(remembered(field, text), raised, candidates);
 }
 
 /// A rule is for an event when each part of the log source that the rule names is the event's.
@@ -164,7 +178,7 @@ void MatcherState::fill_line(TextMemo::Entry& entry) {
         texts.clear();
         command_values(line, segment, use.source, texts);
         for (const auto text : texts)
-            inside.fields[use.field].match(text, scratch, buffer, entry.predicates);
+            append_predicates(use.field, text, entry.predicates);
     };
     for (const auto& use : inside.line_fields) {
         for (const auto& segment : line.segments())
@@ -187,7 +201,7 @@ void MatcherState::fill_line(TextMemo::Entry& entry) {
             if (texts.empty())
                 entry.predicates.insert(entry.predicates.end(), index.absent().begin(), index.absent().end());
             for (const auto text : texts)
-                index.match(text, scratch, buffer, entry.predicates);
+                append_predicates(use.field, text, entry.predicates);
         }
         std::sort(entry.predicates.begin() + first, entry.predicates.end());
         entry.predicates.erase(std::unique(entry.predicates.begin() + first, entry.predicates.end()),

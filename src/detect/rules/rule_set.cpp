@@ -16,11 +16,36 @@ struct Wake {
     std::vector<PredicateId> any;
 };
 
+/// The longest run of plain characters in an expression: what a text must more or less contain.
+std::size_t plain_run(std::string_view expression) {
+    std::size_t longest = 0;
+    std::size_t run = 0;
+    for (std::size_t i = 0; i < expression.size(); ++i) {
+        const char c = expression[i];
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                           c == '/' || c == '_' || c == ' ';
+        if (c == '\\') ++i;  // an escape ends a run; whether it is a character or a class does not matter
+        run = plain ? run + 1 : 0;
+        longest = std::max(longest, run);
+    }
+    return longest;
+}
+
+/// How often one of the patterns is likely to hold. A guess that decides which predicate wakes a rule, never
+/// whether it fires.
 double weight_of(const Predicate& predicate) {
+    constexpr double kBitsMax = 12;
     double weight = 0;
     for (const auto& pattern : predicate.any_of) {
-        const bool always = pattern.kind == PatternKind::Present || pattern.kind == PatternKind::Absent;
-        weight += always ? 1.0 : std::exp2(-std::min(12.0, static_cast<double>(pattern.literal_bytes) / 2.0));
+        double bits = static_cast<double>(pattern.literal_bytes) / 2;
+        if (pattern.kind == PatternKind::Present || pattern.kind == PatternKind::Absent) {
+            bits = 0;
+        } else if (pattern.kind == PatternKind::Exact) {
+            bits = 6 + static_cast<double>(pattern.text.size()) / 2;  // a whole value is rarer than a part
+        } else if (pattern.kind == PatternKind::Regex && pattern.cased) {
+            bits = static_cast<double>(plain_run(pattern.text));
+        }
+        weight += std::exp2(-std::min(kBitsMax, bits));
     }
     return std::min(weight, 1.0);
 }
@@ -113,8 +138,16 @@ class RuleSetBuilder {
             node.first = ids[expression.predicate];
         } else {
             std::vector<std::uint32_t> children;
-            for (const auto& child : expression.children)
-                children.push_back(flatten(child, ids));
+            std::vector<std::pair<double, const Expression*>> ordered;
+            for (const auto& child : expression.children) {
+                const auto wake = wake_of(child, ids);
+                ordered.emplace_back(wake.certain ? wake.weight : 2.0, &child);
+            }
+            // The least likely first: most conjunctions then end at their first child.
+            if (expression.kind == Expression::Kind::And)
+                std::ranges::stable_sort(ordered, {}, &std::pair<double, const Expression*>::first);
+            for (const auto& [weight, child] : ordered)
+                children.push_back(flatten(*child, ids));
             node.first = static_cast<std::uint32_t>(out_->children.size());
             node.count = static_cast<std::uint32_t>(children.size());
             out_->children.insert(out_->children.end(), children.begin(), children.end());
