@@ -34,7 +34,8 @@ Result<ContentPtr> compile(const ContentSources& sources) {
     options.command.addresses = {.documentation_is_external = out->settings.test_mode,
                                  .local_suffixes = out->settings.local_suffixes};
     auto compiled = RuleSet::compile(files(sources.rule_files), files(sources.word_lists), options);
-    if (!compiled.errors.empty()) {
+    // One broken rule must not take the others down with it; a set of which nothing is left is no rule set.
+    if (!compiled.errors.empty() && compiled.rules->rules().empty()) {
         const auto& first = compiled.errors.front();
         return fail(
             Errc::InvalidArgument,
@@ -43,6 +44,7 @@ Result<ContentPtr> compile(const ContentSources& sources) {
                                             : ""));
     }
     out->rules = std::move(compiled.rules);
+    out->rule_errors = std::move(compiled.errors);
     return out;
 }
 

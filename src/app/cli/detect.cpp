@@ -9,6 +9,7 @@
 #include "app/cli/command.hpp"
 #include "app/detection_content.hpp"
 #include "base/file_system.hpp"
+#include "detect/content.hpp"
 #include "model/finding.hpp"
 #include "pipeline/offline.hpp"
 
@@ -43,6 +44,9 @@ Result<detect::ContentPtr> content_of(const DetectOptions& options) {
 
 Result<std::string> detect_inputs(const DetectOptions& options) {
     const auto content = FIELDWATCH_TRY(content_of(options));
+    for (const auto& error : content->rule_errors)
+        std::fprintf(stderr, "%s:%d: %s; the rule is left out\n", error.file.c_str(), error.line,
+                     error.why.c_str());
     std::string highest;
     const auto sink = [](std::string_view line) {
         std::fwrite(line.data(), 1, line.size(), stdout);
