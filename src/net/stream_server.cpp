@@ -415,7 +415,7 @@ class Server final : public StreamServer {
     }
 
     // Handshakes leave holes between what their connections keep, and the C library gives those pages back
-    // only when it is asked: 24 KiB resident an idle connection before, 14 KiB after (2,000 connections).
+    // only when it is asked (figures: docs/performance.md).
     void return_memory(SteadyTime now) {
         const auto accepted = next_id_;
         if (std::exchange(accepted_before_, accepted) != accepted) accepted_at_ = now;
