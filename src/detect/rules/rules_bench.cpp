@@ -5,8 +5,8 @@
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
-#include <random>
 
+#include "base/random.hpp"
 #include "detect/rules/pack.hpp"
 #include "detect/rules/recorded.hpp"
 
@@ -60,13 +60,13 @@ Workload workload(std::size_t count, bool distinct) {
     static constexpr std::string_view kImages[] = {
         "/bin/sh",  "/bin/ip",       "/usr/sbin/cron", "/usr/bin/python3.9",
         "/bin/cat", "/usr/bin/curl", "/bin/grep"};
-    std::mt19937 random(7);
+    SeededRandom random(7);
     Workload out;
     out.texts.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
-        std::string line(kLines[random() % std::size(kLines)]);
+        std::string line(kLines[random.next() % std::size(kLines)]);
         if (const auto number = line.find("NUM"); number != std::string::npos)
-            line.replace(number, 3, std::to_string(random() % 200));
+            line.replace(number, 3, std::to_string(random.next() % 200));
         if (distinct) line += " --sequence " + std::to_string(i);
         out.texts.push_back(std::move(line));
     }
@@ -75,11 +75,11 @@ Workload workload(std::size_t count, bool distinct) {
         event.kind = model::EventKind::ProcessCreate;
         event.device = "d";
         model::Item item;
-        item.payload = model::ProcessCreate{.executable = kImages[random() % std::size(kImages)],
+        item.payload = model::ProcessCreate{.executable = kImages[random.next() % std::size(kImages)],
                                             .command_line = out.texts[i],
                                             .user_id = "0",
                                             .user_name = "root",
-                                            .parent_executable = kImages[random() % std::size(kImages)],
+                                            .parent_executable = kImages[random.next() % std::size(kImages)],
                                             .parent_command_line = "/bin/sh -c run"};
         event.items.push_back(item);
         out.events.push_back(std::move(event));
