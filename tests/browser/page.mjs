@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
+import { portsMessage, processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
 
 const require = createRequire(new URL("../../web/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
@@ -22,8 +22,13 @@ const pump = await server.create("pump-3", "azureiotsecurity");
 const gateway = await server.create("gateway-hall-b", "azureiotsecurity");
 const hostile = "cpuminer-multi <img src=x onerror=alert(1)>";
 await publish(server, pump, processMessage(hostile));
+await publish(server, pump, processMessage("ls -l /opt")); // beside it in time, but no evidence
 await publish(server, gateway, processMessage("history -c"));
+await publish(server, gateway, portsMessage(["0.0.0.0", "23"]));
 await server.rows("SecurityAlert | distinct SystemAlertId", 2);
+await server.rows("SecurityRecommendation | distinct RecommendationId");
+const [[minerId, minerLink, minerLinks]] = await server.query(`SecurityAlert | where CompromisedEntity == "pump-3"
+  | project SystemAlertId, AlertLink, ExtendedLinks`);
 
 const browser = await chromium.launch({
   executablePath,
@@ -95,6 +100,53 @@ const failed = await runAll({
     await page.keyboard.press("Escape");
     await drawer.waitFor({ state: "detached" });
     assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
+  async "follows an alert's own links: its page, and its query in the logs"() {
+    assert.equal(minerLink, `${origin}/alerts/${minerId}`);
+    const { page, complaints } = await signedIn({}, `/alerts/${minerId}`);
+    const drawer = page.locator("dialog.drawer");
+    await drawer.locator("pre.command").waitFor();
+    await page.keyboard.press("Escape");
+    await drawer.waitFor({ state: "detached" });
+    assert.equal(new URL(page.url()).pathname, "/");
+    await page.goBack();
+    await drawer.locator("pre.command").waitFor();
+    const link = JSON.parse(minerLinks)[0].Href;
+    assert.ok(link.startsWith(`${origin}/logs?query=`), link);
+    await page.goto(link);
+    await page.getByRole("heading", { name: "1 row" }).waitFor();
+    assert.match(await page.locator("table.rows tbody").innerText(), /pump-3/);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
+  async "shows a recommendation with what to close"() {
+    const { page } = await signedIn();
+    await page.locator(".recommendations button.link").first().click();
+    const drawer = page.locator("dialog.drawer");
+    await drawer.getByText("0.0.0.0:23").first().waitFor();
+    await picture(page, "recommendation");
+    assert.match(page.url(), /\/recommendations\/[0-9a-f-]{36}$/);
+    await page.close();
+  },
+
+  async "answers a query, says where a wrong one is wrong, and keeps device text text"() {
+    const { page } = await signedIn();
+    await page.getByRole("link", { name: "Logs" }).click();
+    const editor = page.getByRole("textbox", { name: "Query in KQL" });
+    await editor.fill("SecurityIoTRawEvent\n| where DeviceIdd == 'pump-3'");
+    await editor.press("Control+Enter");
+    await page.locator(".failure mark").waitFor();
+    assert.equal(await page.locator(".failure mark").innerText(), "DeviceIdd");
+    await picture(page, "logs-error");
+    await editor.fill("SecurityIoTRawEvent\n| where RawEventName == 'ProcessCreate'\n| project TimeStamp, DeviceId, Command = tostring(parse_json(EventDetails).CommandLine)\n| order by TimeStamp desc");
+    await editor.press("Control+Enter");
+    await page.locator("table.rows tbody tr").nth(1).waitFor();
+    assert.match(await page.locator("table.rows").innerText(), /<img src=x/);
+    assert.equal(await page.locator("table.rows img").count(), 0);
+    await picture(page, "logs");
     await page.close();
   },
 

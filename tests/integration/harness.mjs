@@ -34,6 +34,7 @@ export class Server {
     const log = openSync(server.logFile, "a");
     server.process = spawn(binary, ["serve", "--data", server.data, "--hub-port", "0", "--page-port", "0"],
       { stdio: ["ignore", log, log] });
+    process.once("exit", () => server.process.kill("SIGKILL")); // a test that throws leaves nothing behind
     server.ended = new Promise((resolve) => server.process.once("exit", resolve));
     const profile = path.join(server.data, "profile.json");
     await until("the server is ready", async () => {
@@ -126,18 +127,24 @@ export async function publish(server, connectionString, message) {
     "-t", `${prefix}/messages/events/${mark}`, "-m", JSON.stringify(message)], { timeout: 15_000 });
 }
 
-/** A security message of one process event, as the published schema has it. */
-export function processMessage(commandLine) {
+/** A security message of one event, as the published schema has it. */
+function message(name, category, payload) {
   const now = new Date().toISOString();
   return {
     AgentVersion: "1.0.0", AgentId: "0a1b2c3d-0000-4000-8000-000000000002", MessageSchemaVersion: "1.0",
     Events: [{
-      Id: randomUUID(), TimestampLocal: now, TimestampUTC: now, Category: "Triggered", Name: "ProcessCreate",
-      EventType: "Security", IsEmpty: false, PayloadSchemaVersion: "1.0",
-      Payload: [{ Executable: "/bin/sh", ProcessId: 100, ParentProcessId: 1, UserId: "0", UserName: "root", CommandLine: commandLine }],
+      Id: randomUUID(), TimestampLocal: now, TimestampUTC: now, Category: category, Name: name,
+      EventType: "Security", IsEmpty: payload.length === 0, PayloadSchemaVersion: "1.0", Payload: payload,
     }],
   };
 }
+
+export const processMessage = (commandLine) => message("ProcessCreate", "Triggered",
+  [{ Executable: "/bin/sh", ProcessId: 100, ParentProcessId: 1, UserId: "0", UserName: "root", CommandLine: commandLine }]);
+
+/** A snapshot of listening TCP ports, each [address, port]. */
+export const portsMessage = (...endpoints) => message("ListeningPorts", "Periodic", endpoints.map(([address, port]) =>
+  ({ Protocol: "tcp", LocalAddress: address, LocalPort: port, RemoteAddress: "0.0.0.0", RemotePort: "*" })));
 
 /** Runs the tests in order, says how each went; how many failed. */
 export async function runAll(tests) {
