@@ -16,6 +16,7 @@
 #include "base/clock.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
+#include "detect/content.hpp"
 #include "hub/server.hpp"
 #include "journal/journal.hpp"
 #include "net/certificate_authority.hpp"
@@ -234,6 +235,10 @@ Result<void> serve(const ServerConfig& config) {
     LogFeed feed({.registry = *registry, .journal = *journal, .clock = clock});
     const auto sources = FIELDWATCH_TRY(detection_content(config, *registry));
     const auto content = FIELDWATCH_TRY(contents.put(sources));
+    const auto compiled = FIELDWATCH_TRY(contents.get(content));
+    for (const auto& error : compiled->rule_errors) {
+        log::warning("rules", fmt::format("{}:{}: left out: {}", error.file, error.line, error.why));
+    }
     FIELDWATCH_TRY(feed.announce_content(content));
 
     // The path: hub → journal → pipeline → workspace → portal.
