@@ -2,6 +2,7 @@
 """Kill -9 of the server in a loop under load: nothing acknowledged is missing, nothing is there twice, and the alerts are
 those of an undisturbed run over the same input."""
 
+import contextlib
 import os
 import random
 import threading
@@ -24,6 +25,20 @@ def plan(seed, messages):
                             for _ in range(messages)] for d in range(DEVICES)}
 
 
+def wait_for_room(device):
+    """Until fewer than 32 publishes wait for their acknowledgement. paho's own thread may die with its socket and leave the
+    client "connected": no progress for some seconds is a lost connection too."""
+    last, since = len(device.pending), time.monotonic()
+    while len(device.pending) > 32 and device.client.is_connected():
+        if len(device.pending) < last:
+            last, since = len(device.pending), time.monotonic()
+        if time.monotonic() - since > 5:
+            raise OSError("no acknowledgement for 5 s")
+        time.sleep(0.001)
+    if not device.client.is_connected():
+        raise OSError("connection lost")
+
+
 def play(server, credentials, lines, stop, pause):
     """Sends until every line is acknowledged, reconnecting (and sending again) like a device does; `pause` seconds between
     messages, so that the kills come while there is input."""
@@ -38,18 +53,16 @@ def play(server, credentials, lines, stop, pause):
                 body = message(event("ProcessCreate", [process(command)], event_id, when=began))
                 device.send(event_id, body)
                 time.sleep(pause)
-                while len(device.pending) > 32 and device.client.is_connected():
-                    time.sleep(0.001)
-                if not device.client.is_connected():
-                    raise OSError("connection lost")
+                wait_for_room(device)
             deadline = time.monotonic() + 5
             while device.pending and device.client.is_connected() and time.monotonic() < deadline:
                 time.sleep(0.005)
         except OSError:
             time.sleep(0.05)
         finally:
-            device.client.loop_stop()
-            device.client.disconnect()
+            with contextlib.suppress(OSError, ValueError):  # saying goodbye to a server that was killed
+                device.client.loop_stop()
+                device.client.disconnect()
         for event_id in device.acknowledged:
             left.pop(event_id, None)
     if left:
@@ -68,7 +81,7 @@ def run(lines, kills):
             except Exception as problem:
                 problems.append(problem)
 
-        threads = [threading.Thread(target=guarded, args=(name,)) for name in lines]
+        threads = [threading.Thread(target=guarded, args=(name,), daemon=True) for name in lines]
         for thread in threads:
             thread.start()
         chance = random.Random(7)
@@ -81,6 +94,7 @@ def run(lines, kills):
         for thread in threads:
             thread.join(120)
         stop.set()
+        assert not any(thread.is_alive() for thread in threads), "a device was not done sending after 120 s"
         assert not problems, problems
         assert done == kills, f"the input was over after {done} kills: send more"
         total = sum(map(len, lines.values()))
