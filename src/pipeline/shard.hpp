@@ -64,7 +64,7 @@ class Shard {
     std::map<std::string, Target, std::less<>>
         targets_;  // by workspace id, so that commits go in a fixed order
     std::vector<model::DeadLetter> letters_;
-    std::uint64_t next_offset_ = 0, emitted_below_ = 0;
+    std::uint64_t next_offset_ = 0;
     std::atomic<std::uint64_t> committed_{0}, checkpoint_{0};
     std::atomic<bool> healthy_{true};
 };
