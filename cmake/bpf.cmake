@@ -1,8 +1,7 @@
 # fieldwatch_bpf(TARGET FILE.bpf.c …)
 #   Compiles each kernel program with clang (CO-RE: type names and offsets are resolved at load, against the running kernel's
-#   BTF; no kernel headers, no vmlinux.h) and turns it into a skeleton header NAME.skel.h that TARGET can include.
+#   BTF; no kernel headers, no vmlinux.h), drops its DWARF by linking it (the linker keeps BTF only) and turns it into a skeleton header NAME.skel.h that TARGET can include.
 find_program(BPF_CLANG NAMES clang-19 clang REQUIRED)
-find_program(BPF_STRIP NAMES llvm-strip-19 llvm-strip REQUIRED)
 find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin REQUIRED)
 
 function(fieldwatch_bpf target)
@@ -21,8 +20,8 @@ function(fieldwatch_bpf target)
     add_custom_command(OUTPUT ${skeleton}
       COMMAND ${BPF_CLANG} -target bpf -mcpu=v2 -O2 -g -Wall -Wextra -Werror -Wno-missing-field-initializers -Wno-unused-parameter
               -D__TARGET_ARCH_${arch} -I${CMAKE_SOURCE_DIR}/src -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
-              -MD -MF ${object}.d -MT ${skeleton} -c ${CMAKE_CURRENT_SOURCE_DIR}/${file} -o ${object}
-      COMMAND ${BPF_STRIP} -g ${object}
+              -MD -MF ${object}.d -MT ${skeleton} -c ${CMAKE_CURRENT_SOURCE_DIR}/${file} -o ${object}.unlinked
+      COMMAND ${BPFTOOL} gen object ${object} ${object}.unlinked
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/skeletons
       COMMAND ${BPFTOOL} gen skeleton ${object} name fieldwatch_${stem} > ${skeleton}
       DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${file}
