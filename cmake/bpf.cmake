@@ -1,6 +1,7 @@
 # fieldwatch_bpf(TARGET FILE.bpf.c …)
 #   Compiles each kernel program with clang (CO-RE: type names and offsets are resolved at load, against the running kernel's
-#   BTF; no kernel headers, no vmlinux.h), drops its DWARF by linking it (the linker keeps BTF only) and turns it into a skeleton header NAME.skel.h that TARGET can include.
+#   BTF; no kernel headers, no vmlinux.h), drops its DWARF by linking it (the linker keeps BTF only), and turns it into a
+#   skeleton header NAME.skel.h that TARGET can include.
 find_program(BPF_CLANG NAMES clang-19 clang REQUIRED)
 find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin REQUIRED)
 

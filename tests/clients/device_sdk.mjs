@@ -11,7 +11,7 @@ import { parts, pause, processMessage, runAll, sasToken, Server, until } from ".
 const folder = path.resolve(process.argv[2]);
 const here = path.dirname(fileURLToPath(import.meta.url));
 
-/** npm ci, once per lock file; on the machine's own Node, without which Debian's npm does not find its parts. */
+/** npm ci, once per lock file. */
 function install() {
   const lock = path.join(here, "package-lock.json");
   const copy = path.join(folder, "package-lock.json");
@@ -19,7 +19,7 @@ function install() {
   if (!existsSync(done) || !existsSync(copy) || readFileSync(lock, "utf8") !== readFileSync(copy, "utf8")) {
     mkdirSync(folder, { recursive: true });
     for (const name of ["package.json", "package-lock.json"]) copyFileSync(path.join(here, name), path.join(folder, name));
-    execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], {
+    execFileSync(path.join(here, "../../tools/npm"), ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], {
       cwd: folder, stdio: ["ignore", "ignore", "inherit"],
     });
   }
