@@ -58,6 +58,14 @@ struct Operator {
     std::vector<std::pair<std::string, std::string>> parameters;  ///< kind=, withsource=, render's
     NodePtr count, from, to, step, on;
     bool has_by = false;
+    /// The value of `key=`, or "".
+    std::string parameter(std::string_view key) const {
+        for (const auto& [given, value] : parameters) {
+            if (given == key) return value;
+        }
+        return "";
+    }
+    bool end_included = false;  ///< make-series … in range(…)
 };
 
 struct Pipeline {
@@ -67,11 +75,22 @@ struct Pipeline {
     Span span;
 };
 
+/// `name: type = default`, or `name: (…)` for a table.
+struct LetParameter {
+    std::string name;
+    Span span;
+    std::string type;  ///< "" for a table
+    NodePtr fallback;
+};
+
 struct Let {
     std::string name;
     Span span;
     NodePtr scalar;  ///< one of these; a bare name may be either
     std::unique_ptr<Pipeline> tabular;
+    bool function = false;  ///< then scalar or tabular is its body, over parameters and the body's own lets
+    std::vector<LetParameter> parameters;
+    std::vector<Let> lets;
 };
 
 struct Statement {

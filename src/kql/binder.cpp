@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 namespace fieldwatch::kql {
-namespace {
 
 bool matches(std::string_view name, std::string_view pattern) {
     const auto star = pattern.find('*');
@@ -18,8 +17,6 @@ bool matches(std::string_view name, std::string_view pattern) {
     return false;
 }
 
-}  // namespace
-
 Parsed<> Binder::add_node(Span span) {
     if (++nodes_ > options_.limits.plan_nodes_max)
         return limit_error(span,
@@ -29,16 +26,7 @@ Parsed<> Binder::add_node(Span span) {
 }
 
 Parsed<BoundQuery> Binder::bind(const Statement& statement) {
-    statement_ = &statement;
-    // Each let is bound once where it stands, so that an unused one is checked too.
-    for (; lets_visible_ < statement.lets.size(); ++lets_visible_) {
-        const auto& let = statement.lets[lets_visible_];
-        if (let.tabular) {
-            FIELDWATCH_TRY(pipeline(*let.tabular));
-        } else if (!FIELDWATCH_TRY(tabular(*let.scalar))) {
-            FIELDWATCH_TRY(expression(*let.scalar, {}));
-        }
-    }
+    FIELDWATCH_TRY(define_all(statement.lets));
     nodes_ = 0;
     tables_.clear();
     render_ = {};
@@ -137,21 +125,22 @@ Parsed<> Binder::apply(Relation& relation, const Operator& op) {
     if (n == "top") return top(relation, op);
     if (n == "count") return count(relation);
     if (n == "distinct") return distinct(relation, op);
-    if (n == "join") return join(relation, op);
+    if (n == "sample") return sample(relation, *op.count, n);
+    if (n == "sample-distinct") return sample_distinct(relation, op);
+    if (n == "getschema") return get_schema(relation);
+    if (n == "join" || n == "lookup") return join(relation, op);
     if (n == "mv-expand") return mv_expand(relation, op);
     if (n == "make-series") return make_series(relation, op);
-    if (n == "parse") return parse(relation, op);
+    if (n == "parse" || n == "parse-where") return parse(relation, op);
     if (n == "search") return search(relation, op);
     if (n == "project-rename") return rename(relation, op);
     if (n.starts_with("project-")) return project_names(relation, op);
+    if (n == "invoke") return invoke(relation, op);
     if (n == "union") {
         std::vector<Relation> inputs{std::move(relation)};
         std::vector<std::string> names{"union_arg0"};
-        for (const auto& input : op.inputs) {
-            names.push_back(input.source->kind == NodeKind::Name ? input.source->text
-                                                                 : fmt::format("union_arg{}", inputs.size()));
-            inputs.push_back(FIELDWATCH_TRY(source(*input.source)));
-        }
+        for (const auto& input : op.inputs)
+            FIELDWATCH_TRY(union_input(input, op, inputs, names));
         relation = FIELDWATCH_TRY(union_of(std::move(inputs), std::move(names), op));
         return {};
     }
@@ -298,6 +287,59 @@ Parsed<> Binder::take(Relation& relation, const Operator& op) {
     plan->count = FIELDWATCH_TRY(constant_count(*op.count, op.name, 1'000'000'000));
     plan->order = relation.order;
     relation.plan = std::move(plan);
+    return {};
+}
+
+/// Rows in no order of ours: which ones come is chance.
+Parsed<> Binder::sample(Relation& relation, const Node& count, std::string_view what) {
+    auto plan = make_plan(PlanKind::Limit, {relation.plan});
+    plan->count = FIELDWATCH_TRY(constant_count(count, what, 1'000'000'000));
+    plan->order = {{call(ColumnType::Real, "random()", {})}};
+    relation.plan = std::move(plan);
+    relation.order.clear();
+    return {};
+}
+
+Parsed<> Binder::sample_distinct(Relation& relation, const Operator& op) {
+    const auto value = FIELDWATCH_TRY(expression(*op.on, {.relation = &relation}));
+    auto name = default_name(*op.on);
+    if (name.empty()) name = "Column1";
+    auto plan = make_plan(PlanKind::Aggregate, {relation.plan});
+    const auto id = new_id();
+    plan->keys.push_back({id, value});
+    relation = {std::move(plan), {{name, column_ref(id, value->type)}}, {}};
+    return sample(relation, *op.count, op.name);
+}
+
+Parsed<> Binder::get_schema(Relation& relation) {
+    auto plan = make_plan(PlanKind::Values);
+    static const std::map<ColumnType, std::string_view> kDataTypes{
+        {ColumnType::Bool, "System.SByte"},        {ColumnType::Int, "System.Int32"},
+        {ColumnType::Long, "System.Int64"},        {ColumnType::Real, "System.Double"},
+        {ColumnType::String, "System.String"},     {ColumnType::Guid, "System.Guid"},
+        {ColumnType::DateTime, "System.DateTime"}, {ColumnType::TimeSpan, "System.TimeSpan"},
+        {ColumnType::Dynamic, "System.Object"}};
+    Relation result;
+    const auto column = [&](std::string name, ColumnType type) {
+        plan->scan_ids.push_back(new_id());
+        plan->types.push_back(type);
+        result.fields.push_back({std::move(name), column_ref(plan->scan_ids.back(), type)});
+    };
+    column("ColumnName", ColumnType::String);
+    column("ColumnOrdinal", ColumnType::Long);
+    column("DataType", ColumnType::String);
+    column("ColumnType", ColumnType::String);
+    std::int64_t ordinal = 0;
+    for (const auto& field : relation.fields) {
+        if (field.hidden) continue;
+        const auto known = kDataTypes.find(field.value->type);
+        plan->rows.push_back({text_constant(field.name), long_constant(ordinal++),
+                              text_constant(std::string(known == kDataTypes.end() ? "" : known->second)),
+                              text_constant(std::string(to_string(field.value->type)))});
+    }
+    result.order.push_back({result.fields[1].value, false, true});
+    result.plan = std::move(plan);
+    relation = std::move(result);
     return {};
 }
 

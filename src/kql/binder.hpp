@@ -2,9 +2,12 @@
 // thread.
 #pragma once
 
+#include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kql/ast.hpp"
@@ -32,6 +35,19 @@ inline std::shared_ptr<Plan> make_plan(PlanKind kind, std::vector<PlanPtr> input
     plan->inputs = std::move(inputs);
     return plan;
 }
+
+/// What a name of a let, or of a function's parameter, stands for; innermost first. A function's body sees
+/// what stood before the function, its parameters and its own lets, so no name reaches itself.
+struct Environment {
+    std::string name;
+    const Let* let = nullptr;       ///< bound where it is used
+    ExprPtr value;                  ///< a parameter's value
+    std::optional<Relation> table;  ///< or its table
+    const Environment* outer = nullptr;
+};
+
+/// Whether `*` in `pattern` can stand for what `name` has there.
+bool matches(std::string_view name, std::string_view pattern);
 
 class Binder {
   public:
@@ -71,6 +87,11 @@ class Binder {
     Parsed<> top(Relation& relation, const Operator& op);
     Parsed<> count(Relation& relation);
     Parsed<> join(Relation& relation, const Operator& op);
+    Parsed<> sample(Relation& relation, const Node& count, std::string_view what);
+    Parsed<> sample_distinct(Relation& relation, const Operator& op);
+    Parsed<> get_schema(Relation& relation);
+    Parsed<> union_input(const Pipeline& input, const Operator& op, std::vector<Relation>& inputs,
+                         std::vector<std::string>& names);
     Parsed<> mv_expand(Relation& relation, const Operator& op);
     Parsed<> parse(Relation& relation, const Operator& op);
     Parsed<> search(Relation& relation, const Operator& op);
@@ -89,6 +110,23 @@ class Binder {
     void set_field(Relation& relation, std::string name, ExprPtr value);
     static void add_field(std::vector<Field>& fields, std::string name, ExprPtr value);
     Parsed<std::int64_t> constant_count(const Node& node, std::string_view what, std::int64_t max);
+
+    // names given by let: binder_lets.cpp
+    void define(Environment environment);
+    Parsed<> define_all(const std::vector<Let>& lets);
+    const Environment* defined(std::string_view name) const;
+    /// What `bind` returns where only the names before `environment` are visible.
+    template <class Bind>
+    auto outside(const Environment& environment, Bind bind) {
+        const auto* visible = std::exchange(visible_, environment.outer);
+        auto result = bind();
+        visible_ = visible;
+        return result;
+    }
+    Parsed<> enter(const Environment& function, const Node& node, const Scope& scope, const Relation* piped);
+    Parsed<ExprPtr> scalar_function(const Environment& function, const Node& node, const Scope& scope);
+    Parsed<Relation> table_valued(const Environment& function, const Node& node, const Relation* piped);
+    Parsed<> invoke(Relation& relation, const Operator& op);
 
     // scalar: binder_expressions.cpp, binder_operators.cpp, binder_functions.cpp,
     // binder_special_functions.cpp, binder_time.cpp, binder_aggregates.cpp
@@ -138,8 +176,9 @@ class Binder {
 
     const Catalog& catalog_;
     const Options& options_;
-    const Statement* statement_ = nullptr;
-    std::size_t lets_visible_ = 0;
+    std::deque<Environment> environments_;
+    const Environment* visible_ = nullptr;
+    std::size_t calls_ = 0;
     std::set<std::string> tables_;
     TypedPaths typed_paths_;
     std::uint32_t next_id_ = 0;

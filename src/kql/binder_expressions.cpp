@@ -166,8 +166,8 @@ std::vector<std::string> Binder::visible_names(const Relation* relation) const {
         for (const auto& field : relation->fields)
             names.push_back(field.name);
     }
-    for (std::size_t i = 0; i < lets_visible_; ++i)
-        names.push_back(statement_->lets[i].name);
+    for (const auto* at = visible_; at; at = at->outer)
+        names.push_back(at->name);
     return names;
 }
 
@@ -177,20 +177,18 @@ Parsed<ExprPtr> Binder::name(const Node& node, const Scope& scope) {
             if (field.name == node.text) return field.value;
         }
     }
-    for (auto i = lets_visible_; i-- > 0;) {
-        const auto& let = statement_->lets[i];
-        if (let.name != node.text) continue;
-        if (let.tabular)
+    if (const auto* found = defined(node.text)) {
+        if (found->value) return found->value;
+        if (found->table || found->let->tabular)
             return semantic_error(
                 node.span,
                 fmt::format(
                     "'{}' is a table, but a single value is expected here; toscalar(…) takes its first cell",
-                    let.name));
-        const auto visible = lets_visible_;
-        lets_visible_ = i;
-        auto value = expression(*let.scalar, {});
-        lets_visible_ = visible;
-        return value;
+                    node.text));
+        if (found->let->function)
+            return semantic_error(node.span,
+                                  fmt::format("'{0}' is a function: call it, as {0}(…)", node.text));
+        return outside(*found, [&] { return expression(*found->let->scalar, {}); });
     }
     return semantic_error(node.span, fmt::format("unknown column '{}'{}", node.text,
                                                  did_you_mean(node.text, visible_names(scope.relation))));

@@ -83,6 +83,8 @@ Parsed<std::vector<ExprPtr>> Binder::arguments(const Node& node, const Scope& sc
 }
 
 Parsed<ExprPtr> Binder::function(const Node& node, const Scope& scope) {
+    if (const auto* found = defined(node.text); found && found->let && found->let->function)
+        return scalar_function(*found, node, scope);
     if (is_aggregate(node.text)) {
         if (!scope.aggregates)
             return semantic_error(

@@ -1,4 +1,4 @@
-// Operators that bring tables together or take values apart: join, union, mv-expand, parse, search.
+// Operators that bring two tables together or take values apart: join, lookup, mv-expand, parse.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -11,13 +11,6 @@ namespace {
 
 using enum ColumnType;
 
-std::string parameter(const Operator& op, std::string_view key) {
-    for (const auto& [name, value] : op.parameters) {
-        if (name == key) return value;
-    }
-    return "";
-}
-
 /// Strings of a side without a match are '', not null.
 void fill_strings(Relation& relation) {
     for (auto& field : relation.fields) {
@@ -29,7 +22,11 @@ void fill_strings(Relation& relation) {
 
 Parsed<> Binder::join(Relation& left, const Operator& op) {
     auto right = FIELDWATCH_TRY(source(*op.inputs[0].source));
-    const auto kind = parameter(op, "kind").empty() ? "innerunique" : parameter(op, "kind");
+    const bool lookup = op.name == "lookup";
+    auto kind = op.parameter("kind");
+    if (kind.empty()) kind = lookup ? "leftouter" : "innerunique";
+    if (lookup && kind != "leftouter" && kind != "inner")
+        return semantic_error(op.span, fmt::format("lookup's kind is leftouter or inner, not '{}'", kind));
     static const std::map<std::string, JoinKind> kKinds{
         {"inner", JoinKind::Inner},           {"innerunique", JoinKind::Inner},
         {"leftouter", JoinKind::LeftOuter},   {"rightouter", JoinKind::RightOuter},
@@ -47,7 +44,7 @@ Parsed<> Binder::join(Relation& left, const Operator& op) {
     }
     for (const auto& [key, value] : op.parameters) {
         if (key != "kind" && !key.starts_with("hint."))
-            return semantic_error(op.span, fmt::format("join has no parameter '{}'", key));
+            return semantic_error(op.span, fmt::format("{} has no parameter '{}'", op.name, key));
     }
     left.order.clear();
     right.order.clear();
@@ -56,12 +53,14 @@ Parsed<> Binder::join(Relation& left, const Operator& op) {
     auto plan = make_plan(PlanKind::Join, {});
     plan->join = known->second;
     std::vector<ExprPtr> left_keys;
+    std::set<std::string> right_keys;
     for (const auto& item : op.items) {
         const auto& node = *item.value;
         ExprPtr a, b;
         if (node.kind == NodeKind::Name) {
             a = FIELDWATCH_TRY(name(node, {.relation = &left}));
             b = FIELDWATCH_TRY(name(node, {.relation = &right}));
+            right_keys.insert(node.text);
         } else if (node.kind == NodeKind::Binary && node.text == "==" && node.args.size() == 2) {
             const auto side = [](const Node& n) {
                 return n.kind == NodeKind::Member && n.args[0]->kind == NodeKind::Name ? n.args[0]->text
@@ -74,6 +73,7 @@ Parsed<> Binder::join(Relation& left, const Operator& op) {
                 return semantic_error(item.span, "a join key is a column's name, or $left.A == $right.B");
             a = FIELDWATCH_TRY(member(l, {.relation = &left, .right = &right}));
             b = FIELDWATCH_TRY(member(r, {.relation = &left, .right = &right}));
+            right_keys.insert(r.text);
         } else {
             return semantic_error(item.span, "a join key is a column's name, or $left.A == $right.B");
         }
@@ -104,71 +104,12 @@ Parsed<> Binder::join(Relation& left, const Operator& op) {
     if (plan->join == JoinKind::LeftOuter || plan->join == JoinKind::FullOuter) fill_strings(right);
     if (plan->join != JoinKind::LeftSemi && plan->join != JoinKind::LeftAnti) {
         for (auto& field : right.fields) {
-            if (!field.hidden) add_field(left.fields, field.name, field.value);
+            if (field.hidden || (lookup && right_keys.contains(field.name))) continue;
+            add_field(left.fields, field.name, field.value);
         }
     }
     left.plan = std::move(plan);
     return {};
-}
-
-Parsed<Relation> Binder::union_of(std::vector<Relation> inputs, std::vector<std::string> names,
-                                  const Operator& op) {
-    const auto kind = parameter(op, "kind");
-    const auto source_name = parameter(op, "withsource");
-    for (const auto& [key, value] : op.parameters) {
-        if (key != "kind" && key != "withsource" && !key.starts_with("hint."))
-            return unsupported(op.span, fmt::format("union's parameter '{}' is not supported", key));
-    }
-    if (!kind.empty() && kind != "inner" && kind != "outer")
-        return semantic_error(op.span, fmt::format("union's kind is inner or outer, not '{}'", kind));
-    struct Column {
-        std::string name;
-        ColumnType type;
-        std::size_t inputs = 0;
-    };
-    std::vector<Column> columns;
-    for (const auto& input : inputs) {
-        for (const auto& field : input.fields) {
-            if (field.hidden) continue;
-            auto at = std::ranges::find(columns, field.name, &Column::name);
-            if (at == columns.end())
-                columns.push_back({field.name, field.value->type}), at = columns.end() - 1;
-            if (is_number(at->type) && is_number(field.value->type))
-                at->type = std::max(at->type, field.value->type);
-            if (at->type != field.value->type && !(is_number(at->type) && is_number(field.value->type)))
-                return unsupported(
-                    op.span,
-                    fmt::format(
-                        "union: column '{}' is {} in one table and {} in another; convert one of them",
-                        field.name, to_string(at->type), to_string(field.value->type)));
-            ++at->inputs;
-        }
-    }
-    if (kind == "inner") std::erase_if(columns, [&](const Column& c) { return c.inputs != inputs.size(); });
-    auto plan = make_plan(PlanKind::Union, {});
-    Relation result;
-    if (!source_name.empty()) {
-        plan->scan_ids.push_back(new_id());
-        result.fields.push_back({source_name, column_ref(plan->scan_ids[0], String)});
-    }
-    for (const auto& column : columns) {
-        plan->scan_ids.push_back(new_id());
-        add_field(result.fields, column.name, column_ref(plan->scan_ids.back(), column.type));
-    }
-    if (plan->scan_ids.empty()) return semantic_error(op.span, "the tables have no column in common");
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-        auto& row = plan->rows.emplace_back();
-        if (!source_name.empty()) row.push_back(text_constant(names[i]));
-        for (const auto& column : columns) {
-            const auto field = std::ranges::find_if(
-                inputs[i].fields, [&](const Field& f) { return f.name == column.name && !f.hidden; });
-            row.push_back(field == inputs[i].fields.end() ? null_of(column.type)
-                                                          : widen(field->value, column.type));
-        }
-        plan->inputs.push_back(inputs[i].plan);
-    }
-    result.plan = std::move(plan);
-    return result;
 }
 
 Parsed<> Binder::mv_expand(Relation& relation, const Operator& op) {
@@ -208,7 +149,7 @@ Parsed<> Binder::mv_expand(Relation& relation, const Operator& op) {
 }
 
 Parsed<> Binder::parse(Relation& relation, const Operator& op) {
-    const auto kind = parameter(op, "kind");
+    const auto kind = op.parameter("kind");
     if (!kind.empty() && kind != "simple" && kind != "relaxed")
         return unsupported(op.span, fmt::format("parse kind={} is not supported", kind));
     auto text = FIELDWATCH_TRY(expression(*op.on, {.relation = &relation}));
@@ -249,6 +190,8 @@ Parsed<> Binder::parse(Relation& relation, const Operator& op) {
     const auto expression_text = text_constant(pattern);
     FIELDWATCH_TRY(check_regex(expression_text, op.span));
     if (columns.size() > 16) return limit_error(op.span, "parse takes at most 16 columns");
+    if (op.name == "parse-where")
+        filter(relation, call(Bool, "regexp_matches({0}, {1})", {text, expression_text}));
     auto result = relation;
     for (std::size_t i = 0; i < columns.size(); ++i) {
         const auto part =
@@ -257,63 +200,6 @@ Parsed<> Binder::parse(Relation& relation, const Operator& op) {
     }
     relation = std::move(result);
     return {};
-}
-
-Parsed<> Binder::search(Relation& relation, const Operator& op) {
-    if (!op.inputs.empty()) return unsupported(op.span, "'search in (…)' begins a query");
-    const auto& node = *op.on;
-    if (node.kind != NodeKind::Literal || node.token.kind != TokenKind::Text) {
-        return where(relation, node);
-    }
-    ExprPtr found;
-    for (const auto& field : relation.fields) {
-        if (field.value->type != String && field.value->type != Dynamic) continue;
-        const auto one =
-            FIELDWATCH_TRY(text_operator("has", field.value, text_constant(node.token.text), node.span));
-        found = found ? call(Bool, "({0} OR {1})", {found, one}) : one;
-    }
-    if (!found) found = constant(Bool, false);
-    filter(relation, found);
-    return {};
-}
-
-Parsed<Relation> Binder::search_tables(const Operator& op) {
-    Operator inner;
-    std::vector<Relation> inputs;
-    std::vector<std::string> names;
-    const auto& node = *op.on;
-    if (node.kind != NodeKind::Literal || node.token.kind != TokenKind::Text)
-        return unsupported(node.span,
-                           "search over tables takes one string; after '|' it takes any condition");
-    const auto add = [&](Relation relation, std::string name) -> Parsed<> {
-        ExprPtr found;
-        for (const auto& field : relation.fields) {
-            if (field.value->type != String && field.value->type != Dynamic) continue;
-            const auto one =
-                FIELDWATCH_TRY(text_operator("has", field.value, text_constant(node.token.text), node.span));
-            found = found ? call(Bool, "({0} OR {1})", {found, one}) : one;
-        }
-        filter(relation, found ? found : constant(Bool, false));
-        inputs.push_back(std::move(relation));
-        names.push_back(std::move(name));
-        return {};
-    };
-    for (const auto& input : op.inputs) {
-        auto table = FIELDWATCH_TRY(source(*input.source));
-        FIELDWATCH_TRY(add(std::move(table), input.source->text));
-    }
-    if (op.inputs.empty()) {
-        for (const auto& table : catalog_.tables) {
-            if (table.alias) continue;
-            auto relation = FIELDWATCH_TRY(scan(table));
-            FIELDWATCH_TRY(add(std::move(relation), table.name));
-        }
-    }
-    if (inputs.empty()) return semantic_error(op.span, "there is no table to search");
-    inner.name = "union";
-    inner.span = op.span;
-    inner.parameters.emplace_back("withsource", "$table");
-    return union_of(std::move(inputs), std::move(names), inner);
 }
 
 }  // namespace fieldwatch::kql

@@ -277,12 +277,22 @@ Parsed<ExprPtr> Binder::in(const Node& node, const Scope& scope) {
             {text, array});
     }
     if (any_all) {
+        if (list.size() == 2 && list[1]->type == ColumnType::Dynamic) {
+            const auto* array = std::get_if<std::string>(&list[1]->value);
+            auto strings = is_constant(list[1]) && array ? json_strings(*array) : std::nullopt;
+            if (!strings)
+                return unsupported(
+                    spans[1],
+                    fmt::format("{} needs its array to be a constant, with 1 to 1000 values", node.text));
+            list.resize(1);
+            spans.resize(1);
+            for (auto& text : *strings) {
+                list.push_back(text_constant(std::move(text)));
+                spans.push_back(node.args[1]->span);
+            }
+        }
         ExprPtr result;
         for (std::size_t i = 1; i < list.size(); ++i) {
-            if (list[i]->type == ColumnType::Dynamic)
-                return unsupported(
-                    spans[i],
-                    fmt::format("{} with a dynamic array is not supported; list the strings", node.text));
             const auto one = FIELDWATCH_TRY(text_operator("has", value, list[i], spans[i]));
             result = result ? call(ColumnType::Bool,
                                    node.text == "has_any" ? "({0} OR {1})" : "({0} AND {1})", {result, one})

@@ -24,6 +24,9 @@ Parsed<> Binder::make_series(Relation& relation, const Operator& op) {
             op.span,
             "make-series goes over datetimes by a timespan, or over whole numbers by a whole number");
     if (!size || *size <= 0) return semantic_error(op.step->span, "the step is a constant above zero");
+    if (op.end_included)
+        to = FIELDWATCH_TRY(
+            arithmetic("+", to, times ? constant(TimeSpan, 1) : long_constant(1), op.to->span));
     filter(relation, call(Bool, "({0} >= {1} AND {0} < {2})", {on, from, to}));
     auto inner = std::make_shared<Plan>();
     inner->kind = PlanKind::Aggregate;

@@ -1,4 +1,4 @@
-// Where a tabular expression begins: tables, let names, print, range, datatable.
+// Where a tabular expression begins: tables, print, range, datatable.
 #include <fmt/format.h>
 
 #include "kql/binder.hpp"
@@ -16,50 +16,12 @@ Parsed<Relation> Binder::source(const Node& node) {
         return semantic_error(node.span,
                               fmt::format("unknown table '{}'", node.args[0]->token.text.substr(0, 100)));
     }
+    if (node.kind == NodeKind::Call) {
+        if (const auto* function = defined(node.text); function && function->let && function->let->function)
+            return table_valued(*function, node, nullptr);
+    }
     if (node.kind == NodeKind::Name) return table(node);
     return semantic_error(node.span, "a table is expected here");
-}
-
-Parsed<Relation> Binder::table(const Node& node) {
-    for (auto i = lets_visible_; i-- > 0;) {
-        const auto& let = statement_->lets[i];
-        if (let.name != node.text) continue;
-        const auto visible = lets_visible_;
-        lets_visible_ = i;
-        auto result = let.tabular ? pipeline(*let.tabular) : source(*let.scalar);
-        lets_visible_ = visible;
-        if (!result && !let.tabular)
-            return semantic_error(
-                node.span, fmt::format("'{}' is a single value, but a table is expected here", node.text));
-        return result;
-    }
-    if (const auto* table = catalog_.find(node.text)) return scan(*table);
-    std::vector<std::string> known;
-    for (const auto& table : catalog_.tables)
-        known.push_back(table.name);
-    for (std::size_t i = 0; i < lets_visible_; ++i)
-        known.push_back(statement_->lets[i].name);
-    return semantic_error(node.span,
-                          fmt::format("unknown table '{}'{}", node.text, did_you_mean(node.text, known)));
-}
-
-/// The table that a node names, or nothing when it is a single value.
-Parsed<std::optional<Relation>> Binder::tabular(const Node& node) {
-    if (node.kind == NodeKind::Query) return FIELDWATCH_TRY(pipeline(*node.pipeline));
-    if (node.kind == NodeKind::Call && node.text == "materialize") return FIELDWATCH_TRY(source(node));
-    if (node.kind != NodeKind::Name) return std::optional<Relation>{};
-    for (auto i = lets_visible_; i-- > 0;) {
-        const auto& let = statement_->lets[i];
-        if (let.name != node.text) continue;
-        if (let.tabular) return FIELDWATCH_TRY(table(node));
-        const auto visible = lets_visible_;
-        lets_visible_ = i;
-        auto result = tabular(*let.scalar);
-        lets_visible_ = visible;
-        return result;
-    }
-    if (catalog_.find(node.text)) return FIELDWATCH_TRY(table(node));
-    return std::optional<Relation>{};
 }
 
 Parsed<Relation> Binder::scan(const CatalogTable& table) {
@@ -100,11 +62,9 @@ Parsed<Relation> Binder::head(const Operator& op) {
     if (op.name == "search") return search_tables(op);
     std::vector<Relation> inputs;
     std::vector<std::string> names;
-    for (const auto& input : op.inputs) {
-        names.push_back(input.source->kind == NodeKind::Name ? input.source->text
-                                                             : fmt::format("union_arg{}", inputs.size()));
-        inputs.push_back(FIELDWATCH_TRY(source(*input.source)));
-    }
+    for (const auto& input : op.inputs)
+        FIELDWATCH_TRY(union_input(input, op, inputs, names));
+    if (inputs.empty()) return semantic_error(op.span, "none of the tables exists");
     return union_of(std::move(inputs), std::move(names), op);
 }
 

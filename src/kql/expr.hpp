@@ -58,6 +58,8 @@ ExprPtr widen(const ExprPtr& value, ColumnType type);
 
 // JSON
 Parsed<std::string> compact_json(std::string_view text, Span span);
+/// The values of an array as texts, as tostring() gives them; nothing when `json` is no array of 1 to 1000.
+std::optional<std::vector<std::string>> json_strings(std::string_view json);
 std::string json_quote(std::string_view text);
 ExprPtr json_member(const ExprPtr& base, std::string_view name);
 ExprPtr json_element(const ExprPtr& base, std::int64_t index);

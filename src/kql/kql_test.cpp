@@ -99,6 +99,17 @@ TEST(Compile, RefusesScalarsThatDoubleAtEachStep) {
     EXPECT_EQ(error_of(text + "print a59").kind, KqlError::Kind::Limit);
 }
 
+TEST(Compile, RefusesFunctionsThatCallEachOtherTwiceAtEachStep) {
+    // gettype() of a value is a constant: nothing grows but the number of calls.
+    std::string text = "let f0 = (x: string) { gettype(x) };";
+    for (int i = 1; i < 40; ++i) {
+        const auto before = "f" + std::to_string(i - 1) + "(x)";
+        text += "let f" + std::to_string(i) + " = (x: string) { strcat(gettype(" + before + "), gettype(" +
+                before + ")) };";
+    }
+    EXPECT_EQ(error_of(text + "print f39('')").kind, KqlError::Kind::Limit);
+}
+
 TEST(Compile, KeepsUserTextOutOfTheSql) {
     const auto result =
         compile("T | where DeviceId == \"x'; DROP TABLE t\" | project ['a\"b'] = DeviceId", one_table(), {});

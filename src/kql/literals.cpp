@@ -133,6 +133,23 @@ Parsed<std::string> compact_json(std::string_view text, Span span) {
     return JsonReader(text, span).run();
 }
 
+std::optional<std::vector<std::string>> json_strings(std::string_view json) {
+    // Without its bracket, which before a string begins a quoted name.
+    if (!json.starts_with('[')) return std::nullopt;
+    const auto tokens = tokenize(json.substr(1));
+    if (!tokens) return std::nullopt;
+    std::vector<std::string> values;
+    for (std::size_t i = 0; i + 1 < tokens->size() && values.size() <= 1000; i += 2) {
+        const auto& token = (*tokens)[i];
+        const auto& after = (*tokens)[i + 1].text;
+        if (token.kind != TokenKind::Text && token.kind != TokenKind::Number) return std::nullopt;
+        values.push_back(token.text);
+        if (after == "]") return values;
+        if (after != ",") return std::nullopt;
+    }
+    return std::nullopt;
+}
+
 std::string json_quote(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {

@@ -54,6 +54,10 @@ class Parser {
 
     // tabular
     Parsed<Let> let();
+    Parsed<> let_value(Let& let);
+    Parsed<> let_function(Let& let);
+    Parsed<std::vector<Let>> lets();
+    bool at_let_function() const;
     Parsed<Pipeline> pipeline();
     Parsed<> stages(Pipeline& pipeline);
     bool at_tabular_head() const;
@@ -71,6 +75,7 @@ class Parser {
     Parsed<> top(Operator& op);
     Parsed<> join(Operator& op);
     Parsed<> join_keys(Operator& op);
+    Parsed<NodePtr> table_pattern();
     Parsed<> union_inputs(Operator& op);
     Parsed<> mv_expand(Operator& op);
     Parsed<> make_series(Operator& op);

@@ -8,44 +8,31 @@ namespace fieldwatch::kql {
 namespace {
 
 /// Operators of the language that we know of and refuse by name.
-constexpr std::string_view kRefused[] = {"externaldata",
-                                         "evaluate",
-                                         "facet",
-                                         "fork",
-                                         "partition",
-                                         "scan",
-                                         "invoke",
-                                         "lookup",
-                                         "reduce",
-                                         "sample",
-                                         "sample-distinct",
-                                         "find",
-                                         "getschema",
-                                         "consume",
-                                         "as",
-                                         "top-hitters",
-                                         "mv-apply",
-                                         "parse-where",
-                                         "parse-kv",
-                                         "top-nested",
-                                         "project-smart",
-                                         "make-graph",
-                                         "graph-match",
-                                         "range-join",
-                                         "materialize",
-                                         "assert-schema",
-                                         "macro-expand",
-                                         "execute-and-cache",
+constexpr std::string_view kRefused[] = {"externaldata",  "evaluate",
+                                         "facet",         "fork",
+                                         "partition",     "scan",
+                                         "reduce",        "find",
+                                         "consume",       "as",
+                                         "top-hitters",   "mv-apply",
+                                         "parse-kv",      "top-nested",
+                                         "project-smart", "make-graph",
+                                         "graph-match",   "range-join",
+                                         "materialize",   "assert-schema",
+                                         "macro-expand",  "execute-and-cache",
                                          "extend-columns"};
 
 }  // namespace
 
 const std::vector<std::string_view>& operator_names() {
     static const std::vector<std::string_view> names{
-        "where",          "filter",          "project",   "extend",      "summarize",    "distinct",
-        "take",           "limit",           "top",       "sort",        "order",        "count",
-        "join",           "union",           "mv-expand", "make-series", "project-away", "project-keep",
-        "project-rename", "project-reorder", "parse",     "search",      "render",       "serialize"};
+        "where",        "filter",       "project",        "extend",
+        "summarize",    "distinct",     "take",           "limit",
+        "top",          "sort",         "order",          "count",
+        "join",         "union",        "mv-expand",      "make-series",
+        "project-away", "project-keep", "project-rename", "project-reorder",
+        "parse",        "search",       "render",         "serialize",
+        "lookup",       "parse-where",  "sample",         "sample-distinct",
+        "getschema",    "invoke"};
     return names;
 }
 
@@ -109,14 +96,20 @@ Parsed<> Parser::body(Operator& op) {
         } while (take(","));
     } else if (n == "summarize") {
         return summarize(op);
-    } else if (n == "take") {
+    } else if (n == "take" || n == "sample") {
         op.count = FIELDWATCH_TRY(expression());
+    } else if (n == "sample-distinct") {
+        op.count = FIELDWATCH_TRY(expression());
+        FIELDWATCH_TRY(expect_word("of", "after sample-distinct's count"));
+        op.on = FIELDWATCH_TRY(expression());
+    } else if (n == "invoke") {
+        op.on = FIELDWATCH_TRY(postfix());
     } else if (n == "top") {
         return top(op);
     } else if (n == "sort") {
         FIELDWATCH_TRY(expect_word("by", "after sort"));
         return items(op.items, true);
-    } else if (n == "join") {
+    } else if (n == "join" || n == "lookup") {
         return join(op);
     } else if (n == "union") {
         return union_inputs(op);
@@ -124,7 +117,7 @@ Parsed<> Parser::body(Operator& op) {
         return mv_expand(op);
     } else if (n == "make-series") {
         return make_series(op);
-    } else if (n == "parse") {
+    } else if (n == "parse" || n == "parse-where") {
         return parse_pieces(op);
     } else if (n == "render") {
         return render(op);
@@ -249,14 +242,29 @@ Parsed<> Parser::join_keys(Operator& op) {
     return {};
 }
 
+/// `Security*`: a name in which * stands for any characters.
+Parsed<NodePtr> Parser::table_pattern() {
+    auto node = std::make_unique<Node>();
+    node->kind = NodeKind::Star;
+    const auto start = peek().span;
+    do {
+        node->text += tokens_[at_++].text;
+    } while ((peek().kind == TokenKind::Name || is("*")) &&
+             peek().span.offset == tokens_[at_ - 1].span.offset + tokens_[at_ - 1].span.length);
+    node->span = since(start);
+    return node;
+}
+
 Parsed<> Parser::union_inputs(Operator& op) {
     FIELDWATCH_TRY(parameters(op));
     do {
         Pipeline table;
         const auto start = peek().span;
-        if (is_name() && is("*", 1))
-            return unsupported(peek().span, "table name patterns are not supported in union");
-        table.source = FIELDWATCH_TRY(postfix());
+        if (is("*") || (peek().kind == TokenKind::Name && is("*", 1))) {
+            table.source = FIELDWATCH_TRY(table_pattern());
+        } else {
+            table.source = FIELDWATCH_TRY(postfix());
+        }
         table.span = since(start);
         op.inputs.push_back(std::move(table));
         if (op.inputs.size() > 100) return limit_error(peek().span, "more than 100 tables in one union");
@@ -294,12 +302,22 @@ Parsed<> Parser::make_series(Operator& op) {
     } while (take(","));
     FIELDWATCH_TRY(expect_word("on", "after make-series' aggregates"));
     op.on = FIELDWATCH_TRY(additive());
-    if (take_word("from")) op.from = FIELDWATCH_TRY(additive());
-    if (take_word("to")) op.to = FIELDWATCH_TRY(additive());
-    if (is_word("in"))
-        return unsupported(peek().span, "'in range(…)' is not supported: write 'from … to … step …'");
-    FIELDWATCH_TRY(expect_word("step", "in make-series"));
-    op.step = FIELDWATCH_TRY(additive());
+    if (take_word("in")) {  // the older form; its end belongs to the series
+        FIELDWATCH_TRY(expect_word("range", "after in"));
+        FIELDWATCH_TRY(expect("(", "after range"));
+        op.from = FIELDWATCH_TRY(additive());
+        FIELDWATCH_TRY(expect(",", "after the series' start"));
+        op.to = FIELDWATCH_TRY(additive());
+        FIELDWATCH_TRY(expect(",", "after the series' end"));
+        op.step = FIELDWATCH_TRY(additive());
+        FIELDWATCH_TRY(expect(")", "after the series' step"));
+        op.end_included = true;
+    } else {
+        if (take_word("from")) op.from = FIELDWATCH_TRY(additive());
+        if (take_word("to")) op.to = FIELDWATCH_TRY(additive());
+        FIELDWATCH_TRY(expect_word("step", "in make-series"));
+        op.step = FIELDWATCH_TRY(additive());
+    }
     if (take_word("by")) {
         op.has_by = true;
         FIELDWATCH_TRY(items(op.by, false));

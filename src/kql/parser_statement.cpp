@@ -7,21 +7,9 @@ namespace fieldwatch::kql {
 
 Parsed<Statement> Parser::statement() {
     Statement result;
-    while (true) {
-        while (take(";")) {
-        }
-        if (is_word("let") && peek(1).kind != TokenKind::Symbol) {
-            if (result.lets.size() >= 500) return limit_error(peek().span, "more than 500 let statements");
-            result.lets.push_back(FIELDWATCH_TRY(let()));
-            if (peek().kind == TokenKind::End)
-                return syntax_error(peek().span, "after the let statements a query is expected");
-            FIELDWATCH_TRY(expect(";", "after the let statement"));
-            continue;
-        }
-        if (is_word("set") || is_word("declare") || is_word("alias"))
-            return unsupported(peek().span, fmt::format("the statement '{}' is not supported", peek().text));
-        break;
-    }
+    result.lets = FIELDWATCH_TRY(lets());
+    if (is_word("set") || is_word("declare") || is_word("alias"))
+        return unsupported(peek().span, fmt::format("the statement '{}' is not supported", peek().text));
     if (peek().kind == TokenKind::End) return syntax_error(peek().span, "the query is empty");
     result.query = FIELDWATCH_TRY(pipeline());
     while (take(";")) {
@@ -33,27 +21,84 @@ Parsed<Statement> Parser::statement() {
     return result;
 }
 
+Parsed<std::vector<Let>> Parser::lets() {
+    std::vector<Let> result;
+    while (true) {
+        while (take(";")) {
+        }
+        if (!is_word("let") || peek(1).kind == TokenKind::Symbol) return result;
+        if (result.size() >= 500) return limit_error(peek().span, "more than 500 let statements");
+        result.push_back(FIELDWATCH_TRY(let()));
+        if (peek().kind == TokenKind::End)
+            return syntax_error(peek().span, "after the let statements a query is expected");
+        FIELDWATCH_TRY(expect(";", "after the let statement"));
+    }
+}
+
 Parsed<Let> Parser::let() {
     const auto start = tokens_[at_++].span;
     Let result;
     result.name = FIELDWATCH_TRY(name("a name after let"));
     FIELDWATCH_TRY(expect("=", "after the let name"));
-    if (is("(") && ((is(")", 1) && is("{", 2)) || (peek(1).kind == TokenKind::Name && is(":", 2))))
-        return unsupported(peek().span, "functions defined with let are not supported");
-    if (is_word("materialize") && is("(", 1)) {  // one snapshot serves the whole query: nothing to do
+    if (at_let_function()) {
+        FIELDWATCH_TRY(let_function(result));
+    } else if (is_word("materialize") && is("(", 1)) {  // one snapshot serves the whole query: nothing to do
         at_ += 2;
         result.tabular = std::make_unique<Pipeline>(FIELDWATCH_TRY(input()));
         FIELDWATCH_TRY(expect(")", "after materialize"));
     } else {
-        auto inside = FIELDWATCH_TRY(input());
-        if (!inside.head && inside.operators.empty()) {
-            result.scalar = std::move(inside.source);
-        } else {
-            result.tabular = std::make_unique<Pipeline>(std::move(inside));
-        }
+        FIELDWATCH_TRY(let_value(result));
     }
     result.span = since(start);
     return result;
+}
+
+Parsed<> Parser::let_value(Let& let) {
+    auto inside = FIELDWATCH_TRY(input());
+    if (!inside.head && inside.operators.empty()) {
+        let.scalar = std::move(inside.source);
+    } else {
+        let.tabular = std::make_unique<Pipeline>(std::move(inside));
+    }
+    return {};
+}
+
+/// `(…) {`, or parameters, which no expression looks like; perhaps after `view`.
+bool Parser::at_let_function() const {
+    const std::size_t at = is_word("view") ? 1 : 0;
+    return is("(", at) && ((is(")", at + 1) && is("{", at + 2)) ||
+                           (peek(at + 1).kind == TokenKind::Name && is(":", at + 2)));
+}
+
+Parsed<> Parser::let_function(Let& let) {
+    const Depth guard(depth_);
+    FIELDWATCH_TRY(check_depth());
+    let.function = true;
+    take_word("view");
+    FIELDWATCH_TRY(expect("(", "before the parameters"));
+    while (!take(")")) {
+        if (let.parameters.size() >= 100) return limit_error(peek().span, "more than 100 parameters");
+        LetParameter parameter;
+        parameter.span = peek().span;
+        parameter.name = FIELDWATCH_TRY(name("a parameter's name"));
+        FIELDWATCH_TRY(expect(":", "after the parameter's name"));
+        if (take("(")) {  // which columns a table has to have shows when the body is bound to one
+            while (!is(")") && peek().kind != TokenKind::End)
+                ++at_;
+            FIELDWATCH_TRY(expect(")", "after the table's columns"));
+        } else {
+            parameter.type = FIELDWATCH_TRY(type_name());
+            if (take("=")) parameter.fallback = FIELDWATCH_TRY(unary());
+        }
+        let.parameters.push_back(std::move(parameter));
+        if (!take(",") && !is(")")) return expect(")", "after the parameters");
+    }
+    FIELDWATCH_TRY(expect("{", "before the function's body"));
+    let.lets = FIELDWATCH_TRY(lets());
+    FIELDWATCH_TRY(let_value(let));
+    while (take(";")) {
+    }
+    return expect("}", "after the function's body");
 }
 
 bool Parser::at_tabular_head() const {
@@ -63,7 +108,7 @@ bool Parser::at_tabular_head() const {
         return !(peek(1).kind == TokenKind::Symbol && (is("|", 1) || is(",", 1) || is(")", 1)));
     if (word == "range") return peek(1).kind == TokenKind::Name && is_word("from", 2);
     if (word == "datatable") return is("(", 1);
-    if (word == "union") return peek(1).kind == TokenKind::Name || is("(", 1);
+    if (word == "union") return peek(1).kind == TokenKind::Name || is("(", 1) || is("*", 1);
     if (word == "search") return peek(1).kind == TokenKind::Text || is_word("in", 1) || is("*", 1);
     return word == "externaldata" || word == "find";
 }
