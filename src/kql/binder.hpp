@@ -156,7 +156,7 @@ class Binder {
     Parsed<ExprPtr> format_time(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> json_path(const Node& node, const Scope& scope);
     Parsed<ExprPtr> window(const Node& node, const Scope& scope, std::vector<ExprPtr> args);
-    Parsed<ExprPtr> in_range(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> in_ranges(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> bag(const Node& node, std::vector<std::pair<ExprPtr, ExprPtr>> entries);
     Parsed<ExprPtr> aggregate(const Node& node, const Scope& scope);
     Parsed<ExprPtr> percentile(const Node& node, std::size_t at, const Scope& scope);

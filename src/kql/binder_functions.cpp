@@ -46,11 +46,6 @@ int distance(const ExprPtr& value, ColumnType type) {
     return -1;
 }
 
-int capture_groups(const std::string& pattern) {
-    const RE2 compiled(pattern, RE2::Quiet);
-    return compiled.NumberOfCapturingGroups();
-}
-
 std::string type_list(std::string_view args) {
     std::string out;
     bool optional = false;
@@ -74,6 +69,11 @@ ExprPtr folded_start_of_day(const Node& node, const std::vector<ExprPtr>& args) 
 }
 
 }  // namespace
+
+int capture_groups(const std::string& pattern) {
+    const RE2 compiled(pattern, RE2::Quiet);
+    return compiled.NumberOfCapturingGroups();
+}
 
 Parsed<std::vector<ExprPtr>> Binder::arguments(const Node& node, const Scope& scope) {
     std::vector<ExprPtr> args;

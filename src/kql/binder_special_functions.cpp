@@ -1,6 +1,7 @@
 // Functions that no row of the table in functions.cpp can say: they look at constants, types or tables.
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -110,7 +111,21 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
         return FIELDWATCH_TRY(format_time(node, std::move(args)));
     if (n == "row_number" || n == "prev" || n == "next" || n == "row_cumsum")
         return FIELDWATCH_TRY(window(node, scope, std::move(args)));
-    if (n == "ipv4_is_in_range") return FIELDWATCH_TRY(in_range(node, std::move(args)));
+    if (n == "ipv4_is_in_range" || n == "ipv4_is_match" || n == "ipv4_is_in_any_range")
+        return FIELDWATCH_TRY(in_ranges(node, std::move(args)));
+    if (n == "extract_all") {
+        FIELDWATCH_TRY(count_is(2, 2));
+        FIELDWATCH_TRY(check_regex(args[0], node.args[0]->span));
+        const auto groups = capture_groups(*text_value(args[0]));
+        if (groups > 1)
+            return unsupported(node.args[0]->span, "extract_all with more than one group is not supported");
+        return call(
+            Dynamic,
+            fmt::format("CASE WHEN regexp_matches({{0}}, {{1}}) THEN CAST(to_json(regexp_extract_all({{0}}, "
+                        "{{1}}, {})) AS VARCHAR) END",
+                        groups),
+            {to_string_expr(args[1]), args[0]});
+    }
     if (n == "isnull" || n == "isnotnull") {
         FIELDWATCH_TRY(count_is(1, 1));
         if (args[0]->type == String) return constant(Bool, n == "isnotnull");
@@ -350,26 +365,42 @@ Parsed<ExprPtr> Binder::window(const Node& node, const Scope& scope, std::vector
                   fmt::format("{}({{0}}, {}, {{1}}) OVER ({{order}})", n == "prev" ? "lag" : "lead", offset));
 }
 
-Parsed<ExprPtr> Binder::in_range(const Node& node, std::vector<ExprPtr> args) {
-    if (args.size() != 2) return semantic_error(node.span, "ipv4_is_in_range takes an address and a range");
-    const auto range = text_value(args[1]);
-    if (!range) return unsupported(node.args[1]->span, "the range must be a constant string");
-    unsigned a = 0, b = 0, c = 0, d = 0, bits = 32;
-    char extra = 0;
-    const int read = std::sscanf(range->c_str(), "%3u.%3u.%3u.%3u/%2u%c", &a, &b, &c, &d, &bits, &extra);
-    if ((read != 4 && read != 5) || a > 255 || b > 255 || c > 255 || d > 255 || bits > 32)
-        return semantic_error(node.args[1]->span, "a range is written a.b.c.d/n");
-    const auto address = static_cast<std::int64_t>(a) << 24 | static_cast<std::int64_t>(b) << 16 |
-                         static_cast<std::int64_t>(c) << 8 | static_cast<std::int64_t>(d);
-    const auto size = std::int64_t{1} << (32 - bits);
-    const auto first = address - address % size;
+Parsed<ExprPtr> Binder::in_ranges(const Node& node, std::vector<ExprPtr> args) {
+    const bool several = node.text == "ipv4_is_in_any_range";
+    if (args.size() < 2 || (args.size() > 2 && !several))
+        return semantic_error(node.span, fmt::format("{} takes an address and a range", node.text));
+    std::vector<std::string> ranges;
+    for (std::size_t i = 1; i < args.size(); ++i) {
+        const auto* array = std::get_if<std::string>(&args[i]->value);
+        if (const auto text = text_value(args[i])) {
+            ranges.push_back(*text);
+        } else if (auto list = several && array ? json_strings(*array) : std::nullopt) {
+            std::ranges::move(*list, std::back_inserter(ranges));
+        } else {
+            return unsupported(node.args[i]->span, "the range must be a constant string");
+        }
+    }
     Node parse;
     parse.kind = NodeKind::Call;
     parse.text = "parse_ipv4";
     parse.span = node.span;
-    const auto number = FIELDWATCH_TRY(table_function(parse, {args[0]}));
-    return call(Bool, "({0} BETWEEN {1} AND {2})",
-                {number, long_constant(first), long_constant(first + size - 1)});
+    std::vector<ExprPtr> parts{FIELDWATCH_TRY(table_function(parse, {to_string_expr(args[0])}))};
+    std::string sql;
+    for (const auto& range : ranges) {
+        unsigned a = 0, b = 0, c = 0, d = 0, bits = 32;
+        char extra = 0;
+        const int read = std::sscanf(range.c_str(), "%3u.%3u.%3u.%3u/%2u%c", &a, &b, &c, &d, &bits, &extra);
+        if ((read != 4 && read != 5) || a > 255 || b > 255 || c > 255 || d > 255 || bits > 32)
+            return semantic_error(node.args[1]->span, "a range is written a.b.c.d/n");
+        const auto address = static_cast<std::int64_t>(a) << 24 | static_cast<std::int64_t>(b) << 16 |
+                             static_cast<std::int64_t>(c) << 8 | static_cast<std::int64_t>(d);
+        const auto size = std::int64_t{1} << (32 - bits);
+        sql += fmt::format("{}{{0}} BETWEEN {{{}}} AND {{{}}}", sql.empty() ? "(" : " OR ", parts.size(),
+                           parts.size() + 1);
+        parts.push_back(long_constant(address - address % size));
+        parts.push_back(long_constant(address - address % size + size - 1));
+    }
+    return call(Bool, sql + ")", std::move(parts));
 }
 
 }  // namespace fieldwatch::kql

@@ -11,6 +11,20 @@ namespace {
 #define FROM_DATE(d) "(CAST((" d ") - DATE '1970-01-01' AS BIGINT) * " DAY " + 621355968000000000)"
 /// Calendar work keeps the time of day aside, so that no tick is lost.
 #define TIME_OF_DAY(x) "(((" x ") % " DAY "))"
+/// The elements of a JSON array: as JSON texts, as plain texts, and a list of JSON texts as one array again.
+#define ELEMENTS(x) "CAST(json_extract(" x ", '$[*]') AS VARCHAR[])"
+#define TEXTS(x) "CAST(json_extract_string(" x ", '$[*]') AS VARCHAR[])"
+#define AS_ARRAY(list) "'[' || array_to_string(" list ", ',') || ']'"
+#define IF_ARRAY(x, then) "CASE WHEN json_type(" x ") = 'ARRAY' THEN " then " END"
+#define IF_ARRAYS(x, y, then) \
+    "CASE WHEN json_type(" x ") = 'ARRAY' AND json_type(" y ") = 'ARRAY' THEN " then " END"
+/// Numbers before texts, each in their own order.
+#define SORTED(x, order)                                                                                    \
+    IF_ARRAY(x,                                                                                             \
+             AS_ARRAY("list_transform(list_sort(list_transform(" ELEMENTS(                                  \
+                 x) ", lambda e: struct_pack(n := "                                                         \
+                    "TRY_CAST(json_extract_string(e, '$') AS DOUBLE), t := json_extract_string(e, '$'), v " \
+                    ":= e)), '" order "', 'NULLS LAST'), lambda e: e.v)"))
 
 constexpr FunctionRow kRows[] = {
     // text
@@ -43,6 +57,18 @@ constexpr FunctionRow kRows[] = {
      "plain text, without overlap"},
     {"repeat_string", "sl", 's', "coalesce(repeat({0}, CAST(least(greatest({1}, 0), 1024) AS BIGINT)), '')",
      "at most 1024 times"},
+    {"strrep", "sl", 's', "coalesce(repeat({0}, CAST(least(greatest({1}, 0), 1024) AS BIGINT)), '')",
+     "as repeat_string"},
+    {"indexof", "ssl", 'l',
+     "CASE WHEN strpos(substring({0}, CAST(least(greatest({2}, 0), 2147483646) AS BIGINT) + 1), {1}) = 0 "
+     "THEN "
+     "-1::BIGINT ELSE CAST(strpos(substring({0}, CAST(least(greatest({2}, 0), 2147483646) AS BIGINT) + 1), "
+     "{1}) "
+     "- 1 + least(greatest({2}, 0), 2147483646) AS BIGINT) END",
+     "from the given place on; -1 when absent"},
+    {"strcmp", "ss", 'i', "CAST(CASE WHEN {0} < {1} THEN -1 WHEN {0} > {1} THEN 1 ELSE 0 END AS INTEGER)",
+     "-1, 0 or 1, by code points"},
+    {"isascii", "s", 'b', "regexp_full_match({0}, '[\\x00-\\x7F]*')", ""},
     {"url_decode", "s", 's', "coalesce(TRY(url_decode({0})), {0})", "what is no encoding stays"},
     {"url_encode", "s", 's', "url_encode({0})", ""},
     {"base64_encode_tostring", "s", 's', "base64(encode({0}))", ""},
@@ -50,6 +76,7 @@ constexpr FunctionRow kRows[] = {
      "malformed input or no UTF-8: ''"},
     {"hash_sha256", "s", 's', "sha256({0})", "lower-case hexadecimal"},
     {"hash_md5", "s", 's', "md5({0})", "lower-case hexadecimal"},
+    {"hash_sha1", "s", 's', "sha1({0})", "lower-case hexadecimal"},
     {"isempty", "s", 'b', "({0} = '')", "strings are never null"},
     {"isempty", "j", 'b', "({0} IS NULL OR {0} = '\"\"')", "null is empty"},
     {"isempty", "r", 'b', "({0} IS NULL)", "null is empty"},
@@ -89,6 +116,28 @@ constexpr FunctionRow kRows[] = {
     {"binary_and", "ll", 'l', "({0} & {1})", ""},
     {"binary_or", "ll", 'l', "({0} | {1})", ""},
     {"binary_xor", "ll", 'l', "xor({0}, {1})", ""},
+    {"binary_not", "l", 'l', "(~{0})", ""},
+    {"binary_shift_left", "ll", 'l',
+     "CASE WHEN {1} BETWEEN 0 AND 63 THEN CAST(((CAST({0} AS HUGEINT) * CAST(pow(2, "
+     "{1}) AS HUGEINT)) % 18446744073709551616 + 27670116110564327424) % 18446744073709551616 - "
+     "9223372036854775808 AS BIGINT) END",
+     "what is shifted out is lost; by under 0 or over 63: null"},
+    {"binary_shift_right", "ll", 'l',
+     "CASE WHEN {1} BETWEEN 0 AND 63 THEN CAST(floor(CAST({0} AS HUGEINT) / CAST(pow(2, "
+     "{1}) AS HUGEINT)) AS BIGINT) END",
+     "arithmetic; by under 0 or over 63: null"},
+    {"bitset_count_ones", "l", 'l', "CAST(bit_count({0}) AS BIGINT)", ""},
+    {"sin", "r", 'r', "TRY(sin({0}))", ""},
+    {"cos", "r", 'r', "TRY(cos({0}))", ""},
+    {"tan", "r", 'r', "TRY(tan({0}))", ""},
+    {"asin", "r", 'r', "CASE WHEN {0} BETWEEN -1 AND 1 THEN asin({0}) END", "beyond 1 null"},
+    {"acos", "r", 'r', "CASE WHEN {0} BETWEEN -1 AND 1 THEN acos({0}) END", "beyond 1 null"},
+    {"atan", "r", 'r', "atan({0})", ""},
+    {"atan2", "rr", 'r', "atan2({0}, {1})", ""},
+    {"degrees", "r", 'r', "degrees({0})", ""},
+    {"radians", "r", 'r', "radians({0})", ""},
+    {"rand", "", 'r', "random()", "from 0 to 1, another for each row"},
+    {"new_guid", "", 'g', "CAST(uuid() AS VARCHAR)", "another for each row"},
     // time
     {"startofday", "t?l", 't', "({0} - {0} % " DAY " + least(greatest({1}, -500000), 500000) * " DAY ")|0",
      "null stays null"},
@@ -132,6 +181,21 @@ constexpr FunctionRow kRows[] = {
      "TRY_CAST(CAST({0} AS HUGEINT) * 10000 + 621355968000000000 AS BIGINT)", "out of range is null"},
     {"unixtime_microseconds_todatetime", "l", 't',
      "TRY_CAST(CAST({0} AS HUGEINT) * 10 + 621355968000000000 AS BIGINT)", "out of range is null"},
+    {"unixtime_nanoseconds_todatetime", "l", 't', "({0} // 100 + 621355968000000000)", "cut to 100 ns"},
+    {"make_datetime", "lll", 't', FROM_DATE("TRY(make_date({0}, {1}, {2}))"), "no such day: null"},
+    {"make_datetime", "lllllr", 't',
+     "CASE WHEN {3} BETWEEN 0 AND 23 AND {4} BETWEEN 0 AND 59 AND {5} >= 0 AND {5} < 60 THEN " FROM_DATE(
+         "TRY(make_date({0}, {1}, {2}))") " + {3} * 36000000000 + {4} * 600000000 + CAST(round({5} * "
+                                          "10000000) AS "
+                                          "BIGINT) END",
+     "no such time: null"},
+    {"make_timespan", "ll", 'n',
+     "TRY_CAST(CAST({0} AS HUGEINT) * 36000000000 + CAST({1} AS HUGEINT) * 600000000 AS BIGINT)",
+     "hours and minutes"},
+    {"make_timespan", "llr", 'n',
+     "TRY_CAST(CAST({0} AS HUGEINT) * 36000000000 + CAST({1} AS HUGEINT) * 600000000 + TRY_CAST(round({2} * "
+     "10000000) AS HUGEINT) AS BIGINT)",
+     "hours, minutes, seconds"},
     // dynamic
     {"array_length", "j", 'l',
      "CASE WHEN json_type({0}) = 'ARRAY' THEN CAST(json_array_length({0}) AS BIGINT) END",
@@ -157,6 +221,40 @@ constexpr FunctionRow kRows[] = {
     {"strcat_array", "js", 's',
      "coalesce(array_to_string(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), {1}), '')",
      "null elements are left out"},
+    {"range", "ll?l", 'j',
+     "CASE WHEN {2} > 0 AND {1} >= {0} AND (CAST({1} AS HUGEINT) - {0}) // nullif({2}, 0) < 1048576 THEN "
+     "CAST(to_json(range({0}, {1} + 1, {2})) AS VARCHAR) WHEN {2} > 0 AND {1} < {0} THEN '[]' END|1",
+     "both ends included; a step of zero or less, or more than 1,048,576 elements: null"},
+    {"array_slice", "jll", 'j',
+     IF_ARRAY("{0}", AS_ARRAY("list_slice(" ELEMENTS(
+                         "{0}") ", {1} + CAST({1} >= 0 AS BIGINT), {2} + CAST({2} >= 0 AS "
+                                "BIGINT))")),
+     "both ends included; negative counts from the end"},
+    {"array_index_of", "js", 'l',
+     IF_ARRAY("{0}", "CAST(coalesce(list_position(" TEXTS("{0}") ", {1}), 0) - 1 AS BIGINT)"),
+     "-1 when absent; elements compared as text"},
+    {"array_index_of", "jl", 'l',
+     IF_ARRAY("{0}",
+              "CAST(coalesce(list_position(" TEXTS("{0}") ", CAST({1} AS VARCHAR)), 0) - 1 AS BIGINT)"),
+     "-1 when absent; elements compared as text"},
+    {"array_reverse", "j", 'j', IF_ARRAY("{0}", AS_ARRAY("list_reverse(" ELEMENTS("{0}") ")")),
+     "not an array: null"},
+    {"array_sort_asc", "j", 'j', SORTED("{0}", "ASC"), "numbers, then texts; not an array: null"},
+    {"array_sort_desc", "j", 'j', SORTED("{0}", "DESC"), "texts, then numbers; not an array: null"},
+    {"set_union", "jj", 'j',
+     IF_ARRAYS("{0}", "{1}",
+               AS_ARRAY("list_sort(list_distinct(list_concat(" ELEMENTS("{0}") ", " ELEMENTS("{1}") ")))")),
+     "sorted by JSON text; two arrays, anything else is null"},
+    {"set_intersect", "jj", 'j',
+     IF_ARRAYS(
+         "{0}", "{1}",
+         AS_ARRAY("list_sort(list_distinct(list_intersect(" ELEMENTS("{0}") ", " ELEMENTS("{1}") ")))")),
+     "as set_union"},
+    {"set_difference", "jj", 'j',
+     IF_ARRAYS("{0}", "{1}",
+               AS_ARRAY("list_sort(list_distinct(list_filter(" ELEMENTS(
+                   "{0}") ", lambda e: NOT list_contains(" ELEMENTS("{1}") ", e))))")),
+     "what is in the first and not in the second; as set_union"},
     {"array_sum", "j", 'r',
      "list_sum(list_transform(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), lambda e: TRY_CAST(e AS "
      "DOUBLE)))",
@@ -176,6 +274,9 @@ constexpr FunctionRow kRows[] = {
      "CAST(split_part({0}, '.', 1) AS BIGINT) * 16777216 + CAST(split_part({0}, '.', 2) AS BIGINT) * 65536 + "
      "CAST(split_part({0}, '.', 3) AS BIGINT) * 256 + CAST(split_part({0}, '.', 4) AS BIGINT) END",
      "no address: null"},
+    {"has_ipv4", "ss", 'b',
+     "regexp_matches({0}, '(^|[^0-9A-Za-z.])' || regexp_escape({1}) || '($|[^0-9A-Za-z.])')",
+     "the address stands alone in the text"},
     {"ipv4_is_private", "s", 'b',
      "CASE WHEN regexp_full_match({0}, '((25[0-5]|2[0-4]\\d|1?\\d?\\d)\\.){3}(25[0-5]|2[0-4]\\d|1?\\d?\\d)') "
      "THEN "
@@ -235,6 +336,11 @@ constexpr SpecialRow kSpecials[] = {
     {"row_cumsum", "row_cumsum(number)", "in the order of the last sort; in extend and project"},
     {"ipv4_is_in_range", "ipv4_is_in_range(address, 'a.b.c.d/n')",
      "the range is a constant; no address: null"},
+    {"ipv4_is_match", "ipv4_is_match(address, 'a.b.c.d[/n]')", "the range is a constant; no address: null"},
+    {"ipv4_is_in_any_range", "ipv4_is_in_any_range(address, 'a.b.c.d/n', …)",
+     "the ranges are constants, or one constant array of them; no address: null"},
+    {"extract_all", "extract_all(regex, text)",
+     "RE2, constant pattern with at most one group; an array, null when nothing matches"},
     {"series_fit_line", "series_fit_line(series)",
      "(RSquare, Slope, Variance, RVariance, Interception, LineFit); in extend"},
 };

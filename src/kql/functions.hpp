@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace fieldwatch::kql {
@@ -24,5 +25,8 @@ struct SpecialRow {
 };
 std::span<const SpecialRow> special_rows();
 std::span<const SpecialRow> aggregate_rows();
+
+/// How many groups a regular expression that compiles has.
+int capture_groups(const std::string& pattern);
 
 }  // namespace fieldwatch::kql
