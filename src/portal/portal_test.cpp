@@ -208,6 +208,36 @@ TEST_F(PortalTest, RefusesWhatIsNotAQuery) {
     EXPECT_EQ(ask("GET", "/api/v1/nothing").status, 404);
 }
 
+TEST_F(PortalTest, AnswersEachQueryOfABatchByItself) {
+    const std::string workspace(kWorkspace);
+    const auto body = json(
+        ask("POST", "/v1/$batch",
+            R"({"requests":[
+        {"id":"a","workspace":")" +
+                workspace +
+                R"(","path":"/query","method":"POST","headers":{"prefer":"wait=7,include-statistics=true"},
+         "body":{"query":"x","timespan":"PT1H"}},
+        {"id":"b","workspace":"none","body":{"query":"x"}},
+        {"id":"c","workspace":")" +
+                workspace +
+                R"(","path":"/metadata","body":{"query":"x"}},
+        {"id":"d","workspace":")" +
+                workspace +
+                R"("},
+        5]})"));
+    ASSERT_EQ(body["responses"].size(), 5u);
+    EXPECT_EQ(body["responses"][0]["id"], "a");
+    EXPECT_EQ(body["responses"][0]["status"], 200);
+    EXPECT_TRUE(body["responses"][0]["body"].contains("statistics"));
+    EXPECT_EQ(workspace_.asked_.back().timeout, std::chrono::seconds(7));
+    EXPECT_EQ(body["responses"][1]["status"], 404);
+    EXPECT_EQ(body["responses"][1]["body"]["error"]["code"], "WorkspaceNotFoundError");
+    EXPECT_EQ(body["responses"][2]["status"], 400);
+    EXPECT_EQ(body["responses"][3]["status"], 400);
+    EXPECT_EQ(body["responses"][4]["id"], nullptr);
+    EXPECT_EQ(ask("POST", "/v1/$batch", R"({"requests":{}})").status, 400);
+}
+
 TEST_F(PortalTest, ListsTablesForEditors) {
     const auto body = json(ask("GET", "/v1/workspaces/" + std::string(kWorkspace) + "/metadata"));
     EXPECT_EQ(body["tables"][0]["columns"][0]["type"], "datetime");

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kQueryBytesMax = 256u << 10;  ///< the longest published investigations have 4 KiB
 constexpr std::chrono::seconds kWaitMax{600};
+constexpr std::size_t kBatchMax = 100;
+constexpr std::size_t kBatchBytesMax = 64u << 20;  ///< of answers, beyond which no further query is run
 
 struct Preferences {
     std::chrono::seconds wait{180};
@@ -93,29 +95,31 @@ net::HttpResponse refused(const workspace::QueryError& error) {
           {{"code", refusal.code}, {"message", refusal.message}, {"innererror", std::move(inner)}}}});
 }
 
-Result<workspace::Workspace*> workspace_of(const Context& context, const Call& call) {
-    return context.parts.workspace(call.names.front());
-}
-
 net::HttpResponse no_workspace(std::string_view id) {
     return json_reply(404, {{"error",
                              {{"code", "WorkspaceNotFoundError"},
                               {"message", fmt::format("The workspace \"{}\" could not be found", id)}}}});
 }
 
-Answer run(const Context& context, const Call& call, std::string text, std::string_view timespan) {
-    auto* const workspace = FIELDWATCH_TRY(workspace_of(context, call));
-    if (workspace == nullptr) return no_workspace(call.names.front());
-    const auto preferences = FIELDWATCH_TRY(read_preferences(call.request.header("prefer")));
-    if (text.empty()) return fail(Errc::InvalidArgument, "\"query\" is required: KQL text");
-    if (text.size() > kQueryBytesMax) {
+/// One query, from the address or the body of a request or from an entry of a batch.
+struct Query {
+    std::string workspace, text, timespan;
+    std::string_view prefer;
+};
+
+Answer run(const Context& context, Query query) {
+    auto* const workspace = context.parts.workspace(query.workspace);
+    if (workspace == nullptr) return no_workspace(query.workspace);
+    const auto preferences = FIELDWATCH_TRY(read_preferences(query.prefer));
+    if (query.text.empty()) return fail(Errc::InvalidArgument, "\"query\" is required: KQL text");
+    if (query.text.size() > kQueryBytesMax) {
         return fail(Errc::TooLarge, fmt::format("\"query\" is over the limit of {} bytes", kQueryBytesMax));
     }
     workspace::QueryRequest request;
-    request.text = std::move(text);
+    request.text = std::move(query.text);
     request.timeout = preferences.wait;
-    if (!timespan.empty()) {
-        const auto span = FIELDWATCH_TRY(parse_timespan(timespan, context.parts.clock.now()));
+    if (!query.timespan.empty()) {
+        const auto span = FIELDWATCH_TRY(parse_timespan(query.timespan, context.parts.clock.now()));
         request.from = span.from;
         request.to = span.to;
     }
@@ -125,35 +129,96 @@ Answer run(const Context& context, const Call& call, std::string text, std::stri
                              .body = answer_json(*answer, preferences.parts)};
 }
 
-Answer post_query(const Context& context, const Call& call) {
-    const auto body = FIELDWATCH_TRY(body_object(call.request, {"query", "timespan", "workspaces"}));
-    std::string text;
-    std::string timespan;
-    FIELDWATCH_TRY(read_member(body, "query", text));
+/// The body of a query, and of each query in a batch.
+Result<Query> read_query(const Json& body, std::string workspace) {
+    Query query{.workspace = std::move(workspace)};
+    FIELDWATCH_TRY(read_member(body, "query", query.text));
     if (body.contains("timespan") && !body["timespan"].is_null()) {
-        FIELDWATCH_TRY(read_member(body, "timespan", timespan));
+        FIELDWATCH_TRY(read_member(body, "timespan", query.timespan));
     }
     // A query sees its own workspace only (design section 2.6); naming just that one changes nothing.
     const auto others = body.value("workspaces", Json::array());
     const bool own_only =
         others.is_null() || (others.is_array() && std::ranges::all_of(others, [&](const Json& id) {
-                                 return id == call.names.front();
+                                 return id == query.workspace;
                              }));
     if (!own_only) {
         return fail(Errc::Unsupported,
                     "\"workspaces\" may name only the workspace of the address; "
                     "queries across workspaces are not supported");
     }
-    return run(context, call, std::move(text), timespan);
+    return query;
+}
+
+Answer post_query(const Context& context, const Call& call) {
+    const auto body = FIELDWATCH_TRY(body_object(call.request, {"query", "timespan", "workspaces"}));
+    auto query = FIELDWATCH_TRY(read_query(body, call.names.front()));
+    query.prefer = call.request.header("prefer");
+    return run(context, std::move(query));
 }
 
 Answer get_query(const Context& context, const Call& call) {
-    return run(context, call, std::string(call.request.parameter("query").value_or("")),
-               call.request.parameter("timespan").value_or(""));
+    return run(context, {.workspace = call.names.front(),
+                         .text = std::string(call.request.parameter("query").value_or("")),
+                         .timespan = std::string(call.request.parameter("timespan").value_or("")),
+                         .prefer = call.request.header("prefer")});
+}
+
+/// An entry of a batch: `{"id","workspace","path":"/query","method":"POST","headers":{"prefer"},"body"}`.
+Answer run_entry(const Context& context, const Json& entry) {
+    const auto text = [&](std::string_view name) {
+        const auto at = entry.find(name);
+        return at != entry.end() && at->is_string() ? at->get<std::string>() : std::string();
+    };
+    if (const auto path = text("path"); !path.empty() && path != "/query")
+        return not_among("path", path, {"/query"});
+    if (const auto method = text("method"); !method.empty() && method != "POST")
+        return not_among("method", method, {"POST"});
+    const auto body = entry.value("body", Json());
+    if (!body.is_object()) return fail(Errc::InvalidArgument, "\"body\" must be an object with a \"query\"");
+    std::string prefer;
+    if (const auto headers = entry.find("headers"); headers != entry.end() && headers->is_object()) {
+        for (const auto& [name, value] : headers->items()) {
+            if ((name == "prefer" || name == "Prefer") && value.is_string()) prefer = value;
+        }
+    }
+    auto query = FIELDWATCH_TRY(read_query(body, text("workspace")));
+    query.prefer = prefer;
+    return run(context, std::move(query));
+}
+
+/// Several queries, one after the other; each has its own status, and none disturbs the next.
+Answer post_batch(const Context& context, const Call& call) {
+    const auto body = FIELDWATCH_TRY(body_object(call.request, {"requests"}));
+    const auto requests = body.find("requests");
+    if (requests == body.end() || !requests->is_array() || requests->size() > kBatchMax)
+        return fail(Errc::InvalidArgument,
+                    fmt::format("\"requests\" must be an array of at most {} queries", kBatchMax));
+    std::string responses;
+    for (const auto& entry : *requests) {
+        const bool whole = entry.is_object() && entry.contains("id") && entry["id"].is_string();
+        auto answer =
+            !whole ? Answer(fail(Errc::InvalidArgument,
+                                 "each of \"requests\" must be an object with a text \"id\""))
+            : responses.size() > kBatchBytesMax
+                ? Answer(fail(Errc::TooLarge,
+                              fmt::format("the batch's answers before this one have over {} bytes: ask "
+                                          "for this one by itself",
+                                          kBatchBytesMax)))
+                : run_entry(context, entry);
+        const auto response = answer ? std::move(*answer) : problem(answer.error());
+        const Json id = whole ? entry["id"] : Json();
+        // Each body is JSON already.
+        responses += fmt::format(
+            R"({}{{"id":{},"status":{},"headers":{{"Content-Type":"application/json; charset=utf-8"}},"body":{}}})",
+            responses.empty() ? "" : ",", id.dump(), response.status, response.body);
+    }
+    return net::HttpResponse{.headers = {{"content-type", "application/json; charset=utf-8"}},
+                             .body = "{\"responses\":[" + responses + "]}"};
 }
 
 Answer get_metadata(const Context& context, const Call& call) {
-    auto* const workspace = FIELDWATCH_TRY(workspace_of(context, call));
+    auto* const workspace = context.parts.workspace(call.names.front());
     if (workspace == nullptr) return no_workspace(call.names.front());
     Json tables = Json::array();
     for (const auto& [name, columns] : workspace->schema()) {
@@ -174,6 +239,7 @@ Answer get_metadata(const Context& context, const Call& call) {
 
 std::vector<Route> query_routes() {
     return {{"POST", "/v1/workspaces/{id}/query", Role::Analyst, post_query},
+            {"POST", "/v1/$batch", Role::Analyst, post_batch},
             {"GET", "/v1/workspaces/{id}/query", Role::Analyst, get_query},
             {"GET", "/v1/workspaces/{id}/metadata", Role::Reader, get_metadata}};
 }
