@@ -105,6 +105,15 @@ TEST(Sigma, MatchesWholeWordsOfLists) {
     EXPECT_FALSE(fires(detection, {{"CommandLine", "echo mycpuminer_x"}}, words));
 }
 
+TEST(Sigma, RefusesATextWhoseDocumentsNeverEnd) {
+    for (const std::string text : {", condition: s}\ntitle: t\n", "title: t\n--- ] x\n", "}"}) {
+        const std::vector<SourceFile> files{{"odd.yml", text}};
+        const auto compiled = RuleSet::compile(files, {});
+        EXPECT_EQ(compiled.rules->rules().size(), 0u);
+        EXPECT_FALSE(compiled.errors.empty()) << text;
+    }
+}
+
 TEST(Sigma, ReadsKeywordsFromTheWholeLog) {
     const std::string detection = "  k: [alpha, 'be*ta']\n  condition: k\n";
     EXPECT_TRUE(fires(detection, {{"message", "x alpha y"}}));

@@ -1,8 +1,10 @@
 #include "detect/rules/sigma.hpp"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <sstream>
 
 #include "base/bytes.hpp"
 #include "detect/rules/metadata.hpp"
@@ -298,6 +300,37 @@ void parse_document(const YAML::Node& document, const std::string& file, const W
     rule.meta.fields.erase(repeated.begin(), repeated.end());
 }
 
+/// Sees that every document of a file begins behind the one before. Where a text begins like a document's
+/// inside, with a comma say, the library reads an empty document without end and never moves on.
+class Progress final : public YAML::EventHandler {
+  public:
+    void OnDocumentStart(const YAML::Mark& mark) override {
+        if (last_ && mark.pos <= *last_) throw RuleProblem{mark.line + 1, "no YAML document begins here"};
+        last_ = mark.pos;
+    }
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+    void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                    YAML::EmitterStyle::value) override {}
+    void OnMapEnd() override {}
+
+  private:
+    std::optional<int> last_;
+};
+
+void check_documents(const std::string& text) {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    Progress progress;
+    while (parser.HandleNextDocument(progress)) {
+    }
+}
+
 }  // namespace
 
 void parse_sigma(const SourceFile& file, const WordLists& words, std::vector<SigmaRule>& rules,
@@ -311,6 +344,7 @@ void parse_sigma(const SourceFile& file, const WordLists& words, std::vector<Sig
     }
     SigmaRule rule;
     try {
+        check_documents(file.text);
         for (const auto& document : YAML::LoadAll(file.text)) {
             if (document.IsNull()) continue;
             rule = {};
@@ -323,6 +357,8 @@ void parse_sigma(const SourceFile& file, const WordLists& words, std::vector<Sig
                 errors.push_back({file.name, problem.mark.line + 1, name_of(rule), problem.msg});
             }
         }
+    } catch (const RuleProblem& problem) {
+        errors.push_back({file.name, problem.line, {}, problem.why});
     } catch (const YAML::Exception& problem) {
         errors.push_back({file.name, problem.mark.line + 1, {}, problem.msg});
     }
