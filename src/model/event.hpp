@@ -99,7 +99,7 @@ struct MessageStatistics {
     std::int64_t sent = 0, under_4kb = 0, failed = 0;
 };
 struct FileChange {
-    std::string_view path, mask;
+    std::string_view path, mask, executable;
 };
 /// A hub operation, spec/hub-signals.md: the fields detectors read; the rest stays in the raw text.
 struct Operation {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "base/json_text.hpp"
@@ -14,56 +15,6 @@ namespace {
 /// Long enough for every window to close: twice the longest setting of a window that raises something at its
 /// end.
 constexpr Ticks kRunOn = std::chrono::hours(2);
-
-std::optional<model::RecordKind> kind_from(std::string_view name) {
-    using enum model::RecordKind;
-    for (const auto kind : {SecurityMessage, Operation, ControlPlane, Twin, IdentityChange, HubConfiguration,
-                            Telemetry, SigmaEvent}) {
-        if (model::to_string(kind) == name) return kind;
-    }
-    return std::nullopt;
-}
-
-/// One line of recorded input; its texts are views into the reader's document, the body is its own.
-class RecordLine {
-  public:
-    Result<model::RecordView> parse(std::string_view line, std::size_t bytes_max, Timestamp previous) {
-        const auto* const root = FIELDWATCH_TRY(
-            reader_.parse(line, {.bytes_max = bytes_max, .depth_max = limits::json_depth + 1}));
-        if (!root->is(json::Type::Object)) return fail(Errc::Malformed, "/: an object is needed");
-        model::RecordView out;
-        const auto kind_name = root->text_of("kind");
-        const auto kind = kind_from(kind_name);
-        // A bare sigma-event needs no envelope.
-        const bool bare = kind_name.empty() && root->find("logsource") != nullptr;
-        if (!kind && !bare) return fail(Errc::Malformed, "/kind: is not a kind of record");
-        out.kind = bare ? model::RecordKind::SigmaEvent : *kind;
-        out.received = previous;
-        if (const auto time = root->text_of("time"); !time.empty()) {
-            const auto parsed = parse_iso8601(time);
-            if (!parsed) return fail(Errc::Malformed, "/time: is not a time that can be read");
-            out.received = parsed->time;
-        } else if (out.kind != model::RecordKind::SigmaEvent) {
-            return fail(Errc::Malformed, "/time: is required");
-        }
-        out.hub = root->text_of("hub");
-        out.device = root->text_of("device");
-        out.module = root->text_of("module");
-        const auto* const body = root->find("body");
-        body_.clear();
-        if (body != nullptr && body->is(json::Type::String) && out.kind != model::RecordKind::SigmaEvent) {
-            body_ = body->text;  // a body that is no JSON object can be recorded as text
-        } else {
-            json::append(body_, body != nullptr ? *body : *root);
-        }
-        out.body = body_;
-        return out;
-    }
-
-  private:
-    json::Reader reader_;
-    std::string body_;
-};
 
 std::uint64_t record_number(const model::LogPosition& position) {
     return position.offset + 1;
@@ -216,61 +167,131 @@ std::string finding_json(const model::Finding& finding) {
     return out;
 }
 
-Result<OfflineReport> run_offline(std::istream& input, detect::ContentPtr content,
-                                  const OfflineOptions& options,
-                                  const std::function<void(std::string_view)>& sink) {
-    ShardCore core(std::move(content), "",
-                   [](std::string_view) -> Result<detect::ContentPtr> {
-                       return fail(Errc::NotFound, "recorded input carries no content");
-                   },
-                   {.decode = options.decode});
-    RecordLine reader;
-    Collector collector;
-    Outcome outcome;
-    OfflineReport report;
-    std::string line;
-    Timestamp last{0};
-    while (std::getline(input, line)) {
-        if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-        const model::LogPosition position{.offset = report.records++};
-        const auto record = reader.parse(line, options.line_bytes_max, last);
-        if (!record) {
-            outcome.findings.assign(
-                1,
-                model::DeadLetter{.position = position, .reason = record.error().message, .received = last});
-        } else {
-            last = std::max(last, record->received);
-            FIELDWATCH_TRY(core.process(*record, position, outcome));
-        }
-        collector.add(outcome.findings);
-    }
-    if (input.bad()) return fail(Errc::Io, "reading recorded input");
-    // What is owed a minute later, then what waits for a window's end.
-    core.run_on(last + kRunOn, outcome);
-    collector.add(outcome.findings);
-    core.run_on(last + kRunOn + kRunOn, outcome);
-    collector.add(outcome.findings);
+namespace {
 
+/// What goes through the pipeline, with the place of each record in the log and the line it came from.
+class Run {
+  public:
+    Run(detect::ContentPtr content, const OfflineOptions& options)
+        : options_(options),
+          core_(std::move(content), "",
+                [](std::string_view) -> Result<detect::ContentPtr> {
+                    return fail(Errc::NotFound, "recorded input carries no content");
+                },
+                {.decode = options.decode}) {}
+
+    Result<void> stream(std::istream& input) {
+        std::unique_ptr<InputReader> reader;
+        std::string line;
+        Result<void> processed;
+        const RecordSink sink = [&](const model::RecordView& record, std::uint64_t number) {
+            if (!processed) return;
+            last_ = std::max(last_, record.received);
+            processed = core_.process(record, {.offset = place(number)}, outcome_);
+            collector_.add(outcome_.findings);
+        };
+        while (std::getline(input, line)) {
+            if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+            if (line.ends_with('\r')) line.pop_back();
+            if (!reader) reader = make_input_reader(format_of(line), options_.input);
+            const auto number = ++report_.records;
+            const auto read = line.size() > options_.input.line_bytes_max
+                                  ? Result<void>(fail(Errc::TooLarge, "/: the line is too long"))
+                                  : reader->read(line, number, sink);
+            if (!processed) return processed;
+            if (read) continue;
+            outcome_.findings.assign(1, model::DeadLetter{.position = {.offset = place(number)},
+                                                          .reason = read.error().message,
+                                                          .received = last_});
+            collector_.add(outcome_.findings);
+        }
+        if (input.bad()) return fail(Errc::Io, "reading recorded input");
+        if (reader) reader->finish(sink);
+        return processed;
+    }
+
+    /// Time runs on: what is owed a minute later, then what waits for a window's end.
+    void end() {
+        core_.run_on(last_ + kRunOn, outcome_);
+        collector_.add(outcome_.findings);
+        core_.run_on(last_ + kRunOn + kRunOn, outcome_);
+        collector_.add(outcome_.findings);
+    }
+
+    OfflineReport report(const std::function<void(std::string_view)>& sink);
+
+  private:
+    std::uint64_t place(std::uint64_t number) {
+        lines_.push_back(number);
+        return lines_.size() - 1;
+    }
+
+    /// What looks like nothing known is our own form, whose reader says what it misses.
+    InputFormat format_of(const std::string& line) const {
+        if (options_.format) return *options_.format;
+        return guess_input_format(line).value_or(InputFormat::JsonLines);
+    }
+
+    const OfflineOptions& options_;
+    ShardCore core_;
+    Collector collector_;
+    Outcome outcome_;
+    OfflineReport report_;
+    std::vector<std::uint64_t> lines_;  ///< by place in the log
+    Timestamp last_{0};
+};
+
+/// Evidence names lines, as the person who reads it does.
+void number_by_line(model::Finding& finding, const std::vector<std::uint64_t>& lines) {
+    const auto renumber = [&](model::LogPosition& position) {
+        if (position.offset < lines.size()) position.offset = lines[position.offset] - 1;
+    };
+    std::visit(
+        [&](auto& f) {
+            if constexpr (requires { f.evidence; }) {
+                for (auto& position : f.evidence)
+                    renumber(position);
+            } else {
+                renumber(f.position);
+            }
+        },
+        finding);
+}
+
+OfflineReport Run::report(const std::function<void(std::string_view)>& sink) {
     std::vector<Ordered> lines;
     std::optional<model::Severity> highest;
-    for (const auto& finding : collector.list()) {
+    for (auto& finding : collector_.list()) {
+        number_by_line(finding, lines_);
         lines.push_back(ordered(finding, lines.size()));
         if (const auto* const alert = std::get_if<model::Alert>(&finding)) {
-            ++report.alerts;
+            ++report_.alerts;
             highest = highest ? std::max(*highest, alert->severity) : alert->severity;
         }
-        report.recommendations += std::holds_alternative<model::Recommendation>(finding);
-        report.dead_letters += std::holds_alternative<model::DeadLetter>(finding);
+        report_.recommendations += std::holds_alternative<model::Recommendation>(finding);
+        report_.dead_letters += std::holds_alternative<model::DeadLetter>(finding);
     }
     std::sort(lines.begin(), lines.end(), [](const Ordered& a, const Ordered& b) {
         return std::tie(a.last_record, a.rule, a.entity, a.arrival) <
                std::tie(b.last_record, b.rule, b.entity, b.arrival);
     });
-    report.findings = lines.size();
-    if (highest) report.highest_severity = model::to_string(*highest);
+    report_.findings = lines.size();
+    if (highest) report_.highest_severity = model::to_string(*highest);
     for (const auto& entry : lines)
         sink(entry.line);
-    return report;
+    return std::move(report_);
+}
+
+}  // namespace
+
+Result<OfflineReport> run_offline(std::span<std::istream* const> inputs, detect::ContentPtr content,
+                                  const OfflineOptions& options,
+                                  const std::function<void(std::string_view)>& sink) {
+    Run run(std::move(content), options);
+    for (auto* const input : inputs)
+        FIELDWATCH_TRY(run.stream(*input));
+    run.end();
+    return run.report(sink);
 }
 
 }  // namespace fieldwatch::pipeline

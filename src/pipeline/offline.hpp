@@ -5,29 +5,34 @@
 #include <cstdint>
 #include <functional>
 #include <istream>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "base/result.hpp"
 #include "detect/engine.hpp"
 #include "pipeline/decode/security_message.hpp"
+#include "pipeline/input/input.hpp"
 
 namespace fieldwatch::pipeline {
 
 struct OfflineOptions {
     DecodeOptions decode;
-    std::size_t line_bytes_max = 2u << 20;  ///< a message of 256 KiB, escaped at the worst, fits
+    std::optional<InputFormat> format;  ///< guessed from each stream's first line when absent
+    InputOptions input;
 };
 struct OfflineReport {
     std::uint64_t records = 0, findings = 0, alerts = 0, recommendations = 0, dead_letters = 0;
     std::string highest_severity;  ///< of the alerts; empty without any
 };
 
-/// Reads JSON Lines (design section 6, "Recorded input"), numbers records from 1 and hands every finding to
-/// `sink` as one line of JSON without its newline, ordered by (last evidence record, rule id, entity), one
-/// line an alert in its last state. Lines that are no records become dead letters. Errors: Io when the stream
-/// breaks.
-Result<OfflineReport> run_offline(std::istream& input, detect::ContentPtr content,
+/// The streams are one log, one after the other. Numbers their lines from 1, blank ones left out (design
+/// section 6, "Recorded input"), and hands every finding to `sink` as one line of JSON without its newline,
+/// ordered by (last evidence record, rule id, entity), one line an alert in its last state. Lines that are no
+/// records become dead letters. Errors: Io when a stream breaks; InvalidArgument when a stream's format
+/// cannot be guessed.
+Result<OfflineReport> run_offline(std::span<std::istream* const> inputs, detect::ContentPtr content,
                                   const OfflineOptions& options,
                                   const std::function<void(std::string_view)>& sink);
 

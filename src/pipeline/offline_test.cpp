@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <sstream>
 
 #include "base/json_text.hpp"
@@ -109,8 +110,8 @@ class Log {
             text += line + "\n";
         std::istringstream input(text);
         std::vector<std::string> out;
-        const auto report = run_offline(input, content(std::move(settings)), {},
-                                        [&](std::string_view line) { out.emplace_back(line); });
+        const auto report = run_offline(std::array<std::istream*, 1>{&input}, content(std::move(settings)),
+                                        {}, [&](std::string_view line) { out.emplace_back(line); });
         EXPECT_TRUE(report.has_value());
         return out;
     }
@@ -230,7 +231,8 @@ TEST(Offline, ReportsDeadLettersWithTheirRecord) {
         "json\n{\"kind\":\"security-message\",\"time\":\"2026-01-01T00:00:00Z\",\"hub\":\"h\",\"device\":"
         "\"d\",\"body\":[]}\n");
     std::vector<std::string> out;
-    ASSERT_TRUE(run_offline(input, content(), {}, [&](std::string_view line) { out.emplace_back(line); }));
+    ASSERT_TRUE(run_offline(std::array<std::istream*, 1>{&input}, content(), {},
+                            [&](std::string_view line) { out.emplace_back(line); }));
     ASSERT_EQ(out.size(), 2u);
     EXPECT_TRUE(out[0].starts_with(R"({"kind":"dead-letter","record":1,)")) << out[0];
     EXPECT_TRUE(out[1].starts_with(R"({"kind":"dead-letter","record":2,)")) << out[1];

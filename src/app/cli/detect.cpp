@@ -8,6 +8,7 @@
 
 #include "app/cli/command.hpp"
 #include "app/detection_content.hpp"
+#include "base/clock.hpp"
 #include "base/file_system.hpp"
 #include "detect/content.hpp"
 #include "model/finding.hpp"
@@ -17,11 +18,18 @@ namespace fieldwatch::app {
 
 namespace {
 
+/// The command line's default only: what is detected depends on what is given.
+int this_year() {
+    return std::stoi(to_iso8601(system_clock().now()).substr(0, 4));
+}
+
 struct DetectOptions {
     std::vector<std::string> inputs;
     std::string rules, settings, fail_on;
     std::vector<std::string> intel;
     std::string format = "jsonl";
+    std::string input;
+    int year = this_year();
     bool strict = false;
 };
 
@@ -47,33 +55,35 @@ Result<std::string> detect_inputs(const DetectOptions& options) {
     for (const auto& error : content->rule_errors)
         std::fprintf(stderr, "%s:%d: %s; the rule is left out\n", error.file.c_str(), error.line,
                      error.why.c_str());
-    std::string highest;
     const auto sink = [](std::string_view line) {
         std::fwrite(line.data(), 1, line.size(), stdout);
         std::fputc('\n', stdout);
     };
+    std::vector<std::ifstream> files;
+    files.reserve(options.inputs.size());
+    std::vector<std::istream*> streams;
     for (const auto& path : options.inputs) {
-        std::ifstream file;
-        if (path != "-") {
-            file.open(path, std::ios::binary);
-            if (!file) return fail(Errc::NotFound, fmt::format("cannot read {}", path));
+        if (path == "-") {
+            streams.push_back(&std::cin);
+            continue;
         }
-        std::istream& input = path == "-" ? std::cin : file;
-        pipeline::OfflineOptions offline;
-        offline.decode.strict = options.strict;
-        const auto report = FIELDWATCH_TRY(pipeline::run_offline(input, content, offline, sink));
-        const auto worst = model::severity_from(report.highest_severity);
-        if (worst && (highest.empty() || *worst > *model::severity_from(highest)))
-            highest = report.highest_severity;
-        if (on_terminal()) {
-            std::fprintf(stderr, "%s: %llu records, %llu alerts, %llu recommendations, %llu dead letters\n",
-                         path.c_str(), static_cast<unsigned long long>(report.records),
-                         static_cast<unsigned long long>(report.alerts),
-                         static_cast<unsigned long long>(report.recommendations),
-                         static_cast<unsigned long long>(report.dead_letters));
-        }
+        files.emplace_back(path, std::ios::binary);
+        if (!files.back()) return fail(Errc::NotFound, fmt::format("cannot read {}", path));
+        streams.push_back(&files.back());
     }
-    return highest;
+    pipeline::OfflineOptions offline;
+    offline.decode.strict = options.strict;
+    if (!options.input.empty()) offline.format = pipeline::input_format_from(options.input);
+    offline.input.first_year = options.year;
+    const auto report = FIELDWATCH_TRY(pipeline::run_offline(streams, content, offline, sink));
+    if (on_terminal()) {
+        std::fprintf(stderr, "%llu records, %llu alerts, %llu recommendations, %llu dead letters\n",
+                     static_cast<unsigned long long>(report.records),
+                     static_cast<unsigned long long>(report.alerts),
+                     static_cast<unsigned long long>(report.recommendations),
+                     static_cast<unsigned long long>(report.dead_letters));
+    }
+    return report.highest_severity;
 }
 
 int detect_command(const DetectOptions& options) {
@@ -90,7 +100,15 @@ void add_detect(CLI::App& app, Session& session) {
     auto* const command =
         app.add_subcommand("detect", "Run the whole pipeline over recorded input; no server needed");
     command->add_option("FILE", options->inputs,
-                        "Recorded input, JSON lines; - or nothing reads standard input");
+                        "Recorded input; several files are one log, in the order given; - or nothing reads "
+                        "standard input");
+    command
+        ->add_option("--input", options->input,
+                     "What the input is; without it the first line of each file says so")
+        ->check(CLI::IsMember({"jsonl", "auditd", "syslog", "zeek"}));
+    command->add_option("--year", options->year, "The year that system log stamps without one begin in")
+        ->check(CLI::Range(1970, 9999))
+        ->capture_default_str();
     command->add_option("--rules", options->rules,
                         "A folder of rule files; default: the pack inside the binary");
     command->add_option("--intel", options->intel, "An indicator file; may be given several times");
@@ -109,7 +127,12 @@ void add_detect(CLI::App& app, Session& session) {
         "{\"time\":\"2026-01-31T12:00:00Z\",\"hub\":\"h\",\"device\":\"d\",\"module\":\"azureiotsecurity\",\n"
         "   \"kind\":\"security-message\",\"body\":{…the message…}}\n"
         "with kind security-message, operation, control-plane, twin, identity, hub-configuration, telemetry "
-        "or sigma-event.");
+        "or sigma-event.\n"
+        "auditd: type=… msg=audit(…) lines, raw or enriched. syslog: sshd, dropbear, login, sudo, cron and "
+        "all "
+        "others, in the\n"
+        "old form, RFC 5424 or with ISO times. zeek: conn, dns, http and ssl logs, TSV or JSON.\n"
+        "Findings name lines of the input, counted from 1 without blank ones.");
     command->callback([options, &session] {
         if (options->inputs.empty()) options->inputs.emplace_back("-");
         session.exit_status = detect_command(*options);

@@ -75,8 +75,12 @@ Result<void> check(const RulesOptions& options, bool samples_decide) {
             std::fprintf(stderr, "%s: %s: %s\n", failure.file.c_str(), failure.rule.c_str(),
                          failure.why.c_str());
         }
-        std::printf("%zu rules: %zu compile, %zu feedable from our events, %zu tested; %zu samples fail\n",
-                    report.total, report.compiles, report.feedable, report.tested, report.failures.size());
+        std::printf(
+            "%zu rules: %zu compile, %zu feedable (%zu by agents and the hub, %zu with auditd records), %zu "
+            "tested; "
+            "%zu samples fail\n",
+            report.total, report.compiles, report.feedable, report.from_agent, report.with_auditd,
+            report.tested, report.failures.size());
     }
     if (report.compiles < report.total)
         return fail(Errc::Unsupported,

@@ -110,7 +110,7 @@ const std::vector<CategoryFields>& agent_fields() {
         {"network_connection",
          {"SourceIp", "SourcePort", "DestinationIp", "DestinationPort", "DestinationHostname", "Initiated",
           "Protocol", "Image", "CommandLine", "User"}},
-        {"file_event", {"TargetFilename", "file.mask"}},
+        {"file_event", {"TargetFilename", "file.mask", "Image"}},
         {"login", {"User", "Image", "SourceIp", "SourcePort"}},
         {"listening_port", {"Image", "Protocol"}},
         {"operation", {}},
@@ -170,6 +170,7 @@ void event_fields(const model::Event& event, const model::Item& item, const Addr
     } else if (const auto* file = std::get_if<model::FileChange>(&item.payload)) {
         add("TargetFilename", file->path);
         add("file.mask", file->mask);
+        add("Image", file->executable);
     } else if (const auto* port = std::get_if<model::ListeningPort>(&item.payload)) {
         add("Image", port->executable);
         add("Protocol", port->protocol);
@@ -276,7 +277,9 @@ void command_values(CommandLine& line, const Segment& segment, CommandField fiel
     if (!value.empty()) out.push_back(value);
 }
 
-bool is_feedable(const LogSource& source, std::string_view field) {
+namespace {
+
+bool agent_carries(const LogSource& source, std::string_view field) {
     if (!source.service.empty() || source.category.empty()) return false;
     for (const auto& entry : agent_fields()) {
         if (entry.category != source.category) continue;
@@ -284,6 +287,30 @@ bool is_feedable(const LogSource& source, std::string_view field) {
         return std::ranges::any_of(kDerivedPrefixes, [&](auto prefix) { return field.starts_with(prefix); });
     }
     return false;
+}
+
+}  // namespace
+
+std::optional<Feed> fed_by(const LogSource& source, std::span<const std::string> fields) {
+    if (!fields.empty() &&
+        std::ranges::all_of(fields, [&](const auto& field) { return agent_carries(source, field); }))
+        return Feed::Agent;
+    if (source.product != "linux" || !source.category.empty()) return std::nullopt;
+    if (source.service == "auditd") return Feed::Auditd;
+    static constexpr std::array<std::string_view, 7> kLogFields{"program", "host", "message", "USER",
+                                                                "COMMAND", "TTY",  "PWD"};
+    const bool carried = std::ranges::all_of(
+        fields, [](const auto& field) { return std::ranges::find(kLogFields, field) != kLogFields.end(); });
+    return carried ? std::optional(Feed::Logs) : std::nullopt;
+}
+
+bool is_part_of(std::string_view service, std::string_view log) {
+    if (service == log) return true;
+    static constexpr std::array<std::string_view, 4> kAuth{"sshd", "sudo", "auth", "vsftpd"};
+    static constexpr std::array<std::string_view, 7> kText{"sshd", "sudo",   "auth",     "vsftpd",
+                                                           "cron", "clamav", "guacamole"};
+    if (log == "auth") return std::ranges::find(kAuth, service) != kAuth.end();
+    return log == "syslog" && std::ranges::find(kText, service) != kText.end();
 }
 
 }  // namespace fieldwatch::detect

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -57,8 +58,14 @@ std::optional<CommandField> command_field(std::string_view suffix);  ///< what f
 void command_values(CommandLine& line, const Segment& segment, CommandField field,
                     std::vector<std::string_view>& out);
 
-/// True when an agent's or hub's own events of this log source carry the field: what `rules check` calls
-/// feedable.
-bool is_feedable(const LogSource& source, std::string_view field);
+/// What of ours brings the events that a rule looks at; each also brings what those before it do.
+enum class Feed : std::uint8_t { Agent, Auditd, Logs };
+/// The first that carries every field of a rule of this log source; none for sources that we do not read. The
+/// agent's and the hub's own events are Agent.
+std::optional<Feed> fed_by(const LogSource& source, std::span<const std::string> fields);
+
+/// Whether what a service logs stands in a log as well: sshd's lines are in auth's log, and those in
+/// syslog's.
+bool is_part_of(std::string_view service, std::string_view log);
 
 }  // namespace fieldwatch::detect

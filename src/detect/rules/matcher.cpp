@@ -157,7 +157,7 @@ void MatcherState::admit(const LogSource& source) {
         const auto& wanted = inside.sources[i];
         admitted[i] = (wanted.product.empty() || wanted.product == source.product) &&
                       (wanted.category.empty() || wanted.category == source.category) &&
-                      (wanted.service.empty() || wanted.service == source.service);
+                      (wanted.service.empty() || is_part_of(source.service, wanted.service));
     }
 }
 

@@ -76,10 +76,11 @@ PackReport check_rules(const RulePack& pack) {
     for (std::size_t i = 0; i < rules.size(); ++i) {
         const auto& rule = rules[i];
         const LogSource source{rule.product, rule.category, rule.service};
-        const bool keywords = rule.fields.empty();
-        report.feedable += !keywords && std::ranges::all_of(rule.fields, [&](const auto& field) {
-            return is_feedable(source, field);
-        });
+        if (const auto feed = fed_by(source, rule.fields)) {
+            ++report.feedable;
+            report.from_agent += *feed == Feed::Agent;
+            report.with_auditd += *feed <= Feed::Auditd;
+        }
         bool positive = false;
         bool negative = false;
         for (const auto& sample : rule.samples) {
@@ -109,6 +110,7 @@ std::string PackReport::json() const {
     return Json{{"total", total},
                 {"compiles", compiles},
                 {"feedable", feedable},
+                {"feedable_from", {{"agent", from_agent}, {"auditd", with_auditd}, {"logs", feedable}}},
                 {"tested", tested},
                 {"failures", failed}}
         .dump(-1, ' ', false, Json::error_handler_t::replace);

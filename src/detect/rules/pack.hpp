@@ -25,11 +25,14 @@ struct SampleFailure {
 struct PackReport {
     std::size_t total = 0;  ///< rules found, broken ones included
     std::size_t compiles = 0;
-    std::size_t feedable = 0;  ///< our agents' and hub's own events carry every field
-    std::size_t tested = 0;    ///< at least one positive and one negative sample
+    std::size_t feedable = 0;  ///< something that we read carries every field: fed_by()
+    std::size_t from_agent = 0,
+                with_auditd = 0;  ///< of these, from agents and the hub alone; and with auditd's
+    std::size_t tested = 0;       ///< at least one positive and one negative sample
     std::vector<RuleError> errors;
     std::vector<SampleFailure> failures;
-    /// `{"total","compiles","feedable","tested","failures":[{"file","line","rule","why"}]}`
+    /// `{"total","compiles","feedable","feedable_from":{"agent","auditd","logs"},"tested",
+    /// "failures":[{"file","line","rule","why"}]}`
     std::string json() const;
 };
 

