@@ -14,6 +14,7 @@
 #include "app/log_feed.hpp"
 #include "app/profile.hpp"
 #include "base/clock.hpp"
+#include "base/ip_address.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "detect/content.hpp"
@@ -208,6 +209,27 @@ std::string hub_host(const ServerConfig& config, std::uint16_t port) {
     return port == 8883 ? host : address_of(host, port);
 }
 
+/// The page's address on this machine, in plain, and the one from anywhere else, over TLS.
+std::string page_here(const ServerConfig& config, std::uint16_t port) {
+    const bool everywhere = config.page_listen == "0.0.0.0" || config.page_listen == "::";
+    return fmt::format("http://{}", address_of(everywhere ? "127.0.0.1" : config.page_listen, port));
+}
+std::string page_elsewhere(const ServerConfig& config, std::uint16_t port) {
+    const auto address = parse_ip(config.page_listen);
+    if (!address || address->is_loopback()) return page_here(config, port);
+    const auto host = !config.host_names.empty()  ? config.host_names.front()
+                      : address->is_unspecified() ? std::string("localhost")
+                                                  : config.page_listen;
+    return fmt::format("https://{}", address_of(host, port));
+}
+
+/// What the Host header may say besides loopback's names.
+std::vector<std::string> page_names(const ServerConfig& config) {
+    auto names = config.host_names;
+    names.push_back(config.page_listen);
+    return names;
+}
+
 }  // namespace
 
 Result<void> serve(const ServerConfig& config) {
@@ -249,6 +271,8 @@ Result<void> serve(const ServerConfig& config) {
     const auto tls = FIELDWATCH_TRY(net::TlsServerContext::create({.chain_pem = certificates.chain_pem,
                                                                    .key_pem = certificates.key_pem,
                                                                    .request_client_certificate = true}));
+    const auto page_tls = FIELDWATCH_TRY(net::TlsServerContext::create(
+        {.chain_pem = certificates.chain_pem, .key_pem = certificates.key_pem}));
     net::Runtime runtime;
     const auto hub =
         FIELDWATCH_TRY(hub::Server::start({.runtime = runtime,
@@ -273,9 +297,12 @@ Result<void> serve(const ServerConfig& config) {
          .version = FIELDWATCH_VERSION,
          .host_name = hub_host(config, hub->mqtt_port())}));
     // Bound before the first row is made, because rows link to it; it answers when everything else stands.
-    const auto http = FIELDWATCH_TRY(net::HttpServer::create(
-        {.address = config.page_listen, .port = config.page_port}, portal->handler(), metrics));
-    const auto page = fmt::format("http://{}", address_of(config.page_listen, http->port()));
+    const auto http = FIELDWATCH_TRY(net::HttpServer::create({.address = config.page_listen,
+                                                              .port = config.page_port,
+                                                              .plain_from_here = true,
+                                                              .host_names = page_names(config)},
+                                                             portal->handler(), metrics, page_tls));
+    const auto page = page_elsewhere(config, http->port());
     workspaces.set_page_url(config.page_url.empty() ? page : config.page_url);
     const auto pipeline = FIELDWATCH_TRY(pipeline::Pipeline::create(
         {.journal = *journal,
@@ -298,9 +325,10 @@ Result<void> serve(const ServerConfig& config) {
     const Maintenance maintenance(*journal, workspaces);
 
     const auto token = FIELDWATCH_TRY(local_token(data, *registry, random));
-    FIELDWATCH_TRY(write_profile(
-        data,
-        {.server = page, .token = token, .hub_port = hub->mqtt_port(), .ca_file = data + "/ca/ca.pem"}));
+    FIELDWATCH_TRY(write_profile(data, {.server = page_here(config, http->port()),
+                                        .token = token,
+                                        .hub_port = hub->mqtt_port(),
+                                        .ca_file = data + "/ca/ca.pem"}));
     http->start();
     log::info("server",
               fmt::format("ready: hub {}, page {}", address_of(config.listen, hub->mqtt_port()), page));

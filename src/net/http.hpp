@@ -54,6 +54,8 @@ struct HttpHandler {
 struct HttpServerOptions {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;
+    /// With TLS: whether who connects from this machine may speak plain HTTP as well.
+    bool plain_from_here = false;
     std::size_t body_bytes_max = 32u << 20;  ///< Data Collector's 30 MB and a little
     std::size_t header_bytes_max = 32u << 10;
     std::size_t connections_max = 2'000;

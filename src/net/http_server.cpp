@@ -1,7 +1,11 @@
 #include "net/http_server.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <functional>
 #include <list>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -21,6 +25,42 @@ using asio::ip::tcp;
 constexpr std::size_t kJobsWaitingMax = 256;
 
 }  // namespace
+
+/// A connection before its first byte: a TLS record begins with 22 (RFC 8446 section 5.1), a request with a
+/// letter.
+class FirstByte final : public HttpConnection, public std::enable_shared_from_this<FirstByte> {
+  public:
+    FirstByte(tcp::socket socket, std::string peer)
+        : socket_(std::move(socket)), peer_(std::move(peer)), deadline_(socket_.get_executor()) {}
+
+    Task<> run(std::chrono::milliseconds limit) {
+        deadline_.expires_after(limit);
+        deadline_.async_wait([self = shared_from_this()](const beast::error_code& error) {
+            if (!error) self->close();
+        });
+        auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kAsTuple);
+        deadline_.cancel();
+        if (error) co_return;
+        char first = 0;
+        const auto count = ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (count == 1) is_tls_ = first == 22;
+    }
+    void close() override {
+        beast::error_code ignored;
+        socket_.close(ignored);
+        deadline_.cancel();
+    }
+    bool idle() const override { return true; }
+
+    /// After run(): nothing when the peer went away.
+    std::optional<bool> is_tls() const { return is_tls_; }
+    tcp::socket socket_;
+    std::string peer_;
+
+  private:
+    asio::steady_timer deadline_;
+    std::optional<bool> is_tls_;
+};
 
 class HttpServer::Impl {
   public:
@@ -104,23 +144,41 @@ class HttpServer::Impl {
         socket.set_option(tcp::no_delay(true), error);
         const auto peer = socket.remote_endpoint(error);
         if (error) return;
-        if (tls_) {
-            run(std::make_shared<HttpSession<TlsStream>>(context_, TlsStream(std::move(socket), tls_),
-                                                         peer.address().to_string()));
+        // What is said on this machine crosses no wire.
+        const auto here = socket.local_endpoint(error);
+        if (tls_ && options_.plain_from_here &&
+            (peer.address().is_loopback() || peer.address() == here.address())) {
+            auto first = std::make_shared<FirstByte>(std::move(socket), peer.address().to_string());
+            track(first, first->run(options_.idle_timeout), [this, first] {
+                if (!context_.stopping && first->is_tls())
+                    serve(std::move(first->socket_), first->peer_, *first->is_tls());
+            });
         } else {
-            run(std::make_shared<HttpSession<tcp::socket>>(context_, std::move(socket),
-                                                           peer.address().to_string()));
+            serve(std::move(socket), peer.address().to_string(), tls_ != nullptr);
         }
     }
 
-    template <class Session>
-    void run(std::shared_ptr<Session> session) {
-        open_.push_front(session);
+    void serve(tcp::socket socket, std::string peer, bool over_tls) {
+        if (over_tls) {
+            auto session = std::make_shared<HttpSession<TlsStream>>(
+                context_, TlsStream(std::move(socket), tls_), std::move(peer));
+            track(session, session->run());
+        } else {
+            auto session =
+                std::make_shared<HttpSession<tcp::socket>>(context_, std::move(socket), std::move(peer));
+            track(session, session->run());
+        }
+    }
+
+    /// Runs what a connection does; it is one of the open ones, and alive, until that ends.
+    void track(std::shared_ptr<HttpConnection> connection, Task<> task, std::function<void()> then = {}) {
+        open_.push_front(connection);
         connections_.set(static_cast<double>(open_.size()));
         asio::co_spawn(
-            io_, [session]() { return session->run(); },
-            [this, place = open_.begin()](const std::exception_ptr&) {
+            io_, std::move(task),
+            [this, connection, then = std::move(then), place = open_.begin()](const std::exception_ptr&) {
                 open_.erase(place);
+                if (then) then();
                 connections_.set(static_cast<double>(open_.size()));
                 if (context_.stopping && open_.empty()) grace_.cancel();
             });

@@ -14,7 +14,8 @@ namespace fieldwatch::net {
 
 class HttpServer {
   public:
-    /// Binds and listens; port() is known when it returns. Errors: InvalidArgument (an address that is none,
+    /// Binds and listens; port() is known when it returns. With `tls` it speaks HTTPS; see
+    /// HttpServerOptions::plain_from_here. Errors: InvalidArgument (an address that is none,
     /// plain HTTP, no `tls`, beyond loopback), Io (the port is taken).
     static Result<std::unique_ptr<HttpServer>> create(const HttpServerOptions& options, HttpHandler handler,
                                                       Metrics& metrics,

@@ -37,10 +37,15 @@ class HttpServerTlsTest : public testing::Test {
         auto tls = TlsServerContext::create(
             {.chain_pem = certificates->chain_pem, .key_pem = certificates->key_pem});
         ASSERT_TRUE(tls) << tls.error().message;
+        tls_ = *tls;
+        listen(false);
+    }
+    void listen(bool plain_from_here) {
+        server_.reset();
         auto server = HttpServer::create(
-            {.header_timeout = 1s},
+            {.plain_from_here = plain_from_here, .header_timeout = 1s},
             {.respond = [](const HttpRequest& request) { return HttpResponse{.body = request.path}; }},
-            metrics_, *tls);
+            metrics_, tls_);
         ASSERT_TRUE(server) << server.error().message;
         server_ = std::move(*server);
         server_->start();
@@ -65,8 +70,35 @@ class HttpServerTlsTest : public testing::Test {
         return answer;
     }
 
+    int plain_socket() const {
+        const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(server_->port());
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const timeval patience{5, 0};
+        ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        EXPECT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+        return socket;
+    }
+    std::string ask_plainly() const {
+        const int socket = plain_socket();
+        constexpr std::string_view kRequest = "GET /one HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        EXPECT_EQ(::send(socket, kRequest.data(), kRequest.size(), MSG_NOSIGNAL),
+                  static_cast<ssize_t>(kRequest.size()));
+        std::string answer;
+        char bytes[4096];
+        for (ssize_t count = 1; count > 0 && !answer.ends_with("/one");) {
+            count = ::recv(socket, bytes, sizeof bytes, 0);
+            if (count > 0) answer.append(bytes, static_cast<std::size_t>(count));
+        }
+        ::close(socket);
+        return answer;
+    }
+
     std::string directory_;
     Metrics metrics_;
+    std::shared_ptr<TlsServerContext> tls_;
     std::unique_ptr<HttpServer> server_;
 };
 
@@ -87,23 +119,22 @@ TEST_F(HttpServerTlsTest, IsRefusedByWhoDoesNot) {
 }
 
 TEST_F(HttpServerTlsTest, GivesAPlainPeerNothing) {
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(server_->port());
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    const timeval patience{5, 0};
-    ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ASSERT_EQ(::connect(socket, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    constexpr std::string_view kRequest = "GET /one HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    ASSERT_EQ(::send(socket, kRequest.data(), kRequest.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(kRequest.size()));
-    std::string answer(4096, '\0');
-    const auto count = ::recv(socket, answer.data(), answer.size(), 0);
-    ::close(socket);
-    EXPECT_EQ(answer.substr(0, count > 0 ? static_cast<std::size_t>(count) : 0).find("/one"),
-              std::string::npos);
-    EXPECT_TRUE(count <= 0 || static_cast<unsigned char>(answer[0]) == 0x15) << "an alert record, or the end";
+    const auto answer = ask_plainly();
+    EXPECT_EQ(answer.find("/one"), std::string::npos);
+    EXPECT_TRUE(answer.empty() || static_cast<unsigned char>(answer[0]) == 0x15)
+        << "an alert record, or the end";
+}
+
+TEST_F(HttpServerTlsTest, SpeaksBothWithThisMachineWhereAllowed) {
+    listen(true);
+    EXPECT_THAT(ask_plainly(), EndsWith("/one"));
+    auto client = connect(directory_ + "/ca.pem");
+    ASSERT_TRUE(client) << client.error().message;
+    EXPECT_THAT(ask(*client, "GET /two HTTP/1.1\r\nHost: localhost\r\n\r\n", "/two"), EndsWith("/two"));
+    // One that says nothing does not keep the server from ending.
+    const int silent = plain_socket();
+    server_->stop();
+    ::close(silent);
 }
 
 }  // namespace

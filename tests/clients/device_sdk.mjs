@@ -1,32 +1,12 @@
 // The vendor's Node device SDK, unmodified, and mosquitto's tools, against the real server with connection strings of its
 // own command line. usage: node device_sdk.mjs FOLDER (for the packages, kept between runs)
 import assert from "node:assert/strict";
-import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { spawn, spawnSync } from "node:child_process";
 import path from "node:path";
-import { fileURLToPath } from "node:url";
 import { parts, pause, processMessage, runAll, sasToken, Server, until } from "../integration/harness.mjs";
+import { install } from "./packages.mjs";
 
-const folder = path.resolve(process.argv[2]);
-const here = path.dirname(fileURLToPath(import.meta.url));
-
-/** npm ci, once per lock file. */
-function install() {
-  const lock = path.join(here, "package-lock.json");
-  const copy = path.join(folder, "package-lock.json");
-  const done = path.join(folder, "node_modules", ".package-lock.json");
-  if (!existsSync(done) || !existsSync(copy) || readFileSync(lock, "utf8") !== readFileSync(copy, "utf8")) {
-    mkdirSync(folder, { recursive: true });
-    for (const name of ["package.json", "package-lock.json"]) copyFileSync(path.join(here, name), path.join(folder, name));
-    execFileSync(path.join(here, "../../tools/npm"), ["ci", "--no-audit", "--no-fund", "--ignore-scripts"], {
-      cwd: folder, stdio: ["ignore", "ignore", "inherit"],
-    });
-  }
-  return createRequire(path.join(folder, "package.json"));
-}
-
-const require = install();
+const require = install(path.resolve(process.argv[2]));
 const { Client, ModuleClient, Message } = require("azure-iot-device");
 const { Mqtt } = require("azure-iot-device-mqtt");
 const { NoRetry } = require("azure-iot-common");
