@@ -17,6 +17,7 @@ pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(LIBBPF REQUIRED IMPORTED_TARGET libbpf)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 find_library(RAPIDCHECK_LIBRARY rapidcheck)
+find_library(PROTON_LIBRARY qpid-proton REQUIRED)
 
 set(FIELDWATCH_DEPS_DIR ${CMAKE_SOURCE_DIR}/.deps CACHE PATH "What tools/setup unpacks")
 add_library(duckdb SHARED IMPORTED)

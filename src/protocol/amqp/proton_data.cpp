@@ -1,0 +1,29 @@
+#include "protocol/amqp/proton_data.hpp"
+
+#include <algorithm>
+
+namespace fieldwatch::amqp {
+
+namespace {
+constexpr ssize_t kBytesMax = 65'536;  // one frame holds an attach whole
+}
+
+Value value_of(pn_data_t* data) {
+    if (data == nullptr || pn_data_size(data) == 0) return {};
+    pn_data_rewind(data);
+    const auto size = pn_data_encoded_size(data);
+    if (size <= 0 || size > kBytesMax) return {};
+    Bytes bytes(static_cast<std::size_t>(size));
+    if (pn_data_encode(data, reinterpret_cast<char*>(bytes.data()), bytes.size()) < 0) return {};
+    ByteView input(bytes);
+    auto value = decode_value(input);
+    return value ? std::move(*value) : Value{};
+}
+
+bool has_symbol(const Value& value, std::string_view symbol) {
+    if (value.is_text()) return value.text == symbol;
+    return std::any_of(value.items.begin(), value.items.end(),
+                       [&](const Value& item) { return item.text == symbol; });
+}
+
+}  // namespace fieldwatch::amqp
