@@ -11,30 +11,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/accounts.hpp"
 #include "agent/aggregation/observation.hpp"
 #include "agent/bpf/records.h"
 
 namespace fieldwatch::agent {
-
-/// /etc/passwd and /etc/group, read again when they change. No name service: the local files are what the
-/// device has.
-class Accounts {
-  public:
-    Accounts(std::string passwd_path, std::string group_path)
-        : passwd_path_(std::move(passwd_path)), group_path_(std::move(group_path)) {}
-
-    std::string name_of(std::uint32_t uid);  ///< "" if unknown
-    /// One LocalUsers observation per account.
-    std::vector<Observation> snapshot();
-    /// Whether either file changed since the last call.
-    bool changed();
-
-  private:
-    void refresh();
-    std::string passwd_path_, group_path_;
-    std::string stamp_, seen_stamp_;
-    std::unordered_map<std::uint32_t, std::string> names_;
-};
 
 /// One thread. Remembers at most kProcessesMax processes, the oldest go first.
 class Interpreter {

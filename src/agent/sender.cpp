@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "agent/agent_log.hpp"
+#include "agent/resident.hpp"
 #include "agent/sender_status.hpp"
 #include "base/file_system.hpp"
 #include "base/uuid.hpp"
@@ -29,7 +30,8 @@ constexpr std::int64_t kSpoolAge = 2 * kSecond;
 constexpr std::int64_t kStatusEvery = 10 * kSecond;
 constexpr std::int64_t kAccountsEvery = 5 * kSecond;
 constexpr std::int64_t kShutdownNs = 5 * kSecond;
-constexpr std::size_t kInFlightMax = 4;
+constexpr std::int64_t kSettleNs = 2 * kSecond;
+constexpr std::size_t kInFlightMax = 2;  // of up to 200 KiB each: memory that a small device lacks
 constexpr int kDatagramsPerTurn = 256;
 
 std::atomic<bool> stop_requested{false};
@@ -76,6 +78,7 @@ Sender::Sender(AgentConfig config, sas::ConnectionString identity, int socket, c
                     say(Severity::Information, "connected to the hub");
                     last_error_.clear();
                     next_status_ns_ = 0;
+                    give_back_ns_ = now_ns() + kSettleNs;
                 },
             .twin = [this](std::string_view twin) { apply(twin_.replace(twin)); },
             .desired =
@@ -290,6 +293,10 @@ void Sender::tick() {
     if (now >= next_spool_ns_) {
         next_spool_ns_ = now + kSpoolEvery;
         spool_waiting(now - kSpoolAge);
+    }
+    if (now >= give_back_ns_) {
+        give_back_ns_ = INT64_MAX;
+        (void)give_back_memory();
     }
     if (now >= next_status_ns_) {
         next_status_ns_ = now + kStatusEvery;

@@ -81,6 +81,7 @@ class Sender {
     std::int64_t next_spool_ns_ = 0;
     std::int64_t next_status_ns_ = 0;
     std::int64_t next_accounts_ns_ = 0;
+    std::int64_t give_back_ns_ = INT64_MAX;  // once after each handshake
     fw_status collector_{};
     bool reported_once_ = false;
     std::uint64_t refused_records_ = 0;

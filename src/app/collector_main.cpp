@@ -7,9 +7,20 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "agent/collectors/collector.hpp"
+
+#ifdef FIELDWATCH_SMALL
+// As in agent_main.cpp: no demangler where nothing throws.
+namespace __gnu_cxx {
+void __verbose_terminate_handler();
+void __verbose_terminate_handler() {
+    std::abort();
+}
+}  // namespace __gnu_cxx
+#endif
 
 namespace {
 

@@ -1,7 +1,5 @@
 #include "base/time.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <charconv>
 
@@ -35,10 +33,26 @@ bool take(std::string_view text, std::size_t& position, char wanted) {
     return true;
 }
 
+/// Decimal, with zeros in front up to `width`. No formatting library here: the agent links this file, and one
+/// brings half of the standard library's locales with it.
+void put(std::string& out, std::int64_t value, std::size_t width) {
+    if (value < 0) {
+        out += '-';
+        value = -value;
+        if (width > 0) --width;
+    }
+    const auto text = std::to_string(value);
+    if (text.size() < width) out.append(width - text.size(), '0');
+    out += text;
+}
+
+std::string quoted(std::string_view text) {
+    return "\"" + std::string(text.substr(0, 40)) + "\"";
+}
+
 std::unexpected<Error> malformed_time(std::string_view text) {
     return fail(Errc::Malformed,
-                fmt::format("\"{}\" is not a date and time; write it like 2026-01-31T23:59:59.000Z",
-                            text.substr(0, 40)));
+                quoted(text) + " is not a date and time; write it like 2026-01-31T23:59:59.000Z");
 }
 
 }  // namespace
@@ -58,13 +72,22 @@ std::string to_iso8601(Timestamp time, int digits) {
         --day;
     }
     const year_month_day date{sys_days{days{day}}};
-    auto out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                           static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                           second / 3600, second / 60 % 60, second % 60);
+    std::string out;
+    out.reserve(28);
+    put(out, static_cast<int>(date.year()), 4);
+    const std::pair<char, std::int64_t> parts[] = {{'-', static_cast<unsigned>(date.month())},
+                                                   {'-', static_cast<unsigned>(date.day())},
+                                                   {'T', second / 3600},
+                                                   {':', second / 60 % 60},
+                                                   {':', second % 60}};
+    for (const auto& [separator, value] : parts) {
+        out += separator;
+        put(out, value, 2);
+    }
     if (digits > 0) {
-        const auto text = fmt::format("{:07}", fraction);
         out += '.';
-        out += std::string_view(text).substr(0, static_cast<std::size_t>(std::min(digits, 7)));
+        put(out, fraction, 7);
+        out.resize(out.size() - 7 + static_cast<std::size_t>(std::min(digits, 7)));
     }
     out += 'Z';
     return out;
@@ -123,9 +146,7 @@ Result<ParsedTime> parse_iso8601(std::string_view text) {
 
 Result<Ticks> parse_iso8601_duration(std::string_view text) {
     const auto malformed = [&] {
-        return fail(
-            Errc::Malformed,
-            fmt::format("\"{}\" is not a duration; write it like PT5M, PT1H30M or P1D", text.substr(0, 40)));
+        return fail(Errc::Malformed, quoted(text) + " is not a duration; write it like PT5M, PT1H30M or P1D");
     };
     std::size_t at = 0;
     if (!take(text, at, 'P')) return malformed();
@@ -191,18 +212,19 @@ std::string to_iso8601_duration(Ticks duration) {
     std::int64_t seconds = ticks / kTicksPerSecond;
     std::string out = negative ? "-P" : "P";
     if (const auto whole_days = seconds / kSecondsPerDay; whole_days > 0)
-        out += fmt::format("{}D", whole_days);
+        out += std::to_string(whole_days) + "D";
     seconds %= kSecondsPerDay;
     if (seconds == 0 && fraction == 0) return out.back() == 'P' ? "PT0S" : out;
     out += 'T';
-    if (seconds >= 3600) out += fmt::format("{}H", seconds / 3600);
-    if (seconds / 60 % 60 > 0) out += fmt::format("{}M", seconds / 60 % 60);
+    if (seconds >= 3600) out += std::to_string(seconds / 3600) + "H";
+    if (seconds / 60 % 60 > 0) out += std::to_string(seconds / 60 % 60) + "M";
     if (fraction > 0) {
-        auto text = fmt::format("{}.{:07}", seconds % 60, fraction);
+        auto text = std::to_string(seconds % 60) + ".";
+        put(text, fraction, 7);
         text.erase(text.find_last_not_of('0') + 1);
         out += text + "S";
     } else if (seconds % 60 > 0) {
-        out += fmt::format("{}S", seconds % 60);
+        out += std::to_string(seconds % 60) + "S";
     }
     return out;
 }

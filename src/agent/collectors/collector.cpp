@@ -1,6 +1,5 @@
 #include "agent/collectors/collector.hpp"
 
-#include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -14,6 +13,7 @@
 
 #include "agent/collectors/privileges.hpp"
 #include "agent/collectors/proc.hpp"
+#include "agent/resident.hpp"
 #include "base/boot_clock.hpp"
 #include "base/clock.hpp"
 
@@ -119,7 +119,7 @@ void Collector::apply(const fw_control& control) {
     } else if (!control.logins) {
         logins_.reset();
     }
-    if (!before) ::malloc_trim(0);  // loading a program parses the kernel's 5 MB of types; give that back
+    if (!before) (void)give_back_memory();  // loading a program parses the kernel's 5 MB of types
     if (control.snapshot || changed(FW_CLASS_EXEC) || changed(FW_CLASS_EXIT) || changed(FW_CLASS_TCP)) {
         send_status();
     }
