@@ -193,10 +193,14 @@ Result<Entry> update_entry(Connection& database, Entry entry, std::optional<std:
     return entry;
 }
 
-Result<void> remove_entry(Connection& database, const model::Identity& identity, const Telling& telling) {
+Result<void> remove_entry(Connection& database, const model::Identity& identity,
+                          std::optional<std::uint64_t> if_match, const Telling& telling) {
+    const auto entry_now = FIELDWATCH_TRY(load_entry(database, identity));
+    if (if_match && *if_match != entry_now.etag)
+        return fail(Errc::Conflict, name_of(identity) + " was changed meanwhile");
     std::vector<Entry> gone;
     if (identity.module.empty()) gone = FIELDWATCH_TRY(load_modules(database, identity.hub, identity.device));
-    gone.push_back(FIELDWATCH_TRY(load_entry(database, identity)));
+    gone.push_back(entry_now);
     for (const auto& entry : gone) {
         static_cast<void>(FIELDWATCH_TRY(database.change(
             "DELETE FROM entries WHERE hub = ? AND device = ? AND module = ?", entry.identity.hub.value,

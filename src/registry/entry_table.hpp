@@ -18,6 +18,7 @@ Result<std::vector<Entry>> load_modules(Connection& database, const model::HubNa
                                         const model::DeviceId& device);
 Result<Entry> update_entry(Connection& database, Entry entry, std::optional<std::uint64_t> if_match,
                            const Telling& telling);
-Result<void> remove_entry(Connection& database, const model::Identity& identity, const Telling& telling);
+Result<void> remove_entry(Connection& database, const model::Identity& identity,
+                          std::optional<std::uint64_t> if_match, const Telling& telling);
 
 }  // namespace fieldwatch::registry

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "registry/command_table.hpp"
 #include "registry/database.hpp"
+#include "registry/document_table.hpp"
 #include "registry/entry_table.hpp"
 #include "registry/hub_table.hpp"
 #include "registry/outbox.hpp"
@@ -46,7 +48,11 @@ ApiToken token_of(const Statement& row) {
 class SqliteRegistry final : public Registry {
   public:
     SqliteRegistry(std::unique_ptr<Database> database, Bytes secret, const Clock& clock, Random& random)
-        : database_(std::move(database)), secret_(std::move(secret)), clock_(clock), random_(random) {}
+        : database_(std::move(database)),
+          secret_(std::move(secret)),
+          clock_(clock),
+          random_(random),
+          commands_(*database_, clock) {}
 
     Result<Hub> create_hub(Hub wanted) override {
         return database_->write<Hub>(
@@ -98,8 +104,22 @@ class SqliteRegistry final : public Registry {
         return database_->write<Entry>(
             [&](Connection& c) { return update_entry(c, entry, if_match, telling()); });
     }
-    Result<void> remove(const model::Identity& identity) override {
-        return database_->write<void>([&](Connection& c) { return remove_entry(c, identity, telling()); });
+    Result<void> remove(const model::Identity& identity, std::optional<std::uint64_t> if_match) override {
+        return database_->write<void>(
+            [&](Connection& c) { return remove_entry(c, identity, if_match, telling()); });
+    }
+    Result<std::vector<TwinEntry>> twin_entries(const model::Identity& after, Which which,
+                                                std::size_t count_max) override {
+        return database_->read<std::vector<TwinEntry>>(
+            [&](Connection& c) { return load_twin_entries(c, after, which, count_max); });
+    }
+    Result<DeviceCounts> count_devices(const model::HubName& hub) override {
+        return database_->read<DeviceCounts>([&](Connection& c) -> Result<DeviceCounts> {
+            auto row = FIELDWATCH_TRY(c.query(
+                "SELECT count(*), total(enabled) FROM entries WHERE hub = ? AND module = ''", hub.value));
+            static_cast<void>(FIELDWATCH_TRY(row.step()));
+            return DeviceCounts{row.count(0), row.count(1)};
+        });
     }
 
     Result<Twin> twin(const model::Identity& identity) override {
@@ -118,6 +138,36 @@ class SqliteRegistry final : public Registry {
     Result<void> patch_tags(const model::Identity& identity, std::string_view json) override {
         static_cast<void>(FIELDWATCH_TRY(change_twin(identity, {.section = TwinSection::Tags}, json)));
         return {};
+    }
+
+    Result<TwinUpdated> update_twin(const model::Identity& identity, const TwinUpdate& update) override {
+        return database_->write<TwinUpdated>(
+            [&](Connection& c) { return registry::update_twin(c, identity, update, clock_.now()); },
+            Database::Counts::No);
+    }
+    Result<void> set_model_id(const model::Identity& identity, std::string_view model_id) override {
+        return database_->write<void>([&](Connection& c) { return write_model_id(c, identity, model_id); },
+                                      Database::Counts::No);
+    }
+
+    CommandStore& commands() override { return commands_; }
+
+    Result<Document> document(const DocumentKey& key) override {
+        return database_->read<Document>([&](Connection& c) { return load_document(c, key); });
+    }
+    Result<std::vector<Document>> documents(const model::HubName& hub, std::string_view kind,
+                                            const ListOptions& options) override {
+        return database_->read<std::vector<Document>>(
+            [&](Connection& c) { return load_documents(c, hub, kind, options); });
+    }
+    Result<Document> put_document(const DocumentKey& key, std::string_view json,
+                                  DocumentCondition condition) override {
+        return database_->write<Document>(
+            [&](Connection& c) { return write_document(c, key, json, condition, clock_.now()); });
+    }
+    Result<void> remove_document(const DocumentKey& key, std::optional<std::uint64_t> if_match) override {
+        return database_->write<void>(
+            [&](Connection& c) { return registry::remove_document(c, key, if_match); });
     }
 
     Result<std::optional<std::string>> setting(std::string_view key) override {
@@ -197,13 +247,15 @@ class SqliteRegistry final : public Registry {
     Result<TwinChange> change_twin(const model::Identity& identity, const TwinWrite& write,
                                    std::string_view json) {
         return database_->write<TwinChange>(
-            [&](Connection& c) { return write_twin(c, identity, write, json, clock_.now()); });
+            [&](Connection& c) { return write_twin(c, identity, write, json, clock_.now()); },
+            Database::Counts::No);
     }
 
     const std::unique_ptr<Database> database_;
     const Bytes secret_;
     const Clock& clock_;
     Random& random_;  // used inside write() only: one thread at a time
+    CommandTable commands_;
 };
 
 }  // namespace

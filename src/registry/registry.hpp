@@ -16,6 +16,7 @@
 #include "base/uuid.hpp"
 #include "model/ids.hpp"
 #include "model/record.hpp"
+#include "registry/commands.hpp"
 
 namespace fieldwatch::registry {
 
@@ -49,7 +50,11 @@ struct Twin {
     std::string desired_json = "{}";  ///< without $version
     std::string reported_json = "{}";
     std::uint64_t desired_version = 1, reported_version = 1;
-    std::uint64_t etag = 1;
+    std::uint64_t etag = 1;     ///< 1 + writes of services
+    std::uint64_t version = 1;  ///< grows with every change of any part
+    /// `$lastUpdated` of the section, of every object and every value in it.
+    std::string desired_metadata_json = "{}", reported_metadata_json = "{}";
+    std::string model_id;  ///< of the device's last connection
 };
 
 /// A device, or a module of one when identity.module is set.
@@ -75,6 +80,36 @@ struct ListOptions {
 struct TwinChange {
     std::uint64_t version = 0;
     std::string patch_json;  ///< as applied, removed members null, without $version
+};
+
+/// A service's write, of one part or several at once.
+struct TwinUpdate {
+    std::optional<std::string_view> tags_json, desired_json;
+    bool replaces = false;  ///< what is given is the whole part, not a merge patch of it
+    std::optional<std::uint64_t> if_match;
+};
+struct TwinUpdated {
+    Twin twin;                          ///< as it is now
+    std::optional<TwinChange> desired;  ///< what to tell subscribers
+};
+struct TwinEntry {
+    Entry entry;
+    Twin twin;
+};
+
+/// A JSON document of a hub with a name and a version; `kind` says what it is ("certificate", "job", …).
+struct DocumentKey {
+    model::HubName hub;
+    std::string kind, id;
+};
+struct Document {
+    std::string id, json;
+    std::uint64_t etag = 1;
+    Timestamp created, updated;
+};
+struct DocumentCondition {
+    bool must_be_new = false, must_exist = false;
+    std::optional<std::uint64_t> if_match;
 };
 
 struct OutboxRow {
@@ -108,8 +143,18 @@ class Registry {
     virtual Result<std::vector<Entry>> devices(const model::HubName& hub, const ListOptions& options) = 0;
     virtual Result<std::vector<Entry>> modules(const model::HubName& hub, const model::DeviceId& device) = 0;
     virtual Result<Entry> update(const Entry& entry, std::optional<std::uint64_t> if_match) = 0;
-    virtual Result<void> remove(
-        const model::Identity& identity) = 0;  ///< a device with its modules and twins
+    /// A device with its modules, twins and messages. Errors also: Conflict (`if_match`).
+    virtual Result<void> remove(const model::Identity& identity,
+                                std::optional<std::uint64_t> if_match = std::nullopt) = 0;
+    /// Entries with their twins behind `after`, in order of device and module: devices alone, or modules
+    /// alone.
+    enum class Which : std::uint8_t { Devices, Modules };
+    virtual Result<std::vector<TwinEntry>> twin_entries(const model::Identity& after, Which which,
+                                                        std::size_t count_max) = 0;
+    struct DeviceCounts {
+        std::uint64_t total = 0, enabled = 0;
+    };
+    virtual Result<DeviceCounts> count_devices(const model::HubName& hub) = 0;
 
     virtual Result<Twin> twin(const model::Identity& identity) = 0;
     /// RFC 7396 merge patch; `$version` and `$metadata` at the top of a document are ignored. Errors also:
@@ -122,6 +167,18 @@ class Registry {
     virtual Result<TwinChange> patch_reported(const model::Identity& identity, std::string_view patch_json,
                                               std::optional<std::uint64_t> base_version) = 0;
     virtual Result<void> patch_tags(const model::Identity& identity, std::string_view patch_json) = 0;
+    virtual Result<TwinUpdated> update_twin(const model::Identity& identity, const TwinUpdate& update) = 0;
+    virtual Result<void> set_model_id(const model::Identity& identity, std::string_view model_id) = 0;
+
+    virtual CommandStore& commands() = 0;
+
+    /// Errors: NotFound, AlreadyExists, Conflict, TooLarge, Exhausted.
+    virtual Result<Document> document(const DocumentKey& key) = 0;
+    virtual Result<std::vector<Document>> documents(const model::HubName& hub, std::string_view kind,
+                                                    const ListOptions& options) = 0;
+    virtual Result<Document> put_document(const DocumentKey& key, std::string_view json,
+                                          DocumentCondition condition) = 0;
+    virtual Result<void> remove_document(const DocumentKey& key, std::optional<std::uint64_t> if_match) = 0;
 
     virtual Result<std::optional<std::string>> setting(std::string_view key) = 0;
     virtual Result<void> set_setting(std::string_view key, std::string_view value) = 0;
@@ -135,7 +192,8 @@ class Registry {
     virtual Result<std::vector<OutboxRow>> outbox(std::size_t count_max) = 0;
     virtual Result<void> outbox_done(std::uint64_t up_to_sequence) = 0;
 
-    /// Grows with every committed change; lets the hub's caches know when to look again.
+    /// Grows with every committed change of hubs, identities, documents and settings, not with twins and
+    /// messages; lets caches know when to look again.
     virtual std::uint64_t change_count() const = 0;
 };
 

@@ -50,6 +50,10 @@ class RegistryTest : public testing::Test {
         hub.name = kHub;
         ASSERT_TRUE(registry_->create_hub(hub));
     }
+    Identity make_device(std::string name) {
+        add_hub();
+        return add({kHub, DeviceId{std::move(name)}, {}}).identity;
+    }
     std::vector<Json> outbox_bodies() {
         std::vector<Json> out;
         const auto rows = *registry_->outbox(1'000);
@@ -295,18 +299,73 @@ TEST_F(RegistryTest, ConcurrentWritersAllGetThroughOnce) {
     EXPECT_EQ(registry_->outbox(1'000)->size(), 402u);
 }
 
-TEST_F(RegistryTest, OpensAFileOfThePreviousSchema) {
-    const auto path = directory_ + "/old.db";
-    std::filesystem::copy_file(std::string(FIELDWATCH_SOURCE_DIR) + "/tests/corpus/registry/schema-1.db",
-                               path);
-    reopen(path);
-    const auto entry = registry_->get({HubName{"old"}, DeviceId{"d1"}, {}});
-    ASSERT_TRUE(entry) << entry.error().message;
-    EXPECT_FALSE(entry->iot_edge);
-    EXPECT_EQ(entry->status_reason, "kept");
-    EXPECT_EQ(registry_->twin(entry->identity)->desired_json, R"({"k":1})");
-    reopen(path);
-    EXPECT_TRUE(registry_->get(entry->identity));
+TEST_F(RegistryTest, OpensFilesOfEarlierSchemas) {
+    for (const auto* name : {"schema-1.db", "schema-2.db"}) {
+        const auto path = directory_ + "/" + name;
+        std::filesystem::copy_file(std::string(FIELDWATCH_SOURCE_DIR) + "/tests/corpus/registry/" + name,
+                                   path);
+        reopen(path);
+        const auto entry = registry_->get({HubName{"old"}, DeviceId{"d1"}, {}});
+        ASSERT_TRUE(entry) << entry.error().message;
+        EXPECT_FALSE(entry->iot_edge);
+        EXPECT_EQ(entry->status_reason, "kept");
+        const auto twin = registry_->twin(entry->identity);
+        EXPECT_EQ(twin->desired_json, R"({"k":1})");
+        EXPECT_EQ(twin->version, 1u);
+        EXPECT_TRUE(registry_->commands().enqueue({.identity = entry->identity, .body = "m"}, 1));
+        reopen(path);
+        EXPECT_EQ(registry_->commands().waiting(entry->identity, 9)->at(0).body, "m");
+    }
+}
+
+TEST_F(RegistryTest, AServiceChangesTagsAndDesiredInOneVersionedStep) {
+    const auto device = make_device("d1");
+    const auto changed = *registry_->update_twin(
+        device, {.tags_json = R"({"site":"a"})", .desired_json = R"({"k":{"x":1},"l":[1]})"});
+    EXPECT_EQ(changed.twin.etag, 2u);
+    EXPECT_EQ(changed.twin.version, 2u);
+    EXPECT_EQ(changed.desired->version, 2u);
+    EXPECT_EQ(registry_->update_twin(device, {.tags_json = "{}", .if_match = 1}).error().code,
+              Errc::Conflict);
+    // One part that is refused leaves the other as it was.
+    EXPECT_EQ(
+        registry_->update_twin(device, {.tags_json = R"({"site":"b"})", .desired_json = "[]"}).error().code,
+        Errc::Malformed);
+    EXPECT_EQ(registry_->twin(device)->tags_json, R"({"site":"a"})");
+    ASSERT_TRUE(registry_->update_twin(device, {.tags_json = R"({"z":1})", .replaces = true, .if_match = 2}));
+    EXPECT_EQ(registry_->twin(device)->tags_json, R"({"z":1})");
+}
+
+TEST_F(RegistryTest, MetadataTellsWhenEachPropertyChanged) {
+    const auto device = make_device("d1");
+    const auto at = [&] { return to_iso8601(clock_.now()); };
+    const auto first = at();
+    ASSERT_TRUE(registry_->patch_desired(device, R"({"k":{"x":1,"y":2},"gone":1})"));
+    clock_.advance(std::chrono::seconds(5));
+    ASSERT_TRUE(registry_->patch_desired(device, R"({"k":{"x":3},"gone":null})"));
+    EXPECT_EQ(registry_->twin(device)->desired_metadata_json,
+              R"({"$lastUpdated":")" + at() + R"(","$lastUpdatedVersion":3,"k":{"$lastUpdated":")" + at() +
+                  R"(","$lastUpdatedVersion":3,"x":{"$lastUpdated":")" + at() +
+                  R"(","$lastUpdatedVersion":3},"y":{"$lastUpdated":")" + first +
+                  R"(","$lastUpdatedVersion":2}}})");
+    ASSERT_TRUE(registry_->patch_reported(device, R"({"r":1})", std::nullopt));
+    EXPECT_EQ(registry_->twin(device)->reported_metadata_json,
+              R"({"$lastUpdated":")" + at() + R"(","r":{"$lastUpdated":")" + at() + R"("}})");
+}
+
+TEST_F(RegistryTest, DocumentsAreVersioned) {
+    make_device("d1");
+    const DocumentKey key{kHub, "configuration", "c1"};
+    EXPECT_EQ(registry_->document(key).error().code, Errc::NotFound);
+    EXPECT_EQ(registry_->put_document(key, "{}", {.must_exist = true}).error().code, Errc::NotFound);
+    EXPECT_EQ(registry_->put_document(key, "{}", {.must_be_new = true})->etag, 1u);
+    EXPECT_EQ(registry_->put_document(key, "{}", {.must_be_new = true}).error().code, Errc::AlreadyExists);
+    EXPECT_EQ(registry_->put_document(key, R"({"a":1})", {.if_match = 1})->etag, 2u);
+    EXPECT_EQ(registry_->put_document(key, "{}", {.if_match = 1}).error().code, Errc::Conflict);
+    EXPECT_EQ(registry_->documents(key.hub, "configuration", {})->at(0).json, R"({"a":1})");
+    EXPECT_TRUE(registry_->documents(key.hub, "job", {})->empty());
+    EXPECT_EQ(registry_->remove_document(key, 1).error().code, Errc::Conflict);
+    EXPECT_TRUE(registry_->remove_document(key, std::nullopt));
 }
 
 TEST_F(RegistryTest, RefusesAFileOfTheFuture) {

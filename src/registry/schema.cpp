@@ -36,6 +36,28 @@ constexpr std::array kSteps = {
          expires INTEGER) WITHOUT ROWID;
        CREATE TABLE outbox(sequence INTEGER PRIMARY KEY AUTOINCREMENT, record BLOB NOT NULL);)",
     "ALTER TABLE entries ADD COLUMN iot_edge INTEGER NOT NULL DEFAULT 0;",
+    R"(ALTER TABLE twins ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+       ALTER TABLE twins ADD COLUMN desired_metadata TEXT NOT NULL DEFAULT '{}';
+       ALTER TABLE twins ADD COLUMN reported_metadata TEXT NOT NULL DEFAULT '{}';
+       ALTER TABLE twins ADD COLUMN model_id TEXT NOT NULL DEFAULT '';
+       CREATE TABLE commands(
+         sequence INTEGER PRIMARY KEY AUTOINCREMENT, hub TEXT NOT NULL, device TEXT NOT NULL,
+         module TEXT NOT NULL, message BLOB NOT NULL, enqueued INTEGER NOT NULL, expiry INTEGER NOT NULL,
+         delivery_count INTEGER NOT NULL, sent INTEGER NOT NULL,
+         FOREIGN KEY(hub, device, module) REFERENCES entries(hub, device, module) ON DELETE CASCADE);
+       CREATE INDEX commands_of ON commands(hub, device, module, sequence);
+       CREATE INDEX commands_expiry ON commands(expiry);
+       CREATE TABLE notices(
+         sequence INTEGER PRIMARY KEY AUTOINCREMENT, hub TEXT NOT NULL, kind INTEGER NOT NULL,
+         body TEXT NOT NULL, created INTEGER NOT NULL);
+       CREATE INDEX notices_of ON notices(hub, kind, sequence);
+       CREATE TABLE mqtt_sessions(
+         hub TEXT NOT NULL, device TEXT NOT NULL, module TEXT NOT NULL, PRIMARY KEY(hub, device, module),
+         FOREIGN KEY(hub, device, module) REFERENCES entries(hub, device, module) ON DELETE CASCADE
+       ) WITHOUT ROWID;
+       CREATE TABLE documents(
+         hub TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, etag INTEGER NOT NULL,
+         created INTEGER NOT NULL, updated INTEGER NOT NULL, PRIMARY KEY(hub, kind, id)) WITHOUT ROWID;)",
 };
 static_assert(kSteps.size() == kSchemaVersion);
 

@@ -85,7 +85,31 @@ Result<std::size_t> counted_bytes(const Json& value) {
     return sum;
 }
 
+// Depth is bounded by nesting(), which the patch has passed.
+void stamp_object(Json& metadata, const Json& patch, const Json& stamp) {
+    metadata.update(stamp);
+    for (const auto& [name, value] : patch.items()) {
+        if (value.is_null()) {
+            metadata.erase(name);
+            continue;
+        }
+        auto& member = metadata[name];
+        if (!member.is_object() || !value.is_object()) member = Json::object();
+        stamp_object(member, value.is_object() ? value : Json::object(), stamp);
+    }
+}
+
 }  // namespace
+
+std::string stamp_metadata(std::string_view metadata_json, std::string_view patch_json,
+                           const MetadataStamp& stamp) {
+    auto metadata = stamp.replaces ? Json::object() : Json::parse(metadata_json, nullptr, false);
+    if (!metadata.is_object()) metadata = Json::object();
+    Json marks{{"$lastUpdated", to_iso8601(stamp.now)}};
+    if (stamp.version) marks["$lastUpdatedVersion"] = *stamp.version;
+    stamp_object(metadata, Json::parse(patch_json, nullptr, false), marks);
+    return metadata.dump();
+}
 
 Result<MergedTwin> merge_twin(std::string_view document_json, std::string_view patch_json,
                               std::size_t bytes_max) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 
 namespace fieldwatch::registry {
 
@@ -28,5 +30,15 @@ Result<MergedTwin> merge_twin(std::string_view document_json, std::string_view p
 inline Result<MergedTwin> replace_twin(std::string_view document_json, std::size_t bytes_max) {
     return merge_twin("{}", document_json, bytes_max);
 }
+
+/// When each object and value of a section last changed: `metadata_json` after `patch_json` was applied to
+/// the section (or, when it `replaces`, became the section). Both are checked documents.
+struct MetadataStamp {
+    Timestamp now;
+    std::optional<std::uint64_t> version;  ///< `$lastUpdatedVersion`, desired properties only
+    bool replaces = false;
+};
+std::string stamp_metadata(std::string_view metadata_json, std::string_view patch_json,
+                           const MetadataStamp& stamp);
 
 }  // namespace fieldwatch::registry

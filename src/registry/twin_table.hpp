@@ -19,5 +19,11 @@ struct TwinWrite {
 };
 Result<TwinChange> write_twin(Connection& database, const model::Identity& identity, const TwinWrite& write,
                               std::string_view json, Timestamp now);
+/// Several parts in one change. Errors also: Conflict (if_match).
+Result<TwinUpdated> update_twin(Connection& database, const model::Identity& identity,
+                                const TwinUpdate& update, Timestamp now);
+Result<void> write_model_id(Connection& database, const model::Identity& identity, std::string_view model_id);
+Result<std::vector<TwinEntry>> load_twin_entries(Connection& database, const model::Identity& after,
+                                                 Registry::Which which, std::size_t count_max);
 
 }  // namespace fieldwatch::registry

@@ -1,0 +1,75 @@
+// Cloud-to-device messages, kept until somebody settles them, and what services are to hear of it. Rows of
+// the registry: accepting one is durable like any change here. Who holds which message at the moment is the
+// hub's business (hub/commands.hpp). Source: spec/iot-hub-protocols.md section 4.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "model/ids.hpp"
+
+namespace fieldwatch::registry {
+
+struct Command {
+    model::Identity identity;    ///< the receiver
+    std::uint64_t sequence = 0;  ///< grows over all receivers; never used again
+    /// As a record has them: system ones by name ("message-id"), then the application's.
+    std::vector<std::pair<std::string, std::string>> properties;
+    std::string body;
+    Timestamp enqueued, expiry;
+    std::uint32_t delivery_count = 0;  ///< how often it was abandoned
+    bool sent = false;                 ///< over MQTT, perhaps without an acknowledgement
+
+    /// "" when there is none.
+    std::string_view property(std::string_view name) const {
+        for (const auto& [its_name, value] : properties) {
+            if (its_name == name) return value;
+        }
+        return {};
+    }
+};
+
+/// What a service reads: feedback on messages, or files that devices have uploaded.
+enum class NoticeKind : std::uint8_t { Feedback = 0, File = 1 };
+struct Notice {
+    std::uint64_t sequence = 0;
+    std::string body;  ///< JSON object
+    Timestamp created;
+};
+
+/// Any thread; short and blocking like every call of the registry.
+class CommandStore {
+  public:
+    virtual ~CommandStore() = default;
+    /// Errors: NotFound (no such receiver), Exhausted (`queue_max` wait already).
+    virtual Result<Command> enqueue(Command command, std::size_t queue_max) = 0;
+    /// The oldest first.
+    virtual Result<std::vector<Command>> waiting(const model::Identity& identity, std::size_t count_max) = 0;
+    virtual Result<std::uint64_t> count(const model::Identity& identity) = 0;
+    /// Over all receivers, those past their time.
+    virtual Result<std::vector<Command>> expired(Timestamp now, std::size_t count_max) = 0;
+    virtual Result<void> mark_sent(const std::vector<std::uint64_t>& sequences) = 0;
+    /// Takes the message off its queue, and leaves the feedback (JSON, "" = nobody asked) for services.
+    /// Errors: NotFound when it is gone.
+    virtual Result<void> settle(const model::HubName& hub, std::uint64_t sequence,
+                                std::string_view feedback_json) = 0;
+    /// Returns the new count. Errors: NotFound.
+    virtual Result<std::uint32_t> raise_delivery_count(std::uint64_t sequence) = 0;
+
+    virtual Result<void> add_notice(const model::HubName& hub, NoticeKind kind, std::string_view json) = 0;
+    virtual Result<std::vector<Notice>> notices(const model::HubName& hub, NoticeKind kind,
+                                                std::size_t count_max) = 0;
+    virtual Result<void> remove_notices(const std::vector<std::uint64_t>& sequences) = 0;
+
+    /// Whether the identity's stored MQTT session subscribes to its messages (clean session 0).
+    virtual Result<bool> subscribed(const model::Identity& identity) = 0;
+    virtual Result<void> set_subscribed(const model::Identity& identity, bool subscribed) = 0;
+};
+
+}  // namespace fieldwatch::registry
