@@ -6,7 +6,11 @@
 #include <unordered_map>
 
 #include "hub/authentication.hpp"
+#include "hub/commands.hpp"
+#include "hub/endpoint.hpp"
 #include "hub/failure_table.hpp"
+#include "hub/ingress.hpp"
+#include "hub/methods.hpp"
 #include "hub/operation.hpp"
 #include "hub/rate.hpp"
 #include "hub/server.hpp"
@@ -41,7 +45,14 @@ struct Shared {
           log(parts.journal, parts.partition_count, parts.clock, parts.metrics),
           counters(parts.metrics),
           failures(FailureTable(options.failures_per_minute)),
-          connects(TokenBucket(options.connects_per_second, options.connects_burst)) {}
+          connects(TokenBucket(options.connects_per_second, options.connects_burst)),
+          commands(parts.registry, log, parts.clock, parts.random, options.commands),
+          methods(
+              table,
+              [this](SessionTable::Where where, std::move_only_function<void(Endpoint*)> work) {
+                  on_endpoint(where, std::move(work));
+              },
+              log, parts.clock, options.methods) {}
     Parts parts;
     Options options;
     OperationLog log;
@@ -49,9 +60,33 @@ struct Shared {
     SessionTable table;
     net::Guarded<FailureTable> failures;
     net::Guarded<TokenBucket> connects;
-    /// Ends a session of any core, from any core.
-    std::function<void(unsigned core, std::uint64_t session, int result, std::string_view why)>
-        close_elsewhere;
+    Commands commands;
+    Methods methods;
+    IngressTable ingress;
+    /// Runs a function on the strand of an endpoint of any core, from any thread; with null when it is gone.
+    std::function<void(SessionTable::Where, std::move_only_function<void(Endpoint*)>)> on_endpoint;
+    std::atomic<std::uint64_t> ids{1};
+
+    /// An endpoint's id, unique over all listeners; never 0.
+    std::uint64_t next_id() { return ids.fetch_add(1, std::memory_order_relaxed); }
+    /// Ends an endpoint of any core, from any core.
+    void close(SessionTable::Where where, int result, std::string_view why) {
+        on_endpoint(where, [result, text = std::string(why)](Endpoint* endpoint) {
+            if (endpoint != nullptr) endpoint->end(result, text);
+        });
+    }
+    /// Tells an identity's endpoint, if there is one, that messages wait.
+    void wake(const model::Identity& identity) {
+        if (const auto where = table.find(identity)) {
+            on_endpoint(*where, [](Endpoint* endpoint) {
+                if (endpoint != nullptr) endpoint->commands_waiting();
+            });
+        }
+    }
+    /// What became of a refused connect, for the log (condensed by FailureTable) and the counters. `speaker`
+    /// has all but the identity.
+    void log_refusal(const Refusal& refusal, Speaker speaker, std::string_view device,
+                     std::string_view module);
 };
 
 /// What other threads tell a session.
@@ -69,7 +104,8 @@ struct Core {
     Shared& shared;
     HubCache hubs;
     std::unordered_map<std::uint64_t, Session*>
-        sessions;           ///< those alive; they enter and leave by themselves
+        sessions;  ///< of MQTT, those alive; they enter and leave by themselves
+    std::unordered_map<std::uint64_t, Endpoint*> endpoints;  ///< of every protocol, likewise
     model::Record scratch;  ///< the message being appended: its strings keep their capacity
     net::Mailbox<Mail> mailbox;
     /// Callbacks that still may come, from the journal or a worker; stop() waits for none.

@@ -19,6 +19,7 @@
 #include "protocol/mqtt/topic.hpp"
 #include "protocol/mqtt/user_name.hpp"
 #include "protocol/sas/token.hpp"
+#include "registry/registry.hpp"
 
 namespace fieldwatch::hub {
 
@@ -92,89 +93,6 @@ class MemoryJournal final : public journal::Writer {
     std::vector<Entry> entries_;
     std::vector<Durable> waiting_;
     std::vector<std::move_only_function<void()>> space_;
-};
-
-/// One hub and a few identities.
-class MemoryRegistry final : public registry::Registry {
-  public:
-    std::mutex mutex;
-    registry::Hub the_hub{.name = {"testhub"}, .host_names = "hub.local,localhost"};
-    std::map<model::Identity, registry::Entry> entries;
-    std::map<model::Identity, registry::Twin> twins;
-
-    void add(std::string device, std::string module = "", bool enabled = true) {
-        const model::Identity identity{the_hub.name, {std::move(device)}, {std::move(module)}};
-        entries[identity] = {.identity = identity,
-                             .keys = {std::string(kKey), std::string(kOtherKey)},
-                             .enabled = enabled,
-                             .generation_id = "7"};
-        twins[identity] = {};
-    }
-
-    Result<registry::Hub> create_hub(registry::Hub) override { return no(); }
-    Result<registry::Hub> hub(const model::HubName&) override { return the_hub; }
-    Result<std::vector<registry::Hub>> hubs() override { return std::vector{the_hub}; }
-    Result<registry::Hub> update_hub(const registry::Hub&, std::optional<std::uint64_t>) override {
-        return no();
-    }
-    Result<registry::Entry> create(registry::Entry) override { return no(); }
-    Result<std::vector<Result<registry::Entry>>> create_many(std::vector<registry::Entry>) override {
-        return no();
-    }
-    Result<registry::Entry> get(const model::Identity& identity) override {
-        const std::lock_guard lock(mutex);
-        const auto found = entries.find(identity);
-        if (found == entries.end()) return fail(Errc::NotFound, "no such identity");
-        return found->second;
-    }
-    Result<std::vector<registry::Entry>> devices(const model::HubName&,
-                                                 const registry::ListOptions&) override {
-        return no();
-    }
-    Result<std::vector<registry::Entry>> modules(const model::HubName&, const model::DeviceId&) override {
-        return no();
-    }
-    Result<registry::Entry> update(const registry::Entry& entry, std::optional<std::uint64_t>) override {
-        const std::lock_guard lock(mutex);
-        return entries[entry.identity] = entry;
-    }
-    Result<void> remove(const model::Identity& identity) override {
-        const std::lock_guard lock(mutex);
-        entries.erase(identity);
-        return {};
-    }
-    Result<registry::Twin> twin(const model::Identity& identity) override {
-        const std::lock_guard lock(mutex);
-        return twins[identity];
-    }
-    Result<registry::TwinChange> patch_desired(const model::Identity&, std::string_view) override {
-        return no();
-    }
-    Result<registry::TwinChange> replace_desired(const model::Identity&, std::string_view) override {
-        return no();
-    }
-    Result<registry::TwinChange> patch_reported(const model::Identity& identity, std::string_view patch,
-                                                std::optional<std::uint64_t> base) override {
-        const std::lock_guard lock(mutex);
-        auto& twin = twins[identity];
-        if (!nlohmann::json::accept(patch)) return fail(Errc::Malformed, "not JSON");
-        if (base && *base != twin.reported_version) return fail(Errc::Conflict, "another version");
-        twin.reported_json = patch;
-        return registry::TwinChange{.version = ++twin.reported_version, .patch_json = std::string(patch)};
-    }
-    Result<void> patch_tags(const model::Identity&, std::string_view) override { return no(); }
-    Result<std::optional<std::string>> setting(std::string_view) override { return no(); }
-    Result<void> set_setting(std::string_view, std::string_view) override { return no(); }
-    Result<void> add_token(const registry::ApiToken&) override { return no(); }
-    Result<std::optional<registry::ApiToken>> token_by_hash(std::string_view) override { return no(); }
-    Result<std::vector<registry::ApiToken>> tokens() override { return no(); }
-    Result<void> publish(const model::Record&) override { return no(); }
-    Result<std::vector<registry::OutboxRow>> outbox(std::size_t) override { return no(); }
-    Result<void> outbox_done(std::uint64_t) override { return no(); }
-    std::uint64_t change_count() const override { return 1; }
-
-  private:
-    static std::unexpected<Error> no() { return fail(Errc::Unsupported, "not in this test"); }
 };
 
 struct Packet {
@@ -254,13 +172,28 @@ class HubTest : public ::testing::Test {
         tls_ = *net::TlsServerContext::create({.chain_pem = certificates->chain_pem,
                                                .key_pem = certificates->key_pem,
                                                .request_client_certificate = true});
-        registry_.add("d1");
-        registry_.add("d1", "azureiotsecurity");
-        registry_.add("off", "", false);
+        auto opened = registry::open((directory_ / "registry.db").string(), clock_, system_random());
+        EXPECT_TRUE(opened) << opened.error().message;
+        registry_ = std::move(*opened);
+        EXPECT_TRUE(registry_->create_hub({.name = {"testhub"}, .host_names = "hub.local,localhost"}));
+        add("d1");
+        add("d1", "azureiotsecurity");
+        add("off", "", false);
     }
     ~HubTest() override {
         if (server_) server_->stop();
         std::filesystem::remove_all(directory_);
+    }
+
+    void add(std::string device, std::string module = "", bool enabled = true) {
+        const auto created =
+            registry_->create({.identity = {{"testhub"}, {std::move(device)}, {std::move(module)}},
+                               .keys = {std::string(kKey), std::string(kOtherKey)},
+                               .enabled = enabled});
+        EXPECT_TRUE(created) << created.error().message;
+    }
+    static model::Identity identity(std::string device, std::string module = "") {
+        return {{"testhub"}, {std::move(device)}, {std::move(module)}};
     }
 
     void start(Options options = {}) {
@@ -268,7 +201,7 @@ class HubTest : public ::testing::Test {
         options.mqtt_port = 0;
         server_ = *Server::start({.runtime = runtime_,
                                   .tls = tls_,
-                                  .registry = registry_,
+                                  .registry = *registry_,
                                   .journal = journal_,
                                   .partition_count = 4,
                                   .clock = clock_,
@@ -301,6 +234,7 @@ class HubTest : public ::testing::Test {
         std::string user;
         std::uint16_t keep_alive = 60;
         bool will = false;
+        bool clean_session = false;
     };
     mqtt::ConnackCode connect(Client& client, As as) {
         if (as.password.empty()) as.password = token(as.id);
@@ -311,7 +245,7 @@ class HubTest : public ::testing::Test {
         mqtt::Connect packet{.client_id = as.id,
                              .user_name = as.user,
                              .password = as_bytes(as.password),
-                             .clean_session = false,
+                             .clean_session = as.clean_session,
                              .keep_alive_seconds = as.keep_alive};
         if (as.will)
             packet.will = mqtt::Will{.topic = "devices/d1/messages/events/a=b", .payload = as_bytes("gone")};
@@ -320,7 +254,9 @@ class HubTest : public ::testing::Test {
         client.send(out);
         const auto answer = client.receive();
         if (!answer) return mqtt::ConnackCode::ServerUnavailable;
-        return mqtt::decode_connack(answer->frame())->code;
+        const auto connack = mqtt::decode_connack(answer->frame());
+        session_present_ = connack->session_present;
+        return connack->code;
     }
     Client connected() { return connected(As{}); }
     Client connected(As as) {
@@ -351,9 +287,10 @@ class HubTest : public ::testing::Test {
     Metrics metrics_;
     net::Runtime runtime_{{.cores = 2}};
     std::shared_ptr<net::TlsServerContext> tls_;
-    MemoryRegistry registry_;
+    std::unique_ptr<registry::Registry> registry_;
     MemoryJournal journal_;
     std::unique_ptr<Server> server_;
+    bool session_present_ = false;  ///< of the last CONNACK
 };
 
 }  // namespace fieldwatch::hub

@@ -22,6 +22,17 @@ std::string masked(std::string_view address) {
     return std::string(address.substr(0, end)) + ":XXX";
 }
 
+Operation ingress_operation(bool security, std::int64_t messages, std::int64_t bytes,
+                            std::uint32_t partition) {
+    Operation operation{.category = "DeviceTelemetry", .name = "ingress"};
+    operation.properties.emplace_back("isSecurityMessage", security ? "true" : "false");
+    operation.counts.emplace_back("messageCount", messages);
+    operation.counts.emplace_back("messageSizeInBytes", bytes);
+    operation.counts.emplace_back("batching", 1);
+    operation.counts.emplace_back("partitionId", partition);
+    return operation;
+}
+
 namespace {
 
 std::string properties_json(const Operation& operation, const Speaker& speaker) {
@@ -30,11 +41,14 @@ std::string properties_json(const Operation& operation, const Speaker& speaker) 
     json.begin_object()
         .member_if("deviceId", speaker.identity.device.value)
         .member_if("moduleId", speaker.identity.module.value)
-        .member("protocol", speaker.protocol)
+        .member_if("protocol", speaker.protocol)
         .member_if("authType", speaker.auth_type)
         .member_if("sdkVersion", speaker.sdk_version)
-        .member("maskedIpAddress", masked(speaker.address));
-    if (!speaker.mask_address) json.member("ipAddress", speaker.address);
+        .member_if("sharedAccessPolicy", speaker.policy);
+    if (!speaker.address.empty()) {  // what the hub does by itself comes from nowhere
+        json.member("maskedIpAddress", masked(speaker.address));
+        if (!speaker.mask_address) json.member("ipAddress", speaker.address);
+    }
     if (operation.category == "Connections") {
         json.member_if("tlsVersion", speaker.tls_version)
             .member_if("cipherSuite", speaker.tls_cipher)

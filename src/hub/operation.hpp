@@ -24,6 +24,10 @@ struct Operation {
     std::vector<std::pair<std::string_view, std::int64_t>> counts;
 };
 
+/// Successful ingress of one minute, as one record.
+Operation ingress_operation(bool security, std::int64_t messages, std::int64_t bytes,
+                            std::uint32_t partition);
+
 /// Who did it, as the log tells it. One a connection.
 struct Speaker {
     model::Identity identity;
@@ -33,6 +37,7 @@ struct Speaker {
     std::string address;        ///< full
     bool mask_address = false;  ///< the hub keeps no full addresses
     std::string tls_version, tls_cipher, certificate_thumbprint, sas_expiry;
+    std::string policy;  ///< of a service
 };
 
 /// `203.0.113.XXX`; an IPv6 address without its last 64 bits.

@@ -49,18 +49,49 @@ void Core::deliver(std::vector<Mail>& mails) {
         session->flush();
 }
 
+void Shared::log_refusal(const Refusal& refusal, Speaker speaker, std::string_view device,
+                         std::string_view module) {
+    counters.connect_failures.add();
+    if (refusal.hub.empty()) return;  // nobody's: counted only
+    speaker.mask_address = refusal.mask_addresses;
+    FailureTable::Key key{.hub = refusal.hub.value,
+                          .address = speaker.address,
+                          .result = refusal.result,
+                          .reason = std::string(refusal.reason)};
+    if (refusal.registered) {
+        key.device = device;
+        key.module = module;
+    }
+    if (!failures.with([&](FailureTable& rows) { return rows.add(key); })) return;
+    speaker.identity = {refusal.hub, model::DeviceId{std::string(device)},
+                        model::ModuleId{std::string(module)}};
+    Operation operation{.category = "Connections",
+                        .name = "deviceConnect",
+                        .result = refusal.result,
+                        .description = refusal.description};
+    if (!refusal.reason.empty())
+        operation.properties.emplace_back("authFailureReason", std::string(refusal.reason));
+    log.append(operation, speaker);
+}
+
 namespace {
 
-class MqttServer final : public Server, public Devices {
+constexpr std::chrono::milliseconds kMethodTick{100};  // resolution of a method's timeouts
+constexpr std::chrono::seconds kSweep{5};              // of a message's expiry and lock
+
+class HubServer final : public Server, public Devices {
   public:
-    MqttServer(Parts parts, const Options& options) : shared_(std::move(parts), options) {
+    HubServer(Parts parts, const Options& options) : shared_(std::move(parts), options) {
         for (unsigned index = 0; index < shared_.parts.runtime.cores(); ++index) {
             cores_.push_back(std::make_unique<Core>(index, shared_));
         }
-        shared_.close_elsewhere = [this](unsigned core, std::uint64_t session, int result,
-                                         std::string_view why) { close(core, session, result, why); };
+        shared_.on_endpoint = [this](SessionTable::Where where,
+                                     std::move_only_function<void(Endpoint*)> work) {
+            on_endpoint(where, std::move(work));
+        };
+        shared_.commands.on_waiting([this](const model::Identity& identity) { shared_.wake(identity); });
     }
-    ~MqttServer() override { stop(); }
+    ~HubServer() override { stop(); }
 
     Result<void> listen() {
         const net::StreamServer::Options options{.address = shared_.options.address,
@@ -73,19 +104,28 @@ class MqttServer final : public Server, public Devices {
                     [&](const FailureTable& table) { return table.refuses(address); });
             },
             [this](net::Connection& connection) -> std::unique_ptr<net::Handler> {
-                return std::make_unique<Session>(connection, *cores_[connection.core()]);
+                return std::make_unique<Session>(connection, *cores_[connection.core()], "Mqtt");
             }));
-        failure_flush_ = std::make_unique<net::Periodic>(shared_.parts.runtime, 0, std::chrono::seconds(60),
-                                                         [this] { flush_failures(); });
+        auto& runtime = shared_.parts.runtime;
+        minute_ = std::make_unique<net::Periodic>(runtime, 0, std::chrono::seconds(60), [this] {
+            flush_failures();
+            shared_.ingress.flush(shared_.log);
+        });
+        tick_ = std::make_unique<net::Periodic>(runtime, 0, kMethodTick, [this] { shared_.methods.tick(); });
+        sweep_ = std::make_unique<net::Periodic>(runtime, 0, kSweep, [this] { sweep(); });
         return {};
     }
 
     void stop() override {
         if (stopped_) return;
         stopped_ = true;
-        failure_flush_.reset();
+        minute_.reset();
+        tick_.reset();
+        sweep_.reset();
+        shared_.methods.stop();
         if (streams_) streams_->stop();
         flush_failures();
+        shared_.ingress.flush(shared_.log);
         // What was appended is answered by the journal, which is still open; worker calls are short.
         for (const auto& core : cores_) {
             while (core->outstanding != 0)
@@ -96,6 +136,8 @@ class MqttServer final : public Server, public Devices {
 
     std::uint16_t mqtt_port() const override { return streams_->port(); }
     Devices& devices() override { return *this; }
+    Commands& commands() override { return shared_.commands; }
+    Methods& methods() override { return shared_.methods; }
 
     bool connected(const model::Identity& identity) const override {
         return shared_.table.find(identity).has_value();
@@ -114,31 +156,39 @@ class MqttServer final : public Server, public Devices {
             const std::string_view why = code == 0        ? "the identity's credentials changed"
                                          : code == 403012 ? "the identity was disabled"
                                                           : "the identity was deleted";
-            close(where.core, where.session, code == 0 ? 401003 : code, why);
+            shared_.close(where, code == 0 ? 401003 : code, why);
         }
     }
 
     void desired_changed(const model::Identity& identity, const registry::TwinChange& change) override {
         const auto where = shared_.table.find(identity);
         if (!where) return;
-        on_session(where->core, where->session,
-                   [change](Session& session) { session.desired_changed(change); });
+        on_endpoint(*where, [change](Endpoint* endpoint) {
+            if (endpoint != nullptr) endpoint->desired_changed(change);
+        });
     }
 
   private:
-    template <class Function>
-    void on_session(unsigned index, std::uint64_t id, Function function) {
-        auto* const core = cores_[index].get();
+    void on_endpoint(SessionTable::Where where, std::move_only_function<void(Endpoint*)> work) {
+        auto* const core = cores_[where.core].get();
         core->outstanding.fetch_add(1);
-        shared_.parts.runtime.post(index, [core, id, function = std::move(function)] {
-            const auto found = core->sessions.find(id);
-            if (found != core->sessions.end()) function(*found->second);
+        shared_.parts.runtime.post(where.core, [core, id = where.session, work = std::move(work)]() mutable {
+            const auto found = core->endpoints.find(id);
+            work(found == core->endpoints.end() ? nullptr : found->second);
             core->outstanding.fetch_sub(1);
         });
     }
 
-    void close(unsigned core, std::uint64_t session, int result, std::string_view why) {
-        on_session(core, session, [result, text = std::string(why)](Session& one) { one.end(result, text); });
+    /// One at a time, on a worker: it reads the registry.
+    void sweep() {
+        if (sweeping_.exchange(true)) return;
+        auto& core = *cores_.front();
+        core.outstanding.fetch_add(1);
+        shared_.parts.runtime.post_worker([this, &core] {
+            shared_.commands.sweep();
+            sweeping_ = false;
+            core.outstanding.fetch_sub(1);
+        });
     }
 
     void flush_failures() {
@@ -161,7 +211,8 @@ class MqttServer final : public Server, public Devices {
 
     Shared shared_;
     std::vector<std::unique_ptr<Core>> cores_;
-    std::unique_ptr<net::Periodic> failure_flush_;
+    std::unique_ptr<net::Periodic> minute_, tick_, sweep_;
+    std::atomic<bool> sweeping_ = false;
     std::unique_ptr<net::StreamServer> streams_;
     bool stopped_ = false;
 };
@@ -169,7 +220,7 @@ class MqttServer final : public Server, public Devices {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(Parts parts, const Options& options) {
-    auto server = std::make_unique<MqttServer>(std::move(parts), options);
+    auto server = std::make_unique<HubServer>(std::move(parts), options);
     FIELDWATCH_TRY(server->listen());
     log::info("hub", "MQTT over TLS on port " + std::to_string(server->mqtt_port()));
     return std::unique_ptr<Server>(std::move(server));

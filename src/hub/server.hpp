@@ -11,7 +11,9 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
+#include "hub/commands.hpp"
 #include "hub/devices.hpp"
+#include "hub/methods.hpp"
 #include "journal/journal.hpp"
 #include "net/runtime.hpp"
 #include "net/tls_context.hpp"
@@ -32,6 +34,8 @@ struct Options {
     double connects_per_second = 500;       ///< of the whole server; refused with CONNACK 3
     double connects_burst = 5'000;          ///< a fleet that comes back after a restart
     std::size_t failures_per_minute = 600;  ///< failed CONNECTs of one address; then it is not let in
+    CommandLimits commands;
+    MethodLimits methods;
 };
 
 /// What the hub stands on; all outlive the server. `tls` asks for client certificates.
@@ -55,6 +59,8 @@ class Server {
     virtual void stop() = 0;
     virtual std::uint16_t mqtt_port() const = 0;
     virtual Devices& devices() = 0;
+    virtual Commands& commands() = 0;
+    virtual Methods& methods() = 0;
 };
 
 }  // namespace fieldwatch::hub

@@ -26,18 +26,22 @@ constexpr std::string_view kConnections = "Connections", kTelemetry = "DeviceTel
 
 }  // namespace
 
-Session::Session(net::Connection& connection, Core& core)
+Session::Session(net::Connection& connection, Core& core, std::string_view protocol)
     : connection_(connection),
       core_(core),
+      id_(core.shared.next_id()),
       publishes_(core.shared.options.publishes_per_second, core.shared.options.publishes_burst) {
-    core_.sessions.emplace(connection_.id(), this);
+    speaker_.protocol = protocol;
+    core_.sessions.emplace(id_, this);
+    core_.endpoints.emplace(id_, this);
     last_packet_ = now();
     connect_until_ = last_packet_ + core_.shared.options.connect_timeout;
     arm();
 }
 
 Session::~Session() {
-    core_.sessions.erase(connection_.id());
+    core_.sessions.erase(id_);
+    core_.endpoints.erase(id_);
 }
 
 std::size_t Session::received(ByteView input) {
@@ -85,7 +89,8 @@ bool Session::take(const mqtt::Frame& frame) {
             mqtt::encode_pingresp(connection_.output());
             output_waits_ = true;
             return true;
-        case PacketType::Puback:  // nothing of ours waits for one yet: cloud-to-device goes out at QoS 0
+        case PacketType::Puback:
+            on_puback(frame);
             return true;
         case PacketType::Disconnect:
             clean_ = true;
@@ -133,34 +138,10 @@ void Session::on_connect(const mqtt::Frame& frame) {
         authenticate(credentials, core_.hubs, shared.parts.registry, shared.parts.clock,
                      {.clock_skew = std::chrono::duration_cast<Ticks>(shared.options.clock_skew)});
     if (!admission) {
-        refuse(admission.error(), id->device, id->module);
+        shared.log_refusal(admission.error(), speaker_, id->device, id->module);
         return answer(admission.error().code);
     }
     accept(std::move(*admission), *connect, user->model_id);
-}
-
-void Session::refuse(const Refusal& refusal, std::string_view device, std::string_view module) {
-    core_.shared.counters.connect_failures.add();
-    if (refusal.hub.empty()) return;  // nobody's: counted only
-    speaker_.mask_address = refusal.mask_addresses;
-    FailureTable::Key key{.hub = refusal.hub.value,
-                          .address = speaker_.address,
-                          .result = refusal.result,
-                          .reason = std::string(refusal.reason)};
-    if (refusal.registered) {
-        key.device = device;
-        key.module = module;
-    }
-    if (!core_.shared.failures.with([&](FailureTable& table) { return table.add(key); })) return;
-    speaker_.identity = {refusal.hub, model::DeviceId{std::string(device)},
-                         model::ModuleId{std::string(module)}};
-    Operation operation{.category = kConnections,
-                        .name = "deviceConnect",
-                        .result = refusal.result,
-                        .description = refusal.description};
-    if (!refusal.reason.empty())
-        operation.properties.emplace_back("authFailureReason", std::string(refusal.reason));
-    core_.shared.log.append(operation, speaker_);
 }
 
 void Session::accept(Admission admission, const mqtt::Connect& connect, const std::string& model_id) {
@@ -183,26 +164,23 @@ void Session::accept(Admission admission, const mqtt::Connect& connect, const st
     }
     partition_ =
         model::partition_of(admission.identity.hub, admission.identity.device, shared.parts.partition_count);
-    stamps_ = {{"iothub-connection-device-id", admission.identity.device.value},
-               {"iothub-connection-auth-generation-id", admission.generation_id},
-               {"iothub-connection-auth-method", admission.auth_type},
-               {"iothub-message-source", "Telemetry"}};
-    if (!admission.identity.module.empty()) {
-        stamps_.emplace_back("iothub-connection-module-id", admission.identity.module.value);
-    }
-    if (!model_id.empty()) stamps_.emplace_back("dt-dataschema", model_id.substr(0, 512));
+    stamps_ = make_stamps(admission, model_id);
     const auto wanted = std::chrono::milliseconds(connect.keep_alive_seconds * 1'500);
     idle_max_ =
         connect.keep_alive_seconds == 0 ? nanoseconds(kIdleMax) : std::min<nanoseconds>(wanted, kIdleMax);
 
     state_ = State::Connected;
     shared.counters.connects.add();
-    if (const auto older = shared.table.enter(speaker_.identity, {core_.index, connection_.id()})) {
-        shared.close_elsewhere(older->core, older->session, 400027, "the same identity connected again");
+    if (const auto older = shared.table.enter(speaker_.identity, {core_.index, id_})) {
+        shared.close(*older, 400027, "the same identity connected again");
     }
     log(kConnections, "deviceConnect");
-    mqtt::encode_connack(connection_.output(), {.code = mqtt::ConnackCode::Accepted});
+    begin_commands(connect.clean_session);
+    keep_model(model_id);
+    mqtt::encode_connack(connection_.output(),
+                         {.session_present = persistent_ && stored_, .code = mqtt::ConnackCode::Accepted});
     output_waits_ = true;
+    commands_waiting();  // of a stored subscription, at once
     arm();
 }
 
@@ -242,7 +220,7 @@ void Session::on_twin(const mqtt::Publish& publish, const mqtt::ClientTopic& top
 void Session::next_twin_request() {
     core_.outstanding.fetch_add(1);
     auto& shared = core_.shared;
-    shared.parts.runtime.post_worker([core = &core_, session = connection_.id(), identity = speaker_.identity,
+    shared.parts.runtime.post_worker([core = &core_, session = id_, identity = speaker_.identity,
                                       request = twin_requests_.front()]() mutable {
         auto& parts = core->shared.parts;
         const auto begin = parts.clock.monotonic();
@@ -294,6 +272,7 @@ void Session::on_subscribe(const mqtt::Frame& frame) {
     const auto subscribe = mqtt::decode_subscribe(frame);
     if (!subscribe) return end(400006, subscribe.error().message);
     std::vector<std::uint8_t> codes;
+    std::optional<std::uint8_t> devicebound_qos;
     for (const auto& filter : subscribe->filters) {
         const auto known =
             mqtt::parse_filter(filter.text, speaker_.identity.device.value, speaker_.identity.module.value);
@@ -306,10 +285,14 @@ void Session::on_subscribe(const mqtt::Frame& frame) {
             wants_desired_ = true;
             log(kTwin, "subscribe");
         }
-        codes.push_back(std::min<std::uint8_t>(filter.qos, 1));
+        const auto granted = std::min<std::uint8_t>(filter.qos, 1);
+        if (*known == mqtt::HubFilter::Methods) wants_methods_ = true;
+        if (*known == mqtt::HubFilter::Devicebound) devicebound_qos = granted;
+        codes.push_back(granted);
     }
     mqtt::encode_suback(connection_.output(), subscribe->packet_id, codes);
     output_waits_ = true;
+    if (devicebound_qos) subscribe_commands(*devicebound_qos);
 }
 
 void Session::on_unsubscribe(const mqtt::Frame& frame) {
@@ -321,6 +304,8 @@ void Session::on_unsubscribe(const mqtt::Frame& frame) {
         if (!known) continue;
         if (*known == mqtt::HubFilter::TwinResponses) wants_twin_responses_ = false;
         if (*known == mqtt::HubFilter::DesiredChanges) wants_desired_ = false;
+        if (*known == mqtt::HubFilter::Methods) wants_methods_ = false;
+        if (*known == mqtt::HubFilter::Devicebound) unsubscribe_commands();
     }
     mqtt::encode_unsuback(connection_.output(), unsubscribe->packet_id);
     output_waits_ = true;
@@ -342,7 +327,8 @@ void Session::closed(net::CloseReason) {
 }
 
 void Session::leave(int result, std::string_view description) {
-    core_.shared.table.leave(speaker_.identity, connection_.id());
+    core_.shared.table.leave(speaker_.identity, id_);
+    core_.shared.commands.release(id_);
     log_ingress();
     log(kConnections, "deviceDisconnect", result, description);
     if (!clean_) send_will();
@@ -420,13 +406,8 @@ void Session::log_ingress() {
 
 void Session::log_ingress(Ingress& ingress, bool security) {
     if (ingress.messages == 0) return;
-    Operation operation{.category = kTelemetry, .name = "ingress"};
-    operation.properties.emplace_back("isSecurityMessage", security ? "true" : "false");
-    operation.counts.emplace_back("messageCount", ingress.messages);
-    operation.counts.emplace_back("messageSizeInBytes", ingress.bytes);
-    operation.counts.emplace_back("batching", 1);
-    operation.counts.emplace_back("partitionId", partition_);
-    core_.shared.log.append(operation, speaker_);
+    core_.shared.log.append(ingress_operation(security, ingress.messages, ingress.bytes, partition_),
+                            speaker_);
     ingress = {};
 }
 

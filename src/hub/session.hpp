@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,9 +24,10 @@ inline std::int64_t minute_of(Timestamp time) {
 }
 
 /// Lives from TLS handshake to close, on one core's strand.
-class Session final : public net::Handler {
+class Session final : public net::Handler, public Endpoint {
   public:
-    Session(net::Connection& connection, Core& core);
+    /// `protocol` as the log names it: Mqtt or MqttWs.
+    Session(net::Connection& connection, Core& core, std::string_view protocol);
     ~Session() override;
 
     std::size_t received(ByteView input) override;
@@ -36,9 +38,11 @@ class Session final : public net::Handler {
     void mail(Mail::Kind kind);
     void flush();  ///< after a batch of mail
     void twin_answered(const TwinRequest& request, const TwinResponse& response, std::int64_t duration_ms);
-    void desired_changed(const registry::TwinChange& change);
-    /// Closes the connection for a reason of the hub's: 400027, 403012, 404001, 401003.
-    void end(int result, std::string_view description);
+    void desired_changed(const registry::TwinChange& change) override;
+    void commands_waiting() override;
+    bool call_method(const MethodRequest& request) override;
+    void end(int result, std::string_view description) override;
+    void commands_taken(Result<std::vector<Delivery>> deliveries);
 
   private:
     enum class State : std::uint8_t { AwaitingConnect, Connected, Closing };
@@ -54,7 +58,6 @@ class Session final : public net::Handler {
 
     bool take(const mqtt::Frame& frame);  ///< false: leave it in the input (journal full, device too fast)
     void on_connect(const mqtt::Frame& frame);
-    void refuse(const Refusal& refusal, std::string_view device, std::string_view module);
     void accept(Admission admission, const mqtt::Connect& connect, const std::string& model_id);
     bool on_publish(const mqtt::Frame& frame);
     bool on_telemetry(const mqtt::Publish& publish, std::string_view bag);
@@ -62,6 +65,17 @@ class Session final : public net::Handler {
     void on_twin(const mqtt::Publish& publish, const mqtt::ClientTopic& topic);
     void on_subscribe(const mqtt::Frame& frame);
     void on_unsubscribe(const mqtt::Frame& frame);
+    void on_puback(const mqtt::Frame& frame);
+    void begin_commands(bool clean_session);
+    void subscribe_commands(std::uint8_t qos);
+    void unsubscribe_commands();
+    void remember_subscription(bool subscribed);
+    void publish_command(Delivery delivery);
+    enum class Settle : std::uint8_t { Complete, Reject };
+    void settle_command(std::string token, Settle how);
+    void keep_model(const std::string& model_id);
+    template <class Function>
+    void on_worker(Function function);
     void next_twin_request();
     void respond(const TwinRequest& request, const TwinResponse& response);
     void acknowledge();
@@ -79,6 +93,7 @@ class Session final : public net::Handler {
 
     net::Connection& connection_;
     Core& core_;
+    const std::uint64_t id_;
     State state_ = State::AwaitingConnect;
     Speaker speaker_;
     Stamps stamps_;
@@ -93,7 +108,12 @@ class Session final : public net::Handler {
     bool output_waits_ = false, newly_durable_ = false;
 
     std::list<TwinRequest> twin_requests_;  ///< the first is with a worker; at most kTwinRequestsMax
-    bool wants_twin_responses_ = false, wants_desired_ = false;
+    bool wants_twin_responses_ = false, wants_desired_ = false, wants_methods_ = false;
+    std::map<std::uint16_t, std::string> commands_;  ///< lock tokens by packet id, until their PUBACK
+    std::uint8_t command_qos_ = 1;
+    bool devicebound_ = false;                  ///< subscribed to its messages
+    bool persistent_ = false, stored_ = false;  ///< clean session 0; the subscription is in the registry
+    bool taking_ = false, take_again_ = false;
 
     std::int64_t minute_ = 0;
     Ingress telemetry_, security_;

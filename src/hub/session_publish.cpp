@@ -40,6 +40,8 @@ bool Session::on_publish(const mqtt::Frame& frame) {
             return true;
         case mqtt::ClientTopicKind::MethodResponse:  // an unknown or late request id is ignored
             acknowledge_now(*publish);
+            core_.shared.methods.respond(speaker_.identity, topic->request_id, topic->status,
+                                         as_text(publish->payload));
             return true;
     }
     return true;
@@ -86,8 +88,7 @@ bool Session::append(const mqtt::Publish& publish, std::size_t message_bytes) {
         core_.outstanding.fetch_add(1);
         // Two words, so that the callback needs no allocation; stop() waits for it, so the core is still
         // there.
-        durable = [core = &core_,
-                   tagged = connection_.id() << 1 | (security ? 1u : 0u)](const Result<void>& result) {
+        durable = [core = &core_, tagged = id_ << 1 | (security ? 1u : 0u)](const Result<void>& result) {
             const auto kind = !result             ? Mail::Kind::JournalFailed
                               : (tagged & 1) != 0 ? Mail::Kind::DurableSecurity
                                                   : Mail::Kind::DurableTelemetry;
@@ -136,7 +137,7 @@ void Session::wait_for_space() {
     if (waiting_for_space_) return;
     waiting_for_space_ = true;
     core_.outstanding.fetch_add(1);
-    shared.parts.journal.on_space([core = &core_, session = connection_.id()] {
+    shared.parts.journal.on_space([core = &core_, session = id_] {
         core->mailbox.push({session, Mail::Kind::JournalHasSpace});
         core->outstanding.fetch_sub(1);
     });
