@@ -6,6 +6,7 @@
 
 #include "base/json_text.hpp"
 #include "detect/content.hpp"
+#include "detect/custom/custom_alerts.hpp"
 #include "detect/detector.hpp"
 #include "detect/lifecycle/alert_book.hpp"
 #include "detect/login/login_detector.hpp"
@@ -41,13 +42,23 @@ class ShardEngine final : public Engine {
         for (const auto& item : event.items)
             observe_item(event, item, context);
         if (event.kind == model::EventKind::ListeningPorts) ports_.observe(event, context);
+        custom_.observe_list(event, context);
     }
+
+    void observe_change(const model::RecordView& record, model::LogPosition position,
+                        std::vector<model::Finding>&) override {
+        now_ = std::max(now_, record.received);
+        custom_.observe_change(record, position, now_);
+    }
+    void observe_tick(Timestamp now) override { custom_.observe_tick(now); }
+    void end_of_input() override { custom_.end_of_input(); }
 
     void advance(Timestamp now, std::vector<model::Finding>& out) override {
         now_ = std::max(now_, now);
         auto context = make_context(out);
         logins_.advance(context);
         ports_.advance(context);
+        custom_.advance(context);
         book_.advance(now_, out);
     }
 
@@ -59,6 +70,7 @@ class ShardEngine final : public Engine {
     }
 
     void set_content(ContentPtr content) override {
+        custom_.set_groups(*content_->settings.groups, *content->settings.groups, now_);
         content_ = std::move(content);
         matcher_ = Matcher(content_->rules);
     }
@@ -132,15 +144,17 @@ class ShardEngine final : public Engine {
                                          : Ticks(std::chrono::seconds(rule.suppression_s));
             book_.raise(make_alert(rule, hit, event, item, extra), suppression, now_, context.out);
         }
+        bool login_is_new = true;
         if (const auto* const process = std::get_if<model::ProcessCreate>(&item.payload)) {
             downloads_.observe(event, item, *process, matcher_.command(), downloaded_and_ran, context);
         } else if (const auto* const login = std::get_if<model::Login>(&item.payload)) {
-            logins_.observe(event, item, *login, context);
+            login_is_new = logins_.observe(event, item, *login, context);
         } else if (const auto* const connection = std::get_if<model::ConnectionCreate>(&item.payload)) {
             if (known) raise_suspicious(event, item, *connection, *known, context);
         } else if (const auto* const operation = std::get_if<model::Operation>(&item.payload)) {
             observe_operation(event, item, *operation, context);
         }
+        custom_.observe(event, item, login_is_new, context);
     }
 
     // Hub-side addresses count only while their collection is on: spec/hub-signals.md section 2.
@@ -204,12 +218,12 @@ class ShardEngine final : public Engine {
     template <class Visit>
     void for_each_section(Visit&& visit) const {
         visit("alerts", book_) && visit("login", logins_) && visit("open-ports", ports_) &&
-            visit("download-run", downloads_);
+            visit("download-run", downloads_) && visit("custom", custom_);
     }
     template <class Visit>
     void for_each_section(Visit&& visit) {
         visit("alerts", book_) && visit("login", logins_) && visit("open-ports", ports_) &&
-            visit("download-run", downloads_);
+            visit("download-run", downloads_) && visit("custom", custom_);
     }
 
     ContentPtr content_;
@@ -220,6 +234,7 @@ class ShardEngine final : public Engine {
     LoginDetector logins_;
     OpenPorts ports_;
     DownloadRun downloads_;
+    CustomAlerts custom_;
 };
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "model/event.hpp"
 #include "model/finding.hpp"
+#include "model/record.hpp"
 
 namespace fieldwatch::detect {
 
@@ -39,6 +40,15 @@ class Engine {
 
     /// Events must come in log order. Findings are appended to `out` in a fixed order.
     virtual void observe(const model::Event& event, std::vector<model::Finding>& out) = 0;
+
+    /// A change of the registry, in log order: Twin, IdentityChange or HubConfiguration.
+    virtual void observe_change(const model::RecordView& record, model::LogPosition position,
+                                std::vector<model::Finding>& out) = 0;
+
+    /// A tick of the server: between two that lie far apart it was down, and what did not come says nothing.
+    virtual void observe_tick(Timestamp now) = 0;
+    /// Recorded input is over: what does not come from here on is not absent.
+    virtual void end_of_input() = 0;
 
     /// Log time has reached `now` for the whole partition: closes windows, resolves, expires.
     virtual void advance(Timestamp now, std::vector<model::Finding>& out) = 0;

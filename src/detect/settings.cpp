@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "detect/custom/security_group.hpp"
+
 namespace fieldwatch::detect {
 
 namespace {
@@ -69,6 +71,13 @@ Result<Settings> parse_settings(std::string_view json) {
     FIELDWATCH_TRY(read(document, "testMode", out.test_mode));
     FIELDWATCH_TRY(read(document, "allowedPorts", out.allowed_ports));
     FIELDWATCH_TRY(read(document, "localSuffixes", out.local_suffixes));
+    FIELDWATCH_TRY(read(document, "custom.extensions", out.custom_extensions));
+    FIELDWATCH_TRY(read(document, "custom.countSecurityMessages", out.count_security_messages));
+    GroupSet groups;
+    if (const auto found = document.find("securityGroups"); found != document.end())
+        groups = FIELDWATCH_TRY(parse_group_set(found->dump(-1, ' ', false, Json::error_handler_t::replace),
+                                                out.custom_extensions));
+    out.groups = std::make_shared<const GroupSet>(std::move(groups));
     return out;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,8 @@
 #include "base/time.hpp"
 
 namespace fieldwatch::detect {
+
+class GroupSet;
 
 /// Defaults: spec/alerts.md section 6, "Tuning keys". Names in comments are the keys of the settings
 /// document.
@@ -23,6 +26,9 @@ struct Settings {
     bool test_mode = false;      ///< testMode: documentation ranges count as external
     std::vector<std::string>
         allowed_ports;  ///< allowedPorts: "22", "tcp/22" or "10.0.0.1:22"; R01 leaves them out
+    std::shared_ptr<const GroupSet> groups;  ///< securityGroups: docs/formats/security-groups.md; never null
+    bool custom_extensions = false;  ///< custom.extensions: deny-lists and thresholds are rule types too
+    bool count_security_messages = false;     ///< custom.countSecurityMessages
     std::vector<std::string> local_suffixes;  ///< localSuffixes: host names under them are not external
 };
 

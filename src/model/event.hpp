@@ -107,6 +107,7 @@ struct Operation {
     std::string_view protocol, auth_type, auth_scope, auth_failure_reason, ip_address, masked_ip_address,
         sdk_version, status_code;
     std::int64_t message_count = 0, duration_ms = 0;
+    bool is_security_message = false;  ///< ingress of the product's own traffic
 };
 struct ControlPlaneOperation {
     std::string_view operation_name, result_type, caller, caller_ip_address, correlation_id, resource_id;

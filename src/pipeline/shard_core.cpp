@@ -97,12 +97,16 @@ Result<void> ShardCore::process(const model::RecordView& record, model::LogPosit
         case model::RecordKind::AlertState:
             alert_state(record, position, out);
             return {};
-        case model::RecordKind::Tick:
-        case model::RecordKind::Telemetry:  // a stream of its own; custom alerts read its condensed
-                                            // operations
-        case model::RecordKind::Twin:       // for detectors of later issues
+        case model::RecordKind::Twin:
         case model::RecordKind::IdentityChange:
         case model::RecordKind::HubConfiguration:
+            engine_->observe_change(record, position, out.findings);
+            return {};
+        case model::RecordKind::Tick:
+            engine_->observe_tick(record.received);
+            return {};
+        case model::RecordKind::Telemetry:  // a stream of its own; custom alerts read its condensed
+                                            // operations
             return {};
     }
     return {};
@@ -113,6 +117,7 @@ void ShardCore::run_on(Timestamp now, Outcome& out) {
     out.operations = {};
     out.findings.clear();
     now_ = std::max(now_, now);
+    engine_->end_of_input();
     advance(now_, out);
 }
 

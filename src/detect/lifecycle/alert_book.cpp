@@ -91,6 +91,23 @@ void AlertBook::raise(model::Alert alert, Ticks suppression, Timestamp now,
     open.alert.update = true;
 }
 
+void AlertBook::restate(const model::Alert& newer, Timestamp now, std::vector<model::Finding>& out) {
+    const auto key = alert_key(newer);
+    auto* const open = open_.find(key);
+    if (open == nullptr) return;
+    auto& held = open->alert;
+    held.hit_count = newer.hit_count;
+    held.extended_json = newer.extended_json;
+    for (const auto& position : newer.evidence)
+        add_evidence(held.evidence, position);
+    if (now >= open->last_row + kUpdateInterval) {
+        settle(*open);
+        emit(*open, now, out);
+    } else {
+        owe(*open, key);
+    }
+}
+
 void AlertBook::emit(Open& open, Timestamp now, std::vector<model::Finding>& out) {
     open.last_row = now;
     open.alert.processed = now;

@@ -30,6 +30,10 @@ class AlertBook {
     /// evidence names it. `suppression` zero: each one is an alert of its own.
     void raise(model::Alert alert, Ticks suppression, Timestamp now, std::vector<model::Finding>& out);
 
+    /// An alert that was raised says more: counts and properties become `newer`'s, evidence is added. Nothing
+    /// when it has been forgotten.
+    void restate(const model::Alert& newer, Timestamp now, std::vector<model::Finding>& out);
+
     /// The id of an alert of this key that is neither resolved nor dismissed.
     std::optional<Uuid> open_id(std::string_view hub, std::string_view type, std::string_view entity,
                                 std::string_view discriminator) const;

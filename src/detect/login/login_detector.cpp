@@ -99,15 +99,15 @@ std::string burst_properties(std::string_view device, const std::vector<std::str
 
 }  // namespace
 
-void LoginDetector::observe(const model::Event& event, const model::Item& item, const model::Login& login,
+bool LoginDetector::observe(const model::Event& event, const model::Item& item, const model::Login& login,
                             Context& context) {
-    if (login.result == model::LoginResult::Logout) return;
+    if (login.result == model::LoginResult::Logout) return true;
     auto& device = devices_.get(device_key(event.hub, event.device));
     if (device.name.empty()) {
         device.hub = event.hub;
         device.name = event.device;
     }
-    if (is_repeat(device, event, login)) return;
+    if (is_repeat(device, event, login)) return false;
     if (is_local_login(login.remote_address)) {
         local(event, item, login, context);
     } else if (login.result == model::LoginResult::Fail) {
@@ -115,6 +115,7 @@ void LoginDetector::observe(const model::Event& event, const model::Item& item, 
     } else {
         succeed(device, event, item, login, context);
     }
+    return true;
 }
 
 bool LoginDetector::is_repeat(Device& device, const model::Event& event, const model::Login& login) {

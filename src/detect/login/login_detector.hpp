@@ -21,7 +21,8 @@ class LoginDetector {
         64;                                       ///< addresses a device; past it the quietest goes, counted
     static constexpr std::size_t kNamesMax = 32;  ///< users, and address:port pairs, kept as evidence
 
-    void observe(const model::Event& event, const model::Item& item, const model::Login& login,
+    /// False for one more record of a login that was seen.
+    bool observe(const model::Event& event, const model::Item& item, const model::Login& login,
                  Context& context);
     /// Failed attempts whose success can no longer come: A36.
     void advance(Context& context);

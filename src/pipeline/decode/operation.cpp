@@ -159,6 +159,7 @@ Result<void> OperationDecoder::fill_operation(const json::Value& object, const m
     if (operation.auth_failure_reason.empty())
         operation.auth_failure_reason =
             failure_reason(operation.status_code, operation.result_description, operation.auth_type);
+    operation.is_security_message = text(properties, "isSecurityMessage") == "true";
     const auto count = text(properties, "messageCount");
     operation.message_count = std::clamp<std::int64_t>(
         number(count.empty() ? text(properties, "batching") : count), 0, 1'000'000'000);
