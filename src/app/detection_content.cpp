@@ -1,16 +1,21 @@
 #include "app/detection_content.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "app/embedded.hpp"
 #include "base/file_system.hpp"
+#include "detect/custom/security_group.hpp"
 #include "detect/rules/pack.hpp"
+#include "portal/portal.hpp"
 
 namespace fieldwatch::app {
 
 namespace {
+using Json = nlohmann::json;
+
 constexpr std::uint64_t kIndicatorFileBytesMax = 256u << 20;  ///< the largest public lists have some ten MiB
-}
+}  // namespace
 
 Result<detect::ContentSources> rule_sources(const std::string& rules_directory) {
     detect::ContentSources sources;
@@ -33,6 +38,35 @@ Result<detect::ContentSources> rule_sources(const std::string& rules_directory) 
     return sources;
 }
 
+namespace {
+
+/// The tuning document with the groups of every hub: docs/formats/security-groups.md.
+Result<std::string> settings_document(registry::Registry& registry) {
+    const auto text = FIELDWATCH_TRY(registry.setting(portal::kDetectionSettings)).value_or("{}");
+    auto document = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (!document.is_object())
+        return fail(Errc::Corrupt,
+                    "the setting " + std::string(portal::kDetectionSettings) + " is no JSON object");
+    const bool extensions = document.value("custom.extensions", false);
+    auto groups = Json::array();
+    for (const auto& hub : FIELDWATCH_TRY(registry.hubs())) {
+        for (const auto& stored : FIELDWATCH_TRY(registry.documents(
+                 hub.name, "security-group", {.count_max = detect::GroupSet::kGroupsMax}))) {
+            auto group = Json::parse(stored.json, nullptr, /*allow_exceptions=*/false);
+            group["hub"] = hub.name.value;
+            // Rules of the extensions are kept for the day on which those are switched on again.
+            for (const auto* const list : {"denylistRules", "thresholdRules"}) {
+                if (!extensions) group["properties"].erase(list);
+            }
+            groups.push_back(std::move(group));
+        }
+    }
+    if (!groups.empty()) document["securityGroups"] = std::move(groups);
+    return document.dump();
+}
+
+}  // namespace
+
 Result<detect::ContentSources> detection_content(const ServerConfig& config, registry::Registry& registry) {
     auto sources = FIELDWATCH_TRY(rule_sources(config.rules_directory));
     auto& files = posix_file_system();
@@ -43,8 +77,7 @@ Result<detect::ContentSources> detection_content(const ServerConfig& config, reg
         const auto bytes = FIELDWATCH_TRY(read_file(files, folder + "/" + name, kIndicatorFileBytesMax));
         sources.indicator_files.emplace_back(name, as_text(bytes));
     }
-    if (auto settings = FIELDWATCH_TRY(registry.setting(kDetectionSettings)))
-        sources.settings_json = std::move(*settings);
+    sources.settings_json = FIELDWATCH_TRY(settings_document(registry));
     return sources;
 }
 

@@ -8,14 +8,11 @@
 
 namespace fieldwatch::app {
 
-/// Setting of the registry that holds the tuning document (spec/alerts.md section 6).
-inline constexpr std::string_view kDetectionSettings = "detection.settings";
-
 /// The rule pack of `rules_directory`, or the binary's own when it is "".
 Result<detect::ContentSources> rule_sources(const std::string& rules_directory);
 
-/// Everything of this server: rules, DATA/intel/*, settings. Errors: Malformed or InvalidArgument naming the
-/// file.
+/// Everything of this server: rules, DATA/intel/*, tuning, the security groups of its hubs. Errors: Malformed
+/// or InvalidArgument naming the file.
 Result<detect::ContentSources> detection_content(const ServerConfig& config, registry::Registry& registry);
 
 }  // namespace fieldwatch::app

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "app/content_feed.hpp"
 #include "app/data_lock.hpp"
 #include "app/detection_content.hpp"
 #include "app/log_feed.hpp"
@@ -262,6 +263,10 @@ Result<void> serve(const ServerConfig& config) {
         log::warning("rules", fmt::format("{}:{}: left out: {}", error.file, error.line, error.why));
     }
     FIELDWATCH_TRY(feed.announce_content(content));
+    ContentFeed renewal({.contents = contents,
+                         .sources = [&] { return detection_content(config, *registry); },
+                         .announce = [&](const std::string& hash) { return feed.announce_content(hash); },
+                         .hash = content});
 
     // The path: hub → journal → pipeline → workspace → portal.
     const auto certificates = FIELDWATCH_TRY(
@@ -294,6 +299,7 @@ Result<void> serve(const ServerConfig& config) {
          .clock = clock,
          .random = random,
          .progress = [&] { return running == nullptr ? portal::PipelineProgress{} : progress_of(*running); },
+         .content_changed = [&] { renewal.wake(); },
          .version = FIELDWATCH_VERSION,
          .host_name = hub_host(config, hub->mqtt_port())}));
     // Bound before the first row is made, because rows link to it; it answers when everything else stands.

@@ -48,5 +48,6 @@ std::vector<Route> alert_routes();
 std::vector<Route> recommendation_routes();
 std::vector<Route> overview_routes();
 std::vector<Route> settings_routes();
+std::vector<Route> group_routes();
 
 }  // namespace fieldwatch::portal

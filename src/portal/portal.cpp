@@ -15,9 +15,16 @@ namespace {
 
 constexpr std::string_view kStream = "/api/v1/stream";
 
-/// What `{…}` of the pattern stands for, or nullopt when the path is another. Segments are compared decoded.
+bool same(std::string_view a, std::string_view b, bool any_case) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return any_case ? std::ranges::equal(a, b, {}, lower, lower) : a == b;
+}
+
+/// What `{…}` of the pattern stands for, or nullopt when the path is another. Segments are compared decoded;
+/// those of resource ids without case.
 std::optional<std::vector<std::string>> match(std::string_view pattern, std::string_view path) {
     std::vector<std::string> names;
+    const bool any_case = pattern.starts_with("/subscriptions/") || pattern.starts_with("/providers/");
     while (!pattern.empty() && !path.empty()) {
         pattern.remove_prefix(1);  // the slash of both
         path.remove_prefix(1);
@@ -26,7 +33,7 @@ std::optional<std::vector<std::string>> match(std::string_view pattern, std::str
         if (wanted.starts_with('{')) {
             if (given.empty()) return std::nullopt;
             names.emplace_back(given);
-        } else if (wanted != given) {
+        } else if (!same(wanted, given, any_case)) {
             return std::nullopt;
         }
         pattern.remove_prefix(wanted.size());
@@ -74,7 +81,7 @@ class Portal::Impl {
     explicit Impl(Parts parts) : parts_(std::move(parts)), context_{parts_, notifier_} {
         for (const auto& group :
              {settings_routes(), query_routes(), hub_routes(), device_routes(), twin_routes(), alert_routes(),
-              recommendation_routes(), overview_routes()}) {
+              recommendation_routes(), overview_routes(), group_routes()}) {
             routes_.insert(routes_.end(), group.begin(), group.end());
         }
     }

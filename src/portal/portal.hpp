@@ -21,6 +21,9 @@
 
 namespace fieldwatch::portal {
 
+/// Setting of the registry that holds the tuning document (spec/alerts.md section 6).
+inline constexpr std::string_view kDetectionSettings = "detection.settings";
+
 /// How far the pipeline is: data health of the overview, readiness.
 struct PipelineProgress {
     struct Partition {
@@ -43,6 +46,8 @@ struct Parts {
     const Clock& clock;
     Random& random;
     std::function<PipelineProgress()> progress;
+    /// What detection runs on was changed in the registry: groups, settings. Returns at once.
+    std::function<void()> content_changed = [] {};
     std::string version;    ///< of the product
     std::string host_name;  ///< for connection strings of hubs that name none
 };

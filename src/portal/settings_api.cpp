@@ -5,6 +5,7 @@
 
 #include "base/bytes.hpp"
 #include "base/hash.hpp"
+#include "detect/settings.hpp"
 #include "portal/context.hpp"
 #include "portal/reply.hpp"
 
@@ -45,7 +46,10 @@ Answer put_setting(const Context& context, const Call& call) {
     if (!body.contains("value")) return fail(Errc::InvalidArgument, "\"value\" is required: a text");
     std::string value;
     FIELDWATCH_TRY(read_member(body, "value", value));
+    const bool is_tuning = call.names[0] == kDetectionSettings;
+    if (is_tuning) static_cast<void>(FIELDWATCH_TRY(detect::parse_settings(value)));
     FIELDWATCH_TRY(context.parts.registry.set_setting(call.names[0], value));
+    if (is_tuning) context.parts.content_changed();
     return json_reply(200, {{"key", call.names[0]}, {"value", value}});
 }
 
