@@ -3,7 +3,7 @@
  * makes it so. */
 #include <string.h>
 
-#include "fieldwatch/security.h"
+#include "fieldwatch/security_message.h"
 #include "sdk/kinds.h"
 
 enum state { STATE_START = 1, STATE_MESSAGE, STATE_EVENT, STATE_PAYLOAD, STATE_DONE };
@@ -204,6 +204,7 @@ fieldwatch_status fieldwatch_event_begin(fieldwatch_encoder* encoder, fieldwatch
     if (!found || !header || !header->id) return stop(encoder, FIELDWATCH_INVALID_ARGUMENT);
     if (strlen(header->id) != 36) return stop(encoder, FIELDWATCH_SCHEMA_VIOLATION);
     if (header->is_empty && !found->periodic) return stop(encoder, FIELDWATCH_SCHEMA_VIOLATION);
+    if (!header->is_empty && found->field_count == 0) return stop(encoder, FIELDWATCH_SCHEMA_VIOLATION);
     next_event(encoder);
     put_text(encoder, "{\"Id\":");
     put_string(encoder, header->id, 36);
@@ -217,7 +218,8 @@ fieldwatch_status fieldwatch_event_begin(fieldwatch_encoder* encoder, fieldwatch
     put_text(encoder, "\",\"EventType\":\"");
     put_text(encoder, found->event_type);
     put_text(encoder, header->is_empty ? "\",\"IsEmpty\":true" : "\",\"IsEmpty\":false");
-    put_text(encoder, ",\"PayloadSchemaVersion\":\"1.0\",\"Payload\":[");
+    put_text(encoder, found->version == 2 ? ",\"PayloadSchemaVersion\":\"2.0\",\"Payload\":["
+                                          : ",\"PayloadSchemaVersion\":\"1.0\",\"Payload\":[");
     encoder->kind = (uint8_t)kind;
     encoder->is_empty = header->is_empty != 0;
     encoder->payloads = 0;

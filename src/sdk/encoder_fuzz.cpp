@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "fieldwatch/security.h"
+#include "fieldwatch/security_message.h"
 
 namespace {
 

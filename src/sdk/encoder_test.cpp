@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "fieldwatch/security.h"
+#include "fieldwatch/security_message.h"
 
 namespace {
 
@@ -202,7 +202,25 @@ TEST(Kinds, NamesGoBothWays) {
         const std::string name = fieldwatch_kind_name(static_cast<fieldwatch_kind>(i));
         EXPECT_EQ(fieldwatch_kind_from_name(name.data(), name.size()), static_cast<fieldwatch_kind>(i));
     }
-    EXPECT_EQ(fieldwatch_kind_name(static_cast<fieldwatch_kind>(15)), nullptr);
+    EXPECT_EQ(fieldwatch_kind_name(static_cast<fieldwatch_kind>(FIELDWATCH_KIND_COUNT + 1)), nullptr);
+}
+
+TEST(Kinds, OfTheNewerGenerationSayTheirSchemaVersion) {
+    std::string out;
+    fieldwatch_encoder encoder;
+    const auto write = [](void* into, const char* data, std::size_t size) {
+        static_cast<std::string*>(into)->append(data, size);
+        return 0;
+    };
+    const fieldwatch_event_header header{"6f9619ff-8b86-4d01-b42d-00cf4fc964ff", 0, 0, 1};
+    fieldwatch_encoder_init(&encoder, write, &out, 0);
+    EXPECT_EQ(fieldwatch_event_begin(&encoder, FIELDWATCH_HEARTBEAT, &header), FIELDWATCH_OK);
+    EXPECT_EQ(fieldwatch_event_end(&encoder), FIELDWATCH_OK);
+    EXPECT_NE(out.find(R"("PayloadSchemaVersion":"2.0","Payload":[])"), std::string::npos);
+    auto full = header;
+    full.is_empty = 0;  // a heartbeat carries nothing
+    fieldwatch_encoder_init(&encoder, write, &out, 0);
+    EXPECT_EQ(fieldwatch_event_begin(&encoder, FIELDWATCH_HEARTBEAT, &full), FIELDWATCH_SCHEMA_VIOLATION);
 }
 
 TEST(Id, HasVersionAndVariantOfRfc4122) {

@@ -1,7 +1,7 @@
 /* Small text forms that the encoder and its callers need: ids, times, addresses, the mark. */
 #include <string.h>
 
-#include "fieldwatch/security.h"
+#include "fieldwatch/security_message.h"
 
 uint32_t fieldwatch_version(void) {
     return (uint32_t)FIELDWATCH_VERSION_MAJOR << 16 | (uint32_t)FIELDWATCH_VERSION_MINOR << 8 |

@@ -74,8 +74,31 @@ static const struct field dropped_events[] = {CHOICE("Queue", "High|Low", 1), IN
 static const struct field message_statistics[] = {INTEGER("MessagesSent", 1), INTEGER("MessagesUnder4KB", 1),
                                                   INTEGER("TotalFailed", 1)};
 
+static const struct field package[] = {TEXT("Name", 1), TEXT("Version", 1), TEXT("Vendor", 0)};
+static const struct field file_system[] = {TEXT("Timestamp", 0), TEXT("Mask", 1), TEXT("Path", 1),
+                                           INTEGER("HitCount", 0)};
+static const struct field peripheral[] = {
+    TEXT("Timestamp", 0),
+    TEXT("ActionType", 1),
+    INTEGER("BusNumber", 0),
+    INTEGER("KernelDeviceNumber", 0),
+    INTEGER("DeviceClass", 0),
+    INTEGER("DeviceSubclass", 0),
+    INTEGER("DeviceProtocol", 0),
+    INTEGER("InterfaceClass", 0),
+    INTEGER("InterfaceSubclass", 0),
+    INTEGER("InterfaceProtocol", 0),
+    TEXT("InterfaceName", 0),
+};
+static const struct field custom[] = {TEXT("Name", 1)};
+
 #define KIND(name, type, fields, periodic, priority) \
-    {name, type, fields, (uint8_t)(sizeof(fields) / sizeof((fields)[0])), periodic, priority}
+    {name, type, fields, (uint8_t)(sizeof(fields) / sizeof((fields)[0])), periodic, priority, 1}
+#define KIND_2(name, fields, periodic)                          \
+    {name,     "Security",                                      \
+     fields,   (uint8_t)(sizeof(fields) / sizeof((fields)[0])), \
+     periodic, FIELDWATCH_PRIORITY_LOW,                         \
+     2}
 
 static const struct kind kinds[FIELDWATCH_KIND_COUNT] = {
     KIND("ProcessCreate", "Security", process_create, 0, FIELDWATCH_PRIORITY_LOW),
@@ -92,6 +115,11 @@ static const struct kind kinds[FIELDWATCH_KIND_COUNT] = {
     KIND("ConfigurationError", "Operational", configuration_error, 0, FIELDWATCH_PRIORITY_OPERATIONAL),
     KIND("DroppedEventsStatistics", "Operational", dropped_events, 1, FIELDWATCH_PRIORITY_OPERATIONAL),
     KIND("MessageStatistics", "Operational", message_statistics, 1, FIELDWATCH_PRIORITY_OPERATIONAL),
+    {"Heartbeat", "Security", NULL, 0, 1, FIELDWATCH_PRIORITY_LOW, 2},
+    KIND_2("SBoM", package, 1),
+    KIND_2("FileSystem", file_system, 0),
+    KIND_2("Peripheral", peripheral, 0),
+    KIND_2("Custom", custom, 0),
 };
 
 const struct kind* fieldwatch_kind_find(unsigned kind) {

@@ -1,8 +1,8 @@
-/* The schema of the 14 event kinds as data: what the encoder checks fields against (spec/security-messages.md
+/* The schema of all event kinds as data: what the encoder checks fields against (spec/security-messages.md
  * 5). */
 #pragma once
 
-#include "fieldwatch/security.h"
+#include "fieldwatch/security_message.h"
 
 enum field_type { FIELD_TEXT, FIELD_INTEGER, FIELD_BOOLEAN, FIELD_IP, FIELD_CHOICE };
 
@@ -20,6 +20,7 @@ struct kind {
     uint8_t field_count; /* at most 32: the encoder's `seen` has a bit for each */
     uint8_t periodic;
     uint8_t priority;
+    uint8_t version; /* of the payload schema: 1 or 2 */
 };
 
 /* NULL unless 1 <= kind <= FIELDWATCH_KIND_COUNT. */

@@ -24,7 +24,9 @@ int append(void* out, const char* data, std::size_t size) {
 void write_payload(fieldwatch_encoder& encoder, const Observation& payload, const EventIdentity& identity) {
     fieldwatch_payload_begin(&encoder);
     for (const auto& field : payload.fields) {
-        if (field.is_integer) {
+        if (field.is_boolean) {
+            fieldwatch_field_boolean(&encoder, field.name, field.integer != 0);
+        } else if (field.is_integer) {
             fieldwatch_field_integer(&encoder, field.name, field.integer);
         } else {
             fieldwatch_field_text(&encoder, field.name, field.text.data(), field.text.size());

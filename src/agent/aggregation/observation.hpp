@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "fieldwatch/security.h"
+#include "fieldwatch/security_message.h"
 
 namespace fieldwatch::agent {
 
@@ -22,6 +22,7 @@ struct ObservedField {
     std::int64_t integer = 0;
     bool is_integer = false;
     Fold fold = Fold::Key;
+    bool is_boolean = false;  ///< of `integer`
 };
 
 struct ExtraField {
@@ -42,6 +43,7 @@ struct Observation {
     void integer(const char* name, std::int64_t value, Fold fold = Fold::Key) {
         fields.push_back({name, {}, value, true, fold});
     }
+    void boolean(const char* name, bool value) { fields.push_back({name, {}, value, true, Fold::Key, true}); }
     void extra(const char* name, std::string value) {
         if (!value.empty()) extras.push_back({name, std::move(value)});
     }

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "fieldwatch/security.h"
+#include "fieldwatch/security_message.h"
 
 namespace fieldwatch::agent {
 

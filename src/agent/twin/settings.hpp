@@ -10,7 +10,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "fieldwatch/security.h"
+#include "fieldwatch/security_message.h"
 
 namespace fieldwatch::agent {
 

@@ -40,7 +40,8 @@ typedef enum fieldwatch_status {
     FIELDWATCH_INTERNAL = 12
 } fieldwatch_status;
 
-/* The 14 event kinds of schema 1.0, in the order of the published catalogue. */
+/* The 14 event kinds of schema 1.0, in the order of the published catalogue, then the kinds of the newer
+ * generation, which travel in the same envelope under payload schema 2.0. */
 typedef enum fieldwatch_kind {
     FIELDWATCH_PROCESS_CREATE = 1,
     FIELDWATCH_PROCESS_TERMINATE = 2,
@@ -55,9 +56,14 @@ typedef enum fieldwatch_kind {
     FIELDWATCH_DIAGNOSTIC = 11,
     FIELDWATCH_CONFIGURATION_ERROR = 12,
     FIELDWATCH_DROPPED_EVENTS_STATISTICS = 13,
-    FIELDWATCH_MESSAGE_STATISTICS = 14
+    FIELDWATCH_MESSAGE_STATISTICS = 14,
+    FIELDWATCH_HEARTBEAT = 15,   /* always empty: is_empty */
+    FIELDWATCH_SBOM = 16,        /* one payload a package; is_empty where nothing is installed */
+    FIELDWATCH_FILE_SYSTEM = 17, /* one change of one path */
+    FIELDWATCH_PERIPHERAL = 18,  /* something was plugged in or out */
+    FIELDWATCH_CUSTOM = 19       /* an application's own: a name and ExtraDetails */
 } fieldwatch_kind;
-#define FIELDWATCH_KIND_COUNT 14
+#define FIELDWATCH_KIND_COUNT 19
 
 typedef enum fieldwatch_priority {
     FIELDWATCH_PRIORITY_OFF = 0,
