@@ -43,6 +43,18 @@ Result<void> boolean_into(const json& object, const char* key, bool& out) {
     return {};
 }
 
+Result<void> paths_into(const json& object, const char* key, std::vector<std::string>& out) {
+    const auto found = object.find(key);
+    if (found == object.end()) return {};
+    const auto is_path = [](const json& one) {
+        return one.is_string() && one.get_ref<const std::string&>().starts_with('/');
+    };
+    if (!found->is_array() || found->size() > 64 || !std::ranges::all_of(*found, is_path))
+        return fail(Errc::InvalidArgument, std::string(key) + " must be at most 64 absolute paths");
+    out = found->get<std::vector<std::string>>();
+    return {};
+}
+
 Result<void> mode_into(const json& object, const char* key, fw_mode& out) {
     std::string text = "auto";
     FIELDWATCH_TRY(text_into(object, key, text));
@@ -130,8 +142,10 @@ Result<AgentConfig> parse_config(std::string_view text) {
     }
     if (const auto collectors = object.find("Collectors"); collectors != object.end()) {
         if (!collectors->is_object()) return fail(Errc::InvalidArgument, "Collectors must be an object");
-        warn_of_unknown(*collectors, "Collectors.",
-                        {"Process", "ProcessExit", "Connection", "Logins", "Loopback"}, config.warnings);
+        warn_of_unknown(
+            *collectors, "Collectors.",
+            {"Process", "ProcessExit", "Connection", "Logins", "Loopback", "WatchedPaths", "WatchRecursive"},
+            config.warnings);
         FIELDWATCH_TRY(mode_into(*collectors, "Process", config.mode[FW_CLASS_EXEC]));
         config.mode[FW_CLASS_EXIT] = config.mode[FW_CLASS_EXEC];
         if (collectors->contains("ProcessExit")) {
@@ -140,6 +154,8 @@ Result<AgentConfig> parse_config(std::string_view text) {
         FIELDWATCH_TRY(mode_into(*collectors, "Connection", config.mode[FW_CLASS_TCP]));
         FIELDWATCH_TRY(boolean_into(*collectors, "Logins", config.logins));
         FIELDWATCH_TRY(boolean_into(*collectors, "Loopback", config.loopback));
+        FIELDWATCH_TRY(boolean_into(*collectors, "WatchRecursive", config.watch_recursive));
+        FIELDWATCH_TRY(paths_into(*collectors, "WatchedPaths", config.watched_paths));
     }
     if (const auto authentication = object.find("Authentication"); authentication != object.end()) {
         if (!authentication->is_object())

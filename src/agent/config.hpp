@@ -27,6 +27,10 @@ struct AgentConfig {
     fw_mode mode[FW_CLASS_COUNT] = {FW_MODE_NONE, FW_MODE_NONE, FW_MODE_NONE};
     bool loopback = false;
     bool logins = true;
+    std::vector<std::string> watched_paths = {"/etc",           "/usr/bin",        "/usr/sbin",
+                                              "/usr/local/bin", "/usr/local/sbin", "/lib/systemd/system",
+                                              "/var/spool/cron"};
+    bool watch_recursive = true;
     std::vector<std::string> warnings;  ///< unknown keys and the like
 };
 

@@ -138,17 +138,50 @@ Result<void> Sender::open() {
         event.since_ns = now_ns();
         outbox_.restore(std::move(event));
     }
+    open_inventory();
     return {};
+}
+
+void Sender::open_inventory() {
+    Inventory::Options options;
+    options.watched_paths = config_.watched_paths;
+    options.watch_recursive = config_.watch_recursive;
+    options.ignored_paths = {config_.state_directory};
+    inventory_ = std::make_unique<Inventory>(
+        std::move(options),
+        Inventory::Handlers{.is_off = [this](fieldwatch_kind kind) { return writer_.is_off(kind); },
+                            .snapshot =
+                                [this](fieldwatch_kind kind, std::vector<Observation> payloads) {
+                                    writer_.emit_snapshot(kind, std::move(payloads));
+                                },
+                            .event = [this](const Observation& event) { writer_.emit(event); },
+                            .diagnose =
+                                [this](std::string message) {
+                                    say(Severity::Warning, message);
+                                    writer_.diagnose("Warning", std::move(message));
+                                }});
+    configure_inventory();
+}
+
+void Sender::configure_inventory() {
+    const auto& settings = twin_.settings();
+    const bool custom = settings.custom_checks;
+    inventory_->set_custom_checks(custom ? settings.custom_checks_path : "",
+                                  custom ? settings.custom_checks_hash : "");
 }
 
 int Sender::run() {
     send_control(false);
     while (!stop_requested.load()) {
-        pollfd fds[2] = {{socket_, POLLIN, 0}, {hub_.fd(), hub_.wanted_events(), 0}};
+        pollfd fds[] = {{socket_, POLLIN, 0},
+                        {hub_.fd(), hub_.wanted_events(), 0},
+                        {inventory_->hardware_fd(), POLLIN, 0},
+                        {inventory_->files_fd(), POLLIN, 0}};
         const auto wait_ns = std::clamp<std::int64_t>(next_wake_ns() - now_ns(), 0, kWakeMost);
-        ::poll(fds, 2, static_cast<int>((wait_ns + kMilli - 1) / kMilli));
+        ::poll(fds, std::size(fds), static_cast<int>((wait_ns + kMilli - 1) / kMilli));
         if (!receive()) break;
         tick();
+        inventory_->tick(now_ns());
         hub_.advance();
         send_due();
         hub_.advance();
@@ -259,9 +292,11 @@ void Sender::take_snapshots() {
     if (!writer_.is_off(FIELDWATCH_LOCAL_USERS)) {
         writer_.emit_snapshot(FIELDWATCH_LOCAL_USERS, accounts_.snapshot());
     }
+    inventory_->take_snapshots(now_ns());
     if (reported_once_) {
-        writer_.emit_snapshot(FIELDWATCH_DROPPED_EVENTS_STATISTICS,
-                              statistics_.take_drops(outbox_, collector_, refused_records_));
+        writer_.emit_snapshot(
+            FIELDWATCH_DROPPED_EVENTS_STATISTICS,
+            statistics_.take_drops(outbox_, collector_, inventory_->counters(), refused_records_));
         writer_.emit(statistics_.take_messages());
     }
     reported_once_ = true;
@@ -305,7 +340,8 @@ void Sender::tick() {
 }
 
 std::int64_t Sender::next_wake_ns() const {
-    auto wake = std::min({next_snapshot_ns_, next_spool_ns_, next_status_ns_, hub_.wake_ns()});
+    auto wake =
+        std::min({next_snapshot_ns_, next_spool_ns_, next_status_ns_, hub_.wake_ns(), inventory_->wake_ns()});
     if (ports_changed_ns_ >= 0) wake = std::min(wake, ports_changed_ns_ + kPortsSettle);
     const auto due = [](std::int64_t oldest, Ticks frequency) {
         return oldest == INT64_MAX ? INT64_MAX : oldest + nanos(frequency);
@@ -406,6 +442,7 @@ void Sender::apply(const Result<Twin::Update>& update) {
                              static_cast<std::size_t>(settings.message_bytes)});
         next_snapshot_ns_ = std::min(next_snapshot_ns_, now_ns() + nanos(settings.snapshot_frequency));
         send_control(false);
+        if (inventory_) configure_inventory();
         (void)replace_file(posix_file_system(), "twin.json", as_bytes(twin_.persisted()));
     }
     writer_.emit_findings(update->findings);

@@ -14,6 +14,7 @@
 #include "agent/event_writer.hpp"
 #include "agent/hub_link.hpp"
 #include "agent/interpreter.hpp"
+#include "agent/inventory/inventory.hpp"
 #include "agent/record_batch.hpp"
 #include "agent/spool/outbox.hpp"
 #include "agent/spool/spool.hpp"
@@ -36,6 +37,9 @@ class Sender {
     static void request_stop();  ///< async-signal-safe
 
   private:
+    void open_inventory();
+    void configure_inventory();
+
     // records in
     bool receive();
     void take_record(std::uint16_t type, std::span<const std::byte> record);
@@ -69,6 +73,7 @@ class Sender {
     std::array<Aggregator, kAggregatedCount> aggregators_;
     Outbox outbox_{{}};
     EventWriter writer_{twin_, outbox_, clock_, random_};
+    std::unique_ptr<Inventory> inventory_;
     std::unique_ptr<Spool> spool_;
     HubLink hub_;
     BatchWriter control_;

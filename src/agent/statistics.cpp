@@ -14,6 +14,7 @@ void Statistics::sent(std::size_t body_bytes, std::size_t bag_bytes) {
 }
 
 std::vector<Observation> Statistics::take_drops(const Outbox& outbox, const fw_status& collector,
+                                                const Inventory::Counters& inventory,
                                                 std::uint64_t refused_records) {
     std::array<QueueCounters, kQueueCount> since;
     for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
@@ -47,6 +48,10 @@ std::vector<Observation> Statistics::take_drops(const Outbox& outbox, const fw_s
         low.extra(kSeen[i], text(now.produced - told.produced));
         low.extra(kLost[i], text(now.dropped - told.dropped));
     }
+    low.extra("FileChangeSeen", text(inventory.file_changes - told_inventory_.file_changes));
+    low.extra("FileChangeLost", text(inventory.file_changes_lost - told_inventory_.file_changes_lost));
+    low.extra("HardwareOverflows", text(inventory.uevent_overflows));
+    told_inventory_ = inventory;
     low.extra("RefusedRecords", text(refused_records));
     told_collector_ = collector;
     return out;

@@ -9,6 +9,7 @@
 
 #include "agent/aggregation/observation.hpp"
 #include "agent/bpf/records.h"
+#include "agent/inventory/inventory.hpp"
 #include "agent/spool/outbox.hpp"
 
 namespace fieldwatch::agent {
@@ -26,7 +27,7 @@ class Statistics {
     /// A DroppedEventsStatistics payload for High and for Low; Low's also carries, as extras, the operational
     /// queue, what each collector saw and lost, and how many records the sender refused.
     std::vector<Observation> take_drops(const Outbox& outbox, const fw_status& collector,
-                                        std::uint64_t refused_records);
+                                        const Inventory::Counters& inventory, std::uint64_t refused_records);
     Observation take_messages();
 
     const Messages& total() const { return total_; }
@@ -35,6 +36,7 @@ class Statistics {
     Messages since_, total_;
     std::array<QueueCounters, kQueueCount> told_{};
     fw_status told_collector_{};
+    Inventory::Counters told_inventory_{};
 };
 
 }  // namespace fieldwatch::agent

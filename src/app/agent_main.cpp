@@ -21,6 +21,8 @@
 #include "agent/accounts.hpp"
 #include "agent/agent_log.hpp"
 #include "agent/config.hpp"
+#include "agent/inventory/packages.hpp"
+#include "agent/inventory/system_information.hpp"
 #include "agent/sender.hpp"
 #include "base/file_system.hpp"
 
@@ -50,6 +52,7 @@ constexpr std::string_view kHelp =
   fieldwatch-agent provision --connection-string-file FILE --ca-file FILE [--port N] [--connect-host HOST]
                              [--state DIR] [--user NAME] [--config FILE]
                                                  write a configuration; FILE's content stays where it is
+  fieldwatch-agent sbom [--root DIR]             what software is installed here, as CycloneDX 1.5 JSON
 
 The configuration is /etc/fieldwatch-agent/config.json unless --config says otherwise.
 Exit status: 0 done, 1 failed, 2 used wrongly.
@@ -59,6 +62,7 @@ struct Arguments {
     std::string command;
     std::string config = "/etc/fieldwatch-agent/config.json";
     AgentConfig provision;
+    std::string root;
     bool help = false;
 };
 
@@ -90,6 +94,8 @@ bool parse(int argc, char** argv, Arguments& out) {
             out.provision.connect_host = value;
         } else if (word == "--state") {
             out.provision.state_directory = value;
+        } else if (word == "--root") {
+            out.root = value;
         } else if (word == "--user") {
             out.provision.user = value;
         } else {
@@ -229,6 +235,18 @@ int check_config(const Arguments& arguments) {
     return 0;
 }
 
+int sbom(const Arguments& arguments) {
+    const auto system = agent::read_system_information(arguments.root);
+    std::string distribution;
+    for (const auto& extra : system.extras) {
+        if (std::string_view(extra.name) == "OsDist") distribution = extra.text;
+    }
+    const auto packages = agent::PackageReader(arguments.root).read();
+    const auto text = agent::to_cyclonedx(packages, distribution, system_clock().now(), system_random());
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return 0;
+}
+
 int status(const Arguments& arguments) {
     const auto config = agent::load_config(arguments.config);
     if (!config) return complain(config.error());
@@ -272,6 +290,7 @@ int main(int argc, char** argv) {
     if (parsed && arguments.command == "run") return run(arguments);
     if (parsed && arguments.command == "check-config") return check_config(arguments);
     if (parsed && arguments.command == "status") return status(arguments);
+    if (parsed && arguments.command == "sbom") return sbom(arguments);
     if (parsed && arguments.command == "provision") return provision(arguments);
     std::fwrite(kHelp.data(), 1, kHelp.size(), stderr);
     return 2;

@@ -1,0 +1,129 @@
+#include "agent/inventory/watch.hpp"
+
+#include <dirent.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "base/clock.hpp"
+
+namespace fieldwatch::agent {
+
+namespace {
+
+constexpr int kDepthMax = 16;
+constexpr std::size_t kRefusedMax = 64;
+// Reads are not watched: each look at /etc/passwd would be an event.
+constexpr std::uint32_t kMask = IN_MODIFY | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE |
+                                IN_DELETE_SELF | IN_DONT_FOLLOW | IN_EXCL_UNLINK;
+
+struct CloseDirectory {
+    void operator()(DIR* directory) const { ::closedir(directory); }
+};
+
+}  // namespace
+
+const char* mask_name(std::uint32_t mask) {
+    if (mask & IN_MODIFY) return "Modified";
+    if (mask & IN_ATTRIB) return "Metadata changed";
+    if (mask & (IN_MOVED_FROM | IN_MOVED_TO)) return "Moved";
+    if (mask & IN_CREATE) return "Created";
+    if (mask & (IN_DELETE | IN_DELETE_SELF)) return "Deleted";
+    return nullptr;
+}
+
+FileWatch::FileWatch(Options options) : options_(std::move(options)) {
+    inotify_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    for (const auto& path : options_.paths)
+        add(path, 0);
+}
+
+FileWatch::~FileWatch() {
+    if (inotify_ >= 0) ::close(inotify_);
+}
+
+void FileWatch::add(const std::string& path, int depth) {
+    for (const auto& ignored : options_.ignored) {
+        if (path == ignored || path.starts_with(ignored + "/")) return;
+    }
+    if (inotify_ < 0 || depth > kDepthMax) return;
+    const int watch = folders_.size() < kFoldersMax ? ::inotify_add_watch(inotify_, path.c_str(), kMask) : -1;
+    if (watch < 0) {
+        if (errno != ENOENT && refused_.size() < kRefusedMax) refused_.push_back(path);
+        return;
+    }
+    folders_[watch] = path;
+    if (!options_.recursive) return;
+    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+    while (directory) {
+        const auto* entry = ::readdir(directory.get());
+        if (!entry) break;
+        if (entry->d_type == DT_DIR && std::strcmp(entry->d_name, ".") != 0 &&
+            std::strcmp(entry->d_name, "..") != 0)
+            add(path + "/" + entry->d_name, depth + 1);
+    }
+}
+
+void FileWatch::note(const std::string& path, const char* mask) {
+    ++seen_;
+    const auto key = std::pair(path, mask);
+    auto found = changes_.find(key);
+    if (found == changes_.end()) {
+        if (changes_.size() >= kWaitingMax) {
+            ++lost_;
+            return;
+        }
+        found =
+            changes_.emplace(key, Change{.hits = 0, .first_ms = system_clock().now().unix_millis()}).first;
+    }
+    ++found->second.hits;
+}
+
+void FileWatch::read() {
+    alignas(inotify_event) char buffer[16 * 1'024];
+    for (int reads = 0; reads < 64; ++reads) {  // then the others have their turn
+        const auto size = ::read(inotify_, buffer, sizeof buffer);
+        if (size <= 0) return;
+        for (std::size_t at = 0; at + sizeof(inotify_event) <= static_cast<std::size_t>(size);) {
+            inotify_event event;
+            std::memcpy(&event, buffer + at, sizeof event);
+            const char* name = buffer + at + sizeof event;
+            at += sizeof event + event.len;
+            if (event.mask & IN_Q_OVERFLOW) {  // how many is not known: at least one
+                ++seen_;
+                ++lost_;
+                continue;
+            }
+            const auto folder = folders_.find(event.wd);
+            if (folder == folders_.end()) continue;
+            if (event.mask & IN_IGNORED) {
+                folders_.erase(folder);
+                continue;
+            }
+            const auto path = event.len > 0
+                                  ? folder->second + "/" + std::string(name, ::strnlen(name, event.len))
+                                  : folder->second;
+            const bool new_folder = (event.mask & IN_ISDIR) && (event.mask & (IN_CREATE | IN_MOVED_TO));
+            if (new_folder && options_.recursive) add(path, 0);
+            if (const auto* mask = mask_name(event.mask)) note(path, mask);
+        }
+    }
+}
+
+std::vector<Observation> FileWatch::take() {
+    std::vector<Observation> out;
+    for (const auto& [key, change] : changes_) {
+        auto& one =
+            out.emplace_back(Observation{.kind = FIELDWATCH_FILE_SYSTEM, .time_unix_ms = change.first_ms});
+        one.text("Mask", key.second);
+        one.text("Path", key.first);
+        one.integer("HitCount", static_cast<std::int64_t>(change.hits));
+    }
+    changes_.clear();
+    return out;
+}
+
+}  // namespace fieldwatch::agent
