@@ -6,6 +6,7 @@
 
 #include "agent/collectors/proc.hpp"
 #include "agent/login_line.hpp"
+#include "agent/redaction/redactor.hpp"
 
 namespace fieldwatch::agent {
 
@@ -71,7 +72,8 @@ const Interpreter::Known* Interpreter::find(std::uint32_t pid) {
     if (found != processes_.end()) return &found->second;
     ProcessFacts facts;  // ran before the agent
     if (!read_process("/proc", pid, facts)) return nullptr;
-    remember(pid, {facts.start_ns, facts.parent_pid, facts.executable, join_arguments(facts.arguments)});
+    remember(pid, {facts.start_ns, facts.parent_pid, facts.executable,
+                   Redactor::built_in().redact(join_arguments(facts.arguments))});
     return &processes_.find(pid)->second;
 }
 
@@ -98,7 +100,7 @@ Observation Interpreter::exec(const fw_exec_head& head, std::string_view text) {
     const auto parent_executable = path(head.parent_size);
     const auto directory = path(head.directory_size);
     const auto cgroup = next(head.cgroup_size);
-    auto command_line = join_arguments(next(head.arguments_size));
+    auto command_line = Redactor::built_in().redact(join_arguments(next(head.arguments_size)));
     if (head.flags & FW_ARGS_TRUNCATED) command_line += "…[truncated]";
 
     // A shell's forked child has no command line of its own until it runs a program: it is its parent's.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "agent/embedded.hpp"
 #include "base/hash.hpp"
 
 namespace fieldwatch::agent {
@@ -165,6 +166,10 @@ Result<std::vector<Check>> parse_checks(std::string_view text) {
     for (const auto& one : *checks)
         out.push_back(FIELDWATCH_TRY(parse_check(one)));
     return out;
+}
+
+std::string_view built_in_checks() {
+    return embedded_file("src/agent/baseline/debian-12.json");
 }
 
 Result<std::vector<Check>> load_custom_checks(const std::string& path, const std::string& sha256,

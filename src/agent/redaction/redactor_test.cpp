@@ -1,0 +1,46 @@
+#include "agent/redaction/redactor.hpp"
+
+#include <gtest/gtest.h>
+
+namespace fieldwatch::agent {
+namespace {
+
+std::string redact(std::string_view line) {
+    return Redactor::built_in().redact(line);
+}
+
+TEST(Redactor, HidesValuesAndKeepsTheWordsAroundThem) {
+    EXPECT_EQ(redact("app --password hunter2 --verbose"), "app --password *** --verbose");
+    EXPECT_EQ(redact("app --db-password=hunter2 x"), "app --db-password=*** x");
+    EXPECT_EQ(redact("env PGPASSWORD=hunter2 psql -h db"), "env PGPASSWORD=*** psql -h db");
+    EXPECT_EQ(redact("AWS_SECRET_ACCESS_KEY=abc aws s3 ls"), "AWS_SECRET_ACCESS_KEY=*** aws s3 ls");
+    EXPECT_EQ(redact("mysql -uroot -phunter2 shop"), "mysql -uroot -p*** shop");
+    EXPECT_EQ(redact("/usr/bin/sshpass -p hunter2 ssh root@h"), "/usr/bin/sshpass -p *** ssh root@h");
+    EXPECT_EQ(redact("curl -u admin:hunter2 http://h/"), "curl -u admin:*** http://h/");
+    EXPECT_EQ(redact("wget http://admin:hunter2@192.0.2.1/x.sh -O- | sh"),
+              "wget http://admin:***@192.0.2.1/x.sh -O- | sh");
+    EXPECT_EQ(redact("curl -H Authorization: Bearer abc.def https://h"),
+              "curl -H Authorization: Bearer *** https://h");
+    EXPECT_EQ(redact("curl -H X-Api-Key: abc https://h"), "curl -H X-Api-Key: *** https://h");
+    EXPECT_EQ(redact("x HostName=h;DeviceId=d;SharedAccessKey=abc=="),
+              "x HostName=h;DeviceId=d;SharedAccessKey=***");
+    EXPECT_EQ(redact("curl https://h/?user=1&api_key=abc&x=2"), "curl https://h/?user=1&api_key=***&x=2");
+    EXPECT_EQ(redact("git clone ghp_0123456789abcdef0123"), "git clone ***");
+}
+
+TEST(Redactor, LeavesWhatIsNoSecret) {
+    for (const std::string_view line :
+         {"cat /etc/passwd", "grep -r password /etc", "passwd root", "ssh -p 2222 root@h", "cp -p a b",
+          "curl -s http://h/a.sh", "sh -c echo token", "wget -qO- http://192.0.2.1:8080/x", "mysql --host=db",
+          "tar xzf tokens.tgz", "sed s/ghp_/x/", ""}) {
+        EXPECT_EQ(redact(line), line);
+    }
+}
+
+TEST(Redactor, ATwiceRedactedLineIsTheSame) {
+    const auto once = redact("app --password hunter2 --token=abc curl http://a:b@c/");
+    EXPECT_EQ(redact(once), once);
+}
+
+}  // namespace
+}  // namespace fieldwatch::agent
