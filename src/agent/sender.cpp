@@ -166,6 +166,8 @@ void Sender::open_inventory() {
 void Sender::configure_inventory() {
     const auto& settings = twin_.settings();
     const bool custom = settings.custom_checks;
+    inventory_->set_watched(settings.watched_paths.value_or(config_.watched_paths),
+                            settings.watch_recursive.value_or(config_.watch_recursive));
     inventory_->set_custom_checks(custom ? settings.custom_checks_path : "",
                                   custom ? settings.custom_checks_hash : "");
 }

@@ -24,6 +24,7 @@
 #include "agent/inventory/packages.hpp"
 #include "agent/inventory/system_information.hpp"
 #include "agent/sender.hpp"
+#include "agent/system_calls.hpp"
 #include "base/file_system.hpp"
 
 #ifdef FIELDWATCH_SMALL
@@ -173,6 +174,8 @@ Result<int> run_sender(AgentConfig config, int socket) {
     FIELDWATCH_TRY(give_up_privileges(account));
     agent::Sender sender(std::move(config), std::move(identity), socket, system_clock(), system_random());
     FIELDWATCH_TRY(sender.open());
+    if (const auto limited = agent::limit_system_calls(agent::Half::Sender); !limited)
+        agent::say(Severity::Warning, limited.error().message);
     return sender.run();
 }
 

@@ -14,6 +14,7 @@
 #include "agent/collectors/privileges.hpp"
 #include "agent/collectors/proc.hpp"
 #include "agent/resident.hpp"
+#include "agent/system_calls.hpp"
 #include "base/boot_clock.hpp"
 #include "base/clock.hpp"
 
@@ -102,6 +103,8 @@ void Collector::apply(const fw_control& control) {
                          narrowed.error().message.c_str());
             return stop_requested.store(true);
         }
+        if (const auto limited = limit_system_calls(Half::Collector); !limited)
+            std::fprintf(stderr, "fieldwatch-collector: %s\n", limited.error().message.c_str());
     }
     control_ = control;
     const auto changed = [&](fw_class which) {

@@ -52,6 +52,13 @@ void Inventory::set_custom_checks(const std::string& path, const std::string& sh
     }
 }
 
+void Inventory::set_watched(std::vector<std::string> paths, bool recursive) {
+    if (paths == options_.watched_paths && recursive == options_.watch_recursive) return;
+    options_.watched_paths = std::move(paths);
+    options_.watch_recursive = recursive;
+    watch_.reset();
+}
+
 void Inventory::offer(fieldwatch_kind kind, std::vector<Observation> payloads, std::int64_t now_ns) {
     auto& told = told_[static_cast<std::size_t>(kind)];
     const auto hash = hash_of(payloads);

@@ -38,6 +38,7 @@ class Inventory {
 
     /// The owner's checks, as the twin names them; "" = none.
     void set_custom_checks(const std::string& path, const std::string& sha256);
+    void set_watched(std::vector<std::string> paths, bool recursive);
     /// With each snapshot pass.
     void take_snapshots(std::int64_t now_ns);
     /// Whenever a descriptor is ready or wake_ns() has come.

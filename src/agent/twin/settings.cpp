@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "agent/twin/aliases.hpp"
 #include "base/limits.hpp"
 
 namespace fieldwatch::agent {
@@ -259,6 +260,7 @@ Twin::Update Twin::evaluate() {
     const auto found = desired.find(object_name_);
     const bool absent = found == desired.end() || found->is_null();
     Reader reader{absent ? kNone : *found};
+    uses_aliases_ = apply_aliases(desired, reader.settings, reader.invalid);
     if (!absent && !found->is_object()) {
         reader.invalid.push_back(object_name_);
     } else {
@@ -312,7 +314,12 @@ std::string Twin::reported(std::string_view agent_version) const {
     object["invalidProperties"] = wrapped(invalid_);
     object["desiredVersion"] = wrapped(version_);
     object["agentVersion"] = wrapped(std::string(agent_version));
-    return json{{object_name_, std::move(object)}}.dump(-1, ' ', false, json::error_handler_t::replace);
+    json out{{object_name_, std::move(object)}};
+    if (uses_aliases_) {  // as the micro agent answers
+        out["latest_state"] = invalid_.empty() ? "success" : "failed";
+        out["latest_invalid_fields"] = invalid_;
+    }
+    return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 std::string Twin::persisted() const {

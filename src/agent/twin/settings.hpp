@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,9 @@ struct Settings {
     std::string custom_checks_path;
     std::string custom_checks_hash;
     std::string hub_resource_id;
+    // By the micro agent's names only; nothing = what the local configuration says.
+    std::optional<std::vector<std::string>> watched_paths;
+    std::optional<bool> watch_recursive;
 
     Settings();
 };
@@ -88,6 +92,7 @@ class Twin {
     Settings settings_;
     std::vector<std::string> invalid_;
     bool needs_refresh_ = false;
+    bool uses_aliases_ = false;
 };
 
 }  // namespace fieldwatch::agent
