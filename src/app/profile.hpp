@@ -13,7 +13,7 @@ namespace fieldwatch::app {
 struct Profile {
     std::string server;  ///< http://127.0.0.1:7780
     std::string token;   ///< of an administrator
-    std::uint16_t hub_port = 0;
+    std::uint16_t hub_port = 0, amqp_port = 0;
     std::string ca_file;
 };
 

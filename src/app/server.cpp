@@ -279,16 +279,17 @@ Result<void> serve(const ServerConfig& config) {
     const auto page_tls = FIELDWATCH_TRY(net::TlsServerContext::create(
         {.chain_pem = certificates.chain_pem, .key_pem = certificates.key_pem}));
     net::Runtime runtime;
-    const auto hub =
-        FIELDWATCH_TRY(hub::Server::start({.runtime = runtime,
-                                           .tls = tls,
-                                           .registry = *registry,
-                                           .journal = journal->writer(),
-                                           .partition_count = journal->partition_count(),
-                                           .clock = clock,
-                                           .random = random,
-                                           .metrics = metrics},
-                                          {.address = config.listen, .mqtt_port = config.hub_port}));
+    const auto hub = FIELDWATCH_TRY(hub::Server::start(
+        {.runtime = runtime,
+         .tls = tls,
+         .registry = *registry,
+         .journal = journal->writer(),
+         .partition_count = journal->partition_count(),
+         .clock = clock,
+         .random = random,
+         .metrics = metrics,
+         .events = &journal->reader()},
+        {.address = config.listen, .mqtt_port = config.hub_port, .amqp_port = config.amqp_port}));
     DeviceLink link(hub->devices());
     pipeline::Pipeline* running = nullptr;
     const auto portal = FIELDWATCH_TRY(portal::Portal::create(
@@ -334,6 +335,7 @@ Result<void> serve(const ServerConfig& config) {
     FIELDWATCH_TRY(write_profile(data, {.server = page_here(config, http->port()),
                                         .token = token,
                                         .hub_port = hub->mqtt_port(),
+                                        .amqp_port = hub->amqp_port(),
                                         .ca_file = data + "/ca/ca.pem"}));
     http->start();
     log::info("server",

@@ -48,6 +48,7 @@ Result<ServerConfig> read_config(const std::string& path, ServerConfig config) {
         {"page_listen", text(config.page_listen)},
         {"page_url", text(config.page_url)},
         {"hub_port", number(config.hub_port, 0, 65'535)},
+        {"amqp_port", number(config.amqp_port, 0, 65'535)},
         {"page_port", number(config.page_port, 0, 65'535)},
         {"host_names",
          [&](const YAML::Node& node) { config.host_names = node.as<std::vector<std::string>>(); }},
@@ -91,7 +92,7 @@ Result<ServerConfig> read_config(const std::string& path, ServerConfig config) {
 }
 
 Result<void> shift_ports(ServerConfig& config, std::uint32_t offset) {
-    for (auto* port : {&config.hub_port, &config.page_port}) {
+    for (auto* port : {&config.hub_port, &config.amqp_port, &config.page_port}) {
         if (*port == 0) continue;
         if (*port + offset > 65'535) {
             return fail(Errc::InvalidArgument,

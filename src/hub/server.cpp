@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "base/log.hpp"
+#include "hub/amqp/listener.hpp"
 #include "hub/core.hpp"
 #include "hub/session.hpp"
 #include "net/periodic.hpp"
@@ -106,6 +107,10 @@ class HubServer final : public Server, public Devices {
             [this](net::Connection& connection) -> std::unique_ptr<net::Handler> {
                 return std::make_unique<Session>(connection, *cores_[connection.core()], "Mqtt");
             }));
+        if (shared_.options.amqp_port) {
+            amqp_ = FIELDWATCH_TRY(
+                AmqpListener::start(shared_, cores_, shared_.parts.events, *shared_.options.amqp_port));
+        }
         auto& runtime = shared_.parts.runtime;
         minute_ = std::make_unique<net::Periodic>(runtime, 0, std::chrono::seconds(60), [this] {
             flush_failures();
@@ -124,6 +129,7 @@ class HubServer final : public Server, public Devices {
         sweep_.reset();
         shared_.methods.stop();
         if (streams_) streams_->stop();
+        if (amqp_) amqp_->stop();
         flush_failures();
         shared_.ingress.flush(shared_.log);
         // What was appended is answered by the journal, which is still open; worker calls are short.
@@ -132,9 +138,11 @@ class HubServer final : public Server, public Devices {
                 std::this_thread::sleep_for(std::chrono::milliseconds(1));
             core->mailbox.close();
         }
+        if (amqp_) amqp_->close();
     }
 
     std::uint16_t mqtt_port() const override { return streams_->port(); }
+    std::uint16_t amqp_port() const override { return amqp_ ? amqp_->port() : std::uint16_t{0}; }
     Devices& devices() override { return *this; }
     Commands& commands() override { return shared_.commands; }
     Methods& methods() override { return shared_.methods; }
@@ -214,6 +222,7 @@ class HubServer final : public Server, public Devices {
     std::unique_ptr<net::Periodic> minute_, tick_, sweep_;
     std::atomic<bool> sweeping_ = false;
     std::unique_ptr<net::StreamServer> streams_;
+    std::unique_ptr<AmqpListener> amqp_;
     bool stopped_ = false;
 };
 
@@ -223,6 +232,8 @@ Result<std::unique_ptr<Server>> Server::start(Parts parts, const Options& option
     auto server = std::make_unique<HubServer>(std::move(parts), options);
     FIELDWATCH_TRY(server->listen());
     log::info("hub", "MQTT over TLS on port " + std::to_string(server->mqtt_port()));
+    if (server->amqp_port() != 0)
+        log::info("hub", "AMQP over TLS on port " + std::to_string(server->amqp_port()));
     return std::unique_ptr<Server>(std::move(server));
 }
 

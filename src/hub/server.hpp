@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.hpp"
@@ -24,6 +25,7 @@ namespace fieldwatch::hub {
 struct Options {
     std::string address = "0.0.0.0";
     std::uint16_t mqtt_port = 8883;
+    std::optional<std::uint16_t> amqp_port;  ///< AMQP over TLS; none = not offered, 0 = the kernel chooses
     std::size_t connections_max = 60'000;
     std::chrono::seconds connect_timeout{60};  ///< spec 3.1: at most so long until CONNECT
     std::chrono::seconds token_grace{600};     ///< a live connection outlives its token by that much
@@ -48,6 +50,7 @@ struct Parts {
     const Clock& clock;
     Random& random;
     Metrics& metrics;
+    journal::Reader* events = nullptr;  ///< of the Event Hubs compatible endpoint; null = not offered
 };
 
 /// Listens from start() to stop(). Stop it before the journal closes: it waits for the answers to what it
@@ -58,6 +61,7 @@ class Server {
     virtual ~Server() = default;  ///< stop()
     virtual void stop() = 0;
     virtual std::uint16_t mqtt_port() const = 0;
+    virtual std::uint16_t amqp_port() const = 0;  ///< 0 when AMQP is not offered
     virtual Devices& devices() = 0;
     virtual Commands& commands() = 0;
     virtual Methods& methods() = 0;

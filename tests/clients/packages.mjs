@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import tls from "node:tls";
 import { fileURLToPath } from "node:url";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -20,4 +21,9 @@ export function install(folder) {
     });
   }
   return createRequire(path.join(folder, "package.json"));
+}
+
+/** Trusts the server's certificate authority in this process, as NODE_EXTRA_CA_CERTS would: some SDKs have no option. */
+export function trust(server) {
+  tls.setDefaultCACertificates([...tls.getCACertificates("default"), server.ca]);
 }

@@ -32,7 +32,7 @@ export class Server {
     server.data = mkdtempSync(path.join(tmpdir(), "fieldwatch-test-"));
     server.logFile = path.join(server.data, "server.log");
     const log = openSync(server.logFile, "a");
-    server.process = spawn(binary, ["serve", "--data", server.data, "--hub-port", "0", "--page-port", "0"],
+    server.process = spawn(binary, ["serve", "--data", server.data, "--hub-port", "0", "--amqp-port", "0", "--page-port", "0"],
       { stdio: ["ignore", log, log] });
     process.once("exit", () => server.process.kill("SIGKILL")); // a test that throws leaves nothing behind
     server.ended = new Promise((resolve) => server.process.once("exit", resolve));

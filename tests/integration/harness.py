@@ -49,7 +49,7 @@ class Server:
         self.log = open(self.data / "log" / "server.log", "ab")
         (self.data / "profile.json").unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--data", self.data, "--hub-port", str(hub_port), "--page-port", "0", *options],
+            [BINARY, "serve", "--data", self.data, "--hub-port", str(hub_port), "--amqp-port", "0", "--page-port", "0", *options],
             stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:

@@ -13,7 +13,7 @@ struct ServeOptions {
     std::string config_file;
     std::string roles;
     std::uint32_t ports_offset = 0;
-    std::uint32_t hub_port = 0, page_port = 0;
+    std::uint32_t hub_port = 0, amqp_port = 0, page_port = 0;
 };
 
 }  // namespace
@@ -30,6 +30,11 @@ void add_serve(CLI::App& app, Session& session) {
                                ->add_option("--hub-port", options->hub_port,
                                             "MQTT over TLS; 0 lets the kernel choose (default 8883)")
                                ->check(CLI::Range(0, 65535));
+    auto* const amqp_port =
+        command
+            ->add_option("--amqp-port", options->amqp_port,
+                         "AMQP over TLS, devices, services and event readers (default 5671)")
+            ->check(CLI::Range(0, 65535));
     auto* const page_port = command
                                 ->add_option("--page-port", options->page_port,
                                              "Page and API; 0 lets the kernel choose (default 7780)")
@@ -51,6 +56,7 @@ void add_serve(CLI::App& app, Session& session) {
             if (!options->config_file.empty())
                 config = FIELDWATCH_TRY(read_config(options->config_file, config));
             if (hub_port->count() > 0) config.hub_port = static_cast<std::uint16_t>(options->hub_port);
+            if (amqp_port->count() > 0) config.amqp_port = static_cast<std::uint16_t>(options->amqp_port);
             if (page_port->count() > 0) config.page_port = static_cast<std::uint16_t>(options->page_port);
             FIELDWATCH_TRY(shift_ports(config, options->ports_offset));
             return serve(config);

@@ -1,0 +1,232 @@
+#include "hub/amqp/session.hpp"
+
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "hub/amqp/device_endpoint.hpp"
+
+namespace fieldwatch::hub {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kCloseAfter{1};  // for a client that was told that it is over
+constexpr seconds kLookAgain{60};  // at tokens, and at proton's clock, at the latest
+
+}  // namespace
+
+AmqpSession::AmqpSession(net::Connection& connection, AmqpCore& core, std::string_view protocol)
+    : connection_(connection), core_(core), id_(core.core.shared.next_id()), engine_(*this, {}) {
+    speaker_.protocol = protocol;
+    speaker_.address = connection.address();
+    speaker_.tls_version = connection.tls_version();
+    speaker_.tls_cipher = connection.tls_cipher();
+    core_.sessions.emplace(id_, this);
+    authenticate_until_ = now() + hub().options.connect_timeout;
+    arm();
+}
+
+AmqpSession::~AmqpSession() {
+    links_.clear();
+    endpoints_.clear();
+    core_.sessions.erase(id_);
+}
+
+std::size_t AmqpSession::received(ByteView input) {
+    if (closing_) return input.size();
+    if (paused_) return 0;
+    inside_ = true;
+    const bool alive = engine_.received(input);
+    inside_ = false;
+    pump();
+    if (!alive || engine_.finished()) finish();
+    return input.size();
+}
+
+void AmqpSession::pump() {
+    if (inside_) return;
+    const auto before = connection_.output().size();
+    inside_ = true;
+    engine_.take_output(connection_.output());
+    inside_ = false;
+    if (connection_.output().size() != before) connection_.flush();
+}
+
+void AmqpSession::finish() {
+    if (std::exchange(closing_, true)) return;
+    if (const auto error = engine_.error(); !error.empty() && !clean_)
+        log::debug("hub", "an AMQP connection ended: " + error);
+    connection_.close();
+}
+
+void AmqpSession::closed(net::CloseReason) {
+    closing_ = true;
+    for (auto& [id, open] : links_)
+        open.link->detached();
+    for (auto& [identity, endpoint] : endpoints_) {
+        if (clean_)
+            endpoint->leave(0, {});
+        else
+            endpoint->leave(404104, "the connection was lost without a close");
+    }
+}
+
+void AmqpSession::closed() {
+    clean_ = true;
+}
+
+// Time.
+
+void AmqpSession::deadline() {
+    const auto time = now();
+    const bool is_somebody = service_ || events_ || !endpoints_.empty();
+    if (!is_somebody && time >= authenticate_until_) return finish();
+    if (close_at_ && time >= *close_at_) {
+        clean_ = true;
+        engine_.close({"amqp:connection:forced", "the identity may not be connected any more"});
+    }
+    inside_ = true;
+    engine_.tick(std::chrono::duration_cast<milliseconds>(time));
+    inside_ = false;
+    check_tokens();
+    pump();
+    if (engine_.finished()) return finish();
+    if (paused_ && time >= paused_until_) {
+        paused_ = false;
+        bool done = true;
+        for (auto& [identity, endpoint] : endpoints_)
+            done = endpoint->take_held() && done;
+        pump();
+        if (done && !paused_) connection_.resume();
+    }
+    arm();
+}
+
+void AmqpSession::arm() {
+    const auto time = now();
+    auto next = time + seconds(kLookAgain);
+    if (!service_ && !events_ && endpoints_.empty()) next = std::min(next, authenticate_until_);
+    if (paused_) next = std::min(next, paused_until_);
+    if (close_at_) next = std::min(next, *close_at_);
+    const auto wanted = engine_.tick(std::chrono::duration_cast<milliseconds>(time));
+    if (wanted.count() > 0) next = std::min<std::chrono::nanoseconds>(next, time + wanted);
+    connection_.deadline_after(std::max(milliseconds(1), std::chrono::ceil<milliseconds>(next - time)));
+}
+
+void AmqpSession::check_tokens() {
+    const auto time = hub().parts.clock.now();
+    const auto grace = std::chrono::duration_cast<Ticks>(hub().options.token_grace);
+    std::vector<DeviceEndpoint*> over;
+    for (auto& [identity, endpoint] : endpoints_)
+        if (endpoint->lapsed(time)) over.push_back(endpoint.get());
+    for (auto* const endpoint : over) {
+        endpoint->log_lapse();
+        endpoint->end(404104, "the connection was closed after its token expired");
+    }
+    const bool service_over = service_ && time >= service_->expiry + grace;
+    const bool events_over = events_ && time >= events_->expiry + grace;
+    if (!service_over && !events_over) return;
+    engine_.close({"amqp:unauthorized-access", "the token has expired"});
+    clean_ = true;
+}
+
+void AmqpSession::pause_reading(std::chrono::nanoseconds at_most) {
+    if (!paused_) connection_.pause();
+    paused_ = true;
+    paused_until_ = now() + at_most;
+    arm();
+}
+
+void AmqpSession::mail(const AmqpMail& mail) {
+    if (mail.kind == AmqpMail::Kind::HasSpace) {
+        paused_until_ = now();
+        connection_.deadline_after(milliseconds(1));
+        return;
+    }
+    for (auto& [identity, endpoint] : endpoints_)
+        endpoint->durable(mail.delivery, mail.kind == AmqpMail::Kind::Durable);
+}
+
+void AmqpSession::poke() {
+    for (auto& [id, open] : links_)
+        open.link->poke();
+    pump();
+}
+
+// Links, as the engine tells of them.
+
+void AmqpSession::opened(std::string_view hostname, std::string_view) {
+    hostname_ = hostname;
+}
+
+void AmqpSession::message(amqp::LinkId link, amqp::DeliveryId delivery, ByteView bytes, bool settled) {
+    const auto found = links_.find(link);
+    if (found != links_.end()) found->second.link->message(delivery, bytes, settled);
+}
+
+void AmqpSession::credit(amqp::LinkId link) {
+    const auto found = links_.find(link);
+    if (found == links_.end()) return;
+    found->second.outbox.flush(engine_, link);
+    found->second.link->credit();
+}
+
+void AmqpSession::outcome(amqp::LinkId link, amqp::DeliveryId delivery, amqp::Outcome outcome) {
+    const auto found = links_.find(link);
+    if (found != links_.end()) found->second.link->outcome(delivery, outcome);
+}
+
+void AmqpSession::detached(amqp::LinkId link) {
+    const auto found = links_.find(link);
+    if (found == links_.end()) return;
+    found->second.link->detached();
+    links_.erase(found);
+}
+
+void AmqpSession::drop_link(amqp::LinkId link, const amqp::Condition& condition) {
+    detached(link);
+    engine_.detach(link, condition);
+    pump();
+}
+
+void AmqpSession::push(amqp::LinkId link, Bytes message) {
+    const auto found = links_.find(link);
+    if (found != links_.end()) found->second.outbox.push(engine_, link, std::move(message));
+}
+
+void AmqpSession::answer(amqp::Node node, std::string_view reply_to, Bytes message) {
+    amqp::LinkId best = 0;
+    for (const auto& [id, open] : links_) {
+        if (open.node != node || open.client_sends) continue;
+        best = id;
+        if (!reply_to.empty() && (open.other_address == reply_to || open.name == reply_to)) break;
+    }
+    push(best, std::move(message));
+}
+
+void AmqpSession::end_endpoint(DeviceEndpoint& endpoint, const amqp::Condition& condition) {
+    std::vector<amqp::LinkId> its_links;
+    for (const auto& [id, open] : links_)
+        if (open.owner == &endpoint) its_links.push_back(id);
+    for (const auto id : its_links) {
+        detached(id);
+        engine_.detach(id, condition);
+    }
+    const bool alone = endpoints_.size() == 1 && !service_ && !events_;
+    endpoints_.erase(endpoint.identity());
+    if (alone && its_links.empty()) {
+        engine_.close(condition);
+        clean_ = true;
+    } else if (alone) {
+        // The client hears why from its links, and closes: a close of ours on top of that would leave the
+        // vendor's Node client waiting for answers to its own detaches.
+        close_at_ = now() + kCloseAfter;
+        arm();
+    }
+    pump();
+    if (engine_.finished()) finish();
+}
+
+}  // namespace fieldwatch::hub
