@@ -14,6 +14,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import behaviour_bench
 import hub_bench
 import server_bench
 from common import BUILD, RESULTS, build, google_benchmark, median, result, say
@@ -69,7 +70,7 @@ def bench_query(quick):
 
 BENCHES = {"hub": hub_bench.bench}
 BENCHES |= {name: (lambda quick, name=name: bench_part(name, quick)) for name in PARTS}
-BENCHES |= {"query": bench_query, "end-to-end": server_bench.bench_end_to_end, "server": server_bench.bench_server}
+BENCHES |= {"behaviour": behaviour_bench.bench, "query": bench_query, "end-to-end": server_bench.bench_end_to_end, "server": server_bench.bench_server}
 if (pathlib.Path(__file__).resolve().parent / "agent_bench.py").exists():
     import agent_bench
     BENCHES["agent"] = agent_bench.bench

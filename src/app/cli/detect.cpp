@@ -13,6 +13,7 @@
 #include "detect/content.hpp"
 #include "model/finding.hpp"
 #include "pipeline/offline.hpp"
+#include "pipeline/series_run.hpp"
 
 namespace fieldwatch::app {
 
@@ -51,10 +52,6 @@ Result<detect::ContentPtr> content_of(const DetectOptions& options) {
 }
 
 Result<std::string> detect_inputs(const DetectOptions& options) {
-    const auto content = FIELDWATCH_TRY(content_of(options));
-    for (const auto& error : content->rule_errors)
-        std::fprintf(stderr, "%s:%d: %s; the rule is left out\n", error.file.c_str(), error.line,
-                     error.why.c_str());
     const auto sink = [](std::string_view line) {
         std::fwrite(line.data(), 1, line.size(), stdout);
         std::fputc('\n', stdout);
@@ -71,6 +68,18 @@ Result<std::string> detect_inputs(const DetectOptions& options) {
         if (!files.back()) return fail(Errc::NotFound, fmt::format("cannot read {}", path));
         streams.push_back(&files.back());
     }
+    if (options.input == "series") {
+        std::string highest;
+        for (std::size_t i = 0; i < streams.size(); ++i) {
+            const auto report = FIELDWATCH_TRY(pipeline::run_series(*streams[i], options.inputs[i], sink));
+            if (highest != "Medium" && !report.highest_severity.empty()) highest = report.highest_severity;
+        }
+        return highest;
+    }
+    const auto content = FIELDWATCH_TRY(content_of(options));
+    for (const auto& error : content->rule_errors)
+        std::fprintf(stderr, "%s:%d: %s; the rule is left out\n", error.file.c_str(), error.line,
+                     error.why.c_str());
     pipeline::OfflineOptions offline;
     offline.decode.strict = options.strict;
     if (!options.input.empty()) offline.format = pipeline::input_format_from(options.input);
@@ -104,8 +113,9 @@ void add_detect(CLI::App& app, Session& session) {
                         "standard input");
     command
         ->add_option("--input", options->input,
-                     "What the input is; without it the first line of each file says so")
-        ->check(CLI::IsMember({"jsonl", "auditd", "syslog", "zeek"}));
+                     "What the input is; without it the first line of each file says so (a series never "
+                     "does)")
+        ->check(CLI::IsMember({"jsonl", "auditd", "syslog", "zeek", "series"}));
     command->add_option("--year", options->year, "The year that system log stamps without one begin in")
         ->check(CLI::Range(1970, 9999))
         ->capture_default_str();
@@ -132,6 +142,7 @@ void add_detect(CLI::App& app, Session& session) {
         "all "
         "others, in the\n"
         "old form, RFC 5424 or with ISO times. zeek: conn, dns, http and ssl logs, TSV or JSON.\n"
+        "series: timestamp,value; every value is scored one step ahead, and what deviates raises an alert.\n"
         "Findings name lines of the input, counted from 1 without blank ones.");
     command->callback([options, &session] {
         if (options->inputs.empty()) options->inputs.emplace_back("-");

@@ -1,0 +1,94 @@
+// Standard behaviour of one numeric series, learned as it comes: how far each value lies from what the values
+// before it let expect. Five distances, each made comparable by the series' own tail: docs/decisions/0031.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "base/time.hpp"
+#include "detect/behaviour/tail_model.hpp"
+
+namespace fieldwatch::detect {
+
+/// In what way a value deviates.
+enum class Deviation : std::uint8_t {
+    Residual,   ///< far from the forecast of this one value
+    Shift,      ///< the last two dozen values lie off what their time of day lets expect
+    Range,      ///< outside everything seen so far
+    Drift,      ///< the last hundred values lie off the long average
+    Variation,  ///< values move much more, or much less, than usual: a stuck sensor, a noisy one
+};
+std::string_view to_string(Deviation deviation);  ///< lower case
+
+/// What the model thought of one value before it learned it.
+struct SeriesScore {
+    double probability = 1;  ///< of a score as high, by this series' own past; 1 before 50 values
+    /// Minus log10 of the tail probabilities, weighted and added: higher is stranger, and means the same for
+    /// every series. 0 while learning.
+    double score = 0;
+    double expected = 0;                    ///< the forecast
+    double low = 0, high = 0;               ///< the forecast and four usual residuals around it
+    std::array<double, 5> contributions{};  ///< to the score, by Deviation
+    bool learning = true;                   ///< too little seen to tell
+
+    Deviation cause() const;  ///< what contributes most
+};
+
+/// One series. Constant memory and work a value; the same values give the same scores. Values must be finite;
+/// what lies beyond 1e150 is taken for that. One strand.
+class SeriesModel {
+  public:
+    /// Scores at which we alert: about once a device and month, and once a week, on the development series.
+    static constexpr double kMonthly = 5.7, kWeekly = 4.3;
+    static constexpr std::uint64_t kLearningValues = 200;
+    static constexpr Ticks kLearningTime = std::chrono::hours(24);
+
+    SeriesScore observe(Timestamp time, double value);
+
+  private:
+    static constexpr std::size_t kSlots = 96;  ///< of a day
+    static constexpr std::size_t kDeviations = 5;
+
+    struct Slot {
+        double mean = 0;
+        std::uint32_t count = 0;
+    };
+    struct Forecast {
+        double value = 0;
+        double season = 0;
+        double floor = 0;  ///< below it deviations are all alike
+        double scale = 0;  ///< the usual residual, not below the floor
+    };
+    /// Mean of the last N numbers, and how large it usually is.
+    template <std::size_t N>
+    struct Window {
+        std::array<double, N> ring{};
+        std::uint64_t count = 0;
+        double usual = -1;  ///< negative before the first
+
+        double push(double value);
+    };
+
+    void start(Timestamp time, std::size_t slot, double value);
+    Forecast forecast(const Slot& slot) const;
+    std::array<double, kDeviations> distances(double value, const Slot& slot, const Forecast& by);
+    void learn(Slot& slot, double value, const Forecast& by);
+    void learn_forecasters(double value, const Forecast& by);
+
+    std::uint64_t seen_ = 0;
+    Timestamp first_;
+    std::array<Slot, kSlots> season_{};
+    double fast_ = 0, level_ = 0, slow_ = 0, slow_deviation_ = 0;  ///< averages of one to some hundred values
+    double fast_error_ = 1, season_error_ = 1, level_error_ = 1;   ///< how far each forecast was off of late
+    double scale_ = 0;                                             ///< usual residual
+    double step_fast_ = 0, step_slow_ = 0;  ///< usual change from value to value, of late and long
+    double last_ = 0, lowest_ = 0, highest_ = 0;
+    Window<24> shift_;
+    Window<96> drift_;
+    double shift_now_ = 0, drift_now_ = 0;
+    std::array<TailModel, kDeviations> tails_;
+    TailModel scores_;
+};
+
+}  // namespace fieldwatch::detect

@@ -1,0 +1,111 @@
+#include "detect/behaviour/series_model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "base/random.hpp"
+
+namespace fieldwatch::detect {
+namespace {
+
+constexpr std::int64_t kStart = 1'800'000'000;
+
+/// Values every five minutes: a daily wave of height 20 around 100, and noise of about 2.
+std::vector<double> daily(std::size_t count, unsigned seed = 1) {
+    SeededRandom random(seed);
+    std::vector<double> out;
+    for (std::size_t i = 0; i < count; ++i) {
+        const double noise = static_cast<double>(random.below(1000)) / 250.0 - 2;
+        out.push_back(100 + 20 * std::sin(static_cast<double>(i) * 2 * 3.14159265 / 288) + noise);
+    }
+    return out;
+}
+
+std::vector<SeriesScore> scores(const std::vector<double>& values) {
+    SeriesModel model;
+    std::vector<SeriesScore> out;
+    for (std::size_t i = 0; i < values.size(); ++i)
+        out.push_back(model.observe(Timestamp::from_unix_seconds(kStart + static_cast<std::int64_t>(i) * 300),
+                                    values[i]));
+    return out;
+}
+
+double highest(const std::vector<SeriesScore>& list, std::size_t from, std::size_t to) {
+    double out = 0;
+    for (auto i = from; i < to; ++i)
+        out = std::max(out, list[i].score);
+    return out;
+}
+
+TEST(SeriesModel, StaysCalmOnOrdinaryDays) {
+    const auto list = scores(daily(288 * 30));
+    std::size_t alarms = 0;
+    for (std::size_t i = 288; i < list.size(); ++i)
+        alarms += list[i].score >= SeriesModel::kMonthly;
+    EXPECT_LE(alarms, 3u) << "in 29 days";
+    EXPECT_FALSE(list.back().learning);
+    EXPECT_TRUE(list[100].learning);
+}
+
+TEST(SeriesModel, SeesASpikeAndSaysWhatItExpected) {
+    auto values = daily(288 * 10);
+    values[288 * 9] += 60;
+    const auto list = scores(values);
+    const auto& spike = list[288 * 9];
+    EXPECT_GE(spike.score, SeriesModel::kMonthly);
+    EXPECT_LT(spike.probability, 0.01);
+    EXPECT_GT(values[288 * 9], spike.high);
+    EXPECT_LT(highest(list, 288 * 8, 288 * 9), spike.score);
+}
+
+TEST(SeriesModel, SeesALevelThatShiftedForGood) {
+    auto values = daily(288 * 10);
+    for (std::size_t i = 288 * 8; i < values.size(); ++i)
+        values[i] += 25;
+    const auto list = scores(values);
+    EXPECT_GE(highest(list, 288 * 8, 288 * 8 + 36), SeriesModel::kMonthly);
+    EXPECT_LT(highest(list, 288 * 7, 288 * 8), SeriesModel::kMonthly);
+}
+
+TEST(SeriesModel, KnowsTheHourOfTheDay) {
+    auto values = daily(288 * 14);
+    // The top of the day's wave, at its bottom: no value that was not there before.
+    const std::size_t at = 288 * 13 + 216;
+    for (std::size_t i = at; i < at + 12; ++i)
+        values[i] = 118;
+    const auto list = scores(values);
+    EXPECT_GE(highest(list, at, at + 12), SeriesModel::kWeekly);
+}
+
+TEST(SeriesModel, CannotBeHurriedByAFlood) {
+    auto values = daily(288 * 11);
+    for (std::size_t i = 288 * 9; i < 288 * 9 + 6; ++i)
+        values[i] = 1e9;
+    const auto list = scores(values);
+    EXPECT_LT(list[288 * 9 + 300 - 12].expected, 1e6) << "a day later it is mostly forgotten";
+}
+
+TEST(SeriesModel, TakesExtremesAndConstants) {
+    SeriesModel model;
+    for (int i = 0; i < 2000; ++i) {
+        const double value = i % 7 == 0 ? std::numeric_limits<double>::max() : i % 11 == 0 ? -1e308 : 0;
+        const auto score = model.observe(Timestamp::from_unix_seconds(kStart + i), value);
+        EXPECT_TRUE(std::isfinite(score.score) && std::isfinite(score.expected) && std::isfinite(score.high))
+            << i;
+    }
+    const auto flat = scores(std::vector<double>(3000, 5.0));
+    EXPECT_LT(highest(flat, 300, 3000), 1) << "a constant stays ordinary";
+}
+
+TEST(SeriesModel, GivesTheSameScoresForTheSameValues) {
+    const auto first = scores(daily(3000, 7));
+    const auto second = scores(daily(3000, 7));
+    for (std::size_t i = 0; i < first.size(); ++i)
+        ASSERT_EQ(first[i].score, second[i].score);
+}
+
+}  // namespace
+}  // namespace fieldwatch::detect
