@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/json_text.hpp"
+#include "detect/behaviour/network_detector.hpp"
 #include "detect/content.hpp"
 #include "detect/custom/custom_alerts.hpp"
 #include "detect/detector.hpp"
@@ -151,6 +152,7 @@ class ShardEngine final : public Engine {
             login_is_new = logins_.observe(event, item, *login, context);
         } else if (const auto* const connection = std::get_if<model::ConnectionCreate>(&item.payload)) {
             if (known) raise_suspicious(event, item, *connection, *known, context);
+            network_.observe(event, item, *connection, context);
         } else if (const auto* const operation = std::get_if<model::Operation>(&item.payload)) {
             observe_operation(event, item, *operation, context);
         }
@@ -218,12 +220,14 @@ class ShardEngine final : public Engine {
     template <class Visit>
     void for_each_section(Visit&& visit) const {
         visit("alerts", book_) && visit("login", logins_) && visit("open-ports", ports_) &&
-            visit("download-run", downloads_) && visit("custom", custom_);
+            visit("download-run", downloads_) && visit("custom", custom_) &&
+            visit("network-behaviour", network_);
     }
     template <class Visit>
     void for_each_section(Visit&& visit) {
         visit("alerts", book_) && visit("login", logins_) && visit("open-ports", ports_) &&
-            visit("download-run", downloads_) && visit("custom", custom_);
+            visit("download-run", downloads_) && visit("custom", custom_) &&
+            visit("network-behaviour", network_);
     }
 
     ContentPtr content_;
@@ -235,6 +239,7 @@ class ShardEngine final : public Engine {
     OpenPorts ports_;
     DownloadRun downloads_;
     CustomAlerts custom_;
+    NetworkDetector network_;
 };
 
 }  // namespace

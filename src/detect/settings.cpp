@@ -68,6 +68,7 @@ Result<Settings> parse_settings(std::string_view json) {
     FIELDWATCH_TRY(read(document, "dedup.window", out.dedup_window));
     FIELDWATCH_TRY(read(document, "intel.minConfidence", out.intel_confidence, 0, 100));
     FIELDWATCH_TRY(read(document, "ipCollection", out.ip_collection));
+    FIELDWATCH_TRY(read(document, "behaviour", out.behaviour));
     FIELDWATCH_TRY(read(document, "testMode", out.test_mode));
     FIELDWATCH_TRY(read(document, "allowedPorts", out.allowed_ports));
     FIELDWATCH_TRY(read(document, "localSuffixes", out.local_suffixes));

@@ -135,7 +135,13 @@ void RecordMaker::connection(const Origin& origin, const RecordedConnection& con
         .member_if("UserId", cut(connection.user_id))
         .member("Executable", cut(connection.executable))
         .member_if("CommandLine", cut(connection.command_line));
-    extra_details(json, {{"DnsName", connection.dns_name}});
+    extra_details(json, {{"DnsName", connection.dns_name},
+                         {"ConnState", connection.state},
+                         {"Duration", connection.seconds},
+                         {"PacketsOut", connection.packets_out},
+                         {"PacketsIn", connection.packets_in},
+                         {"BytesOut", connection.bytes_out},
+                         {"BytesIn", connection.bytes_in}});
     json.end_object();
     event(origin, "ConnectionCreate", payload, sink);
 }

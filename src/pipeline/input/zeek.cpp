@@ -145,7 +145,14 @@ Result<void> ZeekReader::row(const Row& row, std::uint64_t number, const RecordS
     connection.local_port = get(row, connection.in ? "id.resp_p" : "id.orig_p");
     if (const auto protocol = get(row, "proto"); !protocol.empty()) connection.protocol = protocol;
     connection.executable = "unknown";  // a network sensor sees no process
-    if (path == "dns") {
+    if (path == "conn" || path.empty()) {
+        connection.state = get(row, "conn_state");
+        connection.seconds = get(row, "duration");
+        connection.packets_out = get(row, connection.in ? "resp_pkts" : "orig_pkts");
+        connection.packets_in = get(row, connection.in ? "orig_pkts" : "resp_pkts");
+        connection.bytes_out = get(row, connection.in ? "resp_bytes" : "orig_bytes");
+        connection.bytes_in = get(row, connection.in ? "orig_bytes" : "resp_bytes");
+    } else if (path == "dns") {
         connection.dns_name = get(row, "query");
     } else if (path == "http") {
         connection.dns_name = get(row, "host");

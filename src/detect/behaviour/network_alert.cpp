@@ -1,0 +1,34 @@
+#include "detect/behaviour/network_alert.hpp"
+
+#include "base/json_text.hpp"
+
+namespace fieldwatch::detect {
+
+model::Alert network_alert(const NetworkAlert& what, const model::Event& event, const model::Item& item,
+                           const Flow& flow, bool learned) {
+    auto alert = device_alert(what.type, event, item.position);
+    alert.description = what.description;
+    alert.discriminator = what.discriminator;
+    const auto remote = flow.remote.text();
+    JsonWriter extended(alert.extended_json);
+    extended.begin_object()
+        .member("DeviceId", event.device)
+        .member("Remote Address", remote)
+        .member("Remote Port", std::to_string(flow.port))
+        .member("Protocol", to_string(flow.transport))
+        .member("Baseline", learned ? "device" : "learning");
+    extended.key("Contributions").begin_array().begin_object().member("feature", what.feature);
+    extended.key("observed").real(what.observed);
+    extended.key("expected").begin_array().real(0).real(what.expected_most).end_array();
+    extended.end_object().end_array();
+    extended.end_object();
+    JsonWriter entities(alert.entities_json);
+    entities.begin_array();
+    entities.begin_object().member("$id", "1").member("Type", "iotdevice").member("DeviceId", event.device);
+    entities.end_object();
+    entities.begin_object().member("$id", "2").member("Type", "ip").member("Address", remote);
+    entities.end_object().end_array();
+    return alert;
+}
+
+}  // namespace fieldwatch::detect

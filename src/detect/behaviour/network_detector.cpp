@@ -1,0 +1,319 @@
+#include "detect/behaviour/network_detector.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "base/json_text.hpp"
+#include "detect/behaviour/network_alert.hpp"
+
+namespace fieldwatch::detect {
+namespace {
+
+// Thresholds a window of five minutes. The first is for a device that nobody knows; where three numbers
+// stand, a device that is known gets the factor times the most it was seen to do, within the two bounds.
+struct Limit {
+    double unknown, factor, least, most;
+
+    double of(bool learned, double usual) const {
+        return learned ? std::clamp(factor * usual, least, most) : unknown;
+    }
+};
+constexpr Limit kTcpAddresses{20, 4, 10, 60}, kOtherAddresses{40, 4, 20, 120};
+constexpr Limit kTcpAddressesLong{60, 8, 40, 200}, kOtherAddressesLong{120, 8, 80, 250};  ///< an hour
+constexpr Limit kFlows{1'000, 10, 300, 3'000}, kUnanswered{600, 10, 300, 1'500};
+constexpr double kAgentFactor = 3;        ///< an agent says who was called, not who answered
+constexpr double kLookupFactor = 10;      ///< name servers are asked often
+constexpr double kFloodPackets = 50'000;  ///< 167 a second, with hardly an answer
+constexpr double kFloodPacketsInside = 200'000;
+constexpr double kPortsTried = 30, kGuesses = 30;
+constexpr double kBusyPort = 8;  ///< addresses: a port that is being scanned makes no contacts
+constexpr Ticks kSuppression = std::chrono::hours(6), kDay = std::chrono::hours(24);
+constexpr std::uint32_t kStandardWindows = 36;  ///< with traffic, before the device counts as known
+
+bool is_login_port(const Flow& flow) {
+    return flow.transport == Transport::Tcp && (flow.port == 22 || flow.port == 23 || flow.port == 2323);
+}
+
+/// Ports that ordinary devices poll; regular contact alone says nothing there.
+bool is_common(const Flow& flow) {
+    constexpr std::array kCommon{25,   53,   67,   68,   80,    123,   137,  138,  143,  443,  465,  514,
+                                 554,  587,  853,  993,  995,   1883,  1900, 3478, 3479, 5060, 5061, 5222,
+                                 5223, 5228, 5353, 5671, 5672,  8000,  8080, 8443, 8883, 5683, 5684, 4433,
+                                 3544, 7,    9443, 8886, 19302, 51820, 1194, 500,  4500};
+    return std::ranges::find(kCommon, static_cast<int>(flow.port)) != kCommon.end();
+}
+
+struct Filter {
+    std::array<std::uint64_t, 16>& bits;
+
+    bool has(std::uint64_t hash) const { return (bits[(hash >> 6) % 16] >> (hash & 63) & 1) != 0; }
+    void add(std::uint64_t hash) { bits[(hash >> 6) % 16] |= std::uint64_t{1} << (hash & 63); }
+};
+
+std::uint64_t port_hash(const Flow& flow) {
+    return (flow.port * 4U + static_cast<std::uint64_t>(flow.transport)) * 0x9E3779B97F4A7C15U >> 32;
+}
+/// The /24 of IPv4, the /48 of IPv6, and the port.
+std::uint64_t net_hash(const Flow& flow) {
+    auto net = flow.remote;
+    std::fill(net.bytes.begin() + (net.is_v4 ? 3 : 6), net.bytes.end(), std::uint8_t{0});
+    return (hash_of(net) ^ port_hash(flow)) >> 13;
+}
+
+}  // namespace
+
+struct NetworkDetector::Sight {
+    const model::Event& event;
+    const model::Item& item;
+    const Flow& flow;
+    Device& device;
+    bool learned;  ///< the device is known
+    Context& context;
+
+    void raise(const NetworkAlert& what) const {
+        context.book.raise(network_alert(what, event, item, flow, learned), kSuppression, context.now,
+                           context.out);
+    }
+};
+
+void NetworkDetector::observe(const model::Event& event, const model::Item& item,
+                              const model::ConnectionCreate& connection, Context& context) {
+    const auto flow = flow_of(event, item, connection);
+    if (!flow || !flow->outgoing || !(flow->measured || context.settings.behaviour)) return;
+    auto& device = devices_.get(device_key(event.hub, event.device));
+    if (device.window < 0) device.first = flow->time;
+    turn_windows(device, *flow);
+    Sight sight{
+        .event = event,
+        .item = item,
+        .flow = *flow,
+        .device = device,
+        .learned = flow->time - device.first >= kLearning && device.standard.windows >= kStandardWindows,
+        .context = context};
+    judge_ports(sight);
+    judge_destination(sight);
+    if (!flow->external || flow->transport == Transport::Icmp || flow->transport == Transport::Other) return;
+    judge_contact(sight);
+    judge_new_port(sight);
+}
+
+void NetworkDetector::turn_windows(Device& device, const Flow& flow) const {
+    const auto number = flow.time.ticks / kWindow.count();
+    if (number > device.window) {
+        // A device learns from its quiet windows only, and at most to double what it was used to.
+        auto& standard = device.standard;
+        if (device.window >= 0 && flow.time - device.attack > 2 * kWindow) {
+            standard.addresses = static_cast<float>(
+                std::max(0.999 * static_cast<double>(standard.addresses),
+                         std::min(device.ports.most(), 2.0 * static_cast<double>(standard.addresses) + 2)));
+            standard.flows =
+                static_cast<float>(std::max(0.999 * static_cast<double>(standard.flows),
+                                            std::min<double>(device.destinations.most_flows(),
+                                                             2 * static_cast<double>(standard.flows) + 20)));
+            ++standard.windows;
+        }
+        device.ports.clear();
+        device.destinations.clear();
+        device.window = number;
+    }
+    if (const auto hour = flow.time.ticks / kLongWindow.count(); hour > device.long_window) {
+        device.long_ports.clear();
+        device.long_window = hour;
+    }
+}
+
+void NetworkDetector::judge_ports(Sight& sight) {
+    const auto& flow = sight.flow;
+    if (flow.measured && !flow.unanswered && !is_login_port(flow)) return;
+    const bool tcp = flow.transport == Transport::Tcp;
+    const double usual = static_cast<double>(sight.device.standard.addresses);
+    const double factor = flow.measured ? 1 : kAgentFactor;
+    const auto judge = [&](PortTable& table, const Limit& limit, std::string_view span) {
+        auto& entry = table.add(flow);
+        const double count = entry.addresses.count();
+        const double most = factor * limit.of(sight.learned, usual);
+        if (entry.raised || count < most) return;
+        entry.raised = true;
+        sight.device.attack = std::max(sight.device.attack, flow.time);
+        sight.raise(
+            {.type = kNetworkScan,
+             .discriminator = fmt::format("{}/{}", to_string(flow.transport), flow.port),
+             .description = fmt::format("The device tried port {}/{} on about {:.0f} addresses within {}; "
+                                        "up to {:.0f} is tolerated.",
+                                        flow.port, to_string(flow.transport), count, span, most),
+             .feature = "addresses tried on one port",
+             .observed = std::round(count),
+             .expected_most = most});
+    };
+    judge(sight.device.ports, tcp ? kTcpAddresses : kOtherAddresses, "five minutes");
+    judge(sight.device.long_ports, tcp ? kTcpAddressesLong : kOtherAddressesLong, "an hour");
+}
+
+void NetworkDetector::judge_destination(Sight& sight) {
+    const auto& flow = sight.flow;
+    const double window_s = 300;
+    auto& entry =
+        sight.device.destinations.add(flow, std::min(1.0, window_s / std::max(flow.seconds, window_s)));
+    const auto raise = [&](const AlertType& type, std::string_view feature, double observed, double most) {
+        sight.device.attack = std::max(sight.device.attack, flow.time);
+        sight.raise({.type = type,
+                     .discriminator = flow.remote.text(),
+                     .description =
+                         fmt::format("{} to {} within five minutes: {:.0f}, where up to {:.0f} is tolerated.",
+                                     feature, flow.remote.text(), observed, most),
+                     .feature = std::string(feature),
+                     .observed = std::round(observed),
+                     .expected_most = most});
+    };
+    const double usual = static_cast<double>(sight.device.standard.flows);
+    const double factor = entry.lookups * 2 > entry.flows ? kLookupFactor : flow.measured ? 1 : kAgentFactor;
+    const double flows_most = factor * kFlows.of(sight.learned, usual);
+    const double unanswered_most = factor * kUnanswered.of(sight.learned, usual);
+    const double packets_most = flow.external ? kFloodPackets : kFloodPacketsInside;
+    if (!entry.flood_raised) {
+        entry.flood_raised = true;
+        if (static_cast<double>(entry.flows) >= flows_most)
+            raise(kFlood, "flows", entry.flows, flows_most);
+        else if (entry.unanswered >= unanswered_most)
+            raise(kFlood, "unanswered flows", entry.unanswered, unanswered_most);
+        else if (entry.packets_out >= packets_most && entry.packets_in * 100 <= entry.packets_out)
+            raise(kFlood, "packets without an answer", entry.packets_out, packets_most);
+        else
+            entry.flood_raised = false;
+    }
+    if (!entry.ports_raised && entry.ports.count() >= kPortsTried) {
+        entry.ports_raised = true;
+        raise(kNetworkScan, "ports tried in vain", entry.ports.count(), kPortsTried);
+    }
+    const double guesses = entry.logins > entry.unanswered ? entry.logins - entry.unanswered : 0;
+    if (!entry.guessing_raised && guesses >= factor * kGuesses) {
+        entry.guessing_raised = true;
+        raise(kGuessing, "connections to a login service", guesses, factor * kGuesses);
+    }
+}
+
+void NetworkDetector::judge_contact(Sight& sight) {
+    const auto& flow = sight.flow;
+    auto& device = sight.device;
+    Filter nets{device.standard.nets};
+    const auto net = net_hash(flow);
+    if (!sight.learned) nets.add(net);
+    if (device.ports.addresses(flow) >= kBusyPort) return;
+    auto* const contact = device.contacts.add(flow, !nets.has(net));
+    if (contact == nullptr || contact->raised) return;
+    if (flow.time - contact->first >= kDay) nets.add(net);
+
+    const double gap = contact->median_gap();
+    const double regular = contact->regularity();
+    if (gap < 2 || gap > 7'200 || contact->last - contact->first < std::chrono::minutes(1)) return;
+    const bool tcp = flow.transport == Transport::Tcp;
+    const bool in_vain = flow.measured && tcp && contact->unanswered * 5 >= contact->count * 4;
+    const bool attacked = device.attack.ticks > 0 && flow.time - device.attack <= kDay;
+    const bool common = is_common(flow);
+    const bool tells =
+        (in_vain && !common && contact->count >= 10 && regular >= 0.5) ||
+        (contact->fresh && !common && contact->count >= 7 && regular >= 0.6) ||
+        (contact->fresh && in_vain && contact->count >= 12 && regular >= 0.6) ||
+        (attacked && (contact->fresh || !sight.learned) && !common && contact->count >= 7 && regular >= 0.5);
+    if (!tells) return;
+    contact->raised = true;
+    sight.raise({.type = kBeacon,
+                 .discriminator = fmt::format("{}:{}", flow.remote.text(), flow.port),
+                 .description = fmt::format("The device contacted {} on port {}/{} {} times, about every "
+                                            "{:.0f} seconds, {} of them in vain.",
+                                            flow.remote.text(), flow.port, to_string(flow.transport),
+                                            contact->count, gap, contact->unanswered),
+                 .feature = "regular contacts with one address",
+                 .observed = static_cast<double>(contact->count),
+                 .expected_most = contact->fresh ? 0.0 : 9.0});
+}
+
+void NetworkDetector::judge_new_port(Sight& sight) {
+    const auto& flow = sight.flow;
+    auto& device = sight.device;
+    Filter ports{device.standard.ports};
+    const auto hash = port_hash(flow);
+    if (!sight.learned) return ports.add(hash);
+    // Media streams choose their ports as they like.
+    const bool arbitrary = flow.transport == Transport::Udp && flow.port >= 10'000;
+    if (flow.unanswered || ports.has(hash) || arbitrary || is_common(flow)) return;
+    if (device.new_port != flow.port) device.new_port_flows = 0;
+    device.new_port = flow.port;
+    if (++device.new_port_flows < 3) return;
+    ports.add(hash);
+    const bool told = device.rare_raised.ticks > 0 && flow.time - device.rare_raised <= kDay;
+    if (told || (device.attack.ticks > 0 && flow.time - device.attack <= kLongWindow)) return;
+    device.rare_raised = flow.time;
+    sight.raise(
+        {.type = kRareDestination,
+         .discriminator = fmt::format("{}/{}", to_string(flow.transport), flow.port),
+         .description = fmt::format("The device never used port {}/{} outside its network before, and now "
+                                    "does, with {}.",
+                                    flow.port, to_string(flow.transport), flow.remote.text()),
+         .feature = "flows to a port that is new to the device",
+         .observed = static_cast<double>(device.new_port_flows),
+         .expected_most = 0});
+}
+
+void NetworkDetector::save(ByteWriter& out) const {
+    out.u32(static_cast<std::uint32_t>(devices_.size()));
+    out.u64(devices_.evictions());
+    for (const auto& [key, device] : devices_) {
+        out.text(key);
+        out.i64(device.first.ticks);
+        out.i64(device.window);
+        out.i64(device.long_window);
+        out.i64(device.attack.ticks);
+        device.ports.save(out);
+        device.long_ports.save(out);
+        device.destinations.save(out);
+        device.contacts.save(out);
+        out.f64(static_cast<double>(device.standard.addresses));
+        out.f64(static_cast<double>(device.standard.flows));
+        out.u32(device.standard.windows);
+        for (const auto* const filter : {&device.standard.ports, &device.standard.nets})
+            for (const auto word : *filter)
+                out.u64(word);
+        out.u32(device.new_port_flows);
+        out.u16(device.new_port);
+        out.i64(device.rare_raised.ticks);
+    }
+}
+
+Result<void> NetworkDetector::restore(ByteReader& in) {
+    devices_.clear();
+    const auto count = FIELDWATCH_TRY(read_count(in, kDevicesMax));
+    const auto evictions = FIELDWATCH_TRY(in.u64());
+    const auto usual = [](double value) { return value >= 0 && value < 1e9; };
+    for (std::uint32_t i = 0; i < count; ++i) {
+        auto& device = devices_.get(FIELDWATCH_TRY(in.text()));
+        device.first = FIELDWATCH_TRY(read_time(in));
+        device.window = FIELDWATCH_TRY(read_amount(in));
+        device.long_window = FIELDWATCH_TRY(read_amount(in));
+        device.attack = FIELDWATCH_TRY(read_time(in));
+        FIELDWATCH_TRY(device.ports.restore(in));
+        FIELDWATCH_TRY(device.long_ports.restore(in));
+        FIELDWATCH_TRY(device.destinations.restore(in));
+        FIELDWATCH_TRY(device.contacts.restore(in));
+        const double addresses = FIELDWATCH_TRY(in.f64());
+        const double flows = FIELDWATCH_TRY(in.f64());
+        if (!usual(addresses) || !usual(flows))
+            return fail(Errc::Corrupt, "a device's standard is out of range");
+        device.standard.addresses = static_cast<float>(addresses);
+        device.standard.flows = static_cast<float>(flows);
+        device.standard.windows = FIELDWATCH_TRY(in.u32());
+        for (auto* const filter : {&device.standard.ports, &device.standard.nets})
+            for (auto& word : *filter)
+                word = FIELDWATCH_TRY(in.u64());
+        device.new_port_flows = FIELDWATCH_TRY(in.u32());
+        device.new_port = FIELDWATCH_TRY(in.u16());
+        device.rare_raised = FIELDWATCH_TRY(read_time(in));
+    }
+    devices_.set_evictions(evictions);
+    return {};
+}
+
+}  // namespace fieldwatch::detect

@@ -1,0 +1,234 @@
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "base/random.hpp"
+#include "detect/engine.hpp"
+
+namespace fieldwatch::detect {
+namespace {
+
+constexpr std::int64_t kStart = 1'800'000'000;
+
+/// A flow as a sensor reports it.
+struct Seen {
+    double at = 0;  ///< seconds after kStart
+    std::string remote = "203.0.113.7";
+    std::string port = "443", protocol = "tcp", state = "SF";
+    std::string packets_out = "10", packets_in = "10", seconds = "1";
+    std::string device = "camera";
+};
+
+class Network {
+  public:
+    explicit Network(std::string settings = "{}") {
+        ContentSources sources;
+        sources.settings_json = std::move(settings);
+        content_ = compile(sources).value();
+        engine_ = make_engine(content_);
+    }
+
+    void see(const Seen& seen) {
+        model::ConnectionCreate connection;
+        connection.remote_address = seen.remote;
+        connection.remote_port = seen.port;
+        connection.protocol = seen.protocol;
+        connection.direction = model::Direction::Out;
+        const std::pair<std::string_view, std::string_view> extra[] = {{"ConnState", seen.state},
+                                                                       {"PacketsOut", seen.packets_out},
+                                                                       {"PacketsIn", seen.packets_in},
+                                                                       {"Duration", seen.seconds}};
+        model::Event event;
+        event.kind = model::EventKind::ConnectionCreate;
+        event.name = "ConnectionCreate";
+        event.hub = "hub";
+        event.device = seen.device;
+        event.time = event.received = event.device_time =
+            Timestamp{(kStart * 10'000'000) + static_cast<std::int64_t>(seen.at * 1e7)};
+        model::Item item;
+        item.position.offset = offset_++;
+        item.payload = connection;
+        if (!seen.state.empty()) item.extra_details = extra;
+        event.position = item.position;
+        event.items.push_back(item);
+        std::vector<model::Finding> out;
+        engine_->observe(event, out);
+        for (auto& finding : out)
+            if (auto* const alert = std::get_if<model::Alert>(&finding); alert != nullptr && !alert->update)
+                alerts.push_back(std::move(*alert));
+    }
+    /// What an ordinary camera does in `hours`: names, time, its cloud.
+    void live(double from, double hours, std::uint64_t seed = 1) {
+        SeededRandom random(seed);
+        for (double at = from; at < from + hours * 3600; at += 60) {
+            const auto jitter = static_cast<double>(random.below(50));
+            see({.at = at + jitter, .remote = "192.168.1.1", .port = "53", .protocol = "udp"});
+            see({.at = at + jitter + 1, .remote = "203.0.113." + std::to_string(1 + random.below(4))});
+            if (random.below(16) == 0)
+                see({.at = at + jitter + 2,
+                     .remote = "198.51.100.1",
+                     .port = "123",
+                     .protocol = "udp",
+                     .state = "S0"});
+        }
+    }
+    std::vector<std::string> types() const {
+        std::vector<std::string> out;
+        for (const auto& alert : alerts)
+            out.push_back(alert.type);
+        return out;
+    }
+    void restart() {
+        Bytes saved;
+        engine_->save(saved);
+        engine_ = make_engine(content_);
+        ASSERT_TRUE(engine_->restore(saved));
+        Bytes again;
+        engine_->save(again);
+        EXPECT_EQ(saved, again);
+    }
+
+    std::vector<model::Alert> alerts;
+
+  private:
+    ContentPtr content_;
+    std::unique_ptr<Engine> engine_;
+    std::uint64_t offset_ = 0;
+};
+
+using Types = std::vector<std::string>;
+
+TEST(NetworkDetector, IsSilentOnAnOrdinaryWeek) {
+    Network network;
+    network.live(0, 24 * 7);
+    EXPECT_EQ(network.types(), Types{});
+}
+
+TEST(NetworkDetector, SeesAScanWithinItsFirstSecondsOnADeviceNobodyKnows) {
+    Network network;
+    for (int i = 0; i < 40; ++i)
+        network.see(
+            {.at = i * 0.5, .remote = "198.51.100." + std::to_string(i), .port = "23", .state = "S0"});
+    ASSERT_EQ(network.types(), Types{"IoT_X_NetworkScan"});
+    EXPECT_LE(network.alerts[0].start.unix_seconds() - kStart, 12) << "near the twentieth address";
+    EXPECT_NE(network.alerts[0].extended_json.find(R"("expected":[0,20])"), std::string::npos)
+        << network.alerts[0].extended_json;
+}
+
+TEST(NetworkDetector, SeesASlowScan) {
+    Network network;
+    for (int i = 0; i < 100; ++i)
+        network.see(
+            {.at = i * 30.0, .remote = "198.51.100." + std::to_string(i), .port = "8081", .state = "REJ"});
+    EXPECT_EQ(network.types(), Types{"IoT_X_NetworkScan"});
+}
+
+TEST(NetworkDetector, TakesAnsweredFlowsToManyForBrowsing) {
+    Network network;
+    for (int i = 0; i < 200; ++i)
+        network.see({.at = i * 1.0, .remote = "198.51.100." + std::to_string(i)});
+    EXPECT_EQ(network.types(), Types{});
+}
+
+TEST(NetworkDetector, SeesFloodsOfFlowsAndOfPackets) {
+    Network network;
+    for (int i = 0; i < 1'200; ++i)
+        network.see({.at = i * 0.01, .port = "80", .state = "S0"});
+    network.see({.at = 30,
+                 .remote = "203.0.113.99",
+                 .port = "80",
+                 .protocol = "udp",
+                 .state = "S0",
+                 .packets_out = "90000",
+                 .packets_in = "0",
+                 .seconds = "20"});
+    // An hour of video: as many packets, but spread, and the other side sends reports.
+    network.see({.at = 40,
+                 .remote = "203.0.113.50",
+                 .port = "5004",
+                 .protocol = "udp",
+                 .state = "SF",
+                 .packets_out = "90000",
+                 .packets_in = "2000",
+                 .seconds = "3600"});
+    EXPECT_EQ(network.types(), (Types{"IoT_X_Flood", "IoT_X_Flood"}));
+}
+
+TEST(NetworkDetector, SeesPasswordGuessing) {
+    Network network;
+    for (int i = 0; i < 60; ++i)
+        network.see({.at = i * 3.0, .remote = "192.168.1.20", .port = "22"});
+    EXPECT_EQ(network.types(), Types{"IoT_X_PasswordGuessing"});
+}
+
+TEST(NetworkDetector, SeesABeaconToADeadCommandServerWithoutLearning) {
+    Network network;
+    for (int i = 0; i < 20; ++i)
+        network.see({.at = i * 31.0, .remote = "198.51.100.66", .port = "9375", .state = "S0"});
+    EXPECT_EQ(network.types(), Types{"IoT_X_Beacon"});
+}
+
+TEST(NetworkDetector, SeesAnAnsweredBeaconToANewAddressOnceTheDeviceIsKnown) {
+    Network network;
+    network.live(0, 14);
+    for (int i = 0; i < 20; ++i)
+        network.see({.at = 14 * 3600 + i * 60.0, .remote = "198.51.100.66", .port = "9375"});
+    EXPECT_EQ(network.types(), (Types{"IoT_X_RareDestination", "IoT_X_Beacon"}));
+}
+
+TEST(NetworkDetector, LetsAnOldRegularContactBe) {
+    Network network;
+    for (int i = 0; i < 24 * 60; ++i)
+        network.see({.at = i * 60.0, .remote = "198.51.100.66", .port = "9375"});
+    EXPECT_EQ(network.types(), Types{});
+}
+
+TEST(NetworkDetector, CannotBeTaughtToTolerateAScan) {
+    Network network;
+    // Each hour a few addresses more, from the beginning on.
+    std::size_t first = 0;
+    for (int hour = 0; hour < 200 && network.alerts.empty(); ++hour) {
+        first = static_cast<std::size_t>(hour);
+        for (int i = 0; i < hour; ++i)
+            network.see({.at = hour * 3600 + i * 1.0,
+                         .remote = "198." + std::to_string(hour) + ".100." + std::to_string(i),
+                         .port = "23",
+                         .state = "S0"});
+    }
+    EXPECT_EQ(network.types(), Types{"IoT_X_NetworkScan"});
+    EXPECT_LE(first, 62u) << "the highest bound that any standard reaches";
+}
+
+TEST(NetworkDetector, GoesOnAfterARestartAsIfThereWasNone) {
+    const auto run = [](bool restarts) {
+        Network network;
+        network.live(0, 13);
+        if (restarts) network.restart();
+        for (int i = 0; i < 12; ++i)
+            network.see({.at = 13 * 3600 + i * 2.0,
+                         .remote = "198.51.100." + std::to_string(i),
+                         .port = "23",
+                         .state = "S0"});
+        if (restarts) network.restart();
+        for (int i = 0; i < 20; ++i)
+            network.see({.at = 13 * 3600 + 100 + i * 60.0, .remote = "198.51.100.66", .port = "9375"});
+        return network.types();
+    };
+    EXPECT_EQ(run(true), run(false));
+    EXPECT_EQ(run(false), (Types{"IoT_X_NetworkScan", "IoT_X_Beacon"}));
+}
+
+TEST(NetworkDetector, LeavesAgentsAloneUnlessAsked) {
+    for (const bool asked : {false, true}) {
+        Network network(asked ? R"({"behaviour":true})" : "{}");
+        for (int i = 0; i < 100; ++i)
+            network.see(
+                {.at = i * 0.5, .remote = "198.51.100." + std::to_string(i), .port = "23", .state = ""});
+        EXPECT_EQ(network.types(), asked ? Types{"IoT_X_NetworkScan"} : Types{});
+    }
+}
+
+}  // namespace
+}  // namespace fieldwatch::detect
