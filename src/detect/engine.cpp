@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/json_text.hpp"
+#include "detect/behaviour/device_detector.hpp"
 #include "detect/behaviour/network_detector.hpp"
 #include "detect/content.hpp"
 #include "detect/custom/custom_alerts.hpp"
@@ -40,8 +41,10 @@ class ShardEngine final : public Engine {
         now_ = std::max(now_, event.received);
         if (event.late) return;
         auto context = make_context(out);
-        for (const auto& item : event.items)
+        for (const auto& item : event.items) {
             observe_item(event, item, context);
+            device_behaviour_.observe(event, item, context);
+        }
         if (event.kind == model::EventKind::ListeningPorts) ports_.observe(event, context);
         custom_.observe_list(event, context);
     }
@@ -60,6 +63,7 @@ class ShardEngine final : public Engine {
         logins_.advance(context);
         ports_.advance(context);
         custom_.advance(context);
+        device_behaviour_.advance(context);
         book_.advance(now_, out);
     }
 
@@ -221,13 +225,13 @@ class ShardEngine final : public Engine {
     void for_each_section(Visit&& visit) const {
         visit("alerts", book_) && visit("login", logins_) && visit("open-ports", ports_) &&
             visit("download-run", downloads_) && visit("custom", custom_) &&
-            visit("network-behaviour", network_);
+            visit("network-behaviour", network_) && visit("device-behaviour", device_behaviour_);
     }
     template <class Visit>
     void for_each_section(Visit&& visit) {
         visit("alerts", book_) && visit("login", logins_) && visit("open-ports", ports_) &&
             visit("download-run", downloads_) && visit("custom", custom_) &&
-            visit("network-behaviour", network_);
+            visit("network-behaviour", network_) && visit("device-behaviour", device_behaviour_);
     }
 
     ContentPtr content_;
@@ -240,6 +244,7 @@ class ShardEngine final : public Engine {
     DownloadRun downloads_;
     CustomAlerts custom_;
     NetworkDetector network_;
+    DeviceDetector device_behaviour_;
 };
 
 }  // namespace
