@@ -1,0 +1,134 @@
+#include "agent/send/event_input.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "agent/aggregation/observation.hpp"
+#include "base/time.hpp"
+#include "base/uuid.hpp"
+#include "fieldwatch/security_message.h"
+
+namespace fieldwatch::agent {
+
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+constexpr std::size_t kEventsMax = 4'096;
+constexpr std::size_t kDepthMax = 16;
+
+int append(void* out, const char* data, std::size_t size) {
+    static_cast<std::string*>(out)->append(data, size);
+    return 0;
+}
+
+Error refused(const std::string& where, std::string_view what) {
+    return {Errc::InvalidArgument, where + ": " + std::string(what)};
+}
+
+std::size_t depth_of(std::string_view text) {
+    std::size_t depth = 0;
+    std::size_t deepest = 0;
+    for (const char c : text) {  // braces inside strings count too: such a line is refused, which is safe
+        if (c == '{' || c == '[') deepest = std::max(deepest, ++depth);
+        if ((c == '}' || c == ']') && depth > 0) --depth;
+    }
+    return deepest;
+}
+
+fieldwatch_status put_field(fieldwatch_encoder& encoder, const std::string& name, const Json& value) {
+    if (value.is_string()) {
+        const auto& text = value.get_ref<const std::string&>();
+        return fieldwatch_field_text(&encoder, name.c_str(), text.data(), text.size());
+    }
+    if (value.is_boolean()) return fieldwatch_field_boolean(&encoder, name.c_str(), value.get<bool>());
+    if (value.is_number_integer())
+        return fieldwatch_field_integer(&encoder, name.c_str(), value.get<std::int64_t>());
+    return FIELDWATCH_SCHEMA_VIOLATION;
+}
+
+Result<void> put_payload(fieldwatch_encoder& encoder, const Json& payload, const std::string& where) {
+    if (!payload.is_object()) return std::unexpected(refused(where, "must be an object"));
+    fieldwatch_payload_begin(&encoder);
+    for (const auto& [name, value] : payload.items()) {
+        if (name == "ExtraDetails") continue;
+        if (put_field(encoder, name, value) != FIELDWATCH_OK)
+            return std::unexpected(refused(where + "/" + name.substr(0, 64),
+                                           "no such field of this kind, or a value it cannot have"));
+    }
+    if (const auto extra = payload.find("ExtraDetails"); extra != payload.end()) {
+        if (!extra->is_object())
+            return std::unexpected(refused(where + "/ExtraDetails", "must be an object"));
+        for (const auto& [key, value] : extra->items()) {
+            if (value.is_structured() || value.is_null())
+                return std::unexpected(
+                    refused(where + "/ExtraDetails/" + key.substr(0, 64), "must be a text"));
+            const auto text = value.is_string() ? value.get<std::string>() : value.dump();
+            fieldwatch_extra_text(&encoder, key.c_str(), text.data(), text.size());
+        }
+    }
+    if (fieldwatch_payload_end(&encoder) == FIELDWATCH_SCHEMA_VIOLATION)
+        return std::unexpected(refused(where, "a required field is missing"));
+    return {};
+}
+
+Result<std::string> encode(const Json& event, const std::string& where, const Clock& clock, Random& random) {
+    if (!event.is_object()) return std::unexpected(refused(where, "must be an object"));
+    const auto text = [&](const char* key) {
+        const auto found = event.find(key);
+        return found != event.end() && found->is_string() ? found->get<std::string>() : std::string();
+    };
+    const auto name = text("Name");
+    const auto kind = fieldwatch_kind_from_name(name.data(), name.size());
+    if (kind == 0)
+        return std::unexpected(refused(where + "/Name", "no kind of event: " + name.substr(0, 64)));
+    auto id = text("Id");
+    if (id.empty()) id = Uuid::random(random).text();
+    if (id.size() != 36) return std::unexpected(refused(where + "/Id", "must have 36 characters"));
+    auto time_ms = clock.now().unix_millis();
+    if (const auto stamp = text("TimestampUTC"); !stamp.empty()) {
+        const auto parsed = parse_iso8601(stamp);
+        if (!parsed) return std::unexpected(refused(where + "/TimestampUTC", parsed.error().message));
+        time_ms = parsed->time.unix_millis();
+    }
+    auto payloads = event.value("Payload", Json::array());
+    if (payloads.is_object()) payloads = Json::array({payloads});
+    if (!payloads.is_array()) return std::unexpected(refused(where + "/Payload", "must be a list"));
+    std::string out;
+    fieldwatch_encoder encoder;
+    fieldwatch_encoder_init(&encoder, append, &out, FIELDWATCH_MESSAGE_BYTES_MAX - 1'024);
+    const fieldwatch_event_header header{id.c_str(), time_ms, local_offset_minutes(time_ms),
+                                         payloads.empty()};
+    if (fieldwatch_event_begin(&encoder, kind, &header) != FIELDWATCH_OK)
+        return std::unexpected(
+            refused(where + "/Payload", payloads.empty() ? "must not be empty" : "must be empty"));
+    std::size_t index = 0;
+    for (const auto& payload : payloads)
+        FIELDWATCH_TRY(put_payload(encoder, payload, where + "/Payload/" + std::to_string(index++)));
+    const auto ended = fieldwatch_event_end(&encoder);
+    if (ended == FIELDWATCH_TOO_LARGE) return fail(Errc::TooLarge, where + ": over the hub's 256 KiB");
+    if (ended != FIELDWATCH_OK) return std::unexpected(refused(where, "does not follow the schema"));
+    return out;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> read_events(std::string_view line, const Clock& clock, Random& random) {
+    if (line.size() > kInputLineBytesMax) return fail(Errc::TooLarge, "a line holds at most 1 MiB");
+    if (depth_of(line) > kDepthMax) return fail(Errc::Malformed, "nested too deeply");
+    const auto root = Json::parse(line, nullptr, false);
+    if (root.is_discarded() || !root.is_object()) return fail(Errc::Malformed, "no JSON object");
+    std::vector<std::string> out;
+    const auto events = root.find("Events");
+    if (events == root.end()) {
+        out.push_back(FIELDWATCH_TRY(encode(root, "", clock, random)));
+        return out;
+    }
+    if (!events->is_array() || events->empty() || events->size() > kEventsMax)
+        return fail(Errc::InvalidArgument, "/Events: must be a list of 1 to 4096");
+    std::size_t index = 0;
+    for (const auto& event : *events)
+        out.push_back(FIELDWATCH_TRY(encode(event, "/Events/" + std::to_string(index++), clock, random)));
+    return out;
+}
+
+}  // namespace fieldwatch::agent

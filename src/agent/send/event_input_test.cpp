@@ -1,0 +1,53 @@
+#include "agent/send/event_input.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace fieldwatch::agent {
+namespace {
+
+Result<std::vector<std::string>> read(std::string_view line) {
+    SeededRandom random(1);
+    return read_events(line, system_clock(), random);
+}
+
+std::string problem(std::string_view line) {
+    const auto events = read(line);
+    return events ? "none" : events.error().message;
+}
+
+TEST(EventInput, CompletesAnEventOfNameAndPayload) {
+    const auto events =
+        read(R"({"Name":"Custom","Payload":{"Name":"door","ExtraDetails":{"open":true,"count":3}}})");
+    ASSERT_TRUE(events) << events.error().message;
+    const auto event = nlohmann::json::parse(events->front());
+    EXPECT_EQ(event["Id"].get<std::string>().size(), 36U);
+    EXPECT_EQ(event["PayloadSchemaVersion"], "2.0");
+    EXPECT_EQ(event["Payload"][0]["ExtraDetails"]["open"], "true");
+    EXPECT_EQ(event["Payload"][0]["ExtraDetails"]["count"], "3");
+}
+
+TEST(EventInput, KeepsIdAndTimeOfAWholeMessage) {
+    const auto events = read(
+        R"({"Events":[{"Id":"6f9619ff-8b86-4d01-b42d-00cf4fc964ff","Name":"LocalUsers","TimestampUTC":"2026-01-02T03:04:05.000Z","IsEmpty":true,"Payload":[]}]})");
+    ASSERT_TRUE(events) << events.error().message;
+    const auto event = nlohmann::json::parse(events->front());
+    EXPECT_EQ(event["Id"], "6f9619ff-8b86-4d01-b42d-00cf4fc964ff");
+    EXPECT_EQ(event["TimestampUTC"], "2026-01-02T03:04:05.000Z");
+    EXPECT_EQ(event["IsEmpty"], true);
+}
+
+TEST(EventInput, NamesWhatIsWrong) {
+    EXPECT_EQ(problem("[]"), "no JSON object");
+    EXPECT_EQ(problem(R"({"Name":"Nothing"})"), "/Name: no kind of event: Nothing");
+    EXPECT_EQ(problem(R"({"Name":"ProcessCreate","Payload":[{"Executable":"/x"}]})"),
+              "/Payload/0: a required field is missing");
+    EXPECT_EQ(
+        problem(R"({"Events":[{"Name":"ConnectionCreate","Payload":[{"RemotePort":80}]}]})").substr(0, 31),
+        "/Events/0/Payload/0/RemotePort:");
+    EXPECT_EQ(problem(R"({"Name":"Login","Payload":[]})"), "/Payload: must not be empty");
+}
+
+}  // namespace
+}  // namespace fieldwatch::agent

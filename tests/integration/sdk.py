@@ -1,0 +1,179 @@
+#!/usr/bin/python3
+"""Applications that send security events, each with its library: fieldwatch-send, Python, Node; and what a real agent writes,
+against the published JSON Schema."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import jsonschema
+from agent import Agent
+from harness import BUILD, Server, main
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(TOP / "sdk" / "python"))
+import fieldwatch_security as fieldwatch  # noqa: E402
+
+SEND = BUILD / "src" / "agent" / "fieldwatch-send"
+NODE = TOP / ".deps" / "node" / "bin" / "node"
+VALIDATOR = jsonschema.Draft202012Validator(json.loads((TOP / "schemas" / "security-message.schema.json").read_text()),
+                                            format_checker=jsonschema.FormatChecker(["ipv4", "ipv6"]))
+SAMPLES = {
+    "ProcessCreate": {"Executable": "/bin/sh", "ProcessId": 1, "ParentProcessId": 0, "UserId": "0", "CommandLine": "sh ä"},
+    "ProcessTerminate": {"Executable": "/bin/sh", "ProcessId": 1, "ExitStatus": -9},
+    "ConnectionCreate": {"RemoteAddress": "2001:db8::1", "RemotePort": "443", "Direction": "Out", "Protocol": "tcp", "ProcessId": 1,
+                         "Executable": "/bin/sh"},
+    "Login": {"ProcessId": 1, "UserName": "a", "Operation": "login", "Executable": "/bin/login", "Result": "Fail"},
+    "ListeningPorts": {"Protocol": "tcp", "LocalPort": "22"},
+    "LocalUsers": {"UserName": "a", "UserId": "1", "GroupNames": "a", "GroupIds": "1"},
+    "FirewallConfiguration": {"Enabled": True, "Action": "Deny", "Priority": 0},
+    "ConnectedHardware": {"HardwareCategory": "USB", "HardwareSubCategory": "Hub", "HardwareName": "x"},
+    "SystemInformation": {"OSName": "Linux"},
+    "OSBaseline": {"Description": "d", "CceId": "c", "Result": "Fail", "Error": "e", "Severity": "Warning"},
+    "Diagnostic": {"Severity": "Error", "Message": "m", "ProcessId": 1, "ThreadId": 1},
+    "ConfigurationError": {"ConfigurationName": "n", "ErrorType": "Conflict", "UsedConfiguration": "u", "Message": "m"},
+    "DroppedEventsStatistics": {"Queue": "High", "CollectedEvents": 1, "DroppedEvents": 0},
+    "MessageStatistics": {"MessagesSent": 1, "MessagesUnder4KB": 1, "TotalFailed": 0},
+    "SBoM": {"Name": "a", "Version": "1"},
+    "FileSystem": {"Mask": "Created", "Path": "/etc/x", "HitCount": 2},
+    "Peripheral": {"ActionType": "connect", "BusNumber": 1},
+    "Custom": {"Name": "door", "ExtraDetails": {"a": "b"}},
+}
+
+
+def schema_and_libraries_agree():
+    message = fieldwatch.Message("test 1")
+    for name, payload in SAMPLES.items():
+        message.add(name, [payload])
+    message.add("Heartbeat", [])
+    message.add("LocalUsers", [])
+    whole = json.loads(message.body())
+    VALIDATOR.validate(whole)
+    assert fieldwatch.validate(message.body()) == []
+    done = subprocess.run([SEND, "--check"], input=message.body(), capture_output=True)
+    assert done.returncode == 0 and done.stdout.startswith(b"20 events"), done
+
+    def broken(change):
+        copy = json.loads(message.body())
+        change(copy)
+        return copy
+
+    def payload(copy, name):
+        return next(event for event in copy["Events"] if event["Name"] == name)["Payload"][0]
+
+    changes = [  # the table of the specification's section 7, and what 2.0 adds
+        lambda c: payload(c, "ProcessCreate").setdefault("ExtraDetails", {"n": 1}),
+        lambda c: payload(c, "ConnectionCreate").update(RemotePort=443),
+        lambda c: payload(c, "ConnectionCreate").update(RemoteAddress="host"),
+        lambda c: payload(c, "ConnectionCreate").update(RemoteAddress="*"),
+        lambda c: payload(c, "ConnectionCreate").update(Direction="in"),
+        lambda c: payload(c, "ProcessCreate").pop("UserId"),
+        lambda c: payload(c, "Login").pop("UserName"),
+        lambda c: c.update(AgentId="x" * 35),
+        lambda c: c.update(More=1),
+        lambda c: c["Events"][0].update(More=1),
+        lambda c: payload(c, "LocalUsers").update(More="1"),
+        lambda c: c.update(MessageSchemaVersion="2.0"),
+        lambda c: c["Events"][0].update(PayloadSchemaVersion="2.0"),
+        lambda c: payload(c, "DroppedEventsStatistics").update(Queue="Operational"),
+        lambda c: c["Events"][0].update(Category="Aggregated"),
+        lambda c: c["Events"][4].update(Payload=[]),
+        lambda c: c["Events"][0].update(IsEmpty=True),
+        lambda c: c.update(Events=[]),
+        lambda c: payload(c, "FileSystem").update(HitCount="2"),
+    ]
+    for number, change in enumerate(changes):
+        copy = broken(change)
+        assert not VALIDATOR.is_valid(copy), f"the schema takes change {number}"
+        assert fieldwatch.validate(json.dumps(copy)), f"the Python library takes change {number}"
+        checked = subprocess.run([NODE, "-e", "const f=require(process.argv[1]);let s='';process.stdin.on('data',d=>s+=d).on('end',"
+                                  "()=>process.exit(f.validate(s).length?3:0))", TOP / "sdk" / "node"], input=json.dumps(copy).encode())
+        assert checked.returncode == 3, f"the Node library takes change {number}"
+
+
+def topics_are_marked_once():
+    base = "devices/d/modules/m/messages/events/"
+    mark = "%24.ifid=urn%3Aazureiot%3ASecurity%3ASecurityAgent%3A1"
+    assert fieldwatch.mark_topic(base) == base + mark
+    assert fieldwatch.mark_topic(base + "a=b") == base + "a=b&" + mark
+    for marked in (base + mark, base + "x=1&$.ifid=urn%3aazureiot%3aSecurity%3aSecurityAgent%3a1"):
+        assert fieldwatch.is_security_topic(marked) and fieldwatch.mark_topic(marked) == marked
+    assert not fieldwatch.is_security_topic(base + "%24.ifid=urn%3Aazureiot%3Asecurity%3ASecurityAgent%3A1")
+
+
+def applications_send():
+    with Server() as server:
+        credentials = server.make_device("app")
+        secret = server.data / "app.txt"
+        secret.touch(0o600)
+        secret.write_text(credentials.text)
+        ca = server.data / "ca" / "ca.pem"
+
+        with fieldwatch.Sender(credentials.text, ca) as sender:
+            message = fieldwatch.Message("test 1")
+            message.add("Custom", [{"Name": "from-python"}])
+            sender.send(message)
+        script = ("const f=require(process.argv[1]);const m=new f.Message('test 1');m.add('Custom',{Name:'from-node'});"
+                  "const s=new f.Sender(process.argv[2],{caFile:process.argv[3]});s.send(m).then(()=>s.close(),e=>{console.error(e);process.exit(1)})")
+        done = subprocess.run([NODE, "-e", script, TOP / "sdk" / "node", credentials.text, ca], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+        lines = '{"Name":"Custom","Payload":{"Name":"from-command","ExtraDetails":{"n":7}}}\n\nnonsense\n{"Name":"Custom","Payload":{"Name":"from-command-2"}}'
+        send = [SEND, "--connection-string-file", secret, "--ca-file", ca, "--spool", server.data / "spool"]
+        done = subprocess.run(send, input=lines, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and "line 3: no JSON object" in done.stderr, done
+
+        port = server.profile["hubPort"]
+        server.stop()
+        kept = subprocess.run([*send, "--timeout", "1"], input='{"Name":"Custom","Payload":{"Name":"from-spool"}}\n',
+                              capture_output=True, text=True, timeout=60)
+        assert kept.returncode == 1 and "wait in the spool" in kept.stderr, kept
+        server.start(hub_port=port)
+        done = subprocess.run(send, input="", capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done
+        wanted = {"from-python", "from-node", "from-command", "from-command-2", "from-spool"}
+        rows = server.wait_for("SecurityIoTRawEvent | where RawEventName == 'Custom' | project EventDetails", lambda rows: len(rows) >= 5)
+        names = sorted(json.loads(row[0])["Name"] for row in rows)
+        assert names == sorted(wanted), names
+
+
+def spooled(folder):
+    """Events of a spool's segments (docs/formats/spool.md)."""
+    out = []
+    for path in sorted(folder.glob("*.spool")):
+        data = path.read_bytes()
+        while len(data) >= 20:
+            size, kind = int.from_bytes(data[:4], "little"), data[8]
+            if kind == 1:
+                out.append(json.loads(data[20:20 + size]))
+            data = data[20 + size:]
+    return out
+
+
+def what_the_agent_writes_follows_the_schema():
+    if os.geteuid() != 0:
+        print("SKIPPED: the agent collects as root only")
+        return
+    with Server() as server:
+        agent = Agent(server)
+        with agent:
+            agent.until_collecting()
+            server.stop()  # from here all of it stays in the spool
+            subprocess.run(["/bin/sh", "-c", "/bin/echo a; /bin/echo a; exec /bin/true"], stdout=subprocess.DEVNULL, check=True)
+            marker = pathlib.Path("/etc/fieldwatch-test-marker")
+            marker.write_text("x")
+            marker.unlink()
+            with open("/sys/devices/virtual/mem/null/uevent", "w") as uevent:
+                uevent.write("add")
+            time.sleep(45)  # a snapshot pass and the spooling
+            agent.stop()
+            found = spooled(agent.folder / "state" / "spool")
+    VALIDATOR.validate({"AgentVersion": "0.1.0", "AgentId": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "MessageSchemaVersion": "1.0", "Events": found})
+    names = {event["Name"] for event in found}
+    assert {"ProcessCreate", "ListeningPorts", "SystemInformation", "Heartbeat", "FileSystem"} <= names, names
+
+
+if __name__ == "__main__":
+    main(schema_and_libraries_agree, topics_are_marked_once, applications_send, what_the_agent_writes_follows_the_schema)
