@@ -30,7 +30,9 @@ Parsed<BoundQuery> Binder::bind(const Statement& statement) {
     nodes_ = 0;
     tables_.clear();
     render_ = {};
-    auto relation = FIELDWATCH_TRY(pipeline(statement.query));
+    auto bound = pipeline(statement.query);
+    if (!bound && discovery_) return std::move(*discovery_);
+    auto relation = FIELDWATCH_TRY(std::move(bound));
     BoundQuery query{.plan = relation.plan, .order = std::move(relation.order), .render = render_};
     for (auto& field : relation.fields) {
         if (field.hidden) continue;
@@ -76,6 +78,10 @@ void Binder::seal(Relation& relation) {
         field.value = column(field.value);
     for (auto& key : relation.order)
         key.key = column(key.key);
+    for (auto& key : relation.partition.keys)
+        key = column(key);
+    for (auto& field : relation.partition.carried)
+        field.value = column(field.value);
     relation.plan = std::move(plan);
 }
 
@@ -130,6 +136,11 @@ Parsed<> Binder::apply(Relation& relation, const Operator& op) {
     if (n == "getschema") return get_schema(relation);
     if (n == "join" || n == "lookup") return join(relation, op);
     if (n == "mv-expand") return mv_expand(relation, op);
+    if (n == "mv-apply") return mv_apply(relation, op);
+    if (n == "partition") return partition(relation, op);
+    if (n == "top-nested") return top_nested(relation, op);
+    if (n == "evaluate") return evaluate(relation, op);
+    if (n == "parse-kv") return parse_pairs(relation, op);
     if (n == "make-series") return make_series(relation, op);
     if (n == "parse" || n == "parse-where") return parse(relation, op);
     if (n == "search") return search(relation, op);
@@ -142,6 +153,11 @@ Parsed<> Binder::apply(Relation& relation, const Operator& op) {
         for (const auto& input : op.inputs)
             FIELDWATCH_TRY(union_input(input, op, inputs, names));
         relation = FIELDWATCH_TRY(union_of(std::move(inputs), std::move(names), op));
+        return {};
+    }
+    if (n == "as") {
+        seal(relation);
+        define({.name = op.items[0].names[0], .table = relation});
         return {};
     }
     if (n == "render") {
@@ -278,13 +294,19 @@ Parsed<> Binder::distinct(Relation& relation, const Operator& op) {
         if (name.empty()) name = fmt::format("Column{}", fields.size() + 1);
         add(name, value);
     }
-    relation = {std::move(plan), std::move(fields), {}};
+    auto partition = through_aggregate(relation.partition, *plan);
+    relation = {std::move(plan), std::move(fields), {}, std::move(partition)};
     return {};
 }
 
 Parsed<> Binder::take(Relation& relation, const Operator& op) {
+    const auto count = FIELDWATCH_TRY(constant_count(*op.count, op.name, 1'000'000'000));
+    if (!relation.partition.keys.empty()) {
+        take_of_each(relation, count);
+        return {};
+    }
     auto plan = make_plan(PlanKind::Limit, {relation.plan});
-    plan->count = FIELDWATCH_TRY(constant_count(*op.count, op.name, 1'000'000'000));
+    plan->count = count;
     plan->order = relation.order;
     relation.plan = std::move(plan);
     return {};
@@ -369,7 +391,9 @@ Parsed<> Binder::count(Relation& relation) {
     auto value = std::make_shared<Expr>(*call(ColumnType::Long, "count(*)", {}));
     value->aggregate = true;
     plan->columns.push_back({id, value});
-    relation = {std::move(plan), {{"Count", column_ref(id, ColumnType::Long)}}, {}};
+    auto partition = through_aggregate(relation.partition, *plan);
+    relation = {plan, {{"Count", column_ref(id, ColumnType::Long)}}, {}, std::move(partition)};
+    if (!relation.partition.keys.empty()) add_empty_groups(relation, plan);
     return {};
 }
 

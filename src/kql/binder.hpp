@@ -23,10 +23,19 @@ struct Field {
     ExprPtr value;
     bool hidden = false;
 };
+/// Groups of rows that a sub-query works on apart (mv-apply, partition).
+struct Partition {
+    std::vector<ExprPtr> keys;   ///< columns that tell groups apart; none outside such a sub-query
+    std::vector<Field> carried;  ///< columns of the outer row, which every row of the result keeps
+    PlanPtr base;                ///< all groups there are, with their keys and what is carried
+    std::vector<ExprPtr> base_keys{};
+    std::vector<Field> base_carried{};
+};
 struct Relation {
     PlanPtr plan;
     std::vector<Field> fields;
     std::vector<SortKey> order;  ///< of the last sort, while it still means something
+    Partition partition{};
 };
 
 inline std::shared_ptr<Plan> make_plan(PlanKind kind, std::vector<PlanPtr> inputs = {}) {
@@ -100,6 +109,24 @@ class Binder {
     Parsed<> fit_line(Relation& relation, const Item& item);
     Parsed<std::vector<PlanColumn>> group_keys(const Relation& relation, const std::vector<Item>& by,
                                                std::vector<Field>& fields);
+
+    // sub-queries for each group of rows: binder_nested.cpp
+    Partition through_aggregate(const Partition& partition, Plan& plan);
+    void add_empty_groups(Relation& relation, const PlanPtr& aggregate);
+    static ExprPtr with_columns(const ExprPtr& value, const std::map<std::uint32_t, ExprPtr>& replaced);
+    void take_of_each(Relation& relation, std::int64_t count);
+    Parsed<> run_inside(Relation& relation, const Pipeline& sub_query);
+    Parsed<> mv_apply(Relation& relation, const Operator& op);
+    Parsed<> partition(Relation& relation, const Operator& op);
+    Parsed<> top_nested(Relation& relation, const Operator& op);
+
+    // plugins and parse-kv: binder_plugins.cpp
+    Parsed<> evaluate(Relation& relation, const Operator& op);
+    Parsed<> bag_unpack(Relation& relation, const Operator& op);
+    Parsed<> pivot(Relation& relation, const Operator& op);
+    Parsed<> narrow(Relation& relation, const Operator& op);
+    Parsed<std::vector<DiscoveredColumn>> discover(Relation relation, const Operator& op);
+    Parsed<> parse_pairs(Relation& relation, const Operator& op);
 
     Parsed<> add_node(Span span);
     void filter(Relation& relation, ExprPtr condition);
@@ -179,6 +206,8 @@ class Binder {
     std::deque<Environment> environments_;
     const Environment* visible_ = nullptr;
     std::size_t calls_ = 0;
+    std::size_t discoveries_ = 0;
+    std::optional<BoundQuery> discovery_;  ///< what has to be asked before binding can go on
     std::set<std::string> tables_;
     TypedPaths typed_paths_;
     std::uint32_t next_id_ = 0;

@@ -267,7 +267,9 @@ Parsed<> Binder::summarize(Relation& relation, const Operator& op) {
         if (name.empty()) name = fmt::format("Column{}", plan->columns.size() + 1);
         add(std::move(name), value);
     }
-    relation = {std::move(plan), std::move(fields), {}};
+    auto partition = through_aggregate(relation.partition, *plan);
+    relation = {plan, std::move(fields), {}, std::move(partition)};
+    if (!relation.partition.keys.empty() && !op.has_by) add_empty_groups(relation, plan);
     return {};
 }
 

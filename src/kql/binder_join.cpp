@@ -112,29 +112,44 @@ Parsed<> Binder::join(Relation& left, const Operator& op) {
     return {};
 }
 
+/// The elements of an array, the pairs of a bag, or the one value that it is.
 Parsed<> Binder::mv_expand(Relation& relation, const Operator& op) {
     auto plan = make_plan(PlanKind::Unnest, {relation.plan});
     auto result = relation;
+    std::string pairs =
+        "CAST(json_object(e, json_extract({0}, '/' || replace(replace(e, '~', '~0'), '/', '~1'))) AS "
+        "VARCHAR)";
+    std::string index_name;
     for (const auto& [key, value] : op.parameters) {
-        if (key == "bagexpansion" && value == "bag") continue;
-        return unsupported(op.span, fmt::format("mv-expand's parameter '{}' is not supported", key));
+        if (key == "with_itemindex") {
+            index_name = value;
+        } else if ((key == "bagexpansion" || key == "kind") && value == "array") {
+            pairs =
+                "CAST(json_array(e, json_extract({0}, '/' || replace(replace(e, '~', '~0'), '/', '~1'))) AS "
+                "VARCHAR)";
+        } else if ((key != "bagexpansion" && key != "kind") || value != "bag") {
+            return unsupported(op.span,
+                               fmt::format("{}'s parameter '{}={}' is not supported", op.name, key, value));
+        }
     }
+    std::string slice;
+    if (op.count)
+        slice = fmt::format("[1:{}]", FIELDWATCH_TRY(constant_count(*op.count, "limit", INT32_MAX)));
+    const auto list =
+        "(CASE coalesce(json_type({0}), 'NULL') WHEN 'ARRAY' THEN CAST(json_extract({0}, '$[*]') AS "
+        "VARCHAR[]) WHEN 'OBJECT' THEN list_transform(json_keys({0}), lambda e: " +
+        pairs + ") ELSE [{0}] END)" + slice;
+    std::vector<ExprPtr> lists;
     for (const auto& item : op.items) {
         auto value = FIELDWATCH_TRY(expression(*item.value, {.relation = &relation}));
         if (value->type != Dynamic)
-            return semantic_error(
-                item.span,
-                fmt::format("mv-expand takes apart dynamic values, but this is {}", to_string(value->type)));
+            return semantic_error(item.span, fmt::format("{} takes apart dynamic values, but this is {}",
+                                                         op.name, to_string(value->type)));
         auto name = item.names.empty() ? default_name(*item.value) : item.names[0];
         if (name.empty()) name = "Column1";
         const auto id = new_id();
-        plan->columns.push_back(
-            {id, call(Dynamic,
-                      "CASE coalesce(json_type({0}), 'NULL') WHEN 'ARRAY' THEN CAST(json_extract({0}, "
-                      "'$[*]') AS VARCHAR[]) WHEN 'OBJECT' THEN list_transform(json_keys({0}), lambda "
-                      "e: CAST(json_object(e, json_extract({0}, '/' || replace(replace(e, '~', '~0'), '/', "
-                      "'~1'))) AS VARCHAR)) ELSE [{0}] END",
-                      {value})});
+        lists.push_back(call(Dynamic, list, {value}));
+        plan->columns.push_back({id, lists.back()});
         ExprPtr element = call(Dynamic, "nullif({0}, 'null')", {column_ref(id, Dynamic)});
         if (!item.type.empty()) {
             if (item.type == "decimal") return unsupported(item.span, "the type decimal is not supported");
@@ -142,8 +157,15 @@ Parsed<> Binder::mv_expand(Relation& relation, const Operator& op) {
         }
         set_field(result, std::move(name), std::move(element));
     }
+    if (!index_name.empty()) {
+        const auto id = new_id();
+        std::string lengths;
+        for (std::size_t i = 0; i < lists.size(); ++i)
+            lengths += fmt::format("{}len({{{}}})", i ? ", " : "", i);
+        plan->columns.push_back({id, call(Dynamic, "range(greatest(" + lengths + "))", lists)});
+        set_field(result, index_name, column_ref(id, Long));
+    }
     result.plan = std::move(plan);
-    if (op.count) return unsupported(op.span, "mv-expand's limit is not supported");
     relation = std::move(result);
     return {};
 }

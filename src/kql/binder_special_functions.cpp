@@ -335,23 +335,25 @@ Parsed<ExprPtr> Binder::window(const Node& node, const Scope& scope, std::vector
         auto expr = std::make_shared<Expr>(*call(type, std::move(sql), args));
         expr->window = true;
         expr->order = scope.relation->order;
+        expr->partition = scope.relation->partition.keys;
         return expr;
     };
     if (n == "row_number") {
         if (args.size() > 1) return semantic_error(node.span, "row_number takes at most a start");
-        if (args.empty()) return finish(Long, "CAST(row_number() OVER ({order}) AS BIGINT)");
+        if (args.empty()) return finish(Long, "CAST(row_number() OVER ({partition}{order}) AS BIGINT)");
         if (!is_integral(args[0]->type))
             return semantic_error(node.span, "row_number's start is a whole number");
-        return finish(Long, "CAST(row_number() OVER ({order}) - 1 + {0} AS BIGINT)");
+        return finish(Long, "CAST(row_number() OVER ({partition}{order}) - 1 + {0} AS BIGINT)");
     }
     if (args.empty() || args.size() > (n == "row_cumsum" ? 1 : 3))
         return semantic_error(node.span, fmt::format("{} has the wrong number of arguments", n));
     if (n == "row_cumsum") {
         if (!is_number(args[0]->type)) return semantic_error(node.span, "row_cumsum needs a number");
         const auto type = args[0]->type == Real ? Real : Long;
-        return finish(type,
-                      fmt::format("TRY_CAST(sum({{0}}) OVER ({{order}} ROWS UNBOUNDED PRECEDING) AS {})",
-                                  sql_type(type)));
+        return finish(
+            type,
+            fmt::format("TRY_CAST(sum({{0}}) OVER ({{partition}}{{order}} ROWS UNBOUNDED PRECEDING) AS {})",
+                        sql_type(type)));
     }
     if (args.size() > 1 && !integer_value(args[1]))
         return unsupported(node.args[1]->span, "the offset must be a constant");
@@ -361,8 +363,8 @@ Parsed<ExprPtr> Binder::window(const Node& node, const Scope& scope, std::vector
     auto fallback = args.size() > 2 ? widen(args[2], args[0]->type) : null_of(args[0]->type);
     if (!fallback) return semantic_error(node.args[2]->span, "the default has another type than the column");
     args = {args[0], fallback};
-    return finish(args[0]->type,
-                  fmt::format("{}({{0}}, {}, {{1}}) OVER ({{order}})", n == "prev" ? "lag" : "lead", offset));
+    return finish(args[0]->type, fmt::format("{}({{0}}, {}, {{1}}) OVER ({{partition}}{{order}})",
+                                             n == "prev" ? "lag" : "lead", offset));
 }
 
 Parsed<ExprPtr> Binder::in_ranges(const Node& node, std::vector<ExprPtr> args) {

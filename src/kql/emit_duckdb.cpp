@@ -30,8 +30,13 @@ class Emitter {
         std::string list;
         for (std::size_t i = 0; i < query.values.size(); ++i)
             list += fmt::format("{}{} AS c{}", i ? ", " : "", expr(query.values[i]), i);
+        const auto body = select(query.plan);
+        const auto order = order_by(query.order);
+        std::string with;
+        for (std::size_t i = 0; i < shared_.size(); ++i)
+            with += fmt::format("{}s{} AS MATERIALIZED ({})", i ? ", " : "WITH ", i, shared_[i]);
         result.sql =
-            fmt::format("SELECT {} FROM ({}) AS t{}", list, select(query.plan), order_by(query.order));
+            fmt::format("{}{}SELECT {} FROM ({}) AS t{}", with, with.empty() ? "" : " ", list, body, order);
         if (too_long_ || result.sql.size() > limit_)
             return limit_error({}, "the query grows too large when it is put into the engine's language");
         result.parameters = std::move(parameters_);
@@ -51,6 +56,8 @@ class Emitter {
             use(arg);
         for (const auto& key : e->order)
             use(key.key);
+        for (const auto& key : e->partition)
+            use(key);
         if (e->plan) use(e->plan);
     }
     void use(const PlanPtr& plan) {
@@ -131,6 +138,9 @@ class Emitter {
                     out += (k > (hole == "rest") ? ", " : "") + expr(e.args[k]);
             } else if (hole == "order") {
                 out += order_by(e.order);
+            } else if (hole == "partition") {
+                for (std::size_t k = 0; k < e.partition.size(); ++k)
+                    out += (k ? ", " : "PARTITION BY ") + expr(e.partition[k]);
             } else if (!hole.empty() &&
                        std::from_chars(hole.data(), hole.data() + hole.size(), index).ptr ==
                            hole.data() + hole.size() &&
@@ -255,6 +265,8 @@ class Emitter {
                 return join(*plan);
             case PlanKind::Union:
                 return union_all(*plan);
+            case PlanKind::Shared:
+                return shared(plan);
             case PlanKind::Unnest: {
                 std::string list;
                 for (const auto& column : plan->columns)
@@ -263,6 +275,17 @@ class Emitter {
             }
         }
         return "SELECT NULL";
+    }
+
+    /// One that others read is written before them.
+    std::string shared(const PlanPtr& plan) {
+        auto at = shared_at_.find(plan.get());
+        if (at == shared_at_.end()) {
+            auto sql = select(plan->inputs[0]);
+            at = shared_at_.emplace(plan.get(), shared_.size()).first;
+            shared_.push_back(std::move(sql));
+        }
+        return fmt::format("SELECT * FROM s{}", at->second);
     }
 
     std::string columns(const std::vector<PlanColumn>& list) {
@@ -382,6 +405,8 @@ class Emitter {
     const TypedPaths& paths_;
     bool too_long_ = false;
     std::set<const void*> seen_;
+    std::map<const Plan*, std::size_t> shared_at_;
+    std::vector<std::string> shared_;
     std::set<std::uint32_t> used_;
     std::map<std::string, std::size_t> numbers_;
     std::vector<Parameter> parameters_;

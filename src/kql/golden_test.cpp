@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 #include <duckdb.h>
 #include <fmt/format.h>
@@ -121,7 +122,18 @@ Catalog read_catalog() {
 
 std::string answer(Engine& engine, const Catalog& catalog, const std::string& text) {
     // 2026-11-22T12:00:00Z
-    const auto compiled = compile(text, catalog, {.now = Timestamp::from_unix_seconds(1'795'348'800)});
+    Options options{.now = Timestamp::from_unix_seconds(1'795'348'800)};
+    auto compiled = compile(text, catalog, options);
+    while (compiled && compiled->discovery) {
+        std::istringstream rows(engine.run(*compiled));
+        std::string line;
+        std::getline(rows, line);
+        EXPECT_EQ(line, "name:string\ttypes:string") << text;
+        auto& found = options.discovered.emplace_back();
+        while (std::getline(rows, line))
+            found.push_back({line.substr(0, line.find('\t')), line.substr(line.find('\t') + 1)});
+        compiled = compile(text, catalog, options);
+    }
     if (!compiled) {
         constexpr std::string_view kKinds[] = {"Syntax", "Semantic", "Unsupported", "Limit"};
         const auto& e = compiled.error();

@@ -33,6 +33,7 @@ Parsed<CompiledQuery> compile_located(std::string_view text, const Catalog& cata
     Binder binder(catalog, options);
     const auto bound = FIELDWATCH_TRY(binder.bind(statement));
     auto result = FIELDWATCH_TRY(emit_duckdb(bound, options));
+    result.discovery = bound.discovery;
     result.tables.assign(binder.tables().begin(), binder.tables().end());
     return result;
 }

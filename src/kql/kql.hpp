@@ -78,12 +78,20 @@ struct Limits {
     std::size_t depth_max = 100;  ///< nesting of expressions and sub-queries, so that recursion is bounded
     std::size_t plan_nodes_max = 1'000;    ///< operators after let tables are expanded
     std::size_t sql_bytes_max = 4u << 20;  ///< of emitted SQL: bounds what repeated arguments can grow to
+    std::size_t discoveries_max = 20;      ///< queries that run before the query itself
+    std::size_t discovered_max = 1'000;    ///< columns that one of them may name
+};
+/// A column that only the data know of: what a discovery query answered, a row each.
+struct DiscoveredColumn {
+    std::string name;
+    std::string types;  ///< JSON types of its values, joined by commas; "" where nobody asked for them
 };
 struct Options {
     Timestamp now;  ///< now() for the whole query
     std::optional<Timestamp> from,
         to;  ///< [from, to) on each table's time column, beside the query's own filters
     Limits limits;
+    std::vector<std::vector<DiscoveredColumn>> discovered;  ///< answers to discoveries so far, in order
 };
 
 /// A parameter's or constant's value; monostate is SQL NULL.
@@ -104,6 +112,9 @@ struct CompiledQuery {
     std::vector<ResultColumn> columns;  ///< positions are those of the SELECT; SQL names are c0, c1, …
     Render render;
     std::vector<std::string> tables;  ///< catalog tables it reads, sorted, each once
+    /// Not the query yet: its rows (name, types) are to be appended to Options::discovered, and the text to
+    /// be compiled again. `evaluate pivot` and `bag_unpack` name columns by what the rows hold.
+    bool discovery = false;
 };
 
 struct KqlError {

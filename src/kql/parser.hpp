@@ -77,7 +77,14 @@ class Parser {
     Parsed<> join_keys(Operator& op);
     Parsed<NodePtr> table_pattern();
     Parsed<> union_inputs(Operator& op);
+    Parsed<Pipeline> sub_query(std::string_view where);
+    Parsed<> expanded(std::vector<Item>& items);
     Parsed<> mv_expand(Operator& op);
+    Parsed<> mv_apply(Operator& op);
+    Parsed<> partition(Operator& op);
+    Parsed<> top_nested(Operator& op);
+    Parsed<> evaluate(Operator& op);
+    Parsed<> parse_pairs(Operator& op);
     Parsed<> make_series(Operator& op);
     Parsed<> parse_pieces(Operator& op);
     Parsed<> render(Operator& op);

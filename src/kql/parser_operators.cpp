@@ -8,18 +8,12 @@ namespace fieldwatch::kql {
 namespace {
 
 /// Operators of the language that we know of and refuse by name.
-constexpr std::string_view kRefused[] = {"externaldata",  "evaluate",
-                                         "facet",         "fork",
-                                         "partition",     "scan",
-                                         "reduce",        "find",
-                                         "consume",       "as",
-                                         "top-hitters",   "mv-apply",
-                                         "parse-kv",      "top-nested",
-                                         "project-smart", "make-graph",
-                                         "graph-match",   "range-join",
-                                         "materialize",   "assert-schema",
-                                         "macro-expand",  "execute-and-cache",
-                                         "extend-columns"};
+constexpr std::string_view kRefused[] = {
+    "externaldata",  "facet",         "fork",         "scan",
+    "reduce",        "find",          "consume",      "top-hitters",
+    "project-smart", "make-graph",    "graph-match",  "range-join",
+    "materialize",   "assert-schema", "macro-expand", "execute-and-cache",
+    "extend-columns"};
 
 }  // namespace
 
@@ -32,7 +26,8 @@ const std::vector<std::string_view>& operator_names() {
         "project-away", "project-keep", "project-rename", "project-reorder",
         "parse",        "search",       "render",         "serialize",
         "lookup",       "parse-where",  "sample",         "sample-distinct",
-        "getschema",    "invoke"};
+        "getschema",    "invoke",       "mv-apply",       "partition",
+        "top-nested",   "evaluate",     "parse-kv",       "as"};
     return names;
 }
 
@@ -115,6 +110,19 @@ Parsed<> Parser::body(Operator& op) {
         return union_inputs(op);
     } else if (n == "mv-expand") {
         return mv_expand(op);
+    } else if (n == "mv-apply") {
+        return mv_apply(op);
+    } else if (n == "partition") {
+        return partition(op);
+    } else if (n == "top-nested") {
+        return top_nested(op);
+    } else if (n == "evaluate") {
+        return evaluate(op);
+    } else if (n == "parse-kv") {
+        return parse_pairs(op);
+    } else if (n == "as") {  // a name for other tools to see; nothing here reads it
+        FIELDWATCH_TRY(parameters_are_hints(op));
+        op.items.emplace_back().names.push_back(FIELDWATCH_TRY(name("a name after as")));
     } else if (n == "make-series") {
         return make_series(op);
     } else if (n == "parse" || n == "parse-where") {
@@ -269,25 +277,6 @@ Parsed<> Parser::union_inputs(Operator& op) {
         op.inputs.push_back(std::move(table));
         if (op.inputs.size() > 100) return limit_error(peek().span, "more than 100 tables in one union");
     } while (take(","));
-    return {};
-}
-
-Parsed<> Parser::mv_expand(Operator& op) {
-    if (is_word("bagexpansion") || is_word("kind") || is_word("with_itemindex")) {
-        op.parameters.emplace_back(peek().text, peek(2).text);
-        at_ += 3;
-    }
-    do {
-        auto next = FIELDWATCH_TRY(item());
-        if (take_word("to")) {
-            FIELDWATCH_TRY(expect_word("typeof", "after to"));
-            FIELDWATCH_TRY(expect("(", "after typeof"));
-            next.type = FIELDWATCH_TRY(type_name());
-            FIELDWATCH_TRY(expect(")", "after the type"));
-        }
-        op.items.push_back(std::move(next));
-    } while (take(","));
-    if (take_word("limit")) op.count = FIELDWATCH_TRY(expression());
     return {};
 }
 

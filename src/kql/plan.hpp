@@ -40,7 +40,8 @@ struct Expr {
     std::uint32_t column = 0;
     std::string sql;  ///< Call: template; Path: the JSON path
     std::vector<ExprPtr> args;
-    std::vector<SortKey> order;  ///< Call: what {order} becomes
+    std::vector<SortKey> order;      ///< Call: what {order} becomes
+    std::vector<ExprPtr> partition;  ///< Call: what {partition} becomes
     PlanPtr plan;
     bool aggregate = false;  ///< holds an aggregate call
     bool window = false;     ///< holds a window call
@@ -64,6 +65,7 @@ enum class PlanKind : std::uint8_t {
     Limit,       ///< first `count` in `order`
     Join,        ///< inputs[0], inputs[1]; exprs are pairs of keys
     Union,       ///< inputs one under the other; columns[i] ids; `rows[input]` gives the values
+    Shared,      ///< inputs[0], computed once however often it is read
     Unnest,      ///< each columns[i].value is SQL list; one row per element, rows without elements vanish
 };
 enum class JoinKind : std::uint8_t { Inner, LeftOuter, RightOuter, FullOuter, LeftSemi, LeftAnti };
@@ -93,6 +95,7 @@ struct BoundQuery {
     std::vector<SortKey> order;
     Render render;
     TypedPaths typed_paths;
+    bool discovery = false;  ///< CompiledQuery::discovery
 };
 
 /// DuckDB's dialect. Errors: Limit when the text grows beyond limits.sql_bytes_max.

@@ -138,14 +138,46 @@ kql::Catalog catalog_of(const Layout& layout, const std::string& sealed_director
     return catalog;
 }
 
+namespace {
+
+/// What a discovery's rows say; the compiler bounds how many there are.
+Result<std::vector<kql::DiscoveredColumn>> discover(Connection& connection,
+                                                    const kql::CompiledQuery& discovery) {
+    auto rows = FIELDWATCH_TRY(connection.stream(discovery.sql, views_of(discovery.parameters)));
+    std::vector<kql::DiscoveredColumn> found;
+    while (true) {
+        const auto chunk = FIELDWATCH_TRY(rows.next());
+        if (!chunk) return found;
+        const ColumnView names(chunk, 0), types(chunk, 1);
+        const auto text = [](const Value& value) {
+            const auto* held = std::get_if<std::string>(&value);
+            return held == nullptr ? std::string() : *held;
+        };
+        for (idx_t row = 0; row < duckdb_data_chunk_get_size(chunk.get()); ++row) {
+            found.push_back({text(cell_value(names, row, ColumnType::String)),
+                             text(cell_value(types, row, ColumnType::String))});
+        }
+    }
+}
+
+}  // namespace
+
 std::expected<QueryAnswer, QueryError> run_query(Connection& connection, Watchdog& watchdog,
                                                  const Clock& clock, const kql::Catalog& catalog,
                                                  const QueryRequest& request) {
     const auto started = clock.monotonic();
-    auto compiled =
-        kql::compile(request.text, catalog, {.now = clock.now(), .from = request.from, .to = request.to});
-    if (!compiled) return std::unexpected(refused(std::move(compiled).error()));
+    kql::Options options{.now = clock.now(), .from = request.from, .to = request.to};
     const Watchdog::Watch watch(watchdog, connection, request.timeout);
+    auto compiled = kql::compile(request.text, catalog, options);
+    while (compiled && compiled->discovery) {
+        auto found = discover(connection, *compiled);
+        if (!found || watch.expired())
+            return std::unexpected(
+                failed(found ? Error{Errc::Cancelled, ""} : found.error(), request, watch.expired()));
+        options.discovered.push_back(std::move(*found));
+        compiled = kql::compile(request.text, catalog, options);
+    }
+    if (!compiled) return std::unexpected(refused(std::move(compiled).error()));
     const auto parameters = views_of(compiled->parameters);
     auto rows = connection.stream(compiled->sql, parameters);
     if (!rows) return std::unexpected(failed(rows.error(), request, watch.expired()));
