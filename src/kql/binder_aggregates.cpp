@@ -62,8 +62,10 @@ std::string Binder::default_name(const Node& node) const {
         std::string prefix = node.text;
         if (prefix == "take_any") return argument;
         if (prefix == "makeset" || prefix == "make_set" || prefix == "make_set_if") prefix = "set";
-        if (prefix == "makelist" || prefix == "make_list" || prefix == "make_list_if") prefix = "list";
-        if (prefix == "make_bag") prefix = "bag";
+        if (prefix == "makelist" || prefix == "make_list" || prefix == "make_list_if" ||
+            prefix == "make_list_with_nulls")
+            prefix = "list";
+        if (prefix == "make_bag" || prefix == "make_bag_if") prefix = "bag";
         if (prefix.ends_with("if") && prefix != "countif") prefix.resize(prefix.size() - 2);
         if (prefix == "percentile" && node.args.size() == 2 && node.args[1]->kind == NodeKind::Literal)
             return fmt::format("percentile_{}_{}", argument, node.args[1]->token.text);
@@ -146,9 +148,17 @@ Parsed<ExprPtr> Binder::aggregate(const Node& node, const Scope& scope) {
                               span || time ? fmt::format("TRY_CAST(avg({{0}}){} AS BIGINT)", filter)
                                            : fmt::format("avg({{0}}){}", filter),
                               args);
-    if (base == "stdev" || base == "variance")
-        return aggregate_call(
-            Real, base == "stdev" ? "coalesce(stddev_samp({0}), 0)" : "coalesce(var_samp({0}), 0)", {value});
+    if (base.starts_with("stdev") || base.starts_with("variance")) {
+        const bool population = base.ends_with('p');
+        const std::string_view function = base.starts_with("stdev")
+                                              ? (population ? "stddev_pop" : "stddev_samp")
+                                              : (population ? "var_pop" : "var_samp");
+        return aggregate_call(Real, fmt::format("coalesce({}({{0}}){}, 0)", function, filter), args);
+    }
+    if (base.starts_with("binary_all_")) {
+        if (!is_integral(value->type)) return wrong("needs a whole number");
+        return aggregate_call(Long, fmt::format("bit_{}({{0}})", base.substr(11)), args);
+    }
     return wrong("is not supported");
 }
 
@@ -168,12 +178,15 @@ Parsed<ExprPtr> Binder::collect(const Node& node, std::string_view name, std::ve
     }
     if (conditional && args[1]->type != Bool)
         return semantic_error(node.args[1]->span, "a condition is expected here");
-    const std::string filter = conditional ? "{0} IS NOT NULL AND {1}" : "{0} IS NOT NULL";
+    const std::string filter = name == "make_list_with_nulls" ? "true"
+                               : conditional                  ? "{0} IS NOT NULL AND {1}"
+                                                              : "{0} IS NOT NULL";
     args[0] = to_dynamic(args[0]);
-    if (name == "make_bag")
+    if (name.starts_with("make_bag"))
         return aggregate_call(Dynamic,
                               "coalesce('{' || string_agg(substring({0}, 2, length({0}) - 2), ',') FILTER "
-                              "(WHERE json_type({0}) = 'OBJECT' AND {0} <> '{}') || '}', '{}')",
+                              "(WHERE json_type({0}) = 'OBJECT' AND {0} <> '{}'" +
+                                  std::string(conditional ? " AND {1}" : "") + ") || '}', '{}')",
                               args);
     if (name.starts_with("make_set") || name == "makeset") {
         return aggregate_call(Dynamic,
@@ -185,8 +198,8 @@ Parsed<ExprPtr> Binder::collect(const Node& node, std::string_view name, std::ve
     return aggregate_call(
         Dynamic,
         fmt::format(
-            "'[' || coalesce(array_to_string(list({{0}}{{order}}) FILTER (WHERE {})[1:{}], ','), '') || ']'",
-            filter, most),
+            "'[' || coalesce(array_to_string(list({}{{order}}) FILTER (WHERE {})[1:{}], ','), '') || ']'",
+            name == "make_list_with_nulls" ? "coalesce({0}, 'null')" : "{0}", filter, most),
         args, scope.relation->order);
 }
 

@@ -109,7 +109,7 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
         return FIELDWATCH_TRY(datetime_function(node, std::move(args)));
     if (n == "format_datetime" || n == "format_timespan")
         return FIELDWATCH_TRY(format_time(node, std::move(args)));
-    if (n == "row_number" || n == "prev" || n == "next" || n == "row_cumsum")
+    if (n == "row_number" || n == "prev" || n == "next" || n == "row_cumsum" || n.starts_with("row_rank_"))
         return FIELDWATCH_TRY(window(node, scope, std::move(args)));
     if (n == "ipv4_is_in_range" || n == "ipv4_is_match" || n == "ipv4_is_in_any_range")
         return FIELDWATCH_TRY(in_ranges(node, std::move(args)));
@@ -125,6 +125,22 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
                         "{{1}}, {})) AS VARCHAR) END",
                         groups),
             {to_string_expr(args[1]), args[0]});
+    }
+    if (n == "countof") {
+        FIELDWATCH_TRY(count_is(2, 3));
+        const auto kind = args.size() > 2 ? text_value(args[2]) : "normal";
+        if (!kind || (*kind != "normal" && *kind != "regex"))
+            return semantic_error(node.args.back()->span, "countof's kind is 'normal' or 'regex'");
+        const auto text = to_string_expr(args[0]), what = to_string_expr(args[1]);
+        if (*kind == "regex") {
+            FIELDWATCH_TRY(check_regex(what, node.args[1]->span));
+            return call(Long, "CAST(len(regexp_extract_all({0}, {1})) AS BIGINT)", {text, what});
+        }
+        return call(
+            Long,
+            "CASE WHEN {1} = '' THEN 0::BIGINT ELSE CAST((length({0}) - length(replace({0}, {1}, ''))) "
+            "// length({1}) AS BIGINT) END",
+            {text, what});
     }
     if (n == "isnull" || n == "isnotnull") {
         FIELDWATCH_TRY(count_is(1, 1));
@@ -347,6 +363,13 @@ Parsed<ExprPtr> Binder::window(const Node& node, const Scope& scope, std::vector
     }
     if (args.empty() || args.size() > (n == "row_cumsum" ? 1 : 3))
         return semantic_error(node.span, fmt::format("{} has the wrong number of arguments", n));
+    if (n.starts_with("row_rank_")) {
+        if (args.size() != 1) return semantic_error(node.span, fmt::format("{} takes one column", n));
+        if (scope.relation->order.empty())
+            return semantic_error(node.span, fmt::format("{} needs rows in order: sort them first", n));
+        return finish(Long, fmt::format("CAST({}() OVER ({{partition}}{{order}}) AS BIGINT)",
+                                        n == "row_rank_dense" ? "dense_rank" : "rank"));
+    }
     if (n == "row_cumsum") {
         if (!is_number(args[0]->type)) return semantic_error(node.span, "row_cumsum needs a number");
         const auto type = args[0]->type == Real ? Real : Long;

@@ -1,6 +1,7 @@
 #include "kql/functions.hpp"
 
 #include <array>
+#include <iterator>
 
 namespace fieldwatch::kql {
 namespace {
@@ -11,21 +12,6 @@ namespace {
 #define FROM_DATE(d) "(CAST((" d ") - DATE '1970-01-01' AS BIGINT) * " DAY " + 621355968000000000)"
 /// Calendar work keeps the time of day aside, so that no tick is lost.
 #define TIME_OF_DAY(x) "(((" x ") % " DAY "))"
-/// The elements of a JSON array: as JSON texts, as plain texts, and a list of JSON texts as one array again.
-#define ELEMENTS(x) "CAST(json_extract(" x ", '$[*]') AS VARCHAR[])"
-#define TEXTS(x) "CAST(json_extract_string(" x ", '$[*]') AS VARCHAR[])"
-#define AS_ARRAY(list) "'[' || array_to_string(" list ", ',') || ']'"
-#define IF_ARRAY(x, then) "CASE WHEN json_type(" x ") = 'ARRAY' THEN " then " END"
-#define IF_ARRAYS(x, y, then) \
-    "CASE WHEN json_type(" x ") = 'ARRAY' AND json_type(" y ") = 'ARRAY' THEN " then " END"
-/// Numbers before texts, each in their own order.
-#define SORTED(x, order)                                                                                    \
-    IF_ARRAY(x,                                                                                             \
-             AS_ARRAY("list_transform(list_sort(list_transform(" ELEMENTS(                                  \
-                 x) ", lambda e: struct_pack(n := "                                                         \
-                    "TRY_CAST(json_extract_string(e, '$') AS DOUBLE), t := json_extract_string(e, '$'), v " \
-                    ":= e)), '" order "', 'NULLS LAST'), lambda e: e.v)"))
-
 constexpr FunctionRow kRows[] = {
     // text
     {"tolower", "s", 's', "lower({0})", "Unicode; '' stays ''"},
@@ -49,12 +35,10 @@ constexpr FunctionRow kRows[] = {
     {"trim_start", "ks", 's', "regexp_replace({1}, '^(' || {0} || ')', '')", "regex, once"},
     {"trim_end", "ks", 's', "regexp_replace({1}, '(' || {0} || ')$', '')", "regex, once"},
     {"extract", "kcs", 's', "regexp_extract({2}, {0}, {1})", "RE2, constant pattern; no match ''"},
+    {"translate", "sss", 's', "translate({2}, {0}, {1})",
+     "translate(from, to, text); characters without a counterpart vanish"},
     {"reverse", "s", 's', "reverse({0})", "by grapheme"},
     {"indexof", "ss", 'l', "CAST(strpos({0}, {1}) - 1 AS BIGINT)", "-1 when absent"},
-    {"countof", "ss", 'l',
-     "CASE WHEN {1} = '' THEN 0::BIGINT ELSE CAST((length({0}) - length(replace({0}, {1}, ''))) // "
-     "length({1}) AS BIGINT) END",
-     "plain text, without overlap"},
     {"repeat_string", "sl", 's', "coalesce(repeat({0}, CAST(least(greatest({1}, 0), 1024) AS BIGINT)), '')",
      "at most 1024 times"},
     {"strrep", "sl", 's', "coalesce(repeat({0}, CAST(least(greatest({1}, 0), 1024) AS BIGINT)), '')",
@@ -137,6 +121,15 @@ constexpr FunctionRow kRows[] = {
     {"degrees", "r", 'r', "degrees({0})", ""},
     {"radians", "r", 'r', "radians({0})", ""},
     {"rand", "", 'r', "random()", "from 0 to 1, another for each row"},
+    {"bin_at", "lll", 'l',
+     "CASE WHEN {1} > 0 THEN {2} + CAST(floor(({0} - {2}) / {1}::DOUBLE) AS BIGINT) * {1} END",
+     "size zero or less is null"},
+    {"bin_at", "rrr", 'r', "CASE WHEN {1} > 0 THEN {2} + floor(({0} - {2}) / {1}) * {1} END",
+     "size zero or less is null"},
+    {"bin_at", "tnt", 't', "CASE WHEN {1} > 0 THEN {0} - ((({0} - {2}) % {1}) + {1}) % {1} END",
+     "size zero or less is null"},
+    {"bin_at", "nnn", 'n', "CASE WHEN {1} > 0 THEN {0} - ((({0} - {2}) % {1}) + {1}) % {1} END",
+     "size zero or less is null"},
     {"new_guid", "", 'g', "CAST(uuid() AS VARCHAR)", "another for each row"},
     // time
     {"startofday", "t?l", 't', "({0} - {0} % " DAY " + least(greatest({1}, -500000), 500000) * " DAY ")|0",
@@ -196,92 +189,6 @@ constexpr FunctionRow kRows[] = {
      "TRY_CAST(CAST({0} AS HUGEINT) * 36000000000 + CAST({1} AS HUGEINT) * 600000000 + TRY_CAST(round({2} * "
      "10000000) AS HUGEINT) AS BIGINT)",
      "hours, minutes, seconds"},
-    // dynamic
-    {"array_length", "j", 'l',
-     "CASE WHEN json_type({0}) = 'ARRAY' THEN CAST(json_array_length({0}) AS BIGINT) END",
-     "not an array: null"},
-    {"bag_keys", "j", 'j',
-     "CASE WHEN json_type({0}) = 'OBJECT' THEN CAST(to_json(json_keys({0})) AS VARCHAR) END",
-     "not a bag: null"},
-    {"bag_has_key", "js", 'b',
-     "CASE WHEN json_type({0}) = 'OBJECT' THEN list_contains(json_keys({0}), {1}) END", "not a bag: null"},
-    {"bag_merge", "jj", 'j', "CAST(json_merge_patch({1}, {0}) AS VARCHAR)", "the first bag wins"},
-    {"array_concat", "jj", 'j',
-     "CASE WHEN json_type({0}) = 'ARRAY' AND json_type({1}) = 'ARRAY' THEN "
-     "CAST(to_json(list_concat(CAST(json_extract({0}, '$[*]') AS JSON[]), CAST(json_extract({1}, '$[*]') AS "
-     "JSON[]))) AS VARCHAR) END",
-     "two arrays; anything else is null"},
-    {"set_has_element", "js", 'b',
-     "coalesce(list_contains(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), {1}), false)",
-     "elements compared as text"},
-    {"set_has_element", "jl", 'b',
-     "coalesce(list_contains(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), CAST({1} AS VARCHAR)), "
-     "false)",
-     "elements compared as text"},
-    {"strcat_array", "js", 's',
-     "coalesce(array_to_string(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), {1}), '')",
-     "null elements are left out"},
-    {"range", "ll?l", 'j',
-     "CASE WHEN {2} > 0 AND {1} >= {0} AND (CAST({1} AS HUGEINT) - {0}) // nullif({2}, 0) < 1048576 THEN "
-     "CAST(to_json(range({0}, {1} + 1, {2})) AS VARCHAR) WHEN {2} > 0 AND {1} < {0} THEN '[]' END|1",
-     "both ends included; a step of zero or less, or more than 1,048,576 elements: null"},
-    {"array_slice", "jll", 'j',
-     IF_ARRAY("{0}", AS_ARRAY("list_slice(" ELEMENTS(
-                         "{0}") ", {1} + CAST({1} >= 0 AS BIGINT), {2} + CAST({2} >= 0 AS "
-                                "BIGINT))")),
-     "both ends included; negative counts from the end"},
-    {"array_index_of", "js", 'l',
-     IF_ARRAY("{0}", "CAST(coalesce(list_position(" TEXTS("{0}") ", {1}), 0) - 1 AS BIGINT)"),
-     "-1 when absent; elements compared as text"},
-    {"array_index_of", "jl", 'l',
-     IF_ARRAY("{0}",
-              "CAST(coalesce(list_position(" TEXTS("{0}") ", CAST({1} AS VARCHAR)), 0) - 1 AS BIGINT)"),
-     "-1 when absent; elements compared as text"},
-    {"array_reverse", "j", 'j', IF_ARRAY("{0}", AS_ARRAY("list_reverse(" ELEMENTS("{0}") ")")),
-     "not an array: null"},
-    {"array_sort_asc", "j", 'j', SORTED("{0}", "ASC"), "numbers, then texts; not an array: null"},
-    {"array_sort_desc", "j", 'j', SORTED("{0}", "DESC"), "texts, then numbers; not an array: null"},
-    {"set_union", "jj", 'j',
-     IF_ARRAYS("{0}", "{1}",
-               AS_ARRAY("list_sort(list_distinct(list_concat(" ELEMENTS("{0}") ", " ELEMENTS("{1}") ")))")),
-     "sorted by JSON text; two arrays, anything else is null"},
-    {"set_intersect", "jj", 'j',
-     IF_ARRAYS(
-         "{0}", "{1}",
-         AS_ARRAY("list_sort(list_distinct(list_intersect(" ELEMENTS("{0}") ", " ELEMENTS("{1}") ")))")),
-     "as set_union"},
-    {"set_difference", "jj", 'j',
-     IF_ARRAYS("{0}", "{1}",
-               AS_ARRAY("list_sort(list_distinct(list_filter(" ELEMENTS(
-                   "{0}") ", lambda e: NOT list_contains(" ELEMENTS("{1}") ", e))))")),
-     "what is in the first and not in the second; as set_union"},
-    {"array_sum", "j", 'r',
-     "list_sum(list_transform(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), lambda e: TRY_CAST(e AS "
-     "DOUBLE)))",
-     "what is no number is left out"},
-    {"parse_url", "s", 'j',
-     "CAST(json_object('Scheme', regexp_extract({0}, '^([A-Za-z][A-Za-z0-9+.-]*)://', 1), 'Host', "
-     "regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\\[[^\\]]*\\]|[^/?#:]*)', 1), "
-     "'Port', regexp_extract({0}, "
-     "'^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?:\\[[^\\]]*\\]|[^/?#:]*):(\\d+)', 1), 'Path', "
-     "regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*(/[^?#]*)', 1), "
-     "'Fragment', regexp_extract({0}, '#(.*)$', 1)) AS VARCHAR)",
-     "scheme, host, port, path, fragment; no query parameters"},
-    // addresses
-    {"parse_ipv4", "s", 'l',
-     "CASE WHEN regexp_full_match({0}, '((25[0-5]|2[0-4]\\d|1?\\d?\\d)\\.){3}(25[0-5]|2[0-4]\\d|1?\\d?\\d)') "
-     "THEN "
-     "CAST(split_part({0}, '.', 1) AS BIGINT) * 16777216 + CAST(split_part({0}, '.', 2) AS BIGINT) * 65536 + "
-     "CAST(split_part({0}, '.', 3) AS BIGINT) * 256 + CAST(split_part({0}, '.', 4) AS BIGINT) END",
-     "no address: null"},
-    {"has_ipv4", "ss", 'b',
-     "regexp_matches({0}, '(^|[^0-9A-Za-z.])' || regexp_escape({1}) || '($|[^0-9A-Za-z.])')",
-     "the address stands alone in the text"},
-    {"ipv4_is_private", "s", 'b',
-     "CASE WHEN regexp_full_match({0}, '((25[0-5]|2[0-4]\\d|1?\\d?\\d)\\.){3}(25[0-5]|2[0-4]\\d|1?\\d?\\d)') "
-     "THEN "
-     "regexp_matches({0}, '^(10\\.|192\\.168\\.|172\\.(1[6-9]|2\\d|3[01])\\.)') END",
-     "no address: null"},
 };
 
 constexpr SpecialRow kSpecials[] = {
@@ -333,6 +240,10 @@ constexpr SpecialRow kSpecials[] = {
     {"row_number", "row_number([start])", "in the order of the last sort; in extend and project"},
     {"prev", "prev(column[, offset[, default]])", "in the order of the last sort; in extend and project"},
     {"next", "next(column[, offset[, default]])", "in the order of the last sort; in extend and project"},
+    {"row_rank_dense", "row_rank_dense(column)", "after a sort by that column; in extend and project"},
+    {"row_rank_min", "row_rank_min(column)", "after a sort by that column; in extend and project"},
+    {"countof", "countof(text, search[, 'normal'|'regex'])",
+     "plain text without overlap, or matches of a constant RE2 pattern"},
     {"row_cumsum", "row_cumsum(number)", "in the order of the last sort; in extend and project"},
     {"ipv4_is_in_range", "ipv4_is_in_range(address, 'a.b.c.d/n')",
      "the range is a constant; no address: null"},
@@ -375,12 +286,29 @@ constexpr SpecialRow kAggregates[] = {
     {"percentiles", "percentiles(number, p, …)", "exact, nearest rank"},
     {"stdev", "stdev(number)", "sample; under two rows 0"},
     {"variance", "variance(number)", "sample; under two rows 0"},
+    {"stdevif", "stdevif(number, condition)", "as stdev"},
+    {"varianceif", "varianceif(number, condition)", "as variance"},
+    {"stdevp", "stdevp(number)", "of the whole; no rows 0"},
+    {"variancep", "variancep(number)", "of the whole; no rows 0"},
+    {"count_distinctif", "count_distinctif(value, condition)", "exact"},
+    {"take_anyif", "take_anyif(value, condition)", "as take_any"},
+    {"make_bag_if", "make_bag_if(bag, condition)", "as make_bag"},
+    {"make_list_with_nulls", "make_list_with_nulls(value)", "in the order of the last sort"},
+    {"binary_all_and", "binary_all_and(number)", "no rows: null"},
+    {"binary_all_or", "binary_all_or(number)", "no rows: null"},
+    {"binary_all_xor", "binary_all_xor(number)", "no rows: null"},
 };
 
 }  // namespace
 
-std::span<const FunctionRow> function_rows() {
-    return kRows;
+const std::vector<FunctionRow>& function_rows() {
+    static const std::vector<FunctionRow> rows = [] {
+        std::vector<FunctionRow> all(std::begin(kRows), std::end(kRows));
+        const auto more = dynamic_function_rows();
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    }();
+    return rows;
 }
 std::span<const SpecialRow> special_rows() {
     return kSpecials;

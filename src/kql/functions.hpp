@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace fieldwatch::kql {
 
@@ -17,7 +18,8 @@ struct FunctionRow {
     char result;
     std::string_view sql, note;
 };
-std::span<const FunctionRow> function_rows();
+const std::vector<FunctionRow>& function_rows();
+std::span<const FunctionRow> dynamic_function_rows();  ///< the part of them in functions_dynamic.cpp
 
 /// Functions whose arguments or results follow rules of their own, bound in binder_functions.cpp.
 struct SpecialRow {
