@@ -150,6 +150,82 @@ const failed = await runAll({
     await page.close();
   },
 
+  async "lists alerts with filters that the address keeps, and as aggregates of a day"() {
+    const { page, complaints } = await signedIn();
+    await page.getByRole("link", { name: "Alerts", exact: true }).click();
+    await page.getByLabel("Device").fill("PUMP");
+    await page.locator("table.alerts tbody tr").first().waitFor();
+    await until("only the pump's alerts are there", async () => {
+      const devices = await page.locator("table.alerts td.device").allInnerTexts();
+      return devices.length > 0 && devices.every((one) => one === "pump-3");
+    }, 5);
+    assert.match(page.url(), /device=PUMP/);
+    await page.getByLabel("Show").selectOption("daily");
+    await page.getByRole("columnheader", { name: "Day (UTC)" }).waitFor();
+    await picture(page, "alerts");
+    await page.reload();
+    await page.getByRole("columnheader", { name: "Day (UTC)" }).waitFor();
+    assert.equal(await page.getByLabel("Device").inputValue(), "PUMP");
+    assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
+  async "lists recommendations by type, and devices with a way to each"() {
+    const { page, complaints } = await signedIn();
+    await page.getByRole("link", { name: "Recommendations", exact: true }).click();
+    await page.locator(".groups summary", { hasText: "Open Ports" }).waitFor();
+    await picture(page, "recommendations");
+    await page.getByRole("link", { name: "Devices", exact: true }).click();
+    await page.getByRole("searchbox", { name: "Name" }).fill("gateway");
+    await until("only the gateway is listed", async () => (await page.locator("table tbody tr").count()) === 1, 5);
+    await picture(page, "devices");
+    await page.locator("td.device button").click();
+    await page.locator("h2.device", { hasText: "gateway-hall-b" }).waitFor();
+    assert.equal(new URL(page.url()).pathname, "/devices/gateway-hall-b");
+    assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
+  async "leads from an alert to what its device did in four clicks, every tab a query that runs"() {
+    const { page, complaints } = await signedIn();
+    await page.locator("table.alerts button.link", { hasText: "miner" }).first().click();
+    await page.locator("dialog.drawer button.device").click();
+    await page.getByRole("link", { name: "Processes" }).click();
+    await page.locator("table.rows tbody tr").nth(1).waitFor();
+    assert.match(await page.locator("table.rows").innerText(), /<img src=x/);
+    assert.equal(await page.locator("table.rows img").count(), 0);
+    await picture(page, "device");
+    const tabs = await page.locator("nav.tabs a").allInnerTexts();
+    for (const tab of tabs) {
+      await page.locator("nav.tabs a", { hasText: new RegExp(`^${tab}$`) }).click();
+      await page.getByText("Reading…").waitFor({ state: "detached" });
+      assert.equal(await page.locator("[role=alert]").count(), 0, `${tab}: ${await page.locator("main").innerText()}`);
+    }
+    await page.locator("nav.tabs a", { hasText: /^Processes$/ }).click();
+    await page.locator("table.rows tbody tr").nth(1).waitFor(); // what comes in moves the button
+    await page.getByRole("button", { name: "Open in the logs" }).click();
+    await page.getByRole("textbox", { name: "Query in KQL" }).waitFor();
+    await page.locator("table.rows tbody tr").nth(1).waitFor();
+    assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
+  async "draws what render asks for"() {
+    const { page, complaints } = await signedIn();
+    await page.getByRole("link", { name: "Logs" }).click();
+    const editor = page.getByRole("textbox", { name: "Query in KQL" });
+    await editor.fill("SecurityIoTRawEvent\n| summarize Events = count() by RawEventName\n| render barchart with (title='Events by kind')");
+    await editor.press("Control+Enter");
+    await page.locator(".chart canvas").waitFor();
+    await page.waitForTimeout(300);
+    await picture(page, "chart");
+    await editor.fill("SecurityIoTRawEvent\n| project RawEventName\n| render timechart");
+    await editor.press("Control+Enter");
+    await page.getByText("do not make a timechart").waitFor();
+    assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
   async "shows a new alert without being reloaded"() {
     const { page } = await signedIn();
     await page.waitForSelector(".link.live");

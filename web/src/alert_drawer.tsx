@@ -52,7 +52,14 @@ function Evidence({ alert, now }: { alert: AlertDetail; now: number }) {
   );
 }
 
-function Body({ alert, now, investigate }: { alert: AlertDetail; now: number; investigate: (query: string) => void }) {
+interface BodyProps {
+  alert: AlertDetail;
+  now: number;
+  investigate: (query: string) => void;
+  openDevice: (device: string) => void;
+}
+
+function Body({ alert, now, investigate, openDevice }: BodyProps) {
   const query = linkedQuery(alert.extendedLinks);
   const command = commandLine(alert.extendedProperties, alert.entities);
   const techniques = [...textList(alert.techniques), ...textList(alert.subTechniques)];
@@ -63,7 +70,7 @@ function Body({ alert, now, investigate }: { alert: AlertDetail; now: number; in
       <p className="facts">
         <SeverityMark severity={alert.severity} />
         <span>{alert.status === "New" ? "Active" : alert.status}</span>
-        <span className="device">{alert.device}</span>
+        <button type="button" className="link device" onClick={() => openDevice(alert.device)}>{alert.device}</button>
         <span>detected by {alert.component}</span>
         <span>{alert.hitCount === 1 ? "seen once" : `seen ${alert.hitCount} times`}</span>
       </p>
@@ -129,9 +136,10 @@ interface Props {
   now: number;
   close: () => void;
   investigate: (query: string) => void;
+  openDevice: (device: string) => void;
 }
 
-export function AlertDrawer({ api, hub, id, now, close, investigate }: Props) {
+export function AlertDrawer({ api, hub, id, now, close, investigate, openDevice }: Props) {
   const [alert, setAlert] = useState<AlertDetail | null>(null);
   const [note, setNote] = useState<string | null>(null);
   const [asked, setAsked] = useState(false);
@@ -168,7 +176,7 @@ export function AlertDrawer({ api, hub, id, now, close, investigate }: Props) {
         )
       }
     >
-      {alert ? <Body alert={alert} now={now} investigate={investigate} /> : note === null && <p className="quiet">Reading…</p>}
+      {alert ? <Body alert={alert} now={now} investigate={investigate} openDevice={openDevice} /> : note === null && <p className="quiet">Reading…</p>}
     </Drawer>
   );
 }

@@ -1,5 +1,6 @@
 // Talking to the server that served this page.
 import { EventParser, type StreamEvent } from "./event_stream";
+import type { Render } from "./chart";
 import type { ResultTable } from "./tables";
 
 export class ApiError extends Error {
@@ -28,9 +29,10 @@ export class Refusal extends ApiError {
     super(status, message);
   }
 }
-export type QueryTable = ResultTable & { partial: boolean };
+export type QueryTable = ResultTable & { partial: boolean; render?: Render };
 
 interface QueryAnswer {
+  render?: Render;
   tables?: ResultTable[];
   error?: { message?: string; innererror?: { message?: string; line?: number; pos?: number; length?: number } };
 }
@@ -57,13 +59,13 @@ export class Api {
   async query(workspace: string, query: string, timespan: string | null, signal: AbortSignal): Promise<QueryTable> {
     const response = await fetch(`/v1/workspaces/${encodeURIComponent(workspace)}/query`, {
       method: "POST",
-      headers: this.headers(),
+      headers: { ...this.headers(), prefer: "include-render=true" },
       body: JSON.stringify({ query, ...(timespan && { timespan }) }),
       signal,
     });
     const answer = (await response.json()) as QueryAnswer;
     const table = answer.tables?.[0];
-    if (response.ok && table) return { ...table, partial: answer.error !== undefined };
+    if (response.ok && table) return { ...table, partial: answer.error !== undefined, ...(answer.render && { render: answer.render }) };
     const inner = answer.error?.innererror;
     const place = inner?.line ? { line: inner.line, column: inner.pos ?? 1, length: inner.length ?? 1 } : null;
     throw new Refusal(response.status, inner?.message ?? answer.error?.message ?? response.statusText, place);

@@ -1,14 +1,14 @@
 import { SeverityIcon, Time } from "./marks";
 import { type Device, severities } from "./model";
 
-const agentStates = {
+export const agentStates = {
   NotInstalled: "Not installed",
   NeverReported: "Never reported",
   Reporting: "Reporting",
   Silent: "Silent",
 } as const;
 
-function OpenAlerts({ device }: { device: Device }) {
+export function OpenAlerts({ device }: { device: Device }) {
   if (device.openAlerts === 0) return <span className="quiet">none</span>;
   return (
     <span className="counts">
@@ -25,7 +25,7 @@ function OpenAlerts({ device }: { device: Device }) {
   );
 }
 
-export function DevicesTable({ devices, now }: { devices: Device[]; now: number }) {
+export function DevicesTable({ devices, now, open }: { devices: Device[]; now: number; open: (device: string) => void }) {
   return (
     <div className="scroll">
       <table>
@@ -42,7 +42,11 @@ export function DevicesTable({ devices, now }: { devices: Device[]; now: number 
         <tbody>
           {devices.map((device) => (
             <tr key={device.deviceId}>
-              <td className="device">{device.deviceId}</td>
+              <td className="device">
+                <button type="button" className="link" onClick={() => open(device.deviceId)}>
+                  {device.deviceId}
+                </button>
+              </td>
               <td>
                 <span className={`state ${device.status === "disabled" ? "off" : device.connectionState}`}>
                   {device.status === "disabled" ? "Disabled" : device.connectionState}

@@ -1,13 +1,18 @@
 // What surrounds every place of the page: the header, the hub in view, its live data, the drawers.
-import { type MouseEvent, useEffect, useState } from "react";
+import { useEffect, useState } from "react";
 import { AlertDrawer } from "./alert_drawer";
+import { AlertsPage } from "./alerts_page";
 import type { Api } from "./api";
+import { DevicePage } from "./device_page";
+import { DevicesPage } from "./devices_page";
+import { PlaceLink } from "./link";
 import { type Link, useLive } from "./live";
 import { Logs } from "./logs";
 import { Time } from "./marks";
 import { Overview } from "./overview";
-import { addressOf, type Place, usePlace } from "./place";
+import { type Filters, type Place, usePlace } from "./place";
 import { RecommendationDrawer } from "./recommendation_drawer";
+import { RecommendationsPage } from "./recommendations_page";
 
 function useNow(): number {
   const [now, setNow] = useState(Date.now);
@@ -18,29 +23,15 @@ function useNow(): number {
   return now;
 }
 
+const tabs: [name: string, to: Place, within: Place["at"][]][] = [
+  ["Overview", { at: "overview" }, ["overview"]],
+  ["Alerts", { at: "alerts", filters: {} }, ["alerts", "alert"]],
+  ["Recommendations", { at: "recommendations", filters: {} }, ["recommendations", "recommendation"]],
+  ["Devices", { at: "devices", filters: {} }, ["devices", "device"]],
+  ["Logs", { at: "logs", query: null }, ["logs"]],
+];
+
 const links: Record<Link, string> = { connecting: "Connecting", live: "Live", lost: "Connection lost, trying again" };
-
-interface TabProps {
-  name: string;
-  to: Place;
-  here: boolean;
-  hub: string | null;
-  go: (place: Place) => void;
-}
-
-/** An ordinary link, so that it opens in another tab as one does; a plain click stays in this page. */
-function Tab({ name, to, here, hub, go }: TabProps) {
-  const follow = (event: MouseEvent) => {
-    if (event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    go(to);
-  };
-  return (
-    <a href={addressOf(to, hub)} onClick={follow} aria-current={here ? "page" : undefined}>
-      {name}
-    </a>
-  );
-}
 
 export function Frame({ api, onRefused, leave }: { api: Api; onRefused: () => void; leave: () => void }) {
   const [hub, setHub] = useState<string | null>(() => new URLSearchParams(window.location.search).get("hub"));
@@ -49,7 +40,15 @@ export function Frame({ api, onRefused, leave }: { api: Api; onRefused: () => vo
   const now = useNow();
   const { data } = live;
   const name = data?.overview.hub ?? hub ?? live.hubs[0]?.name ?? "";
-  const close = () => go({ at: "overview" });
+  const [behind, setBehind] = useState<Place>({ at: "overview" }); // what a drawer lies over
+  useEffect(() => {
+    if (place.at !== "alert" && place.at !== "recommendation") setBehind(place);
+  }, [place]);
+  const over = place.at === "alert" || place.at === "recommendation" ? behind : place;
+  const close = () => go(behind);
+  const openAlert = (id: string) => go({ at: "alert", id });
+  const openRecommendation = (id: string) => go({ at: "recommendation", id });
+  const openDevice = (id: string) => go({ at: "device", id, tab: "" });
   const investigate = (query: string) => go({ at: "logs", query });
   return (
     <>
@@ -69,9 +68,12 @@ export function Frame({ api, onRefused, leave }: { api: Api; onRefused: () => vo
         ) : (
           <span className="hub">{name}</span>
         )}
-        <nav>
-          <Tab name="Overview" to={{ at: "overview" }} here={place.at !== "logs"} hub={hub} go={go} />
-          <Tab name="Logs" to={{ at: "logs", query: null }} here={place.at === "logs"} hub={hub} go={go} />
+        <nav aria-label="Places">
+          {tabs.map(([name, to, within]) => (
+            <PlaceLink key={name} to={to} hub={hub} go={go} here={within.includes(place.at)}>
+              {name}
+            </PlaceLink>
+          ))}
         </nav>
         <span className={`link ${live.link}`} role="status">
           {links[live.link]}
@@ -93,26 +95,77 @@ export function Frame({ api, onRefused, leave }: { api: Api; onRefused: () => vo
         </p>
       )}
       {data === null && live.error === null && <p className="quiet loading">Reading…</p>}
-      {data && place.at === "logs" && (
+      {data && over.at === "logs" && (
         <Logs
           key={data.overview.workspace}
           api={api}
           workspace={data.overview.workspace}
-          asked={place.query}
+          asked={over.query}
           keep={(query) => go({ at: "logs", query })}
         />
       )}
-      {data && place.at !== "logs" && (
+      {data && over.at === "overview" && (
         <Overview
           data={data}
           fresh={live.fresh}
           now={now}
-          openAlert={(id) => go({ at: "alert", id })}
-          openRecommendation={(id) => go({ at: "recommendation", id })}
+          openAlert={openAlert}
+          openRecommendation={openRecommendation}
+          openDevice={openDevice}
+          showSeverity={(severity) => go({ at: "alerts", filters: { severity } })}
+        />
+      )}
+      {data && over.at === "alerts" && (
+        <AlertsPage
+          api={api}
+          hub={data.overview.hub}
+          filters={over.filters}
+          fresh={live.fresh}
+          news={data.overview.sequence}
+          now={now}
+          change={(filters: Filters) => go({ at: "alerts", filters })}
+          open={openAlert}
+        />
+      )}
+      {data && over.at === "recommendations" && (
+        <RecommendationsPage
+          api={api}
+          hub={data.overview.hub}
+          filters={over.filters}
+          news={data.overview.sequence}
+          now={now}
+          change={(filters: Filters) => go({ at: "recommendations", filters })}
+          open={openRecommendation}
+        />
+      )}
+      {data && over.at === "devices" && (
+        <DevicesPage
+          api={api}
+          hub={data.overview.hub}
+          filters={over.filters}
+          news={data.overview.sequence}
+          now={now}
+          change={(filters: Filters) => go({ at: "devices", filters })}
+          open={openDevice}
+        />
+      )}
+      {data && over.at === "device" && (
+        <DevicePage
+          key={over.id}
+          api={api}
+          hub={data.overview.hub}
+          chosenHub={hub}
+          workspace={data.overview.workspace}
+          id={over.id}
+          tab={over.tab}
+          news={data.overview.sequence}
+          now={now}
+          fresh={live.fresh}
+          go={go}
         />
       )}
       {data && place.at === "alert" && (
-        <AlertDrawer key={place.id} api={api} hub={data.overview.hub} id={place.id} now={now} close={close} investigate={investigate} />
+        <AlertDrawer key={place.id} api={api} hub={data.overview.hub} id={place.id} now={now} close={close} investigate={investigate} openDevice={openDevice} />
       )}
       {data && place.at === "recommendation" && (
         <RecommendationDrawer key={place.id} api={api} hub={data.overview.hub} id={place.id} now={now} close={close} investigate={investigate} />

@@ -1,7 +1,9 @@
 // A query of one's own over the workspace: text, time range, rows, or where in the text it went wrong.
 import { useCallback, useEffect, useRef, useState } from "react";
 import { type Api, type QueryTable, Refusal } from "./api";
-import { csvOf, filtersTime, shownCell } from "./tables";
+import { QueryChart } from "./query_chart";
+import { download, Rows, rowsShown } from "./rows";
+import { csvOf, filtersTime } from "./tables";
 
 const ranges: [string, string][] = [
   ["PT1H", "Last hour"],
@@ -9,12 +11,11 @@ const ranges: [string, string][] = [
   ["P7D", "Last 7 days"],
   ["P30D", "Last 30 days"],
 ];
-const rowsShown = 1000;
 const examples: [string, string][] = [
   ["What ran", 'SecurityIoTRawEvent\n| where RawEventName == "ProcessCreate"\n| extend E = parse_json(EventDetails)\n| project TimeStamp, DeviceId, User = tostring(E.UserName), Command = tostring(E.CommandLine)\n| order by TimeStamp desc\n| take 100'],
   ["Who connected where", 'SecurityIoTRawEvent\n| where RawEventName == "ConnectionCreate"\n| extend E = parse_json(EventDetails)\n| summarize Connections = count() by DeviceId, Remote = tostring(E.RemoteAddress), Port = tostring(E.RemotePort)\n| order by Connections desc'],
   ["Events by kind", "SecurityIoTRawEvent\n| summarize Events = count() by DeviceId, RawEventName\n| order by Events desc"],
-  ["Alerts by day", "SecurityAlert\n| summarize arg_max(TimeGenerated, *) by SystemAlertId\n| summarize Alerts = count() by bin(StartTime, 1d), AlertSeverity"],
+  ["Alerts by day", "SecurityAlert\n| summarize arg_max(TimeGenerated, *) by SystemAlertId\n| summarize Alerts = count() by bin(StartTime, 1d), AlertSeverity\n| render columnchart"],
 ];
 
 /** The line that a refusal names, the place underlined. */
@@ -33,43 +34,6 @@ function Failure({ refusal, query }: { refusal: Refusal; query: string }) {
       )}
     </div>
   );
-}
-
-function Rows({ table }: { table: QueryTable }) {
-  return (
-    <div className="scroll">
-      <table className="rows">
-        <thead>
-          <tr>
-            {table.columns.map((column, index) => (
-              <th scope="col" key={index} title={column.type}>
-                {column.name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {table.rows.slice(0, rowsShown).map((row, index) => (
-            <tr key={index}>
-              {row.map((cell, at) => (
-                <td key={at} className={typeof cell === "number" ? "number" : undefined}>
-                  {shownCell(cell)}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function download(table: QueryTable) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([csvOf(table)], { type: "text/csv" }));
-  link.download = "query.csv";
-  link.click();
-  URL.revokeObjectURL(link.href);
 }
 
 interface Props {
@@ -175,10 +139,11 @@ export function Logs({ api, workspace, asked, keep }: Props) {
                 {table.partial && " · cut at the server's limit"}
               </span>
             </h2>
-            <button type="button" onClick={() => download(table)}>
+            <button type="button" onClick={() => download(csvOf(table), "query.csv")}>
               CSV
             </button>
           </div>
+          {table.render && table.rows.length > 0 && table.render.visualization !== "table" && <QueryChart table={table} render={table.render} />}
           {table.rows.length > 0 ? <Rows table={table} /> : <p className="quiet">No row in this time range.</p>}
         </section>
       )}

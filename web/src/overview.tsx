@@ -4,10 +4,10 @@ import { DailyChart } from "./daily_chart";
 import { DevicesTable } from "./devices_table";
 import type { PageData } from "./live";
 import { SeverityIcon, SeverityMark, Time } from "./marks";
-import { type Overview as OverviewData, severities } from "./model";
+import { type Overview as OverviewData, type Severity, severities } from "./model";
 import { emptiness } from "./state";
 
-function Tiles({ overview }: { overview: OverviewData }) {
+function Tiles({ overview, show }: { overview: OverviewData; show: (severity: Severity) => void }) {
   const { devices } = overview;
   const share = devices.total === 0 ? 0 : Math.round((100 * devices.unhealthy) / devices.total);
   return (
@@ -18,7 +18,9 @@ function Tiles({ overview }: { overview: OverviewData }) {
             <SeverityIcon severity={severity} /> {severity}
           </span>
           <span className="tile-number">{overview.openAlerts[severity].toLocaleString()}</span>
-          <span className="quiet">open {overview.openAlerts[severity] === 1 ? "alert" : "alerts"}</span>
+          <button type="button" className="link quiet" onClick={() => show(severity)}>
+            open {overview.openAlerts[severity] === 1 ? "alert" : "alerts"}
+          </button>
         </div>
       ))}
       <div className="tile devices-tile">
@@ -49,7 +51,14 @@ function Health({ overview, now }: { overview: OverviewData; now: number }) {
   );
 }
 
-function Ranking({ title, rows, empty }: { title: string; rows: [string, number][]; empty: string }) {
+interface RankingProps {
+  title: string;
+  rows: [string, number][];
+  empty: string;
+  open?: (name: string) => void;
+}
+
+function Ranking({ title, rows, empty, open }: RankingProps) {
   const most = Math.max(1, ...rows.map(([, count]) => count));
   return (
     <section className="card">
@@ -58,7 +67,13 @@ function Ranking({ title, rows, empty }: { title: string; rows: [string, number]
       <ol className="ranking">
         {rows.map(([name, count]) => (
           <li key={name}>
-            <span className="name">{name}</span>
+            {open ? (
+              <button type="button" className="link name" onClick={() => open(name)}>
+                {name}
+              </button>
+            ) : (
+              <span className="name">{name}</span>
+            )}
             <span className="number">{count}</span>
             <span className="bar" style={{ inlineSize: `${(100 * count) / most}%` }} />
           </li>
@@ -94,21 +109,23 @@ interface Props {
   now: number;
   openAlert: (id: string) => void;
   openRecommendation: (id: string) => void;
+  openDevice: (device: string) => void;
+  showSeverity: (severity: Severity) => void;
 }
 
-export function Overview({ data, fresh, now, openAlert, openRecommendation }: Props) {
+export function Overview({ data, fresh, now, openAlert, openRecommendation, openDevice, showSeverity }: Props) {
   const { overview, alerts, devices, recommendations } = data;
   const kind = emptiness(overview, alerts);
   return (
     <main>
-      <Tiles overview={overview} />
+      <Tiles overview={overview} show={showSeverity} />
       <div className="columns">
         <section className="card wide">
           <h2>Alerts per day <span className="quiet">30 days, UTC</span></h2>
           <DailyChart days={overview.daily} />
         </section>
         <Ranking title="Devices with the most alerts" empty="None in the last 7 days."
-          rows={overview.topDevices.map((one) => [one.deviceId, one.alertsCount])} />
+          open={openDevice} rows={overview.topDevices.map((one) => [one.deviceId, one.alertsCount])} />
         <Ranking title="Most frequent alerts" empty="None in the last 7 days."
           rows={overview.topAlerts.map((one) => [one.displayName, one.alertsCount])} />
       </div>
@@ -138,7 +155,7 @@ export function Overview({ data, fresh, now, openAlert, openRecommendation }: Pr
       <div className="columns">
         <section className="card wide">
           <h2>Devices</h2>
-          {devices.length === 0 ? <p className="quiet">No device is registered.</p> : <DevicesTable devices={devices} now={now} />}
+          {devices.length === 0 ? <p className="quiet">No device is registered.</p> : <DevicesTable devices={devices} now={now} open={openDevice} />}
         </section>
         <Health overview={overview} now={now} />
       </div>

@@ -1,3 +1,5 @@
+import { chartOf } from "./chart";
+import { alertDays, chosenAlerts, kqlText } from "./lists";
 import { describe, expect, it } from "vitest";
 import { EventParser } from "./event_stream";
 import type { Alert, Overview } from "./model";
@@ -100,13 +102,13 @@ describe("times and tokens", () => {
 
 describe("places", () => {
   it("lead from the address and back to it", () => {
-    for (const address of ["/", "/alerts/a%2Fb", "/recommendations/7", "/logs", "/logs?query=T+%7C+take+1", "/?hub=plant"]) {
+    for (const address of ["/", "/alerts", "/alerts?status=all&severity=High", "/alerts/a%2Fb", "/recommendations/7", "/devices?agent=Silent", "/devices/pump%203", "/devices/p?tab=logins", "/logs", "/logs?query=T+%7C+take+1", "/?hub=plant"]) {
       const url = new URL(address, "http://x");
       expect(addressOf(placeOf(url.pathname, url.search), url.searchParams.get("hub"))).toBe(address);
     }
   });
   it("are the overview where the address says nothing", () => {
-    for (const path of ["/alerts", "/alerts/", "/nonsense/1", "/alerts/%"]) expect(placeOf(path, "")).toEqual({ at: "overview" });
+    for (const path of ["/", "/nonsense/1", "/alerts/%"]) expect(placeOf(path, "")).toEqual({ at: "overview" });
   });
 });
 
@@ -135,5 +137,58 @@ describe("details", () => {
   it("finds the query in an alert's links", () => {
     expect(linkedQuery([{ Href: "http://h/logs?query=SecurityAlert%0A%7C%20take%201" }])).toBe("SecurityAlert\n| take 1");
     expect(linkedQuery([{ Href: 5 }, null])).toBe(null);
+  });
+});
+
+describe("lists", () => {
+  const one = (id: string, more: Partial<Alert>): Alert => ({ ...alert(id, "2026-11-22T10:00:00Z"), type: "T", displayName: "Miner", severity: "Low", device: "pump", component: "Agent", ...more });
+  it("count alerts by type and UTC day, the newest day and the worst first", () => {
+    const days = alertDays([
+      one("1", { startTime: "2026-11-21T23:59:59Z" }),
+      one("2", { severity: "High", device: "press" }),
+      one("3", {}),
+      one("4", { type: "U", displayName: "Shell", severity: "Medium" }),
+    ]);
+    expect(days.map((day) => [day.key, day.severity, day.alerts.length, day.devices])).toEqual([
+      ["T/2026-11-22", "High", 2, ["press", "pump"]],
+      ["U/2026-11-22", "Medium", 1, ["pump"]],
+      ["T/2026-11-21", "Low", 1, ["pump"]],
+    ]);
+  });
+  it("show what the filters ask for, in any case", () => {
+    const all = [one("1", {}), one("2", { severity: "High", device: "PRESS-1" })];
+    expect(chosenAlerts(all, { device: "press" }).map((a) => a.id)).toEqual(["2"]);
+    expect(chosenAlerts(all, { severity: "Low", name: "MINER" }).map((a) => a.id)).toEqual(["1"]);
+    expect(chosenAlerts(all, {})).toHaveLength(2);
+  });
+  it("write any text as a KQL string", () => {
+    expect(kqlText('a"b\\c')).toBe('"a\\"b\\\\c"');
+    expect(kqlText("x\ny")).toBe('"x\\u000ay"');
+  });
+});
+
+describe("charts", () => {
+  const columns = (...pairs: [string, string][]) => pairs.map(([name, type]) => ({ name, type }));
+  it("set numbers against time, a series for each group", () => {
+    const chart = chartOf(
+      { columns: columns(["T", "datetime"], ["Sev", "string"], ["N", "long"]), rows: [["2026-11-22T00:00:00Z", "High", 2], ["2026-11-21T00:00:00Z", "High", 1], ["2026-11-22T00:00:00Z", "Low", 5]] },
+      { visualization: "timechart" },
+    );
+    expect(chart?.time).toBe(true);
+    expect(chart?.series).toEqual([
+      { name: "High", data: [["2026-11-21T00:00:00Z", 1], ["2026-11-22T00:00:00Z", 2]] },
+      { name: "Low", data: [["2026-11-22T00:00:00Z", 5]] },
+    ]);
+  });
+  it("take the arrays of make-series apart", () => {
+    const chart = chartOf(
+      { columns: columns(["D", "string"], ["Msgs", "dynamic"], ["T", "dynamic"]), rows: [["a", "[1,2]", '["2026-11-21T00:00:00Z","2026-11-22T00:00:00Z"]']] },
+      { visualization: "timechart" },
+    );
+    expect(chart?.series).toEqual([{ name: "a", data: [["2026-11-21T00:00:00Z", 1], ["2026-11-22T00:00:00Z", 2]] }]);
+  });
+  it("need a number", () => {
+    expect(chartOf({ columns: columns(["a", "string"]), rows: [["x"]] }, { visualization: "piechart" })).toBeNull();
+    expect(chartOf({ columns: columns(["a", "string"], ["n", "long"]), rows: [["x", 3]] }, { visualization: "piechart" })?.series[0]?.data).toEqual([{ name: "x", value: 3 }]);
   });
 });

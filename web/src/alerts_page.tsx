@@ -1,0 +1,107 @@
+// All alerts of a hub: one by one, or as the daily aggregates that a person decides about.
+import { useEffect, useMemo, useState } from "react";
+import type { Api } from "./api";
+import { AlertsTable } from "./alerts_table";
+import { Choice, FilterBar, Search } from "./filters";
+import { type AlertDay, alertDays, chosenAlerts } from "./lists";
+import { SeverityMark } from "./marks";
+import type { Alert } from "./model";
+import type { Filters } from "./place";
+import { download } from "./rows";
+import { csvOf } from "./tables";
+import { isNew } from "./times";
+
+const alertsMax = 1000;
+const statuses = [["", "Open"], ["InProgress", "In progress"], ["Resolved", "Resolved"], ["Dismissed", "Dismissed"], ["all", "All"]] as const;
+const spans = [["", "30 days"], ["P1D", "24 hours"], ["P7D", "7 days"], ["P90D", "90 days"]] as const;
+const severityOptions = [["", "Any"], ["High", "High"], ["Medium", "Medium"], ["Low", "Low"], ["Informational", "Informational"]] as const;
+
+function Days({ days, now, open }: { days: AlertDay[]; now: number; open: (day: AlertDay) => void }) {
+  return (
+    <div className="scroll">
+      <table className="alerts">
+        <thead>
+          <tr>
+            <th scope="col">Severity</th>
+            <th scope="col">Alert</th>
+            <th scope="col">Day (UTC)</th>
+            <th scope="col" className="number">Count</th>
+            <th scope="col">Devices</th>
+            <th scope="col">Detected by</th>
+          </tr>
+        </thead>
+        <tbody>
+          {days.map((day) => (
+            <tr key={day.key} onClick={() => open(day)}>
+              <td><SeverityMark severity={day.severity} /></td>
+              <td>
+                <button type="button" className="link" onClick={(event) => { event.stopPropagation(); open(day); }}>{day.displayName}</button>
+                {day.alerts.some((one) => isNew(one.startTime, now)) && <span className="new">New</span>}
+              </td>
+              <td>{day.date}</td>
+              <td className="number">{day.alerts.length}</td>
+              <td className="device">{day.devices.slice(0, 3).join(", ")}{day.devices.length > 3 && ` and ${day.devices.length - 3} more`}</td>
+              <td>{day.component}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+interface Props {
+  api: Api;
+  hub: string;
+  filters: Filters;
+  fresh: ReadonlySet<string>;
+  news: number; // changes whenever the list may have changed
+  now: number;
+  change: (filters: Filters) => void;
+  open: (id: string) => void;
+}
+
+export function AlertsPage({ api, hub, filters, fresh, news, now, change, open }: Props) {
+  const [alerts, setAlerts] = useState<Alert[] | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  const status = filters["status"] ?? "";
+  const since = filters["since"] ?? "";
+  useEffect(() => {
+    const abort = new AbortController();
+    const parameters = new URLSearchParams({ hub, top: String(alertsMax), since: since || "P30D", status: status || "open" });
+    api.get<{ value: Alert[] }>(`/api/v1/alerts?${parameters}`, abort.signal).then(
+      (answer) => { setAlerts(answer.value); setError(null); },
+      (reason: Error) => reason.name !== "AbortError" && setError(reason.message),
+    );
+    return () => abort.abort();
+  }, [api, hub, status, since, news]);
+  const shown = useMemo(() => chosenAlerts(alerts ?? [], filters), [alerts, filters]);
+  const days = useMemo(() => alertDays(shown), [shown]);
+  const daily = filters["view"] === "daily";
+  const csv = () =>
+    download(csvOf({
+      columns: ["StartTime", "Severity", "Alert", "AlertType", "Device", "Count", "Status", "Id"].map((name) => ({ name, type: "string" })),
+      rows: shown.map((one) => [one.startTime, one.severity, one.displayName, one.type, one.device, one.hitCount, one.status, one.id]),
+    }), "alerts.csv");
+  return (
+    <main>
+      <section className="card">
+        <div className="bar"><h2>Alerts</h2><button type="button" onClick={csv} disabled={shown.length === 0}>CSV</button></div>
+        <FilterBar note={alerts === null ? "" : `${shown.length.toLocaleString()}${alerts.length === alertsMax ? ` of the newest ${alertsMax.toLocaleString()}` : ""}`}>
+          <Choice label="Show" name="view" filters={filters} change={change} options={[["", "Each alert"], ["daily", "By type and day"]]} />
+          <Choice label="Status" name="status" filters={filters} change={change} options={statuses} />
+          <Choice label="Severity" name="severity" filters={filters} change={change} options={severityOptions} />
+          <Choice label="Detected by" name="source" filters={filters} change={change} options={[["", "Any"], ["Agent", "Agent"], ["IoT Hub", "IoT Hub"], ["Behaviour", "Behaviour"]]} />
+          <Choice label="Since" name="since" filters={filters} change={change} options={spans} />
+          <Search label="Name" name="name" filters={filters} change={change} />
+          <Search label="Device" name="device" filters={filters} change={change} />
+        </FilterBar>
+        {error !== null && <p role="alert" className="note error">{error}</p>}
+        {alerts === null && error === null && <p className="quiet">Reading…</p>}
+        {alerts !== null && shown.length === 0 && <p className="quiet">No alert is like this.</p>}
+        {shown.length > 0 && !daily && <AlertsTable alerts={shown} fresh={fresh} now={now} open={open} />}
+        {shown.length > 0 && daily && <Days days={days} now={now} open={(day) => change({ ...filters, view: "", name: day.type })} />}
+      </section>
+    </main>
+  );
+}
