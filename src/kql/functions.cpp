@@ -122,13 +122,18 @@ constexpr FunctionRow kRows[] = {
     {"radians", "r", 'r', "radians({0})", ""},
     {"rand", "", 'r', "random()", "from 0 to 1, another for each row"},
     {"bin_at", "lll", 'l',
-     "CASE WHEN {1} > 0 THEN {2} + CAST(floor(({0} - {2}) / {1}::DOUBLE) AS BIGINT) * {1} END",
+     "CASE WHEN {1} > 0 THEN TRY_CAST(CAST({0} AS HUGEINT) - (((CAST({0} AS HUGEINT) - {2}) % {1}) + {1}) % "
+     "{1} AS BIGINT) END",
      "size zero or less is null"},
     {"bin_at", "rrr", 'r', "CASE WHEN {1} > 0 THEN {2} + floor(({0} - {2}) / {1}) * {1} END",
      "size zero or less is null"},
-    {"bin_at", "tnt", 't', "CASE WHEN {1} > 0 THEN {0} - ((({0} - {2}) % {1}) + {1}) % {1} END",
+    {"bin_at", "tnt", 't',
+     "CASE WHEN {1} > 0 THEN TRY_CAST(CAST({0} AS HUGEINT) - (((CAST({0} AS HUGEINT) - {2}) % {1}) + {1}) % "
+     "{1} AS BIGINT) END",
      "size zero or less is null"},
-    {"bin_at", "nnn", 'n', "CASE WHEN {1} > 0 THEN {0} - ((({0} - {2}) % {1}) + {1}) % {1} END",
+    {"bin_at", "nnn", 'n',
+     "CASE WHEN {1} > 0 THEN TRY_CAST(CAST({0} AS HUGEINT) - (((CAST({0} AS HUGEINT) - {2}) % {1}) + {1}) % "
+     "{1} AS BIGINT) END",
      "size zero or less is null"},
     {"new_guid", "", 'g', "CAST(uuid() AS VARCHAR)", "another for each row"},
     // time

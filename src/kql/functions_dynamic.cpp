@@ -29,24 +29,30 @@ namespace {
                   "{1}") "), lambda p: " expression ")"))
 #define ELEMENTWISE(expression) \
     IF_ARRAY("{0}", AS_NUMBERS("list_transform(" NUMBERS("{0}") ", lambda a: " expression ")"))
-#define IS_IPV4(x) \
-    "regexp_full_match(" x ", '((25[0-5]|2[0-4]\\d|1?\\d?\\d)\\.){3}(25[0-5]|2[0-4]\\d|1?\\d?\\d)')"
-#define IPV4_NUMBER(x)                                                                                    \
-    "(CAST(split_part(" x ", '.', 1) AS BIGINT) * 16777216 + CAST(split_part(" x                          \
-    ", '.', 2) AS BIGINT) * 65536 + CAST(split_part(" x ", '.', 3) AS BIGINT) * 256 + CAST(split_part(" x \
-    ", '.', 4) AS BIGINT))"
-#define IPV4_TEXT(n)                                           \
-    "(CAST((" n ") // 16777216 AS VARCHAR) || '.' || CAST((" n \
-    ") // 65536 % 256 AS VARCHAR) || '.' || "                  \
+// clang-format off
+#define BOUNDED(n) "least(greatest(" n ", -1048577), 1048577)"
+/// Where an array is cut: a negative place counts from the end.
+#define CUT(x, n) "CASE WHEN " n " < 0 THEN greatest(json_array_length(" x ") + " BOUNDED(n) ", 0) ELSE " BOUNDED(n) " END"
+#define TURN(x, n) "(((" n ") % json_array_length(" x ") + json_array_length(" x ")) % json_array_length(" x "))"
+#define ROTATED(x, n) \
+    AS_ARRAY("list_concat(list_slice(" ELEMENTS(x) ", " TURN(x, n) " + 1, 1048577), list_slice(" ELEMENTS(x) ", 1, " TURN(x, n) "))")
+#define IS_IPV4(x) "regexp_full_match(" x ", '((25[0-5]|2[0-4]\\d|1?\\d?\\d)\\.){3}(25[0-5]|2[0-4]\\d|1?\\d?\\d)')"
+#define PART(x, n, times) "CAST(split_part(" x ", '.', " #n ") AS BIGINT) * " #times
+#define IPV4_NUMBER(x) "(" PART(x, 1, 16777216) " + " PART(x, 2, 65536) " + " PART(x, 3, 256) " + " PART(x, 4, 1) ")"
+#define IPV4_TEXT(n) \
+    "(CAST((" n ") // 16777216 AS VARCHAR) || '.' || CAST((" n ") // 65536 % 256 AS VARCHAR) || '.' || " \
     "CAST((" n ") // 256 % 256 AS VARCHAR) || '.' || CAST((" n ") % 256 AS VARCHAR))"
 /// An address with or without /bits: its address and its bits.
 #define CIDR_ADDRESS(x) "split_part(" x ", '/', 1)"
 #define CIDR_BITS(x) "coalesce(TRY_CAST(nullif(split_part(" x ", '/', 2), '') AS BIGINT), 32)"
-#define IS_CIDR(x) \
-    "(" IS_IPV4(CIDR_ADDRESS(x)) " AND regexp_full_match(" x ", '[^/]*(/(\\d|[12]\\d|3[0-2]))?'))"
-/// The network's number when only its first `bits` bits count.
-#define CIDR_NETWORK(x, bits) "(" IPV4_NUMBER(CIDR_ADDRESS(x)) " >> CAST(32 - (" bits ") AS INTEGER))"
+#define IS_CIDR(x) "(" IS_IPV4(CIDR_ADDRESS(x)) " AND regexp_full_match(" x ", '[^/]*(/(\\d|[12]\\d|3[0-2]))?'))"
+#define BITS(n) "least(greatest(" n ", 0), 32)"
+/// The first bits of an address, the others zero.
+#define MASKED(number, bits) "((" number ") // CAST(pow(2, 32 - " BITS(bits) ") AS BIGINT) * CAST(pow(2, 32 - " BITS(bits) ") AS BIGINT))"
+#define CIDR_NETWORK(x, bits) MASKED(IPV4_NUMBER(CIDR_ADDRESS(x)), bits)
 #define LEAST_BITS "least(" CIDR_BITS("{0}") ", " CIDR_BITS("{1}") ", {2})"
+#define OWN_BITS "least({1}, " CIDR_BITS("{0}") ")"
+// clang-format on
 
 constexpr FunctionRow kRows[] =
     {
@@ -148,44 +154,19 @@ constexpr FunctionRow kRows[] =
          "THEN " AS_ARRAY("list_concat(list_concat(" ELEMENTS("{0}") ", " ELEMENTS("{1}") "), " ELEMENTS(
              "{2}") ")") " END",
          "three arrays; anything else is null"},
-        {"array_split", "jl", 'j',
-         IF_ARRAY(
-             "{0}",
-             "'[' || " AS_ARRAY("list_slice(" ELEMENTS(
-                 "{0}") ", 1, CASE WHEN {1} < 0 THEN "
-                        "greatest(json_array_length({0}) + {1}, 0) "
-                        "ELSE {1} END)") " || ',' || " AS_ARRAY("list_slice(" ELEMENTS("{0}") ", CASE WHEN "
-                                                                                              "{1} < 0 THEN "
-                                                                                              "greatest(json_"
-                                                                                              "array_length({"
-                                                                                              "0}) + "
-                                                                                              "{1}, 0) ELSE "
-                                                                                              "{1} END + 1, "
-                                                                                              "1048577)") " |"
-                                                                                                          "| "
-                                                                                                          "']"
-                                                                                                          "'"),
-         "before and from one index on; negative counts from the end"},
-        {"array_rotate_left", "jl", 'j',
-         IF_ARRAY("{0}", "CASE WHEN json_array_length({0}) = 0 THEN '[]' ELSE " AS_ARRAY(
-                             "list_concat(list_slice(" ELEMENTS(
-                                 "{0}") ", (({1} % json_array_length({0})) + "
-                                        "json_array_length({0})) % json_array_length({0}) "
-                                        "+ 1, 1048577), list_slice(" ELEMENTS(
-                                            "{0}") ", 1, (({1} % json_array_length({0})) "
-                                                   "+ json_array_length({0})) % "
-                                                   "json_array_length({0})))") " END"),
-         "negative rotates right"},
-        {"array_rotate_right", "jl", 'j',
-         IF_ARRAY("{0}", "CASE WHEN json_array_length({0}) = 0 THEN '[]' ELSE " AS_ARRAY(
-                             "list_concat(list_slice(" ELEMENTS(
-                                 "{0}") ", ((-{1} % json_array_length({0})) + "
-                                        "json_array_length({0})) % json_array_length({0}) "
-                                        "+ 1, 1048577), list_slice(" ELEMENTS(
-                                            "{0}") ", 1, ((-{1} % json_array_length({0})) "
-                                                   "+ json_array_length({0})) % "
-                                                   "json_array_length({0})))") " END"),
-         "negative rotates left"},
+        // clang-format off: an expression reads better in the lines that it has
+    {"array_split", "jl", 'j',
+     IF_ARRAY("{0}", "'[' || " AS_ARRAY("list_slice(" ELEMENTS("{0}") ", 1, " CUT("{0}", "{1}") ")") " || ',' || "
+                     AS_ARRAY("list_slice(" ELEMENTS("{0}") ", " CUT("{0}", "{1}") " + 1, 1048577)") " || ']'"),
+     "before and from one index on; negative counts from the end"},
+    {"array_rotate_left", "jl", 'j',
+     IF_ARRAY("{0}", "CASE WHEN json_array_length({0}) = 0 THEN '[]' ELSE " ROTATED("{0}", "{1}") " END"),
+     "negative rotates right"},
+    {"array_rotate_right", "jl", 'j',
+     IF_ARRAY("{0}", "CASE WHEN json_array_length({0}) = 0 THEN '[]' ELSE "
+                     ROTATED("{0}", "json_array_length({0}) - {1} % json_array_length({0})") " END"),
+     "negative rotates left"},
+        // clang-format on
         {"zip", "jj", 'j',
          IF_ARRAYS("{0}", "{1}",
                    AS_ARRAY("list_transform(list_zip(" ELEMENTS("{0}") ", " ELEMENTS(
@@ -239,31 +220,28 @@ constexpr FunctionRow kRows[] =
          "CAST(to_json(substring(e, length(split_part(e, '=', 1)) + 2)) AS VARCHAR)), ',') || '}}'",
          "as written, not decoded"},
         // addresses, with masks
-        {"ipv4_compare", "ss?l", 'l',
-         "CASE WHEN " IS_CIDR("{0}") " AND " IS_CIDR("{1}") " THEN CAST(sign(" CIDR_NETWORK(
-             "{0}", LEAST_BITS) " - " CIDR_NETWORK("{1}", LEAST_BITS) ") AS BIGINT) END|32",
-         "-1, 0 or 1 after the shortest mask; no address: null"},
-        {"ipv4_netmask_suffix", "s", 'l', "CASE WHEN " IS_CIDR("{0}") " THEN " CIDR_BITS("{0}") " END",
-         "no address: null"},
-        {"parse_ipv4_mask", "sl", 'l',
-         "CASE WHEN " IS_IPV4("{0}") " AND {1} BETWEEN 0 AND 32 THEN " IPV4_NUMBER(
-             "{0}") " // CAST(pow(2, 32 - {1}) AS BIGINT) * CAST(pow(2, 32 - {1}) AS BIGINT) END",
-         "no address: null"},
-        {"format_ipv4", "s?l", 's',
-         "coalesce(CASE WHEN " IS_CIDR("{0}") " AND {1} BETWEEN 0 AND 32 THEN " IPV4_TEXT(
-             CIDR_NETWORK("{0}", "least({1}, " CIDR_BITS("{0}") ")") " << CAST(32 - least({1}, " CIDR_BITS(
-                 "{0}") ") AS INTEGER)") " END, '')|32",
-         "the network's address; no address: ''"},
-        {"format_ipv4", "l?l", 's',
-         "coalesce(CASE WHEN {0} BETWEEN 0 AND 4294967295 AND {1} BETWEEN 0 AND 32 THEN " IPV4_TEXT(
-             "{0} // CAST(pow(2, 32 - {1}) AS BIGINT) * CAST(pow(2, 32 - {1}) AS BIGINT)") " END, '')|32",
-         "the network's address; out of range: ''"},
-        {"format_ipv4_mask", "s?l", 's',
-         "coalesce(CASE WHEN " IS_CIDR("{0}") " AND {1} BETWEEN 0 AND 32 THEN " IPV4_TEXT(
-             CIDR_NETWORK("{0}", "least({1}, " CIDR_BITS("{0}") ")") " << CAST(32 - least({1}, " CIDR_BITS(
-                 "{0}") ") AS INTEGER)") " || '/' || CAST(least({1}, " CIDR_BITS("{0}") ") AS VARCHAR) END, "
-                                                                                        "'')|32",
-         "as format_ipv4, with its bits"},
+        // clang-format off
+    {"ipv4_compare", "ss?l", 'l',
+     "CASE WHEN " IS_CIDR("{0}") " AND " IS_CIDR("{1}") " AND {2} BETWEEN 0 AND 32 THEN CAST(sign("
+     CIDR_NETWORK("{0}", LEAST_BITS) " - " CIDR_NETWORK("{1}", LEAST_BITS) ") AS BIGINT) END|32",
+     "-1, 0 or 1 after the shortest mask; no address: null"},
+    {"ipv4_netmask_suffix", "s", 'l', "CASE WHEN " IS_CIDR("{0}") " THEN " CIDR_BITS("{0}") " END", "no address: null"},
+    {"parse_ipv4_mask", "sl", 'l',
+     "CASE WHEN " IS_IPV4("{0}") " AND {1} BETWEEN 0 AND 32 THEN " MASKED(IPV4_NUMBER("{0}"), "{1}") " END",
+     "no address: null"},
+    {"format_ipv4", "s?l", 's',
+     "coalesce(CASE WHEN " IS_CIDR("{0}") " AND {1} BETWEEN 0 AND 32 THEN "
+     IPV4_TEXT(MASKED(IPV4_NUMBER(CIDR_ADDRESS("{0}")), OWN_BITS)) " END, '')|32",
+     "the network's address; no address: ''"},
+    {"format_ipv4", "l?l", 's',
+     "coalesce(CASE WHEN {0} BETWEEN 0 AND 4294967295 AND {1} BETWEEN 0 AND 32 THEN " IPV4_TEXT(MASKED("{0}", "{1}"))
+     " END, '')|32",
+     "the network's address; out of range: ''"},
+    {"format_ipv4_mask", "s?l", 's',
+     "coalesce(CASE WHEN " IS_CIDR("{0}") " AND {1} BETWEEN 0 AND 32 THEN "
+     IPV4_TEXT(MASKED(IPV4_NUMBER(CIDR_ADDRESS("{0}")), OWN_BITS)) " || '/' || CAST(" OWN_BITS " AS VARCHAR) END, '')|32",
+     "as format_ipv4, with its bits"},
+        // clang-format on
         // series
         {"series_add", "jj", 'j', PAIRWISE("p[1] + p[2]"),
          "element by element; two arrays, anything else is null"},
