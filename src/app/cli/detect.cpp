@@ -80,6 +80,11 @@ Result<std::string> detect_inputs(const DetectOptions& options) {
     for (const auto& error : content->rule_errors)
         std::fprintf(stderr, "%s:%d: %s; the rule is left out\n", error.file.c_str(), error.line,
                      error.why.c_str());
+    for (const auto& source : content->intel->sources()) {
+        for (const auto& bad : source.bad)
+            std::fprintf(stderr, "%s:%zu: %s; left out\n", source.name.c_str(), bad.line,
+                         printable(bad.why).c_str());
+    }
     pipeline::OfflineOptions offline;
     offline.decode.strict = options.strict;
     if (!options.input.empty()) offline.format = pipeline::input_format_from(options.input);
@@ -121,7 +126,9 @@ void add_detect(CLI::App& app, Session& session) {
         ->capture_default_str();
     command->add_option("--rules", options->rules,
                         "A folder of rule files; default: the pack inside the binary");
-    command->add_option("--intel", options->intel, "An indicator file; may be given several times");
+    command->add_option("--intel", options->intel,
+                        "A file of indicators or a warning-list, in any form that docs/formats/indicators.md "
+                        "names; may be given several times");
     command->add_option("--settings", options->settings, "Tuning as a JSON document");
     command->add_flag("--strict", options->strict, "Only messages that follow the published schema conform");
     command->add_option("--format", options->format, "How to print")

@@ -1,265 +1,168 @@
-// The text forms in which indicators come.
+// Which form a file of indicators has, and the forms of one value a line.
 #include <algorithm>
 #include <charconv>
 
 #include <nlohmann/json.hpp>
 
-#include "detect/intel/intel.hpp"
+#include "base/ip_address.hpp"
+#include "detect/intel/indicator_csv.hpp"
+#include "detect/intel/indicator_json.hpp"
+#include "detect/intel/indicator_value.hpp"
 
 namespace fieldwatch::detect {
 
 namespace {
 
 using Json = nlohmann::json;
-constexpr std::size_t kIndicatorsMax =
-    8'000'000;  ///< a file of more is a mistake; 8 M prefixes are 200 MiB of records
 
-std::string_view trim(std::string_view text) {
-    constexpr std::string_view kBlank = " \t\r";
-    const auto first = text.find_first_not_of(kBlank);
-    if (first == text.npos) return {};
-    return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+/// A file of more is a mistake; 8 M prefixes are 200 MiB of records.
+constexpr std::size_t kIndicatorsMax = 8'000'000;
+constexpr std::size_t kDocumentBytesMax = 128u
+                                          << 20;  ///< of one JSON document, whose tree is ten times as large
+constexpr int kPathConfidence =
+    40;  ///< a path alone is on harmless servers too: below the usual least confidence
+
+/// `127.0.0.1 a.example b.example`: a hosts file, which sends names nowhere.
+bool is_nowhere(std::string_view value) {
+    const auto address = parse_ip(value);
+    return address && (address->is_loopback() || address->is_unspecified());
 }
 
-bool is_hex(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-    });
-}
-
-bool is_domain(std::string_view text) {
-    if (text.size() > 253 || text.find('.') == text.npos || text.front() == '.' || text.back() == '.')
-        return false;
-    return std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-               c == '.' || c == '_' || static_cast<unsigned char>(c) >= 0x80;
-    });
-}
-
-/// What one bare value is; nullopt for forms that we do not match on (URL paths, MD5).
-std::optional<Indicator> classify_value(std::string_view value) {
-    Indicator out;
-    out.value = value;
-    if (value.find("://") != value.npos) {
-        out.type = IndicatorType::Url;
-        return out;
-    }
-    if (value.size() == 64 && is_hex(value)) {
-        out.type = IndicatorType::Sha256;
-        return out;
-    }
-    if (const auto prefix = fieldwatch::parse_prefix(value)) {
-        const bool whole = prefix->length == (prefix->address.is_v4 ? 32 : 128);
-        out.type = !whole                  ? IndicatorType::Cidr
-                   : prefix->address.is_v4 ? IndicatorType::Ipv4
-                                           : IndicatorType::Ipv6;
-        return out;
-    }
-    const auto colon = value.rfind(':');
-    if (colon != value.npos &&
-        parse_ip(value.substr(0, colon))) {  // address:port; the port is not part of the match
-        out.value = value.substr(0, colon);
-        out.type = IndicatorType::Ipv4;
-        return out;
-    }
-    if (value.find('/') != value.npos && value.find('/') != 0 &&
-        is_domain(value.substr(0, value.find('/')))) {
-        out.type = IndicatorType::Url;
-        return out;
-    }
-    if (is_domain(value)) {
-        out.type = IndicatorType::Domain;
-        return out;
-    }
-    return std::nullopt;
-}
-
-std::vector<std::string> split_csv(std::string_view line) {
-    std::vector<std::string> out(1);
-    bool quoted = false;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-        const char c = line[i];
-        if (quoted && c == '"' && i + 1 < line.size() && line[i + 1] == '"') {
-            out.back() += line[++i];
-        } else if (c == '"') {
-            quoted = !quoted;
-        } else if (c == ',' && !quoted) {
-            out.emplace_back();
-        } else if (!(c == ' ' && out.back().empty() && !quoted)) {
-            out.back() += c;
-        }
-    }
-    return out;
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return out;
-}
-
-enum class Column : std::uint8_t { Other, Value, Category, Confidence, Source, ValidUntil };
-/// Names that the common feeds use for the same thing.
-Column column_of(std::string_view name) {
-    const auto key = lower(trim(name));
-    const auto is = [&](std::initializer_list<std::string_view> names) {
-        return std::find(names.begin(), names.end(), key) != names.end();
-    };
-    if (is({"value", "indicator", "ioc_value", "ioc", "ip", "ip_address", "dst_ip", "domain", "url",
-            "sha256_hash", "sha256"}))
-        return Column::Value;
-    if (is({"category", "malware", "malware_printable", "threat_type", "threat", "family", "signature"}))
-        return Column::Category;
-    if (is({"confidence", "confidence_level"})) return Column::Confidence;
-    if (is({"source", "reporter"})) return Column::Source;
-    if (is({"validuntil", "valid_until", "expiry", "expires"})) return Column::ValidUntil;
-    return Column::Other;
-}
-
-std::vector<Column> read_header(std::string_view line) {
-    std::vector<Column> out;
-    for (const auto& name : split_csv(line))
-        out.push_back(column_of(name));
-    return std::find(out.begin(), out.end(), Column::Value) == out.end() ? std::vector<Column>{} : out;
-}
-
-std::unexpected<Error> bad(std::string_view name, std::size_t line, std::string_view what) {
-    return fail(Errc::Malformed,
-                std::string(name) + ", line " + std::to_string(line) + ": " + std::string(what));
-}
-
-Result<void> set_confidence(Indicator& out, std::string_view text, std::string_view name, std::size_t line) {
-    int value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value < 0 || value > 100)
-        return bad(name, line, "the confidence must be a number from 0 to 100");
-    out.confidence = value;
-    return {};
-}
-
-Result<void> read_csv_line(std::string_view line, const std::vector<Column>& header, std::string_view name,
-                           std::size_t number, IndicatorFile& out) {
-    const auto cells = split_csv(line);
-    std::optional<Indicator> indicator;
-    for (std::size_t i = 0; i < cells.size() && i < header.size(); ++i) {
-        if (header[i] == Column::Value) indicator = classify_value(trim(cells[i]));
-    }
-    if (!indicator) {
-        ++out.skipped;
-        return {};
-    }
-    indicator->source = name;
-    for (std::size_t i = 0; i < cells.size() && i < header.size(); ++i) {
-        const auto cell = trim(cells[i]);
-        if (cell.empty()) continue;
-        if (header[i] == Column::Category) indicator->category = cell;
-        if (header[i] == Column::Source) indicator->source = cell;
-        if (header[i] == Column::Confidence) FIELDWATCH_TRY(set_confidence(*indicator, cell, name, number));
-        if (header[i] == Column::ValidUntil) {
-            const auto time = parse_iso8601(cell);
-            if (!time) return bad(name, number, "the expiry is not an ISO 8601 time");
-            indicator->valid_until = time->time;
-        }
-    }
-    out.indicators.push_back(std::move(*indicator));
-    return {};
-}
-
-Result<void> read_json_line(std::string_view line, std::string_view name, std::size_t number,
-                            IndicatorFile& out) {
-    const auto object = Json::parse(line, nullptr, false);
-    if (!object.is_object()) return bad(name, number, "not a JSON object");
-    const auto text = [&](const char* key) {
-        const auto found = object.find(key);
-        return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-    };
-    auto indicator = classify_value(text("value"));
-    if (!indicator) return bad(name, number, "\"value\" is not an address, network, domain, URL or SHA-256");
-    indicator->category = text("category");
-    indicator->source = text("source").empty() ? std::string(name) : text("source");
-    if (const auto found = object.find("confidence"); found != object.end()) {
-        if (!found->is_number_integer() || *found < 0 || *found > 100)
-            return bad(name, number, "the confidence must be a number from 0 to 100");
-        indicator->confidence = found->get<int>();
-    }
-    if (const auto until = text("validUntil"); !until.empty()) {
-        const auto time = parse_iso8601(until);
-        if (!time) return bad(name, number, "\"validUntil\" is not an ISO 8601 time");
-        indicator->valid_until = time->time;
-    }
-    out.indicators.push_back(std::move(*indicator));
-    return {};
-}
-
-void read_plain_line(std::string_view line, std::string_view name, IndicatorFile& out) {
-    const auto blank = line.find_first_of(" \t");
-    auto value = line.substr(0, blank);
-    const auto rest = blank == line.npos ? std::string_view{} : trim(line.substr(blank));
-    if ((value == "0.0.0.0" || value == "127.0.0.1") && !rest.empty())
-        value = rest.substr(0, rest.find_first_of(" \t#"));  // hosts file
+void add(std::string_view value, std::string_view name, int confidence, std::size_t number,
+         IndicatorFile& out) {
     auto indicator = classify_value(value);
-    if (!indicator) {
-        ++out.skipped;
+    if (!indicator)
+        return out.refuse(number, "\"" + std::string(value.substr(0, 80)) +
+                                      "\" is no address, network, domain, URL or hash");
+    indicator->source = name;
+    indicator->confidence =
+        indicator->type == IndicatorType::UrlPath ? std::min(confidence, kPathConfidence) : confidence;
+    out.indicators.push_back(std::move(*indicator));
+}
+
+/// How far to trust an address that so many lists name: one may be wrong, three seldom are.
+int confidence_of(std::int64_t lists) {
+    return static_cast<int>(std::clamp<std::int64_t>(10 + lists * 20, 30, 100));
+}
+
+void read_plain_line(std::string_view line, std::string_view name, std::size_t number, IndicatorFile& out) {
+    for (const auto* const mark : {" #", "\t#", " ;"}) {
+        if (const auto comment = line.find(mark); comment != line.npos) line = trim(line.substr(0, comment));
+    }
+    const auto blank = line.find_first_of(" \t");
+    const auto value = line.substr(0, blank);
+    auto rest = blank == line.npos ? std::string_view{} : trim(line.substr(blank));
+    if (!rest.empty() && is_nowhere(value)) {
+        while (!rest.empty()) {
+            const auto end = rest.find_first_of(" \t");
+            const auto host = rest.substr(0, end);
+            rest = end == rest.npos ? std::string_view{} : trim(rest.substr(end));
+            if (host.find('.') != host.npos && !is_nowhere(host)) {
+                add(host, name, kDefaultConfidence, number, out);
+            } else {
+                ++out.skipped;  // localhost and the like
+            }
+        }
         return;
     }
-    indicator->source = name;
-    int lists = 0;
-    if (!rest.empty() && std::from_chars(rest.data(), rest.data() + rest.size(), lists).ec == std::errc{} &&
-        lists > 0)
-        indicator->confidence = std::min(100, 10 + 20 * lists);  // named by how many block lists: two make 50
-    out.indicators.push_back(std::move(*indicator));
+    std::int64_t lists = 0;
+    const auto* const end = rest.data() + rest.size();
+    const auto read = std::from_chars(rest.data(), end, lists);
+    const bool counted = !rest.empty() && read.ec == std::errc{} && read.ptr == end;
+    add(value, name, counted ? confidence_of(lists) : kDefaultConfidence, number, out);
 }
 
-std::optional<IndicatorFile> read_warning_list(std::string_view text) {
-    const auto document = Json::parse(text, nullptr, false);
-    if (!document.is_object() || !document.contains("list") || !document["list"].is_array())
-        return std::nullopt;
-    IndicatorFile out;
-    for (const auto& entry : document["list"]) {
-        if (!entry.is_string()) continue;
-        const auto& value = entry.get_ref<const std::string&>();
-        (fieldwatch::parse_prefix(value) ? out.warning_prefixes : out.warning_names).push_back(value);
-    }
-    return out;
+bool is_comment(std::string_view line) {
+    return line.front() == '#' || line.front() == ';' || line.front() == '!' || line.starts_with("//");
 }
 
-}  // namespace
-
-Result<IndicatorFile> parse_indicators(std::string_view name, std::string_view text) {
-    const auto first = text.find_first_not_of(" \t\r\n");
-    if (first != text.npos && text[first] == '{') {
-        if (auto list = read_warning_list(text)) return std::move(*list);
-    }
+/// A list of domains has commas nowhere, and a CSV in its first line of data.
+Result<IndicatorFile> read_lines(std::string_view name, std::string_view text) {
     IndicatorFile out;
-    std::vector<Column> header;
+    CsvReader csv(name);
     std::size_t number = 0;
-    bool data = false;
+    bool data = false, is_csv = false;
     while (!text.empty()) {
         const auto end = text.find('\n');
         const auto line = trim(text.substr(0, end));
         text = end == text.npos ? std::string_view{} : text.substr(end + 1);
         ++number;
         if (line.empty()) continue;
-        if (line.front() == '#' || line.front() == ';') {
-            if (auto columns = read_header(trim(line.substr(1))); !data && columns.size() > 1)
-                header = std::move(columns);
+        if (is_comment(line)) {
+            csv.comment(line.substr(1));
             continue;
         }
         if (out.indicators.size() >= kIndicatorsMax)
-            return bad(name, number, "more than 8,000,000 indicators");
+            return fail(Errc::TooLarge, std::string(name) + ": more than 8,000,000 indicators");
         if (line.front() == '{') {
-            FIELDWATCH_TRY(read_json_line(line, name, number, out));
-        } else if (!data && header.empty() && line.find(',') != line.npos) {
-            header = read_header(line);
-            if (header.empty()) header = {Column::Value};
-        } else if (!header.empty()) {
-            FIELDWATCH_TRY(read_csv_line(line, header, name, number, out));
-        } else {
-            read_plain_line(line, name, out);
+            read_indicator_object(Json::parse(line, nullptr, false), name, number, out);
+            continue;
         }
+        if (!data) is_csv = csv.has_header() || line.find(',') != line.npos;
         data = true;
+        if (is_csv) {
+            csv.line(line, number, out);
+        } else {
+            read_plain_line(line, name, number, out);
+        }
     }
+    return out;
+}
+
+}  // namespace
+
+std::string_view to_string(IndicatorType type) {
+    static constexpr std::string_view kNames[] = {"ipv4",   "ipv6", "cidr", "domain",  "url",
+                                                  "sha256", "sha1", "md5",  "url-path"};
+    return kNames[std::to_underlying(type)];
+}
+
+std::string_view to_string(Tlp tlp) {
+    static constexpr std::string_view kNames[] = {"",          "TLP:CLEAR",        "TLP:GREEN",
+                                                  "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"};
+    return kNames[std::to_underlying(tlp)];
+}
+
+Tlp tlp_from(std::string_view text) {
+    auto key = lower(text);
+    if (key.starts_with("tlp:")) key.erase(0, 4);
+    if (key == "clear" || key == "white") return Tlp::Clear;
+    if (key == "green") return Tlp::Green;
+    if (key == "amber") return Tlp::Amber;
+    if (key == "amber+strict") return Tlp::AmberStrict;
+    return key == "red" ? Tlp::Red : Tlp::None;
+}
+
+Result<IndicatorFile> parse_indicators(std::string_view name, std::string_view text) {
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark
+    const auto first = text.find_first_not_of(" \t\r\n");
+    const bool is_json = first != text.npos && (text[first] == '[' || text[first] == '{');
+    if (!is_json) return read_lines(name, text);
+    const auto line_end = text.find('\n', first);
+    const auto line = text.substr(first, line_end == text.npos ? text.npos : line_end - first);
+    // Lines that are documents themselves, or one document over all lines.
+    if (line_end != text.npos && text.find_first_not_of(" \t\r\n", line_end) != text.npos &&
+        Json::accept(line))
+        return read_lines(name, text);
+    if (text.size() > kDocumentBytesMax)
+        return fail(Errc::TooLarge, std::string(name) + ": a JSON document of more than 128 MiB");
+    const auto document = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+    if (document.is_discarded()) {
+        // A bracket may begin a list of addresses: [2001:db8::1]:23.
+        auto lines = text[first] == '[' ? read_lines(name, text) : Result<IndicatorFile>(IndicatorFile{});
+        if (lines && !lines->indicators.empty()) return lines;
+        return fail(Errc::Malformed, std::string(name) + ": not a JSON document that can be read");
+    }
+    IndicatorFile out;
+    if (document.is_object() && document.contains("value") && document["value"].is_string()) {
+        read_indicator_object(document, name, 1, out);
+    } else if (!read_json_document(document, name, out)) {
+        return fail(Errc::Malformed,
+                    std::string(name) +
+                        ": JSON, but no STIX bundle, MISP event or warning-list, and no list of indicators");
+    }
+    if (out.indicators.size() > kIndicatorsMax)
+        return fail(Errc::TooLarge, std::string(name) + ": more than 8,000,000 indicators");
     return out;
 }
 

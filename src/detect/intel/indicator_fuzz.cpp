@@ -13,7 +13,7 @@ using namespace fieldwatch::detect;
 
 constexpr Timestamp kNow = Timestamp::from_unix_seconds(1'800'000'000);
 
-void look_up(const IntelSnapshot& intel, const Indicator& indicator) {
+void look_up(const IntelSnapshot& intel, const IndicatorFile& file, const Indicator& indicator) {
     switch (indicator.type) {
         case IndicatorType::Ipv4:
         case IndicatorType::Ipv6:
@@ -28,9 +28,14 @@ void look_up(const IntelSnapshot& intel, const Indicator& indicator) {
         case IndicatorType::Url:
             static_cast<void>(intel.find_url(indicator.value, kNow));
             break;
+        case IndicatorType::UrlPath:
+            static_cast<void>(intel.find_url("http://a.example" + indicator.value, kNow));
+            break;
+        case IndicatorType::Sha1:
+        case IndicatorType::Md5:
         case IndicatorType::Sha256:
             FIELDWATCH_ASSERT(!indicator.valid_until.has_value() || *indicator.valid_until < kNow ||
-                              intel.find_sha256(indicator.value, kNow).has_value());
+                              intel.find_hash(indicator.value, kNow).has_value() || !file.warnings.empty());
             break;
     }
 }
@@ -48,6 +53,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!intel) return 0;
     FIELDWATCH_ASSERT((*intel)->size() <= file->indicators.size());
     for (const auto& indicator : file->indicators)
-        look_up(**intel, indicator);
+        look_up(**intel, *file, indicator);
     return 0;
 }

@@ -1,21 +1,16 @@
 #include "detect/intel/intel.hpp"
 
 #include <algorithm>
+#include <limits>
+
+#include "base/bytes.hpp"
+#include "detect/intel/indicator_value.hpp"
 
 namespace fieldwatch::detect {
 
 namespace {
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return out;
-}
-
-std::string_view bytes_of(const IpAddress& address) {
-    return {reinterpret_cast<const char*>(address.bytes.data()), address.bytes.size()};
-}
+constexpr std::size_t kWarnedPartsMax = 1'000;  ///< each is compared with each hit; lists of parts are short
 
 IpAddress masked(IpAddress address, unsigned length) {
     for (unsigned bit = length; bit < (address.is_v4 ? 32u : 128u); ++bit)
@@ -23,9 +18,14 @@ IpAddress masked(IpAddress address, unsigned length) {
     return address;
 }
 
+std::string_view without_scheme(std::string_view url) {
+    const auto scheme = url.find("://");
+    return scheme == url.npos ? url : url.substr(scheme + 3);
+}
+
 /// Scheme gone, host in lower case: `http://Evil.example/A` is `evil.example/A`.
 std::string url_key(std::string_view url) {
-    if (const auto scheme = url.find("://"); scheme != url.npos) url = url.substr(scheme + 3);
+    url = without_scheme(url);
     const auto slash = url.find('/');
     auto out = lower(url.substr(0, slash));
     if (slash != url.npos) out.append(url.substr(slash));
@@ -34,20 +34,45 @@ std::string url_key(std::string_view url) {
     return out;
 }
 
+/// From the first slash behind the host, without query; empty when there is none.
+std::string_view path_of(std::string_view url) {
+    url = without_scheme(url);
+    const auto slash = url.find('/');
+    if (slash == url.npos) return {};
+    return url.substr(slash,
+                      url.find_first_of("?#") == url.npos ? url.npos : url.find_first_of("?#") - slash);
+}
+
 std::string_view host_of(std::string_view url) {
-    if (const auto scheme = url.find("://"); scheme != url.npos) url = url.substr(scheme + 3);
+    url = without_scheme(url);
     url = url.substr(0, url.find_first_of("/?#"));
     if (const auto at = url.rfind('@'); at != url.npos) url = url.substr(at + 1);
     if (url.starts_with('[')) return url.substr(1, url.find(']') == url.npos ? url.npos : url.find(']') - 1);
     return url.substr(0, url.find(':'));
 }
 
+std::string hash_key(std::string_view hex) {
+    const auto bytes = from_hex(hex);
+    return bytes ? std::string(as_text(*bytes)) : std::string();
+}
+
+std::uint32_t seconds_of(const std::optional<Timestamp>& time, std::uint32_t absent) {
+    if (!time) return absent;
+    return static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(time->unix_seconds(), 1, std::numeric_limits<std::uint32_t>::max() - 1));
+}
+
+std::optional<Timestamp> time_of(std::uint32_t seconds) {
+    if (seconds == 0 || seconds == std::numeric_limits<std::uint32_t>::max()) return std::nullopt;
+    return Timestamp::from_unix_seconds(seconds);
+}
+
 }  // namespace
 
-std::string_view to_string(IndicatorType type) {
-    constexpr std::string_view kNames[] = {"ipv4", "ipv6", "cidr", "domain", "url", "sha256"};
-    return kNames[std::to_underlying(type)];
-}
+struct IntelSnapshot::Building {
+    std::vector<PrefixTable::Entry> v4, warned_v4;
+    std::vector<Prefix6Table::Entry> v6, warned_v6;
+};
 
 std::uint32_t IntelSnapshot::intern(std::string_view text) {
     if (const auto found = text_index_.find(text); found != text_index_.end()) return found->second;
@@ -57,150 +82,205 @@ std::uint32_t IntelSnapshot::intern(std::string_view text) {
     return index;
 }
 
-void IntelSnapshot::add(const Indicator& indicator, std::vector<PrefixTable::Entry>& v4) {
+/// Of two feeds that name the same thing the one counts that does so longer, then the one that is surer.
+bool IntelSnapshot::is_better(std::uint32_t record, std::uint32_t than) const {
+    const auto &a = records_[record], &b = records_[than];
+    return a.valid_until != b.valid_until ? a.valid_until > b.valid_until : a.confidence >= b.confidence;
+}
+
+void IntelSnapshot::add_name(NameTable& table, std::string_view key, std::uint32_t record) {
+    if (key.empty() || key.size() > 4'096) return;
+    const auto before = table.find(key);
+    if (before == NameTable::kNone || is_better(record, before)) table.insert(key, record);
+}
+
+void IntelSnapshot::add(const Indicator& indicator, Building& building) {
     const auto index = static_cast<std::uint32_t>(records_.size());
-    Record record{.valid_until = indicator.valid_until ? indicator.valid_until->ticks : INT64_MAX,
-                  .category = intern(indicator.category),
-                  .source = intern(indicator.source),
-                  .type = indicator.type,
-                  .confidence = static_cast<std::uint8_t>(indicator.confidence)};
+    records_.push_back({.valid_until = seconds_of(indicator.valid_until, Record::kNever),
+                        .first_seen = seconds_of(indicator.first_seen, 0),
+                        .last_seen = seconds_of(indicator.last_seen, 0),
+                        .category = intern(indicator.category),
+                        .source = intern(indicator.source),
+                        .type = indicator.type,
+                        .tlp = indicator.tlp,
+                        .confidence = static_cast<std::uint8_t>(indicator.confidence)});
+    ++by_type_[std::to_underlying(indicator.type)];
     switch (indicator.type) {
         case IndicatorType::Ipv4:
         case IndicatorType::Ipv6:
         case IndicatorType::Cidr: {
-            const auto prefix = fieldwatch::parse_prefix(indicator.value);
+            const auto prefix = parse_prefix(indicator.value);
             if (!prefix) return;  // the reader has checked it
-            record.length = prefix->length;
+            records_.back().length = prefix->length;
             if (prefix->address.is_v4) {
-                v4.push_back({prefix->address.v4(), prefix->length, index});
+                building.v4.push_back({prefix->address.v4(), prefix->length, index});
             } else {
-                auto at = std::find_if(v6_.begin(), v6_.end(),
-                                       [&](const auto& entry) { return entry.first <= prefix->length; });
-                if (at == v6_.end() || at->first != prefix->length)
-                    at = v6_.insert(at, {prefix->length, Names{}});
-                at->second.insert_or_assign(std::string(bytes_of(prefix->address)), index);
+                building.v6.push_back({*prefix, index});
             }
-            break;
+            return;
         }
         case IndicatorType::Domain:
-            domains_.insert_or_assign(lower(indicator.value), index);
-            break;
+            return add_name(domains_, lower(indicator.value), index);
         case IndicatorType::Url:
-            urls_.insert_or_assign(url_key(indicator.value), index);
-            break;
+            return add_name(urls_, url_key(indicator.value), index);
+        case IndicatorType::UrlPath:
+            return add_name(paths_, indicator.value, index);
         case IndicatorType::Sha256:
-            hashes_.insert_or_assign(lower(indicator.value), index);
-            break;
+        case IndicatorType::Sha1:
+        case IndicatorType::Md5:
+            return add_name(hashes_, hash_key(indicator.value), index);
     }
-    records_.push_back(record);
+}
+
+void IntelSnapshot::add_warnings(const WarningValues& warnings, Building& building) {
+    for (const auto& value : warnings.prefixes) {
+        const auto prefix = parse_prefix(value);
+        if (!prefix) continue;
+        if (prefix->address.is_v4) {
+            building.warned_v4.push_back({prefix->address.v4(), prefix->length, 0});
+        } else {
+            building.warned_v6.push_back({*prefix, 0});
+        }
+    }
+    const auto insert = [](NameTable& table, const std::vector<std::string>& values) {
+        for (const auto& value : values) {
+            if (!value.empty() && value.size() <= 4'096) table.insert(lower(value), 0);
+        }
+    };
+    insert(warned_names_, warnings.names);
+    insert(warned_exact_, warnings.exact);
+    for (const auto& value : warnings.substrings) {
+        if (warned_parts_.size() < kWarnedPartsMax) warned_parts_.push_back(lower(value));
+    }
+}
+
+// Values of the tables are record indexes, which count other types too; for parents dense ones are needed.
+void IntelSnapshot::finish(Building building) {
+    const auto make = [&]<class Table, class Entry>(Table& into, std::vector<Entry>& entries) {
+        std::stable_sort(entries.begin(), entries.end(), [&](const Entry& a, const Entry& b) {
+            return !is_better(a.value, b.value);  // the best of equal prefixes comes last, and counts
+        });
+        std::vector<std::uint32_t> record_of(entries.size()), parents;
+        for (std::uint32_t i = 0; i < entries.size(); ++i)
+            record_of[i] = std::exchange(entries[i].value, i);
+        static_cast<void>(Table(entries, &parents));
+        for (std::uint32_t i = 0; i < entries.size(); ++i) {
+            entries[i].value = record_of[i];
+            if (parents[i] != Table::kNone) records_[record_of[i]].parent = record_of[parents[i]];
+        }
+        into = Table(std::move(entries));
+    };
+    make(v4_, building.v4);
+    make(v6_, building.v6);
+    warned_v4_ = PrefixTable(std::move(building.warned_v4));
+    warned_v6_ = Prefix6Table(std::move(building.warned_v6));
+    for (auto* table : {&domains_, &urls_, &paths_, &hashes_, &warned_names_, &warned_exact_})
+        table->shrink();
+    records_.shrink_to_fit();
 }
 
 Result<std::shared_ptr<const IntelSnapshot>> IntelSnapshot::build(
     const std::vector<std::pair<std::string, std::string>>& files, int confidence_min) {
     auto out = std::make_shared<IntelSnapshot>();
-    std::vector<PrefixTable::Entry> v4, warned;
+    Building building;
     for (const auto& [name, text] : files) {
-        const auto file = FIELDWATCH_TRY(parse_indicators(name, text));
-        out->skipped_ += file.skipped;
+        auto file = FIELDWATCH_TRY(parse_indicators(name, text));
         for (const auto& indicator : file.indicators) {
-            if (indicator.confidence >= confidence_min) out->add(indicator, v4);
+            if (indicator.confidence >= confidence_min) out->add(indicator, building);
         }
-        for (const auto& value : file.warning_prefixes) {
-            const auto prefix = fieldwatch::parse_prefix(value);
-            if (!prefix) continue;
-            if (prefix->address.is_v4) {
-                warned.push_back({prefix->address.v4(), prefix->length, 0});
-            } else {
-                out->warned_v6_.push_back(*prefix);
-            }
-        }
-        for (const auto& value : file.warning_names)
-            out->warned_names_.emplace(lower(value), 0);
+        out->add_warnings(file.warnings, building);
+        out->sources_.push_back({.name = name,
+                                 .indicators = file.indicators.size(),
+                                 .warnings = file.warnings.prefixes.size() + file.warnings.exact.size() +
+                                             file.warnings.names.size() + file.warnings.substrings.size(),
+                                 .skipped = file.skipped,
+                                 .bad = std::move(file.bad)});
     }
-    std::vector<std::uint32_t> parents;
-    // Values are record indexes, which count other types too: the table needs dense ones to give parents.
-    std::vector<std::uint32_t> record_of(v4.size());
-    for (std::uint32_t i = 0; i < v4.size(); ++i) {
-        record_of[i] = v4[i].value;
-        v4[i].value = i;
-    }
-    {
-        PrefixTable dense(v4, &parents);
-    }
-    for (std::uint32_t i = 0; i < v4.size(); ++i) {
-        if (parents[i] != PrefixTable::kNone) out->records_[record_of[i]].parent = record_of[parents[i]];
-        v4[i].value = record_of[i];
-    }
-    out->v4_ = PrefixTable(std::move(v4));
-    out->warned_v4_ = PrefixTable(std::move(warned));
+    out->finish(std::move(building));
+    return out;
+}
+
+std::uint64_t IntelSnapshot::skipped() const {
+    std::uint64_t out = 0;
+    for (const auto& source : sources_)
+        out += source.skipped;
     return out;
 }
 
 std::optional<IntelSnapshot::Hit> IntelSnapshot::hit(std::uint32_t index, std::string value,
                                                      Timestamp now) const {
     const auto& record = records_[index];
-    if (record.valid_until < now.ticks) return std::nullopt;
+    if (record.valid_until != Record::kNever && record.valid_until < now.unix_seconds()) return std::nullopt;
     return Hit{.category = texts_[record.category],
                .source = texts_[record.source],
                .value = std::move(value),
                .type = record.type,
-               .confidence = record.confidence};
+               .confidence = record.confidence,
+               .first_seen = time_of(record.first_seen),
+               .last_seen = time_of(record.last_seen),
+               .valid_until = time_of(record.valid_until),
+               .tlp = record.tlp};
+}
+
+std::optional<IntelSnapshot::Hit> IntelSnapshot::find_ip(const IpAddress& address, Timestamp now) const {
+    const auto named = [&](std::uint32_t index) {
+        const auto length = records_[index].length;
+        const bool whole = length == (address.is_v4 ? 32 : 128);
+        return masked(address, length).text() + (whole ? "" : "/" + std::to_string(length));
+    };
+    auto index = address.is_v4 ? v4_.find(address.v4()) : v6_.find(address);
+    for (; index != PrefixTable::kNone; index = records_[index].parent) {
+        if (auto found = hit(index, named(index), now))
+            return is_warned(address) ? std::nullopt : std::move(found);
+    }
+    return std::nullopt;
 }
 
 std::optional<IntelSnapshot::Hit> IntelSnapshot::find_address(std::string_view text, Timestamp now) const {
     const auto address = parse_ip(text);
     if (!address) return std::nullopt;
-    const auto named = [&](std::uint32_t index) {
-        const auto length = records_[index].length;
-        const auto whole = length == (address->is_v4 ? 32 : 128);
-        return masked(*address, length).text() + (whole ? "" : "/" + std::to_string(length));
-    };
-    if (address->is_v4) {
-        for (auto index = v4_.find(address->v4()); index != PrefixTable::kNone;
-             index = records_[index].parent) {
-            if (auto found = hit(index, named(index), now))
-                return is_warned(*address) ? std::nullopt : std::move(found);
-        }
-        return std::nullopt;
-    }
-    for (const auto& [length, prefixes] : v6_) {
-        const auto found = prefixes.find(bytes_of(masked(*address, length)));
-        if (found == prefixes.end()) continue;
-        if (auto out = hit(found->second, named(found->second), now))
-            return is_warned(*address) ? std::nullopt : std::move(out);
-    }
-    return std::nullopt;
+    constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+    if (address->is_v4 || !std::equal(kMapped.begin(), kMapped.end(), address->bytes.begin()))
+        return find_ip(*address, now);
+    IpAddress v4;  // an IPv4 peer on a socket of IPv6
+    std::copy(address->bytes.begin() + 12, address->bytes.end(), v4.bytes.begin());
+    return find_ip(v4, now);
 }
 
 bool IntelSnapshot::is_warned(const IpAddress& address) const {
-    if (address.is_v4) return warned_v4_.find(address.v4()) != PrefixTable::kNone;
-    return std::any_of(warned_v6_.begin(), warned_v6_.end(), [&](const IpPrefix& prefix) {
-        return masked(address, prefix.length) == prefix.address;
-    });
+    return (address.is_v4 ? warned_v4_.find(address.v4()) : warned_v6_.find(address)) != PrefixTable::kNone;
 }
 
-bool IntelSnapshot::is_warned(std::string_view name) const {
+bool IntelSnapshot::is_warned_name(std::string_view name) const {
+    if (warned_exact_.find(name) != NameTable::kNone) return true;
     for (auto rest = name; !warned_names_.empty() && !rest.empty();) {
-        if (warned_names_.contains(rest)) return true;
+        if (warned_names_.find(rest) != NameTable::kNone) return true;
         const auto dot = rest.find('.');
         rest = dot == rest.npos ? std::string_view{} : rest.substr(dot + 1);
     }
-    return false;
+    return std::any_of(warned_parts_.begin(), warned_parts_.end(),
+                       [&](const std::string& part) { return name.find(part) != name.npos; });
 }
 
-std::optional<IntelSnapshot::Hit> IntelSnapshot::find_name(const Names& names, std::string_view key,
+bool IntelSnapshot::is_warned_url(std::string_view url) const {
+    const auto host = lower(host_of(url));
+    if (const auto address = parse_ip(host)) return is_warned(*address);
+    return is_warned_name(host) || warned_exact_.find(lower(url)) != NameTable::kNone;
+}
+
+std::optional<IntelSnapshot::Hit> IntelSnapshot::find_name(const NameTable& names, std::string_view key,
                                                            Timestamp now) const {
     const auto found = names.find(key);
-    return found == names.end() ? std::nullopt : hit(found->second, std::string(key), now);
+    return found == NameTable::kNone ? std::nullopt : hit(found, std::string(key), now);
 }
 
 std::optional<IntelSnapshot::Hit> IntelSnapshot::find_domain(std::string_view name, Timestamp now) const {
-    if (domains_.empty() || name.empty() || name.size() > 253) return std::nullopt;
+    if (domains_.empty() || name.empty() || name.size() > 254) return std::nullopt;
     auto key = lower(name);
     if (key.ends_with('.')) key.pop_back();
     for (std::string_view rest = key; !rest.empty();) {
         if (auto found = find_name(domains_, rest, now))
-            return is_warned(std::string_view(key)) ? std::nullopt : std::move(found);
+            return is_warned_name(key) ? std::nullopt : std::move(found);
         const auto dot = rest.find('.');
         rest = dot == rest.npos ? std::string_view{} : rest.substr(dot + 1);
     }
@@ -208,18 +288,29 @@ std::optional<IntelSnapshot::Hit> IntelSnapshot::find_domain(std::string_view na
 }
 
 std::optional<IntelSnapshot::Hit> IntelSnapshot::find_url(std::string_view url, Timestamp now) const {
-    if (!urls_.empty() && url.size() <= 4'096) {
-        if (auto found = find_name(urls_, url_key(url), now))
-            return is_warned(lower(host_of(url))) ? std::nullopt : std::move(found);
+    if (url.size() <= 4'096) {
+        std::optional<Hit> found;
+        if (!urls_.empty()) found = find_name(urls_, url_key(url), now);
+        if (!found && !paths_.empty()) found = find_name(paths_, path_of(url), now);
+        if (found) return is_warned_url(url) ? std::nullopt : std::move(found);
     }
     const auto host = host_of(url);
     if (auto found = find_address(host, now)) return found;
     return find_domain(host, now);
 }
 
-std::optional<IntelSnapshot::Hit> IntelSnapshot::find_sha256(std::string_view hex, Timestamp now) const {
-    if (hashes_.empty() || hex.size() != 64) return std::nullopt;
-    return find_name(hashes_, lower(hex), now);
+std::optional<IntelSnapshot::Hit> IntelSnapshot::find_hash(std::string_view hex, Timestamp now) const {
+    if (hashes_.empty() || (hex.size() != 64 && hex.size() != 40 && hex.size() != 32)) return std::nullopt;
+    const auto record = hashes_.find(hash_key(hex));
+    if (record == NameTable::kNone) return std::nullopt;
+    auto found = hit(record, lower(hex), now);
+    return found && warned_exact_.find(found->value) != NameTable::kNone ? std::nullopt : std::move(found);
+}
+
+std::optional<IntelSnapshot::Hit> IntelSnapshot::find(std::string_view value, Timestamp now) const {
+    if (auto found = find_hash(value, now)) return found;
+    if (auto found = find_address(value, now)) return found;
+    return find_url(value, now);  // with or without scheme and path; a bare name is its host
 }
 
 }  // namespace fieldwatch::detect

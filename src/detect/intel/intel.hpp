@@ -3,42 +3,24 @@
 // spec/detection.md section 2.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "base/hash.hpp"
 #include "base/ip_address.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "detect/intel/indicator.hpp"
+#include "detect/intel/name_table.hpp"
+#include "detect/intel/prefix6_table.hpp"
 #include "detect/intel/prefix_table.hpp"
 
 namespace fieldwatch::detect {
-
-enum class IndicatorType : std::uint8_t { Ipv4, Ipv6, Cidr, Domain, Url, Sha256 };
-std::string_view to_string(IndicatorType type);
-
-struct Indicator {
-    IndicatorType type = IndicatorType::Ipv4;
-    std::string value;  ///< normalised: lower case but for a URL's path
-    std::string category, source;
-    int confidence = 50;
-    std::optional<Timestamp> valid_until;
-};
-
-struct IndicatorFile {
-    std::vector<Indicator> indicators;
-    std::vector<std::string> warning_prefixes, warning_names;  ///< of a MISP warning-list
-    std::uint64_t skipped = 0;                                 ///< lines of forms that we do not match on
-};
-/// Reads, told apart by content: CSV with a header line or header comment, lists of one value a line (netset,
-/// domain list, hosts file, hash list, `address<tab>count`), JSON Lines of indicators, a MISP warning-list.
-/// Errors: Malformed, with file and line.
-Result<IndicatorFile> parse_indicators(std::string_view name, std::string_view text);
 
 /// Shared by all shards.
 class IntelSnapshot {
@@ -48,51 +30,73 @@ class IntelSnapshot {
         std::string value;
         IndicatorType type = IndicatorType::Ipv4;
         int confidence = 0;
+        std::optional<Timestamp> first_seen, last_seen, valid_until;  ///< whole seconds
+        Tlp tlp = Tlp::None;
+    };
+    /// A file that was read, and what of it was left out.
+    struct Source {
+        std::string name;
+        std::size_t indicators = 0, warnings = 0;
+        std::uint64_t skipped = 0;
+        std::vector<BadLine> bad;
     };
 
+    /// `files`: (name, text). Below `confidence_min` an indicator is left out. Errors: a file that is none.
     static Result<std::shared_ptr<const IntelSnapshot>> build(
         const std::vector<std::pair<std::string, std::string>>& files, int confidence_min);
 
     /// `now` is log time: an indicator that has expired by then is not there.
     std::optional<Hit> find_address(std::string_view address, Timestamp now) const;
     std::optional<Hit> find_domain(std::string_view name, Timestamp now) const;  ///< parents match too
-    std::optional<Hit> find_url(std::string_view url, Timestamp now) const;      ///< the URL, else its host
-    std::optional<Hit> find_sha256(std::string_view hex, Timestamp now) const;
+    std::optional<Hit> find_url(std::string_view url,
+                                Timestamp now) const;  ///< the URL, its path, else its host
+    std::optional<Hit> find_hash(std::string_view hex, Timestamp now) const;  ///< MD5, SHA-1, SHA-256
+    std::optional<Hit> find_sha256(std::string_view hex, Timestamp now) const { return find_hash(hex, now); }
+    /// Whatever the text is.
+    std::optional<Hit> find(std::string_view value, Timestamp now) const;
 
     std::size_t size() const { return records_.size(); }
-    std::uint64_t skipped() const { return skipped_; }
+    const std::array<std::size_t, kIndicatorTypes>& by_type() const { return by_type_; }
+    const std::vector<Source>& sources() const { return sources_; }
+    std::uint64_t skipped() const;
     const PrefixTable& addresses() const { return v4_; }
 
   private:
-    /// 24 bytes an indicator; texts that repeat are kept once.
+    /// 28 bytes an indicator; texts that repeat are kept once. Times are Unix seconds.
     struct Record {
-        std::int64_t valid_until = INT64_MAX;
+        static constexpr std::uint32_t kNever = 0xFFFFFFFF;
+        std::uint32_t valid_until = kNever, first_seen = 0, last_seen = 0;
         std::uint32_t category = 0, source = 0, parent = PrefixTable::kNone;
         IndicatorType type = IndicatorType::Ipv4;
+        Tlp tlp = Tlp::None;
         std::uint8_t confidence = 0, length = 0;
     };
-    struct Hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const { return hash64(as_bytes(text)); }
-    };
-    using Names = std::unordered_map<std::string, std::uint32_t, Hash, std::equal_to<>>;
+    struct Building;
+
+    void add(const Indicator& indicator, Building& building);
+    void add_name(NameTable& table, std::string_view key, std::uint32_t record);
+    void add_warnings(const WarningValues& warnings, Building& building);
+    void finish(Building building);
+    std::uint32_t intern(std::string_view text);
+    bool is_better(std::uint32_t record, std::uint32_t than) const;
 
     std::optional<Hit> hit(std::uint32_t record, std::string value, Timestamp now) const;
-    std::optional<Hit> find_name(const Names& names, std::string_view key, Timestamp now) const;
+    std::optional<Hit> find_name(const NameTable& names, std::string_view key, Timestamp now) const;
+    std::optional<Hit> find_ip(const IpAddress& address, Timestamp now) const;
     bool is_warned(const IpAddress& address) const;
-    bool is_warned(std::string_view name) const;
-    std::uint32_t intern(std::string_view text);
-    void add(const Indicator& indicator, std::vector<PrefixTable::Entry>& v4);
+    bool is_warned_name(std::string_view name) const;
+    bool is_warned_url(std::string_view url) const;
 
     std::vector<Record> records_;
     std::vector<std::string> texts_;
-    Names text_index_;
+    std::map<std::string, std::uint32_t, std::less<>> text_index_;
     PrefixTable v4_, warned_v4_;
-    std::vector<std::pair<std::uint8_t, Names>> v6_;  ///< by prefix length, longest first; keys are 16 bytes
-    std::vector<IpPrefix> warned_v6_;
-    Names domains_, urls_, hashes_;
-    Names warned_names_;
-    std::uint64_t skipped_ = 0;
+    Prefix6Table v6_, warned_v6_;
+    NameTable domains_, urls_, paths_, hashes_;  ///< hashes by their bytes
+    NameTable warned_names_, warned_exact_;
+    std::vector<std::string> warned_parts_;
+    std::array<std::size_t, kIndicatorTypes> by_type_{};
+    std::vector<Source> sources_;
 };
 
 }  // namespace fieldwatch::detect
