@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
@@ -45,6 +46,7 @@ struct PeerCertificate {
     Bytes der;
     Timestamp not_before, not_after;
     std::string common_name;
+    std::vector<Bytes> chain;  ///< what it sent besides, DER; at most 8
 };
 
 }  // namespace fieldwatch::net

@@ -1,5 +1,7 @@
 #include "net/tls_stream.hpp"
 
+#include <algorithm>
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -235,6 +237,16 @@ std::optional<PeerCertificate> TlsStream::peer_certificate() const {
     char name[256] = "";
     X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name, sizeof name);
     peer.common_name = name;
+    const auto* const chain = SSL_get_peer_cert_chain(ssl_);  // without the leaf, as a server sees it
+    const int count = chain == nullptr ? 0 : std::min(sk_X509_num(chain), 8);
+    for (int i = 0; i < count; ++i) {
+        unsigned char* one = nullptr;
+        const int length = i2d_X509(sk_X509_value(chain, i), &one);
+        if (length <= 0) continue;
+        const auto* begin = reinterpret_cast<const std::byte*>(one);
+        peer.chain.emplace_back(begin, begin + length);
+        OPENSSL_free(one);
+    }
     return peer;
 }
 

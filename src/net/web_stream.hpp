@@ -1,0 +1,39 @@
+// HTTP/1.1 and WebSocket as the protocol of a StreamServer's connection: thousands of devices on the hub's
+// own loops, answers from any thread, an upgrade to a binary protocol's handler. The page's server is another
+// (net/http_server.hpp): it streams events and runs queries on threads of its own.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "net/http.hpp"
+#include "net/runtime.hpp"
+#include "net/stream_server.hpp"
+
+namespace fieldwatch::net {
+
+struct WebHandlers {
+    using Respond = std::move_only_function<void(HttpResponse)>;
+    /// A whole request, on the connection's core: it must not block. `respond` is called once, from any
+    /// thread; requests of one connection come one after another.
+    std::function<void(HttpRequest request, const Connection& connection, Respond respond)> request;
+    /// How large the body of a request with this head may be.
+    std::function<std::size_t(const HttpRequest& head)> body_bytes_max;
+    /// The protocol behind an upgrade, or null to refuse it (another path, another sub-protocol). The
+    /// connection it is given carries the messages' payload.
+    std::function<std::unique_ptr<Handler>(std::string_view path, std::string_view sub_protocol,
+                                           Connection& connection)>
+        websocket;
+    std::size_t header_bytes_max = 32u << 10;
+    std::size_t body_bytes_limit = 64u << 20;  ///< whatever body_bytes_max says
+    std::chrono::milliseconds request_timeout{60'000};
+    std::chrono::milliseconds idle_timeout{120'000};
+};
+
+/// `runtime` and `handlers` outlive the server that the connection belongs to.
+std::unique_ptr<Handler> make_web_stream(Runtime& runtime, Connection& connection,
+                                         const WebHandlers& handlers);
+
+}  // namespace fieldwatch::net
