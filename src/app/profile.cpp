@@ -31,7 +31,8 @@ Result<std::string> local_token(const std::string& directory, registry::Registry
 Result<void> write_profile(const std::string& directory, const Profile& profile) {
     const nlohmann::json document{
         {"server", profile.server},    {"token", profile.token},        {"hub", "home"},
-        {"hubPort", profile.hub_port}, {"amqpPort", profile.amqp_port}, {"caFile", profile.ca_file}};
+        {"hubPort", profile.hub_port}, {"amqpPort", profile.amqp_port}, {"hubHttpsPort", profile.https_port},
+        {"caFile", profile.ca_file}};
     return replace_file(posix_file_system(), directory + "/profile.json", as_bytes(document.dump(2) + "\n"));
 }
 

@@ -14,6 +14,7 @@ struct Profile {
     std::string server;  ///< http://127.0.0.1:7780
     std::string token;   ///< of an administrator
     std::uint16_t hub_port = 0, amqp_port = 0;
+    std::uint16_t https_port = 0;  ///< of the hub; 0 = it does not listen
     std::string ca_file;
 };
 

@@ -224,6 +224,14 @@ std::string page_elsewhere(const ServerConfig& config, std::uint16_t port) {
     return fmt::format("https://{}", address_of(host, port));
 }
 
+/// Whatever devices may call the hub; the address it listens on is one of them.
+std::vector<std::string> certificate_names(const ServerConfig& config) {
+    auto names = config.host_names;
+    const auto address = parse_ip(config.listen);
+    if (address && !address->is_unspecified()) names.push_back(config.listen);
+    return names;
+}
+
 /// What the Host header may say besides loopback's names.
 std::vector<std::string> page_names(const ServerConfig& config) {
     auto names = config.host_names;
@@ -269,8 +277,8 @@ Result<void> serve(const ServerConfig& config) {
                          .hash = content});
 
     // The path: hub → journal → pipeline → workspace → portal.
-    const auto certificates = FIELDWATCH_TRY(
-        net::open_certificates({.directory = data + "/ca", .names = config.host_names}, files, clock));
+    const auto certificates = FIELDWATCH_TRY(net::open_certificates(
+        {.directory = data + "/ca", .names = certificate_names(config)}, files, clock));
     if (certificates.ca_made)
         log::info("server", fmt::format("made a certificate authority; devices trust {}/ca/ca.pem", data));
     const auto tls = FIELDWATCH_TRY(net::TlsServerContext::create({.chain_pem = certificates.chain_pem,
@@ -278,18 +286,24 @@ Result<void> serve(const ServerConfig& config) {
                                                                    .request_client_certificate = true}));
     const auto page_tls = FIELDWATCH_TRY(net::TlsServerContext::create(
         {.chain_pem = certificates.chain_pem, .key_pem = certificates.key_pem}));
-    net::Runtime runtime;
-    const auto hub = FIELDWATCH_TRY(hub::Server::start(
-        {.runtime = runtime,
-         .tls = tls,
-         .registry = *registry,
-         .journal = journal->writer(),
-         .partition_count = journal->partition_count(),
-         .clock = clock,
-         .random = random,
-         .metrics = metrics,
-         .events = &journal->reader()},
-        {.address = config.listen, .mqtt_port = config.hub_port, .amqp_port = config.amqp_port}));
+    // Requests over HTTPS wait on workers for their commit: several of them share one.
+    net::Runtime runtime({.cores = 0, .workers = 8});
+    const auto hub = FIELDWATCH_TRY(hub::Server::start({.runtime = runtime,
+                                                        .tls = tls,
+                                                        .registry = *registry,
+                                                        .journal = journal->writer(),
+                                                        .partition_count = journal->partition_count(),
+                                                        .clock = clock,
+                                                        .random = random,
+                                                        .metrics = metrics,
+                                                        .files = files,
+                                                        .events = &journal->reader()},
+                                                       {.address = config.listen,
+                                                        .mqtt_port = config.hub_port,
+                                                        .amqp_port = config.amqp_port,
+                                                        .https_port = config.https_port,
+                                                        .https_optional = config.https_port == 443,
+                                                        .uploads_directory = data + "/uploads"}));
     DeviceLink link(hub->devices());
     pipeline::Pipeline* running = nullptr;
     const auto portal = FIELDWATCH_TRY(portal::Portal::create(
@@ -336,6 +350,7 @@ Result<void> serve(const ServerConfig& config) {
                                         .token = token,
                                         .hub_port = hub->mqtt_port(),
                                         .amqp_port = hub->amqp_port(),
+                                        .https_port = hub->https_port(),
                                         .ca_file = data + "/ca/ca.pem"}));
     http->start();
     log::info("server",

@@ -49,6 +49,7 @@ Result<ServerConfig> read_config(const std::string& path, ServerConfig config) {
         {"page_url", text(config.page_url)},
         {"hub_port", number(config.hub_port, 0, 65'535)},
         {"amqp_port", number(config.amqp_port, 0, 65'535)},
+        {"https_port", number(config.https_port, 0, 65'535)},
         {"page_port", number(config.page_port, 0, 65'535)},
         {"host_names",
          [&](const YAML::Node& node) { config.host_names = node.as<std::vector<std::string>>(); }},
@@ -92,7 +93,7 @@ Result<ServerConfig> read_config(const std::string& path, ServerConfig config) {
 }
 
 Result<void> shift_ports(ServerConfig& config, std::uint32_t offset) {
-    for (auto* port : {&config.hub_port, &config.amqp_port, &config.page_port}) {
+    for (auto* port : {&config.hub_port, &config.amqp_port, &config.https_port, &config.page_port}) {
         if (*port == 0) continue;
         if (*port + offset > 65'535) {
             return fail(Errc::InvalidArgument,

@@ -17,6 +17,7 @@ struct ServerConfig {
     std::string page_listen = "127.0.0.1";  ///< address of the page and the API
     std::uint16_t hub_port = 8883;          ///< MQTT over TLS; 0 = the kernel chooses
     std::uint16_t amqp_port = 5671;         ///< AMQP over TLS, Event Hubs compatible reading included
+    std::uint16_t https_port = 443;  ///< HTTPS and WebSockets of the hub; 443 is taken only if it may be
     std::uint16_t page_port = 7780;
     std::string
         page_url;  ///< how people reach the page, for links in alerts; "" = http://page_listen:page_port

@@ -1,10 +1,12 @@
 #include "hub/authentication.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/hash.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
+#include "net/certificate_chain.hpp"
 #include "protocol/sas/token.hpp"
 
 namespace fieldwatch::hub {
@@ -25,16 +27,20 @@ bool lists(std::string_view names, std::string_view host) {
     return false;
 }
 
-std::string auth_json(std::string_view scope, std::string_view type, std::string_view issuer) {
+std::string auth_json(std::string_view scope, std::string_view type, std::string_view issuer,
+                      std::string_view rule) {
     std::string text;
-    JsonWriter(text)
-        .begin_object()
+    JsonWriter json(text);
+    json.begin_object()
         .member("scope", scope)
         .member("type", type)
         .member("issuer", issuer)
-        .key("acceptingIpFilterRule")
-        .null()
-        .end_object();
+        .key("acceptingIpFilterRule");
+    if (rule.empty())
+        json.null();
+    else
+        json.string(rule);
+    json.end_object();
     return text;
 }
 
@@ -78,7 +84,7 @@ TokenVerdict judge_token(const sas::Token& token, const registry::Hub& hub, cons
     const auto scope = sas::parse_resource(token.resource);
     if (!scope) return {"SasMalformed", "The token's resource is no device, module or hub."};
     const auto hub_name = hub.name;
-    const auto* const scope_hub = hubs.find(scope->host);
+    const auto scope_hub = hubs.find(scope->host);
     const bool same_hub = scope_hub != nullptr && scope_hub->name == hub_name;
     const bool wide_enough =
         scope->device.empty() ? !token.policy.empty()
@@ -88,10 +94,22 @@ TokenVerdict judge_token(const sas::Token& token, const registry::Hub& hub, cons
     return {};
 }
 
-TokenVerdict judge_certificate(const net::PeerCertificate& certificate, const registry::Entry& entry,
-                               const std::string& sha256_hex, Timestamp now) {
+TokenVerdict judge_authority(const net::PeerCertificate& certificate, const KnownHub& hub,
+                             const registry::Entry& entry, Timestamp now) {
+    if (certificate.common_name != entry.identity.device.value)
+        return {"CertUntrusted", "The certificate's common name is not the device's id."};
+    if (now < certificate.not_before || certificate.not_after < now)
+        return {"CertExpired", "The x509 certificate is not valid now or has expired."};
+    if (hub.authorities_pem.empty() || !net::verify_chain(certificate, hub.authorities_pem, now))
+        return {"CertUntrusted", "The certificate leads to no verified authority of the hub."};
+    return {};
+}
+
+TokenVerdict judge_certificate(const net::PeerCertificate& certificate, const KnownHub& hub,
+                               const registry::Entry& entry, const std::string& sha256_hex, Timestamp now) {
+    if (entry.auth == registry::AuthType::X509Ca) return judge_authority(certificate, hub, entry, now);
     if (entry.auth != registry::AuthType::X509Thumbprint) {
-        return {"CertUntrusted", "The identity does not authenticate with a thumbprint."};
+        return {"CertUntrusted", "The identity does not authenticate with a certificate."};
     }
     const auto sha1_hex = hex(sha1(certificate.der));
     const auto matches = [&](const std::string& configured) {
@@ -108,32 +126,79 @@ TokenVerdict judge_certificate(const net::PeerCertificate& certificate, const re
     return {};
 }
 
+std::vector<std::string> verified_authorities(registry::Registry& registry, const model::HubName& hub) {
+    std::vector<std::string> out;
+    const auto documents = registry.documents(hub, "certificate", {});
+    if (!documents) {
+        log::error("hub", "reading authorities: " + documents.error().message);
+        return out;
+    }
+    for (const auto& document : *documents) {
+        const auto json = nlohmann::json::parse(document.json, nullptr, false);
+        if (json.is_object() && json.value("isVerified", false)) out.push_back(json.value("certificate", ""));
+    }
+    return out;
+}
+
 }  // namespace
 
-const registry::Hub* HubCache::find(std::string_view host) {
-    if (const auto now = registry_.change_count(); seen_ != now) {
-        auto hubs = registry_.hubs();
-        if (!hubs) {
-            log::error("hub", "reading hubs: " + hubs.error().message);
-        } else {
-            hubs_ = std::move(*hubs);
-            seen_ = now;
-        }
+std::shared_ptr<const HubCache::Hubs> HubCache::current() {
+    const auto now = registry_.change_count();
+    const auto [hubs, fresh] = state_.with(
+        [&](const State& state) { return std::pair(state.hubs, state.seen && *state.seen == now); });
+    if (fresh) return hubs;
+    auto loaded = registry_.hubs();
+    if (!loaded) {
+        log::error("hub", "reading hubs: " + loaded.error().message);
+        return hubs;
     }
+    auto next = std::make_shared<Hubs>();
+    for (auto& one : *loaded) {
+        auto known = std::make_shared<KnownHub>();
+        static_cast<registry::Hub&>(*known) = std::move(one);
+        known->rules = NetworkRules::parse(known->configuration_json);
+        known->authorities_pem = verified_authorities(registry_, known->name);
+        next->push_back(std::move(known));
+    }
+    state_.with([&](State& state) {
+        state.hubs = next;
+        state.seen = now;
+    });
+    return next;
+}
+
+std::shared_ptr<const KnownHub> HubCache::find(std::string_view host) {
+    const auto hubs = current();
     host = sas::without_port(host);
     const auto label = host.substr(0, host.find('.'));
-    for (const auto& hub : hubs_) {
-        if (lists(hub.host_names, host) || sas::same_host(hub.name.value, label)) return &hub;
+    for (const auto& hub : *hubs) {
+        if (lists(hub->host_names, host) || sas::same_host(hub->name.value, label)) return hub;
     }
-    return hubs_.size() == 1 && hubs_.front().host_names.empty() ? &hubs_.front() : nullptr;
+    return hubs->size() == 1 && hubs->front()->host_names.empty() ? hubs->front() : nullptr;
+}
+
+std::expected<std::string, Refusal> judge_network(const KnownHub& hub, std::string_view address,
+                                                  std::string_view tls_version) {
+    Refusal refusal{.hub = hub.name, .mask_addresses = hub.mask_addresses};
+    if (!hub.rules.accepts_tls(tls_version)) {
+        refusal.description = "The connection's TLS version is below the hub's minimum.";
+        return std::unexpected(refusal);
+    }
+    auto verdict = hub.rules.judge(address);
+    if (!verdict.accepted) {
+        refusal.reason = "IpFiltered";
+        refusal.description = "The address is refused by the hub's IP filter.";
+        return std::unexpected(refusal);
+    }
+    return std::move(verdict.rule);
 }
 
 std::expected<Admission, Refusal> authenticate(const Credentials& credentials, HubCache& hubs,
                                                registry::Registry& registry, const Clock& clock,
                                                AuthenticationLimits limits) {
-    const auto* const found = hubs.find(credentials.host);
+    const auto found = hubs.find(credentials.host);
     if (found == nullptr) return std::unexpected(Refusal{.description = "No hub has this host name."});
-    const registry::Hub hub = *found;  // a copy: a later find() may read the hubs again
+    const auto& hub = *found;
     Refusal refusal{.hub = hub.name, .mask_addresses = hub.mask_addresses};
     const auto refuse = [&](int result, std::string_view reason, std::string_view description) {
         refusal.result = result;
@@ -158,6 +223,8 @@ std::expected<Admission, Refusal> authenticate(const Credentials& credentials, H
                       "The identity is not registered.");
     }
     refusal.registered = true;
+    const auto rule = judge_network(hub, credentials.address, credentials.tls_version);
+    if (!rule) return refuse(rule.error().result, rule.error().reason, rule.error().description);
     Admission admission{
         .identity = identity, .generation_id = entry->generation_id, .mask_addresses = hub.mask_addresses};
     const std::string_view own_scope = identity.module.empty() ? "device" : "module";
@@ -167,12 +234,14 @@ std::expected<Admission, Refusal> authenticate(const Credentials& credentials, H
         const auto token = sas::parse_token(*credentials.password);
         if (!token) return refuse(401003, "SasMalformed", "The password is no shared access signature.");
         verdict = judge_token(*token, hub, *entry, hubs, clock.now(), limits.clock_skew);
-        admission.auth_type = auth_json(token->policy.empty() ? own_scope : "hub", "sas", "iothub");
+        admission.auth_type = auth_json(token->policy.empty() ? own_scope : "hub", "sas", "iothub", *rule);
         admission.expiry = token->expiry;
     } else if (credentials.certificate) {
-        verdict = judge_certificate(*credentials.certificate, *entry, admission.certificate_thumbprint,
+        verdict = judge_certificate(*credentials.certificate, hub, *entry, admission.certificate_thumbprint,
                                     clock.now());
-        admission.auth_type = auth_json(own_scope, "x509Certificate", "external");
+        const bool by_authority = entry->auth == registry::AuthType::X509Ca;
+        admission.auth_type =
+            auth_json(own_scope, by_authority ? "x509Authority" : "x509Certificate", "external", *rule);
     } else {
         return refuse(401003, "SasMalformed", "Neither a token nor a certificate came with the connect.");
     }

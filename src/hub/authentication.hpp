@@ -10,25 +10,38 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "hub/network_rules.hpp"
+#include "net/mailbox.hpp"
 #include "net/tls_context.hpp"
 #include "protocol/mqtt/packet.hpp"
 #include "registry/registry.hpp"
 
 namespace fieldwatch::hub {
 
-/// The hubs by name, read again when the registry has changed. One a core.
+/// A hub with what is read out of its configuration once.
+struct KnownHub : registry::Hub {
+    NetworkRules rules;
+    std::vector<std::string> authorities_pem;  ///< of devices' certificates, proven to be the owner's
+};
+
+/// The hubs by name, read again when the registry has changed. Any thread.
 class HubCache {
   public:
     explicit HubCache(registry::Registry& registry) : registry_(registry) {}
     /// The hub that `host` names (port ignored): by its host names, its own name, or its name as first label.
-    /// With a single hub that lists no names, any host is it. Null when there is none. Valid until the next
-    /// call.
-    const registry::Hub* find(std::string_view host);
+    /// With a single hub that lists no names, any host is it. Null when there is none.
+    std::shared_ptr<const KnownHub> find(std::string_view host);
 
   private:
+    using Hubs = std::vector<std::shared_ptr<const KnownHub>>;
+    struct State {
+        std::shared_ptr<const Hubs> hubs = std::make_shared<const Hubs>();
+        std::optional<std::uint64_t> seen;
+    };
+    std::shared_ptr<const Hubs> current();
+
     registry::Registry& registry_;
-    std::vector<registry::Hub> hubs_;
-    std::optional<std::uint64_t> seen_;
+    net::Guarded<State> state_;
 };
 
 struct Credentials {
@@ -36,6 +49,7 @@ struct Credentials {
     std::string_view device, module;
     std::optional<std::string_view> password;
     std::optional<net::PeerCertificate> certificate;
+    std::string_view address, tls_version;  ///< of the connection, for the hub's network rules
 };
 
 struct Admission {
@@ -65,6 +79,11 @@ struct AuthenticationLimits {
 std::expected<Admission, Refusal> authenticate(const Credentials& credentials, HubCache& hubs,
                                                registry::Registry& registry, const Clock& clock,
                                                AuthenticationLimits limits);
+
+/// The refusal by a hub's network rules, if they refuse; else the rule that let the connection in ("" =
+/// none).
+std::expected<std::string, Refusal> judge_network(const KnownHub& hub, std::string_view address,
+                                                  std::string_view tls_version);
 
 /// What the registry says now of an identity that is connected: 0, or the code to close with.
 int standing(registry::Registry& registry, const model::Identity& identity);

@@ -276,7 +276,7 @@ void Commands::log(std::string_view name, const registry::Command& command, cons
 Result<std::optional<Commands::NoticeBatch>> Commands::take_notices(const model::HubName& hub,
                                                                     registry::NoticeKind kind) {
     const auto notices = FIELDWATCH_TRY(store().notices(hub, kind, kNoticesMax * 4));
-    NoticeBatch batch;
+    NoticeBatch batch{.hub = hub, .body = {}, .sequences = {}};
     // Uploaded files are told one by one, feedback as an array: section 7.7.
     const auto count_max = kind == registry::NoticeKind::File ? 1 : kNoticesMax;
     held_.with([&](Held& held) {
@@ -293,7 +293,7 @@ Result<std::optional<Commands::NoticeBatch>> Commands::take_notices(const model:
 }
 
 Result<void> Commands::complete_notices(const NoticeBatch& batch) {
-    FIELDWATCH_TRY(store().remove_notices(batch.sequences));
+    FIELDWATCH_TRY(store().remove_notices(batch.hub, batch.sequences));
     release_notices(batch);
     return {};
 }

@@ -83,6 +83,7 @@ class Commands {
 
     /// Feedback, or uploaded files, as a service reads them: at most 64 in one JSON array.
     struct NoticeBatch {
+        model::HubName hub;
         std::string body;
         std::vector<std::uint64_t> sequences;
     };

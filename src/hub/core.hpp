@@ -42,6 +42,7 @@ struct Shared {
     Shared(Parts its_parts, const Options& its_options)
         : parts(std::move(its_parts)),
           options(its_options),
+          hubs(parts.registry),
           log(parts.journal, parts.partition_count, parts.clock, parts.metrics),
           counters(parts.metrics),
           failures(FailureTable(options.failures_per_minute)),
@@ -55,6 +56,7 @@ struct Shared {
               log, parts.clock, options.methods) {}
     Parts parts;
     Options options;
+    HubCache hubs;
     OperationLog log;
     Counters counters;
     SessionTable table;
@@ -102,7 +104,7 @@ struct Core {
 
     unsigned index;
     Shared& shared;
-    HubCache hubs;
+    HubCache& hubs;
     std::unordered_map<std::uint64_t, Session*>
         sessions;  ///< of MQTT, those alive; they enter and leave by themselves
     std::unordered_map<std::uint64_t, Endpoint*> endpoints;  ///< of every protocol, likewise

@@ -199,6 +199,8 @@ class HubTest : public ::testing::Test {
     void start(Options options = {}) {
         options.address = "127.0.0.1";
         options.mqtt_port = 0;
+        options.https_port = 0;
+        options.uploads_directory = (directory_ / "uploads").string();
         server_ = *Server::start({.runtime = runtime_,
                                   .tls = tls_,
                                   .registry = *registry_,

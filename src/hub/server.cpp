@@ -1,13 +1,16 @@
 #include "hub/server.hpp"
 
+#include <algorithm>
 #include <thread>
 
 #include "base/log.hpp"
 #include "hub/amqp/listener.hpp"
 #include "hub/core.hpp"
+#include "hub/https/api.hpp"
 #include "hub/session.hpp"
 #include "net/periodic.hpp"
 #include "net/stream_server.hpp"
+#include "net/web_stream.hpp"
 
 namespace fieldwatch::hub {
 
@@ -33,7 +36,7 @@ Counters::Counters(Metrics& metrics)
 Core::Core(unsigned its_index, Shared& its_shared)
     : index(its_index),
       shared(its_shared),
-      hubs(shared.parts.registry),
+      hubs(shared.hubs),
       mailbox(shared.parts.runtime, index, [this](std::vector<Mail>& mails) { deliver(mails); }) {}
 
 void Core::deliver(std::vector<Mail>& mails) {
@@ -79,6 +82,13 @@ namespace {
 
 constexpr std::chrono::milliseconds kMethodTick{100};  // resolution of a method's timeouts
 constexpr std::chrono::seconds kSweep{5};              // of a message's expiry and lock
+constexpr std::size_t kWebOutputMax = 300u << 20;      // one answer: the largest uploaded file
+
+bool same(std::string_view left, std::string_view right) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                      [&](char a, char b) { return lower(a) == lower(b); });
+}
 
 class HubServer final : public Server, public Devices {
   public:
@@ -95,21 +105,26 @@ class HubServer final : public Server, public Devices {
     ~HubServer() override { stop(); }
 
     Result<void> listen() {
+        api_ = std::make_unique<Api>(
+            shared_, *this,
+            UploadStore(shared_.parts.files, shared_.options.uploads_directory, shared_.parts.random));
         const net::StreamServer::Options options{.address = shared_.options.address,
                                                  .port = shared_.options.mqtt_port,
                                                  .connections_max = shared_.options.connections_max};
         streams_ = FIELDWATCH_TRY(net::StreamServer::start(
             shared_.parts.runtime, shared_.parts.tls, options, shared_.parts.metrics,
-            [this](const std::string& address) {
-                return !shared_.failures.with(
-                    [&](const FailureTable& table) { return table.refuses(address); });
-            },
+            [this](const std::string& address) { return admits(address); },
             [this](net::Connection& connection) -> std::unique_ptr<net::Handler> {
                 return std::make_unique<Session>(connection, *cores_[connection.core()], "Mqtt");
             }));
         if (shared_.options.amqp_port) {
             amqp_ = FIELDWATCH_TRY(
                 AmqpListener::start(shared_, cores_, shared_.parts.events, *shared_.options.amqp_port));
+        }
+        if (shared_.options.https) {
+            const auto done = listen_https();
+            if (!done && !shared_.options.https_optional) return done;
+            if (!done) log::warning("hub", "without HTTPS and WebSockets: " + done.error().message);
         }
         auto& runtime = shared_.parts.runtime;
         minute_ = std::make_unique<net::Periodic>(runtime, 0, std::chrono::seconds(60), [this] {
@@ -128,7 +143,10 @@ class HubServer final : public Server, public Devices {
         tick_.reset();
         sweep_.reset();
         shared_.methods.stop();
-        if (streams_) streams_->stop();
+        if (api_) api_->stop();
+        for (auto* const streams : {streams_.get(), web_.get()}) {
+            if (streams != nullptr) streams->stop();
+        }
         if (amqp_) amqp_->stop();
         flush_failures();
         shared_.ingress.flush(shared_.log);
@@ -143,6 +161,7 @@ class HubServer final : public Server, public Devices {
 
     std::uint16_t mqtt_port() const override { return streams_->port(); }
     std::uint16_t amqp_port() const override { return amqp_ ? amqp_->port() : std::uint16_t{0}; }
+    std::uint16_t https_port() const override { return web_ ? web_->port() : std::uint16_t{0}; }
     Devices& devices() override { return *this; }
     Commands& commands() override { return shared_.commands; }
     Methods& methods() override { return shared_.methods; }
@@ -177,6 +196,38 @@ class HubServer final : public Server, public Devices {
     }
 
   private:
+    bool admits(const std::string& address) const {
+        return !shared_.failures.with([&](const FailureTable& table) { return table.refuses(address); });
+    }
+
+    /// HTTPS and WebSockets on one port; the path and the sub-protocol decide (trap 14).
+    Result<void> listen_https() {
+        handlers_.request = [this](net::HttpRequest request, const net::Connection& connection,
+                                   net::WebHandlers::Respond respond) {
+            api_->handle(std::move(request), connection, std::move(respond));
+        };
+        handlers_.body_bytes_max = &Api::body_bytes_max;
+        handlers_.websocket = [this](std::string_view path, std::string_view name,
+                                     net::Connection& connection) -> std::unique_ptr<net::Handler> {
+            const bool iot = same(path, "/$iothub/websocket");
+            if (amqp_ && same(name, "AMQPWSB10") && (iot || same(path, "/$servicebus/websocket")))
+                return amqp_->web_socket(connection);
+            if (!iot || !same(name, "mqtt")) return nullptr;
+            return std::make_unique<Session>(connection, *cores_[connection.core()], "MqttWs");
+        };
+        const net::StreamServer::Options options{.address = shared_.options.address,
+                                                 .port = shared_.options.https_port,
+                                                 .connections_max = shared_.options.connections_max,
+                                                 .output_bytes_max = kWebOutputMax};
+        web_ = FIELDWATCH_TRY(net::StreamServer::start(
+            shared_.parts.runtime, shared_.parts.tls, options, shared_.parts.metrics,
+            [this](const std::string& address) { return admits(address); },
+            [this](net::Connection& connection) {
+                return net::make_web_stream(shared_.parts.runtime, connection, handlers_);
+            }));
+        return {};
+    }
+
     void on_endpoint(SessionTable::Where where, std::move_only_function<void(Endpoint*)> work) {
         auto* const core = cores_[where.core].get();
         core->outstanding.fetch_add(1);
@@ -221,7 +272,9 @@ class HubServer final : public Server, public Devices {
     std::vector<std::unique_ptr<Core>> cores_;
     std::unique_ptr<net::Periodic> minute_, tick_, sweep_;
     std::atomic<bool> sweeping_ = false;
-    std::unique_ptr<net::StreamServer> streams_;
+    net::WebHandlers handlers_;
+    std::unique_ptr<Api> api_;
+    std::unique_ptr<net::StreamServer> streams_, web_;
     std::unique_ptr<AmqpListener> amqp_;
     bool stopped_ = false;
 };
@@ -234,6 +287,8 @@ Result<std::unique_ptr<Server>> Server::start(Parts parts, const Options& option
     log::info("hub", "MQTT over TLS on port " + std::to_string(server->mqtt_port()));
     if (server->amqp_port() != 0)
         log::info("hub", "AMQP over TLS on port " + std::to_string(server->amqp_port()));
+    if (server->https_port() != 0)
+        log::info("hub", "HTTPS and WebSockets on port " + std::to_string(server->https_port()));
     return std::unique_ptr<Server>(std::move(server));
 }
 

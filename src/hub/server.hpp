@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/clock.hpp"
+#include "base/file_system.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
@@ -26,6 +27,11 @@ struct Options {
     std::string address = "0.0.0.0";
     std::uint16_t mqtt_port = 8883;
     std::optional<std::uint16_t> amqp_port;  ///< AMQP over TLS; none = not offered, 0 = the kernel chooses
+    /// HTTPS of devices and services, and WebSockets; none of it when `https` is false.
+    std::uint16_t https_port = 443;
+    bool https = true;
+    bool https_optional = false;    ///< go on without it when the port cannot be had
+    std::string uploads_directory;  ///< of devices' files
     std::size_t connections_max = 60'000;
     std::chrono::seconds connect_timeout{60};  ///< spec 3.1: at most so long until CONNECT
     std::chrono::seconds token_grace{600};     ///< a live connection outlives its token by that much
@@ -50,6 +56,7 @@ struct Parts {
     const Clock& clock;
     Random& random;
     Metrics& metrics;
+    FileSystem& files = posix_file_system();
     journal::Reader* events = nullptr;  ///< of the Event Hubs compatible endpoint; null = not offered
 };
 
@@ -61,7 +68,8 @@ class Server {
     virtual ~Server() = default;  ///< stop()
     virtual void stop() = 0;
     virtual std::uint16_t mqtt_port() const = 0;
-    virtual std::uint16_t amqp_port() const = 0;  ///< 0 when AMQP is not offered
+    virtual std::uint16_t amqp_port() const = 0;   ///< 0 when AMQP is not offered
+    virtual std::uint16_t https_port() const = 0;  ///< 0 = not listening
     virtual Devices& devices() = 0;
     virtual Commands& commands() = 0;
     virtual Methods& methods() = 0;

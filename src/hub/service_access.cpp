@@ -56,16 +56,16 @@ std::expected<ServiceCaller, Refusal> authenticate_service(std::string_view toke
         return std::unexpected(
             Refusal{.reason = "SasMalformed", .description = "The token's resource is no hub or device."});
     }
-    const auto* const found = hubs.find(host.empty() ? scope->host : host);
+    const auto found = hubs.find(host.empty() ? scope->host : host);
     if (found == nullptr) return std::unexpected(Refusal{.description = "No hub has this host name."});
-    const registry::Hub hub = *found;  // a copy: the next find() may read the hubs again
+    const auto& hub = *found;
     Refusal refusal{.hub = hub.name, .mask_addresses = hub.mask_addresses};
     const auto refuse = [&](std::string_view reason, std::string_view description) {
         refusal.reason = reason;
         refusal.description = description;
         return std::unexpected(refusal);
     };
-    const auto* const scope_hub = hubs.find(scope->host);
+    const auto scope_hub = hubs.find(scope->host);
     if (scope_hub == nullptr || scope_hub->name != hub.name)
         return refuse("SasBadSignature", "The token is for another hub.");
     const auto policy = std::find_if(hub.policies.begin(), hub.policies.end(),

@@ -124,7 +124,11 @@ void Session::on_connect(const mqtt::Frame& frame) {
     speaker_.tls_version = connection_.tls_version();
     speaker_.tls_cipher = connection_.tls_cipher();
     speaker_.sdk_version = user->client_type.substr(0, 256);
-    Credentials credentials{.host = user->host, .device = id->device, .module = id->module};
+    Credentials credentials{.host = user->host,
+                            .device = id->device,
+                            .module = id->module,
+                            .address = speaker_.address,
+                            .tls_version = speaker_.tls_version};
     if (connect->password)
         credentials.password = as_text(*connect->password);
     else
@@ -171,6 +175,7 @@ void Session::accept(Admission admission, const mqtt::Connect& connect, const st
 
     state_ = State::Connected;
     shared.counters.connects.add();
+    shared.table.changed(speaker_.identity, shared.parts.clock.now());
     if (const auto older = shared.table.enter(speaker_.identity, {core_.index, id_})) {
         shared.close(*older, 400027, "the same identity connected again");
     }
@@ -328,6 +333,7 @@ void Session::closed(net::CloseReason) {
 
 void Session::leave(int result, std::string_view description) {
     core_.shared.table.leave(speaker_.identity, id_);
+    core_.shared.table.changed(speaker_.identity, core_.shared.parts.clock.now());
     core_.shared.commands.release(id_);
     log_ingress();
     log(kConnections, "deviceDisconnect", result, description);

@@ -42,4 +42,39 @@ std::size_t SessionTable::size() const {
     return table_.with([](const auto& table) { return table.size(); });
 }
 
+std::size_t SessionTable::devices(const model::HubName& hub) const {
+    return table_.with([&](const auto& table) {
+        std::size_t count = 0;
+        for (auto next = table.lower_bound({hub, {}, {}}); next != table.end() && next->first.hub == hub;
+             ++next)
+            count += next->first.module.empty() ? 1 : 0;
+        return count;
+    });
+}
+
+SessionTable::Presence SessionTable::presence(const model::Identity& identity) const {
+    auto out = presences_.with([&](const auto& presences) {
+        const auto found = presences.find(identity);
+        return found == presences.end() ? Presence{} : found->second;
+    });
+    out.connected = find(identity).has_value();
+    return out;
+}
+
+void SessionTable::active(const model::Identity& identity, Timestamp now) {
+    presences_.with([&](auto& presences) {
+        if (presences.size() < kPresencesMax || presences.contains(identity))
+            presences[identity].last_activity = now;
+    });
+}
+
+void SessionTable::changed(const model::Identity& identity, Timestamp now) {
+    presences_.with([&](auto& presences) {
+        if (presences.size() >= kPresencesMax && !presences.contains(identity)) return;
+        auto& presence = presences[identity];
+        presence.changed = now;
+        presence.last_activity = now;
+    });
+}
+
 }  // namespace fieldwatch::hub

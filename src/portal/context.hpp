@@ -42,6 +42,7 @@ Result<Scope> scope_of_hub(const Context& context, std::string_view hub);
 
 std::vector<Route> query_routes();
 std::vector<Route> hub_routes();
+std::vector<Route> certificate_routes();
 std::vector<Route> device_routes();
 std::vector<Route> twin_routes();
 std::vector<Route> alert_routes();

@@ -166,11 +166,21 @@ Answer put_entry(const Context& context, const Call& call) {
     registry::Entry entry;
     entry.identity = FIELDWATCH_TRY(identity_of(call));
     const bool is_module = !entry.identity.module.empty();
-    const auto body = is_module ? FIELDWATCH_TRY(body_object(call.request, {"authentication", "profile"}))
-                                : FIELDWATCH_TRY(body_object(call.request, {"authentication"}));
+    const auto body =
+        is_module ? FIELDWATCH_TRY(body_object(call.request, {"authentication", "primaryThumbprint",
+                                                              "secondaryThumbprint", "profile"}))
+                  : FIELDWATCH_TRY(body_object(
+                        call.request, {"authentication", "primaryThumbprint", "secondaryThumbprint"}));
     std::string authentication = "sas";
     FIELDWATCH_TRY(read_member(body, "authentication", authentication));
-    if (authentication != "sas") return not_among("authentication", authentication, {"sas"});
+    if (authentication == "x509-thumbprint")
+        entry.auth = registry::AuthType::X509Thumbprint;
+    else if (authentication == "x509-ca")
+        entry.auth = registry::AuthType::X509Ca;
+    else if (authentication != "sas")
+        return not_among("authentication", authentication, {"sas", "x509-thumbprint", "x509-ca"});
+    FIELDWATCH_TRY(read_member(body, "primaryThumbprint", entry.primary_thumbprint));
+    FIELDWATCH_TRY(read_member(body, "secondaryThumbprint", entry.secondary_thumbprint));
     std::string profile = "real-time";
     FIELDWATCH_TRY(read_member(body, "profile", profile));
     const auto agent_profile = agent_profile_from(profile);
@@ -210,17 +220,11 @@ Answer get_connection_string(const Context& context, const Call& call) {
     const auto identity = FIELDWATCH_TRY(identity_of(call));
     const auto hub = FIELDWATCH_TRY(context.parts.registry.hub(identity.hub));
     const auto entry = FIELDWATCH_TRY(context.parts.registry.get(identity));
-    if (entry.auth != registry::AuthType::Sas) {
-        return fail(Errc::InvalidArgument,
-                    fmt::format("{} authenticates with a certificate: it has no key to put "
-                                "into a connection string",
-                                identity.device.value));
-    }
     const auto host = hub.host_names.substr(0, hub.host_names.find(','));
     auto text = fmt::format("HostName={};DeviceId={}", host.empty() ? context.parts.host_name : host,
                             identity.device.value);
     if (!identity.module.empty()) text += ";ModuleId=" + identity.module.value;
-    text += ";SharedAccessKey=" + entry.keys.primary;
+    text += entry.auth == registry::AuthType::Sas ? ";SharedAccessKey=" + entry.keys.primary : ";x509=true";
     return json_reply(200, {{"connectionString", std::move(text)}});
 }
 

@@ -1,9 +1,13 @@
 // Hubs: list, one, create, change. Keys leave only for administrators who ask for them.
+#include <algorithm>
+#include <array>
 #include <charconv>
 
 #include <fmt/format.h>
 
+#include "hub/network_rules.hpp"
 #include "portal/context.hpp"
+#include "portal/control_plane.hpp"
 #include "portal/reply.hpp"
 
 namespace fieldwatch::portal {
@@ -17,6 +21,7 @@ Json hub_json(const registry::Hub& hub) {
             {"maskAddresses", hub.mask_addresses},
             {"twinData", hub.twin_data},
             {"hostNames", hub.host_names},
+            {"configuration", Json::parse(hub.configuration_json, nullptr, false)},
             {"created", to_iso8601(hub.created)},
             {"etag", std::to_string(hub.etag)}};
 }
@@ -42,6 +47,41 @@ Result<void> read_switches(const Json& body, registry::Hub& hub) {
     FIELDWATCH_TRY(read_member(body, "twinData", hub.twin_data));
     FIELDWATCH_TRY(read_member(body, "hostNames", hub.host_names));
     return {};
+}
+
+/// `configuration`: an RFC 7396 merge patch of what spec/hub-signals.md section 5 lists.
+Result<void> read_configuration(const Json& body, registry::Hub& hub) {
+    const auto found = body.find("configuration");
+    if (found == body.end()) return {};
+    if (!found->is_object()) return fail(Errc::InvalidArgument, "\"configuration\" must be an object");
+    auto json = Json::parse(hub.configuration_json, nullptr, false);
+    if (!json.is_object()) json = Json::object();
+    json.merge_patch(*found);
+    auto text = json.dump();
+    FIELDWATCH_TRY(hub::NetworkRules::check(text));
+    hub.configuration_json = std::move(text);
+    return {};
+}
+
+/// What an activity log would say of the difference.
+Result<void> tell_change(const Context& context, const Call& call, const registry::Hub& before,
+                         const registry::Hub& after, int status) {
+    FIELDWATCH_TRY(tell_control_plane(
+        context, call,
+        {.hub = after.name, .operation = "Microsoft.Devices/iotHubs/Write", .status = status}));
+    const auto diagnostics = [](const registry::Hub& hub) {
+        const auto json = Json::parse(hub.configuration_json, nullptr, false);
+        return json.is_object() ? json.value("diagnosticSettings", Json()) : Json();
+    };
+    const auto now = diagnostics(after);
+    if (now == diagnostics(before)) return {};
+    const bool gone = now.is_null() || now.empty();
+    return tell_control_plane(context, call,
+                              {.hub = after.name,
+                               .operation = gone ? "Microsoft.Insights/diagnosticSettings/Delete"
+                                                 : "Microsoft.Insights/diagnosticSettings/Write",
+                               .resource = "/providers/microsoft.insights/diagnosticSettings/fieldwatch",
+                               .status = status});
 }
 
 Answer list_hubs(const Context& context, const Call&) {
@@ -70,9 +110,9 @@ Answer get_hub(const Context& context, const Call& call) {
 }
 
 Answer put_hub(const Context& context, const Call& call) {
-    const auto body =
-        FIELDWATCH_TRY(body_object(call.request, {"name", "workspace", "securityEnabled", "storeRawEvents",
-                                                  "maskAddresses", "twinData", "hostNames"}));
+    const auto body = FIELDWATCH_TRY(
+        body_object(call.request, {"name", "workspace", "securityEnabled", "storeRawEvents", "maskAddresses",
+                                   "twinData", "hostNames", "configuration"}));
     registry::Hub hub;
     hub.name = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
     std::string name = call.names[0];
@@ -84,17 +124,46 @@ Answer put_hub(const Context& context, const Call& call) {
     }
     FIELDWATCH_TRY(read_member(body, "workspace", hub.workspace));
     FIELDWATCH_TRY(read_switches(body, hub));
-    return json_reply(201, hub_json(FIELDWATCH_TRY(context.parts.registry.create_hub(std::move(hub)))));
+    hub.configuration_json = "{}";
+    FIELDWATCH_TRY(read_configuration(body, hub));
+    const auto created = FIELDWATCH_TRY(context.parts.registry.create_hub(std::move(hub)));
+    registry::Hub nothing;
+    nothing.configuration_json = "{}";
+    FIELDWATCH_TRY(tell_change(context, call, nothing, created, 201));
+    return json_reply(201, hub_json(created));
 }
 
 Answer patch_hub(const Context& context, const Call& call) {
-    const auto body = FIELDWATCH_TRY(body_object(
-        call.request, {"securityEnabled", "storeRawEvents", "maskAddresses", "twinData", "hostNames"}));
+    const auto body =
+        FIELDWATCH_TRY(body_object(call.request, {"securityEnabled", "storeRawEvents", "maskAddresses",
+                                                  "twinData", "hostNames", "configuration"}));
     const auto name = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
     auto hub = FIELDWATCH_TRY(context.parts.registry.hub(name));
     const auto match = FIELDWATCH_TRY(if_match(call.request));
     FIELDWATCH_TRY(read_switches(body, hub));
-    return json_reply(200, hub_json(FIELDWATCH_TRY(context.parts.registry.update_hub(hub, match))));
+    const auto before = hub;
+    FIELDWATCH_TRY(read_configuration(body, hub));
+    const auto after = FIELDWATCH_TRY(context.parts.registry.update_hub(hub, match));
+    FIELDWATCH_TRY(tell_change(context, call, before, after, 200));
+    return json_reply(200, hub_json(after));
+}
+
+/// The primary key becomes the secondary one, so that whoever still signs with it is let in until the next
+/// turn.
+Answer rotate_key(const Context& context, const Call& call) {
+    const auto name = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
+    auto hub = FIELDWATCH_TRY(context.parts.registry.hub(name));
+    const auto before = hub;
+    const auto policy = std::find_if(hub.policies.begin(), hub.policies.end(),
+                                     [&](const registry::Policy& one) { return one.name == call.names[1]; });
+    if (policy == hub.policies.end())
+        return fail(Errc::NotFound, fmt::format("the hub {} has no policy {}", name.value, call.names[1]));
+    std::array<std::byte, 32> fresh;
+    context.parts.random.fill(fresh);
+    policy->keys = {.primary = base64(fresh), .secondary = policy->keys.primary};
+    const auto after = FIELDWATCH_TRY(context.parts.registry.update_hub(hub, before.etag));
+    FIELDWATCH_TRY(tell_change(context, call, before, after, 200));
+    return json_reply(200, {{"policy", policy->name}, {"primaryKey", policy->keys.primary}});
 }
 
 }  // namespace
@@ -103,7 +172,8 @@ std::vector<Route> hub_routes() {
     return {{"GET", "/api/v1/hubs", Role::Reader, list_hubs},
             {"GET", "/api/v1/hubs/{hub}", Role::Reader, get_hub},
             {"PUT", "/api/v1/hubs/{hub}", Role::Administrator, put_hub},
-            {"PATCH", "/api/v1/hubs/{hub}", Role::Administrator, patch_hub}};
+            {"PATCH", "/api/v1/hubs/{hub}", Role::Administrator, patch_hub},
+            {"POST", "/api/v1/hubs/{hub}/policies/{policy}/rotate", Role::Administrator, rotate_key}};
 }
 
 }  // namespace fieldwatch::portal

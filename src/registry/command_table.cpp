@@ -170,12 +170,13 @@ Result<std::vector<Notice>> CommandTable::notices(const model::HubName& hub, Not
     });
 }
 
-Result<void> CommandTable::remove_notices(const std::vector<std::uint64_t>& sequences) {
+Result<void> CommandTable::remove_notices(const model::HubName& hub,
+                                          const std::vector<std::uint64_t>& sequences) {
     return database_.write<void>(
         [&](Connection& c) -> Result<void> {
             for (const auto sequence : sequences) {
-                static_cast<void>(
-                    FIELDWATCH_TRY(c.change("DELETE FROM notices WHERE sequence = ?", sequence)));
+                static_cast<void>(FIELDWATCH_TRY(
+                    c.change("DELETE FROM notices WHERE sequence = ? AND hub = ?", sequence, hub.value)));
             }
             return {};
         },

@@ -23,7 +23,8 @@ class CommandTable final : public CommandStore {
     Result<void> add_notice(const model::HubName& hub, NoticeKind kind, std::string_view json) override;
     Result<std::vector<Notice>> notices(const model::HubName& hub, NoticeKind kind,
                                         std::size_t count_max) override;
-    Result<void> remove_notices(const std::vector<std::uint64_t>& sequences) override;
+    Result<void> remove_notices(const model::HubName& hub,
+                                const std::vector<std::uint64_t>& sequences) override;
     Result<bool> subscribed(const model::Identity& identity) override;
     Result<void> set_subscribed(const model::Identity& identity, bool subscribed) override;
 

@@ -65,7 +65,8 @@ class CommandStore {
     virtual Result<void> add_notice(const model::HubName& hub, NoticeKind kind, std::string_view json) = 0;
     virtual Result<std::vector<Notice>> notices(const model::HubName& hub, NoticeKind kind,
                                                 std::size_t count_max) = 0;
-    virtual Result<void> remove_notices(const std::vector<std::uint64_t>& sequences) = 0;
+    virtual Result<void> remove_notices(const model::HubName& hub,
+                                        const std::vector<std::uint64_t>& sequences) = 0;
 
     /// Whether the identity's stored MQTT session subscribes to its messages (clean session 0).
     virtual Result<bool> subscribed(const model::Identity& identity) = 0;

@@ -17,6 +17,7 @@ struct DeviceOptions {
     std::string id, module, status;
     std::string profile = "real-time";
     std::string auth = "sas";
+    std::string thumbprint, secondary_thumbprint;
 };
 
 std::string target_of(const Session& session, const DeviceOptions& options, std::string_view suffix = {}) {
@@ -92,18 +93,20 @@ void print_device(const Session& session, const Json& device) {
 }
 
 Result<void> create(const Session& session, const DeviceOptions& options) {
-    if (options.auth != "sas") {
-        return fail(Errc::Unsupported,
-                    fmt::format("--auth {}: this release authenticates devices with SAS only", options.auth));
-    }
+    if ((options.auth == "x509-thumbprint") == options.thumbprint.empty())
+        return fail(Errc::InvalidArgument, "--thumbprint goes with --auth x509-thumbprint, and only with it");
     DeviceOptions device_only = options;
     device_only.module.clear();
-    const Json device_body{{"authentication", options.auth}};
+    Json device_body{{"authentication", options.auth}};
+    if (!options.thumbprint.empty()) device_body["primaryThumbprint"] = options.thumbprint;
+    if (!options.secondary_thumbprint.empty())
+        device_body["secondaryThumbprint"] = options.secondary_thumbprint;
     auto made = call(session, "PUT", target_of(session, device_only), &device_body);
     const bool existed = !made && made.error().code == Errc::AlreadyExists;
     if (!made && !(existed && !options.module.empty())) return std::unexpected(made.error());
     if (!options.module.empty()) {
-        const Json module_body{{"authentication", options.auth}, {"profile", options.profile}};
+        auto module_body = device_body;
+        module_body["profile"] = options.profile;
         made = call(session, "PUT", target_of(session, options), &module_body);
         if (!made) return std::unexpected(made.error());
     }
@@ -151,8 +154,14 @@ void add_device(CLI::App& app, Session& session) {
                      "What the agent's twin asks for: real-time (seconds) or classic (minutes and hours)")
         ->check(CLI::IsMember({"real-time", "classic"}))
         ->capture_default_str();
-    make->add_option("--auth", options->auth, "How it authenticates; sas is the way of this release")
+    make->add_option(
+            "--auth", options->auth,
+            "How it authenticates: keys (sas), a certificate by its thumbprint, or one that a verified "
+            "authority of the hub issued to its id")
+        ->check(CLI::IsMember({"sas", "x509-thumbprint", "x509-ca"}))
         ->capture_default_str();
+    make->add_option("--thumbprint", options->thumbprint, "SHA-1 or SHA-256 of its certificate, in hex");
+    make->add_option("--secondary-thumbprint", options->secondary_thumbprint, "Of the next certificate");
     make->callback([options, &session] { run(session, [&] { return create(session, *options); }); });
 
     auto* const show = named("show", "One device or module", true);

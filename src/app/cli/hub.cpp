@@ -17,7 +17,41 @@ struct HubOptions {
     std::string security = "on";
     std::string store_raw, mask_addresses, twin_data;
     bool keys = false;
+    std::vector<std::string> ip_filter;
+    std::string tls_minimum, public_access, policy;
+    std::string diagnostics;  ///< comma list
 };
+
+/// `NAME=Accept:203.0.113.0/24`, in order; `none` clears the filter.
+Result<Json> filter_rules(const std::vector<std::string>& texts) {
+    Json rules = Json::array();
+    if (texts.size() == 1 && texts.front() == "none") return rules;
+    for (const auto& text : texts) {
+        const auto equals = text.find('=');
+        const auto colon = text.find(':', equals == std::string::npos ? 0 : equals);
+        if (equals == std::string::npos || colon == std::string::npos)
+            return fail(Errc::InvalidArgument,
+                        "--ip-filter is NAME=Accept:ADDRESS/BITS or NAME=Reject:ADDRESS/BITS");
+        rules.push_back({{"filterName", text.substr(0, equals)},
+                         {"action", text.substr(equals + 1, colon - equals - 1)},
+                         {"ipMask", text.substr(colon + 1)}});
+    }
+    return rules;
+}
+
+/// Categories whose records are kept; `off` = no setting at all.
+Json diagnostic_settings(std::string_view categories) {
+    if (categories == "off") return nullptr;
+    Json logs = Json::array();
+    while (!categories.empty()) {
+        const auto end = std::min(categories.find(','), categories.size());
+        logs.push_back({{"category", categories.substr(0, end)},
+                        {"enabled", true},
+                        {"retentionPolicy", {{"enabled", true}, {"days", 0}}}});
+        categories.remove_prefix(std::min(end + 1, categories.size()));
+    }
+    return Json::array({{{"name", "fieldwatch"}, {"logs", logs}}});
+}
 
 std::string on_off(const Json& object, const char* key) {
     return object.value(key, false) ? "on" : "off";
@@ -46,13 +80,22 @@ void set_switch(Json& body, const char* key, const std::string& value) {
     if (!value.empty()) body[key] = value == "on";
 }
 
-Json body_of(const HubOptions& options, bool creating) {
+Result<Json> body_of(const HubOptions& options, bool creating) {
     Json body = Json::object();
     if (creating) body["name"] = options.name;
     set_switch(body, "securityEnabled", options.security);
     set_switch(body, "storeRawEvents", options.store_raw);
     set_switch(body, "maskAddresses", options.mask_addresses);
     set_switch(body, "twinData", options.twin_data);
+    Json configuration = Json::object();
+    if (!options.ip_filter.empty())
+        configuration["ipFilterRules"] = FIELDWATCH_TRY(filter_rules(options.ip_filter));
+    if (!options.tls_minimum.empty()) configuration["minTlsVersion"] = options.tls_minimum;
+    if (!options.public_access.empty())
+        configuration["publicNetworkAccess"] = options.public_access == "on" ? "Enabled" : "Disabled";
+    if (!options.diagnostics.empty())
+        configuration["diagnosticSettings"] = diagnostic_settings(options.diagnostics);
+    if (!configuration.empty()) body["configuration"] = std::move(configuration);
     return body;
 }
 
@@ -66,6 +109,19 @@ void add_switches(CLI::App& command, HubOptions& options) {
         .add_option("--mask-addresses", options.mask_addresses,
                     "Hide the last part of device addresses: on or off")
         ->check(on_or_off);
+    command
+        .add_option("--ip-filter", options.ip_filter,
+                    "Rules in order, the first that covers an address decides: NAME=Accept:203.0.113.0/24, "
+                    "NAME=Reject:0.0.0.0/0; none clears them")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    command.add_option("--tls-minimum", options.tls_minimum, "The oldest TLS version let in: 1.2 or 1.3")
+        ->check(CLI::IsMember({"1.2", "1.3"}));
+    command.add_option("--public-access", options.public_access, "Let public addresses in: on or off")
+        ->check(on_or_off);
+    command.add_option(
+        "--diagnostics", options.diagnostics,
+        "Categories of the operation log that are kept (Connections, DeviceTelemetry, …); off for none");
     command.add_option("--twin-data", options.twin_data, "Use identities and twins for detection: on or off")
         ->check(on_or_off);
 }
@@ -87,7 +143,7 @@ void add_hub(CLI::App& app, Session& session) {
     add_switches(*create, *options);
     create->callback([options, &session] {
         run(session, [&]() -> Result<void> {
-            const auto body = body_of(*options, true);
+            const auto body = FIELDWATCH_TRY(body_of(*options, true));
             print_hub(session, FIELDWATCH_TRY(call(session, "PUT", "/api/v1/hubs/" + options->name, &body)));
             return {};
         });
@@ -109,12 +165,29 @@ void add_hub(CLI::App& app, Session& session) {
     update->callback([options, update, &session] {
         if (update->count("--security") == 0) options->security.clear();
         run(session, [&]() -> Result<void> {
-            const auto body = body_of(*options, false);
+            const auto body = FIELDWATCH_TRY(body_of(*options, false));
             if (body.empty())
                 return fail(Errc::InvalidArgument,
                             "nothing to change: name at least one setting (hub update --help)");
             print_hub(session,
                       FIELDWATCH_TRY(call(session, "PATCH", "/api/v1/hubs/" + options->name, &body)));
+            return {};
+        });
+    });
+
+    auto* const rotate =
+        named("rotate-key", "Give a policy a new primary key; the old one stays as its secondary");
+    rotate
+        ->add_option("POLICY", options->policy,
+                     "iothubowner, service, device, registryRead, registryReadWrite")
+        ->required();
+    rotate->callback([options, &session] {
+        run(session, [&]() -> Result<void> {
+            const auto answer = FIELDWATCH_TRY(
+                call(session, "POST",
+                     fmt::format("/api/v1/hubs/{}/policies/{}/rotate", options->name, options->policy)));
+            std::puts(session.format == "json" ? answer.dump(2).c_str()
+                                               : answer.value("primaryKey", "").c_str());
             return {};
         });
     });

@@ -13,7 +13,7 @@ struct ServeOptions {
     std::string config_file;
     std::string roles;
     std::uint32_t ports_offset = 0;
-    std::uint32_t hub_port = 0, amqp_port = 0, page_port = 0;
+    std::uint32_t hub_port = 0, amqp_port = 0, https_port = 0, page_port = 0;
 };
 
 }  // namespace
@@ -35,11 +35,24 @@ void add_serve(CLI::App& app, Session& session) {
             ->add_option("--amqp-port", options->amqp_port,
                          "AMQP over TLS, devices, services and event readers (default 5671)")
             ->check(CLI::Range(0, 65535));
+    auto* const https_port =
+        command
+            ->add_option(
+                "--https-port", options->https_port,
+                "HTTPS and WebSockets of the hub; 0 lets the kernel choose (default 443 if it may be taken; "
+                "0 with --hub-port 0)")
+            ->check(CLI::Range(0, 65535));
     auto* const page_port = command
                                 ->add_option("--page-port", options->page_port,
                                              "Page and API; 0 lets the kernel choose (default 7780)")
                                 ->check(CLI::Range(0, 65535));
-    command->add_option("--ports-offset", options->ports_offset, "Add this to every port that is not 0");
+    command->add_option("--listen", options->config.listen,
+                        "Address of the hub's listeners (default 127.0.0.1)");
+    command->add_option(
+        "--ports-offset", options->ports_offset,
+        "Add this to every port that is not 0. With another port than 443 these cannot connect, for "
+        "it is built into them: Node's device SDK over HTTP and WebSocket, Node's service SDK, the C "
+        "and Python SDKs (these need 8883 too)");
     command->add_option(
         "--roles", options->roles,
         "Which parts run here: hub,pipeline,portal; one process on the embedded stores runs all");
@@ -57,6 +70,9 @@ void add_serve(CLI::App& app, Session& session) {
                 config = FIELDWATCH_TRY(read_config(options->config_file, config));
             if (hub_port->count() > 0) config.hub_port = static_cast<std::uint16_t>(options->hub_port);
             if (amqp_port->count() > 0) config.amqp_port = static_cast<std::uint16_t>(options->amqp_port);
+            // A server whose ports the kernel chooses stands beside others: it takes no fixed one.
+            if (config.hub_port == 0) config.https_port = 0;
+            if (https_port->count() > 0) config.https_port = static_cast<std::uint16_t>(options->https_port);
             if (page_port->count() > 0) config.page_port = static_cast<std::uint16_t>(options->page_port);
             FIELDWATCH_TRY(shift_ports(config, options->ports_offset));
             return serve(config);

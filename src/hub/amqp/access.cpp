@@ -34,17 +34,18 @@ bool is_event_token(std::string_view token_text) {
     return token && parse_event_resource(token->resource).has_value();
 }
 
-const registry::Hub* hub_of_entity(std::string_view entity, std::string_view host, HubCache& hubs) {
+std::shared_ptr<const KnownHub> hub_of_entity(std::string_view entity, std::string_view host,
+                                              HubCache& hubs) {
     const auto end = std::min(entity.find('/'), entity.size());
     const auto first = entity.substr(0, end);
     const auto second = entity.substr(std::min(end + 1, entity.size())).substr(0, 6);
     // The hub behind the host, when it is named so or not named at all; else the hub of that name.
-    const auto* const by_host = hubs.find(host);
+    const auto by_host = hubs.find(host);
     const bool unnamed =
         entity.empty() || (sas::same_host(first, "messages") && sas::same_host(second, "events"));
     if (by_host != nullptr && (unnamed || sas::same_host(by_host->name.value, first))) return by_host;
     if (unnamed) return nullptr;
-    const auto* const by_name = hubs.find(first);
+    const auto by_name = hubs.find(first);
     return by_name != nullptr && sas::same_host(by_name->name.value, first) ? by_name : nullptr;
 }
 
@@ -60,7 +61,7 @@ std::expected<EventAccess, Refusal> authenticate_events(std::string_view token_t
     if (!token) return refuse("SasMalformed", "This is no shared access signature.");
     const auto resource = parse_event_resource(token->resource);
     if (!resource) return refuse("SasMalformed", "The token's resource is no event hub.");
-    const auto* const found = hub_of_entity(resource->entity, resource->host, hubs);
+    const auto found = hub_of_entity(resource->entity, resource->host, hubs);
     if (found == nullptr) return refuse("", "No hub has this event hub.");
     refusal.hub = found->name;
     refusal.mask_addresses = found->mask_addresses;

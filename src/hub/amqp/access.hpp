@@ -28,6 +28,6 @@ std::expected<EventAccess, Refusal> authenticate_events(std::string_view token_t
 bool is_event_token(std::string_view token_text);
 
 /// The hub that an Event Hubs entity names: its own name, or `messages/events` with the host's.
-const registry::Hub* hub_of_entity(std::string_view entity, std::string_view host, HubCache& hubs);
+std::shared_ptr<const KnownHub> hub_of_entity(std::string_view entity, std::string_view host, HubCache& hubs);
 
 }  // namespace fieldwatch::hub

@@ -48,9 +48,15 @@ int AmqpSession::take_token(std::string_view text) {
     }
     auto& hubs = core_.core.hubs;
     const auto& clock = shared.parts.clock;
+    const auto network_of = [&](const model::HubName& name) -> std::expected<std::string, Refusal> {
+        const auto known = hubs.find(name.value);
+        if (!known) return std::string();
+        return judge_network(*known, speaker_.address, speaker_.tls_version);
+    };
     if (is_event_token(text)) {
         const auto access = authenticate_events(text, hubs, clock, authentication_limits());
         if (!access) return refuse(access.error());
+        if (const auto rule = network_of(access->hub); !rule) return refuse(rule.error());
         events_ = *access;
         return 0;
     }
@@ -61,7 +67,9 @@ int AmqpSession::take_token(std::string_view text) {
         auto admission = hub::authenticate({.host = resource->host,
                                             .device = resource->device,
                                             .module = resource->module,
-                                            .password = text},
+                                            .password = text,
+                                            .address = speaker_.address,
+                                            .tls_version = speaker_.tls_version},
                                            hubs, shared.parts.registry, clock, authentication_limits());
         if (!admission) return refuse(admission.error(), resource->device, resource->module);
         enter(std::move(*admission));
@@ -69,6 +77,7 @@ int AmqpSession::take_token(std::string_view text) {
     }
     const auto caller = authenticate_service(text, {}, hubs, clock, authentication_limits());
     if (!caller) return refuse(caller.error());
+    if (const auto rule = network_of(caller->hub); !rule) return refuse(rule.error());
     if (caller->may(Right::DeviceConnect)) {
         // It opens devices one by one, when their links are attached.
         if (tokens_.size() >= kTokensMax) tokens_.erase(tokens_.begin());
@@ -95,7 +104,11 @@ DeviceEndpoint* AmqpSession::admit(const amqp::Address& address) {
             return endpoint.get();
     }
     auto& shared = hub();
-    Credentials credentials{.host = hostname_, .device = address.device, .module = address.module};
+    Credentials credentials{.host = hostname_,
+                            .device = address.device,
+                            .module = address.module,
+                            .address = speaker_.address,
+                            .tls_version = speaker_.tls_version};
     const auto attempt = [&] {
         return hub::authenticate(credentials, core_.core.hubs, shared.parts.registry, shared.parts.clock,
                                  authentication_limits());
@@ -204,7 +217,7 @@ void AmqpSession::attach_events(const amqp::Attach& attach, const amqp::Address&
         return keep(attach, address.node, std::make_unique<ManagementLink>(attach.link, *this, *name),
                     kRequestCredit);
     }
-    const auto* const entity_hub = hub_of_entity(address.entity, hostname_, core_.core.hubs);
+    const auto entity_hub = hub_of_entity(address.entity, hostname_, core_.core.hubs);
     if (attach.client_sends || entity_hub == nullptr || entity_hub->name != *name)
         return refuse(attach, 404001, "no event hub of this name can be read here");
     auto source = event_source(address, attach.filter, core_.core.shared.parts.partition_count);
