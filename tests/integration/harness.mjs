@@ -25,14 +25,14 @@ export async function until(what, probe, seconds = 20) {
   }
 }
 
-/** `fieldwatch serve` with its own data folder, on ports the kernel chooses. */
+/** `fieldwatch serve` with its own data folder, on ports the kernel chooses unless `words` say otherwise. */
 export class Server {
-  static async start() {
+  static async start(...words) {
     const server = new Server();
     server.data = mkdtempSync(path.join(tmpdir(), "fieldwatch-test-"));
     server.logFile = path.join(server.data, "server.log");
     const log = openSync(server.logFile, "a");
-    server.process = spawn(binary, ["serve", "--data", server.data, "--hub-port", "0", "--amqp-port", "0", "--page-port", "0"],
+    server.process = spawn(binary, ["serve", "--data", server.data, "--hub-port", "0", "--amqp-port", "0", "--page-port", "0", ...words],
       { stdio: ["ignore", log, log] });
     process.once("exit", () => server.process.kill("SIGKILL")); // a test that throws leaves nothing behind
     server.ended = new Promise((resolve) => server.process.once("exit", resolve));
@@ -42,6 +42,15 @@ export class Server {
       return existsSync(profile) && (await server.cli("doctor", "--ready").then(() => true, () => false));
     }, 60);
     server.profile = JSON.parse(readFileSync(profile, "utf8"));
+    server.ca = readFileSync(server.profile.caFile, "utf8");
+    return server;
+  }
+
+  /** The server that another process of the same test has started. */
+  static attach(data) {
+    const server = new Server();
+    server.data = data;
+    server.profile = JSON.parse(readFileSync(path.join(data, "profile.json"), "utf8"));
     server.ca = readFileSync(server.profile.caFile, "utf8");
     return server;
   }
