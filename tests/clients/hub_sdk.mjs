@@ -44,6 +44,7 @@ if (!process.env.FIELDWATCH_TEST_DATA) {
 const require = install(path.resolve(process.argv[2]));
 const {Client, ModuleClient, Message} = require('azure-iot-device');
 const {Mqtt, MqttWs} = require('azure-iot-device-mqtt');
+const {AmqpWs} = require('azure-iot-device-amqp');
 const {Http} = require('azure-iot-device-http');
 const {NoRetry} = require('azure-iot-common');
 const {Registry, JobClient, Client: ServiceClient} = require('azure-iothub');
@@ -103,7 +104,8 @@ const operations = (filter, count = 1) => server.rows(
 
 const transports = {
     Mqtt,
-    MqttWs
+    MqttWs,
+    AmqpWs,
 };
 const tests = {};
 for (const [name, transport] of Object.entries(transports)) {
