@@ -28,6 +28,13 @@ ColumnType conversion_type(std::string_view name) {
     return name == "toguid" ? Guid : Dynamic;
 }
 
+Parsed<ColumnType> typeof_argument(const Node& node) {
+    if (node.kind != NodeKind::Typeof) return semantic_error(node.span, "typeof(…) is expected here");
+    const auto type = *type_by_name(node.text);
+    if (type == Decimal) return unsupported(node.span, "the type decimal is not supported");
+    return type;
+}
+
 }  // namespace
 
 Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const Scope& scope) {
@@ -87,7 +94,11 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
     };
     const bool conversion = std::ranges::find(kConversions, n) != kConversions.end();
     if (!find(special_rows()) && !conversion) return std::optional<ExprPtr>{};
-    auto args = FIELDWATCH_TRY(arguments(node, scope));
+    std::vector<ExprPtr> args;
+    for (const auto& arg : node.args) {
+        if (n == "extract" && arg->kind == NodeKind::Typeof) continue;
+        args.push_back(FIELDWATCH_TRY(expression(*arg, scope)));
+    }
     if (n == "now" || n == "ago") {
         FIELDWATCH_TRY(count_is(n == "ago", 1));
         const auto now = constant(DateTime, options_.now.ticks + kUnixEpochTicks);
@@ -111,8 +122,16 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
         return FIELDWATCH_TRY(format_time(node, std::move(args)));
     if (n == "row_number" || n == "prev" || n == "next" || n == "row_cumsum" || n.starts_with("row_rank_"))
         return FIELDWATCH_TRY(window(node, scope, std::move(args)));
-    if (n == "ipv4_is_in_range" || n == "ipv4_is_match" || n == "ipv4_is_in_any_range")
+    if (n == "ipv4_is_in_range" && args.size() == 2 && !text_value(args[1]))
+        return FIELDWATCH_TRY(table_function(node, std::move(args)));
+    if (n == "ipv4_is_in_range" || n == "ipv4_is_in_any_range")
         return FIELDWATCH_TRY(in_ranges(node, std::move(args)));
+    if (n == "extract") {
+        FIELDWATCH_TRY(count_is(3, 4));
+        auto type = String;
+        if (node.args.size() == 4) type = FIELDWATCH_TRY(typeof_argument(*node.args[3]));
+        return convert(FIELDWATCH_TRY(table_function(node, std::move(args))), type);
+    }
     if (n == "extract_all") {
         FIELDWATCH_TRY(count_is(2, 2));
         FIELDWATCH_TRY(check_regex(args[0], node.args[0]->span));
@@ -304,10 +323,7 @@ Parsed<ExprPtr> Binder::json_path(const Node& node, const Scope& scope) {
     if (!path) return unsupported(node.args[0]->span, "the path must be a constant string");
     auto type = String;
     if (node.args.size() == 3) {
-        if (node.args[2]->kind != NodeKind::Typeof)
-            return semantic_error(node.args[2]->span, "typeof(…) is expected here");
-        type = *type_by_name(node.args[2]->text);
-        if (type == Decimal) return unsupported(node.args[2]->span, "the type decimal is not supported");
+        type = FIELDWATCH_TRY(typeof_argument(*node.args[2]));
     }
     auto value = FIELDWATCH_TRY(expression(*node.args[1], scope));
     if (value->type == String) value = special(ExprKind::Parse, Dynamic, value);

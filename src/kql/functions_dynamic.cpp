@@ -123,14 +123,20 @@ constexpr FunctionRow kRows[] =
          "AS "
          "DOUBLE)))",
          "what is no number is left out"},
-        {"parse_url", "s", 'j',
-         "CAST(json_object('Scheme', regexp_extract({0}, '^([A-Za-z][A-Za-z0-9+.-]*)://', 1), 'Host', "
-         "regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\\[[^\\]]*\\]|[^/?#:]*)', 1), "
-         "'Port', regexp_extract({0}, "
-         "'^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?:\\[[^\\]]*\\]|[^/?#:]*):(\\d+)', 1), 'Path', "
-         "regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*(/[^?#]*)', 1), "
-         "'Fragment', regexp_extract({0}, '#(.*)$', 1)) AS VARCHAR)",
-         "scheme, host, port, path, fragment; no query parameters"},
+        // clang-format off
+    {"parse_url", "s", 'j',
+     "CAST(json_object('Scheme', regexp_extract({0}, '^([A-Za-z][A-Za-z0-9+.-]*)://', 1), "
+     "'Host', regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\\[[^\\]]*\\]|[^/?#:]*)', 1), "
+     "'Port', regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?:\\[[^\\]]*\\]|[^/?#:]*):(\\d+)', 1), "
+     "'Path', regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*(/[^?#]*)', 1), "
+     "'Username', regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.-]*://([^/?#@:]*)(?::[^/?#@]*)?@', 1), "
+     "'Password', regexp_extract({0}, '^[A-Za-z][A-Za-z0-9+.-]*://[^/?#@:]*:([^/?#@]*)@', 1), "
+     "'Query Parameters', json('{' || coalesce(array_to_string(list_transform(list_filter(string_split("
+     "regexp_extract({0}, '^[^?#]*[?]([^#]*)', 1), '&'), lambda e: e <> ''), lambda e: CAST(to_json(split_part(e, '=', 1)) AS "
+     "VARCHAR) || ':' || CAST(to_json(substring(e, length(split_part(e, '=', 1)) + 2)) AS VARCHAR)), ','), '') || '}'), "
+     "'Fragment', regexp_extract({0}, '#(.*)$', 1)) AS VARCHAR)",
+     "as written, not decoded"},
+        // clang-format on
         // addresses
         {"parse_ipv4", "s", 'l',
          "CASE WHEN regexp_full_match({0}, "
@@ -225,6 +231,14 @@ constexpr FunctionRow kRows[] =
      "CASE WHEN " IS_CIDR("{0}") " AND " IS_CIDR("{1}") " AND {2} BETWEEN 0 AND 32 THEN CAST(sign("
      CIDR_NETWORK("{0}", LEAST_BITS) " - " CIDR_NETWORK("{1}", LEAST_BITS) ") AS BIGINT) END|32",
      "-1, 0 or 1 after the shortest mask; no address: null"},
+    {"ipv4_is_match", "ss?l", 'b',
+     "CASE WHEN " IS_CIDR("{0}") " AND " IS_CIDR("{1}") " AND {2} BETWEEN 0 AND 32 THEN "
+     CIDR_NETWORK("{0}", LEAST_BITS) " = " CIDR_NETWORK("{1}", LEAST_BITS) " END|32",
+     "after the shortest mask; no address: null"},
+    {"ipv4_is_in_range", "ss", 'b',
+     "CASE WHEN " IS_IPV4("{0}") " AND " IS_CIDR("{1}") " THEN "
+     MASKED(IPV4_NUMBER("{0}"), CIDR_BITS("{1}")) " = " CIDR_NETWORK("{1}", CIDR_BITS("{1}")) " END",
+     "no address or range: null"},
     {"ipv4_netmask_suffix", "s", 'l', "CASE WHEN " IS_CIDR("{0}") " THEN " CIDR_BITS("{0}") " END", "no address: null"},
     {"parse_ipv4_mask", "sl", 'l',
      "CASE WHEN " IS_IPV4("{0}") " AND {1} BETWEEN 0 AND 32 THEN " MASKED(IPV4_NUMBER("{0}"), "{1}") " END",

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -62,10 +63,20 @@ std::size_t terminal_width() {
     return size.ws_col;
 }
 
+bool is_quantity(std::string_view text) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc{} && end == text.data() + text.size()) return true;
+    return text.starts_with('-') && text.size() > 1 &&
+           text.find_first_not_of("0123456789.:", 1) == std::string_view::npos;
+}
+
 std::string csv_cell(std::string_view text) {
     std::string out(text);
-    // A spreadsheet runs a cell that begins like a formula (spec/portal.md P9).
-    if (!out.empty() && std::string_view("=+-@\t\r").find(out.front()) != std::string_view::npos)
+    // A spreadsheet runs a cell that begins like a formula (spec/portal.md P9); a negative number or timespan
+    // is none.
+    if (!out.empty() && std::string_view("=+-@\t\r").find(out.front()) != std::string_view::npos &&
+        !is_quantity(out))
         out.insert(0, "'");
     if (out.find_first_of(",\"\n\r") == std::string::npos) return out;
     std::string quoted = "\"";
