@@ -7,7 +7,8 @@ namespace {
 /// The elements of a JSON array: as JSON texts, as plain texts, and a list of JSON texts as one array again.
 #define ELEMENTS(x) "CAST(json_extract(" x ", '$[*]') AS VARCHAR[])"
 #define TEXTS(x) "CAST(json_extract_string(" x ", '$[*]') AS VARCHAR[])"
-#define AS_ARRAY(list) "'[' || array_to_string(" list ", ',') || ']'"
+/// array_to_string() of no element is NULL, which no list is here: IF_ARRAY has seen to it.
+#define AS_ARRAY(list) "'[' || coalesce(array_to_string(" list ", ','), '') || ']'"
 #define IF_ARRAY(x, then) "CASE WHEN json_type(" x ") = 'ARRAY' THEN " then " END"
 #define IF_ARRAYS(x, y, then) \
     "CASE WHEN json_type(" x ") = 'ARRAY' AND json_type(" y ") = 'ARRAY' THEN " then " END"
@@ -181,9 +182,10 @@ constexpr FunctionRow kRows[] =
          "two arrays; nulls behind the shorter one's end"},
         {"bag_remove_keys", "jj", 'j',
          "CASE WHEN json_type({0}) = 'OBJECT' AND json_type({1}) = 'ARRAY' THEN '{' || "
-         "array_to_string(list_transform(list_filter(json_keys({0}), lambda k: NOT list_contains(" TEXTS(
+         "coalesce(array_to_string(list_transform(list_filter(json_keys({0}), lambda k: NOT "
+         "list_contains(" TEXTS(
              "{1}") ", k)), lambda k: CAST(to_json(k) AS VARCHAR) || ':' || CAST(json_extract({0}, '/' || "
-                    "replace(replace(k, '~', '~0'), '/', '~1')) AS VARCHAR)), ',') || '}' END",
+                    "replace(replace(k, '~', '~0'), '/', '~1')) AS VARCHAR)), ','), '') || '}' END",
          "keys of the top level"},
         {"bag_set_key", "jsj", 'j',
          "CASE WHEN json_type({0}) = 'OBJECT' THEN '{' || "
@@ -221,9 +223,10 @@ constexpr FunctionRow kRows[] =
          "a number that orders versions of up to four parts below 10,000; no version: null"},
         {"parse_urlquery", "s", 'j',
          "'{\"Query Parameters\":{' || "
-         "array_to_string(list_transform(list_filter(string_split(regexp_replace({0}, '^[?]', ''), '&'), "
+         "coalesce(array_to_string(list_transform(list_filter(string_split(regexp_replace({0}, '^[?]', ''), "
+         "'&'), "
          "lambda e: e <> ''), lambda e: CAST(to_json(split_part(e, '=', 1)) AS VARCHAR) || ':' || "
-         "CAST(to_json(substring(e, length(split_part(e, '=', 1)) + 2)) AS VARCHAR)), ',') || '}}'",
+         "CAST(to_json(substring(e, length(split_part(e, '=', 1)) + 2)) AS VARCHAR)), ','), '') || '}}'",
          "as written, not decoded"},
         // addresses, with masks
         // clang-format off
