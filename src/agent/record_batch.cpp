@@ -34,6 +34,8 @@ std::size_t record_size(std::uint16_t type) {
             return sizeof(fw_status);
         case FW_CONTROL:
             return sizeof(fw_control);
+        case FW_FIREWALL:
+            return sizeof(fw_firewall);
         default:
             return 0;
     }
@@ -114,8 +116,12 @@ bool is_valid(const fw_status& record) {
            std::ranges::all_of(record.counters, [](const auto& one) { return one.dropped <= one.produced; });
 }
 
+bool is_valid(const fw_firewall& record) {
+    return record.size <= sizeof record.data && record.is_last <= 1 && record.unreadable <= 1;
+}
+
 bool is_valid(const fw_control& record) {
-    return record.loopback <= 1 && record.snapshot <= 1 && record.logins <= 1 &&
+    return record.loopback <= 1 && record.firewall <= 1 && record.snapshot <= 1 && record.logins <= 1 &&
            std::ranges::all_of(record.mode, [](auto mode) { return mode <= FW_MODE_OFF; });
 }
 

@@ -142,36 +142,6 @@ Result<void> Sender::open() {
     return {};
 }
 
-void Sender::open_inventory() {
-    Inventory::Options options;
-    options.watched_paths = config_.watched_paths;
-    options.watch_recursive = config_.watch_recursive;
-    options.ignored_paths = {config_.state_directory};
-    inventory_ = std::make_unique<Inventory>(
-        std::move(options),
-        Inventory::Handlers{.is_off = [this](fieldwatch_kind kind) { return writer_.is_off(kind); },
-                            .snapshot =
-                                [this](fieldwatch_kind kind, std::vector<Observation> payloads) {
-                                    writer_.emit_snapshot(kind, std::move(payloads));
-                                },
-                            .event = [this](const Observation& event) { writer_.emit(event); },
-                            .diagnose =
-                                [this](std::string message) {
-                                    say(Severity::Warning, message);
-                                    writer_.diagnose("Warning", std::move(message));
-                                }});
-    configure_inventory();
-}
-
-void Sender::configure_inventory() {
-    const auto& settings = twin_.settings();
-    const bool custom = settings.custom_checks;
-    inventory_->set_watched(settings.watched_paths.value_or(config_.watched_paths),
-                            settings.watch_recursive.value_or(config_.watch_recursive));
-    inventory_->set_custom_checks(custom ? settings.custom_checks_path : "",
-                                  custom ? settings.custom_checks_hash : "");
-}
-
 int Sender::run() {
     send_control(false);
     while (!stop_requested.load()) {
@@ -216,6 +186,7 @@ void Sender::take_record(std::uint16_t type, std::span<const std::byte> record) 
     fw_login login;
     fw_log_line line;
     fw_status status;
+    fw_firewall firewall;
     bool valid = false;
     switch (type) {
         case FW_EXEC:
@@ -245,8 +216,12 @@ void Sender::take_record(std::uint16_t type, std::span<const std::byte> record) 
             std::memcpy(&snapshot, record.data(), sizeof snapshot);
             valid = true;
             if (snapshot.snapshot != ports_snapshot_) ports_.clear();
-            writer_.emit_snapshot(FIELDWATCH_LISTENING_PORTS, std::move(ports_));
+            if (!writer_.is_off(FIELDWATCH_LISTENING_PORTS))
+                writer_.emit_snapshot(FIELDWATCH_LISTENING_PORTS, std::move(ports_));
             ports_.clear();
+            break;
+        case FW_FIREWALL:
+            if ((valid = read_valid(record, firewall))) take_firewall(firewall);
             break;
         case FW_LOGIN:
             if ((valid = read_valid(record, login))) observe_if(interpreter_.login(login));
@@ -286,23 +261,6 @@ void Sender::observe(Observation observation) {
     if (!which || !twin_.settings().aggregate[*which] || aggregators_[*which].add(observation, emit_one)) {
         writer_.emit(observation);
     }
-}
-
-void Sender::take_snapshots() {
-    if (!writer_.is_off(FIELDWATCH_LISTENING_PORTS)) send_control(true);
-    (void)accounts_.changed();
-    if (!writer_.is_off(FIELDWATCH_LOCAL_USERS)) {
-        writer_.emit_snapshot(FIELDWATCH_LOCAL_USERS, accounts_.snapshot());
-    }
-    inventory_->take_snapshots(now_ns());
-    if (reported_once_) {
-        writer_.emit_snapshot(
-            FIELDWATCH_DROPPED_EVENTS_STATISTICS,
-            statistics_.take_drops(outbox_, collector_, inventory_->counters(), refused_records_));
-        writer_.emit(statistics_.take_messages());
-    }
-    reported_once_ = true;
-    draining_[static_cast<std::size_t>(Queue::Operational)] = true;
 }
 
 void Sender::tick() {
@@ -461,6 +419,7 @@ void Sender::send_control(bool snapshot) {
     mode(FW_CLASS_TCP, FIELDWATCH_CONNECTION_CREATE);
     control.loopback = config_.loopback ? 1 : 0;
     control.logins = config_.logins && !writer_.is_off(FIELDWATCH_LOGIN) ? 1 : 0;
+    control.firewall = writer_.is_off(FIELDWATCH_FIREWALL_CONFIGURATION) ? 0 : 1;
     control.snapshot = snapshot ? 1 : 0;
     (void)control_.put(FW_CONTROL, control);
     (void)control_.flush();

@@ -44,6 +44,7 @@ class Sender {
     bool receive();
     void take_record(std::uint16_t type, std::span<const std::byte> record);
     void take_status(const fw_status& status);
+    void take_firewall(const fw_firewall& piece);
     void observe(Observation observation);
     void observe_if(std::optional<Observation> observation);
 
@@ -80,6 +81,9 @@ class Sender {
 
     std::vector<Observation> ports_;
     std::uint32_t ports_snapshot_ = 0;
+    Bytes firewall_;  // pieces of the dump that is coming in, at most kFirewallBytesMax
+    std::uint32_t firewall_snapshot_ = 0;
+    bool firewall_unreadable_ = false;
     std::array<bool, kQueueCount> draining_{};
     std::int64_t next_snapshot_ns_ = 0;
     std::int64_t ports_changed_ns_ = -1;  // when a listen event asked for a new snapshot

@@ -188,7 +188,7 @@ def each_half_holds_only_what_it_needs():
         for half in (collector, sender):
             assert half["NoNewPrivs"] == "1" and half["Uid"].split()[0] != "0" and half["CapInh"] == half["CapAmb"] == "0" * 16, half
         assert int(sender["CapPrm"], 16) == 0, sender
-        allowed = 1 << 2 | 1 << 19 | 1 << 38 | 1 << 39  # DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF
+        allowed = 1 << 2 | 1 << 12 | 1 << 19 | 1 << 38 | 1 << 39  # DAC_READ_SEARCH, NET_ADMIN, SYS_PTRACE, PERFMON, BPF
         held = int(collector["CapPrm"], 16)
         assert held and held & ~allowed == 0 and int(collector["CapBnd"], 16) & ~allowed == 0, collector
         links = [os.readlink(f"/proc/{agent.pids()[0]}/fd/{fd}") for fd in os.listdir(f"/proc/{agent.pids()[0]}/fd")]

@@ -39,11 +39,12 @@ enum fw_type {
     FW_LISTEN = 5, /* a socket began or ceased to listen */
     FW_PORT = 6,   /* one line of a listening ports snapshot */
     FW_LOGIN = 7,
-    FW_LOG_LINE = 8, /* one line of an authentication log, unparsed: the sender reads it */
-    FW_SNAPSHOT = 9, /* a snapshot of FW_PORT records is complete */
-    FW_STATUS = 10,  /* the collector's modes and counters */
-    FW_CONTROL = 11, /* sender to collector */
-    FW_TYPE_LAST = 11
+    FW_LOG_LINE = 8,  /* one line of an authentication log, unparsed: the sender reads it */
+    FW_SNAPSHOT = 9,  /* a snapshot of FW_PORT records is complete */
+    FW_STATUS = 10,   /* the collector's modes and counters */
+    FW_CONTROL = 11,  /* sender to collector */
+    FW_FIREWALL = 12, /* a piece of the packet filter, as netlink messages, unparsed */
+    FW_TYPE_LAST = 12
 };
 
 enum fw_exec_flags {
@@ -159,6 +160,15 @@ struct fw_log_line {
     char line[FW_LINE_MAX];
 };
 
+/* Pieces of one dump come in order; the last says so. Nothing at all = it could not be read. */
+struct fw_firewall {
+    fw_u32 snapshot;
+    fw_u16 size;
+    fw_u8 is_last;
+    fw_u8 unreadable; /* 1: the kernel or our rights do not allow it; no data then */
+    char data[2040];
+};
+
 struct fw_snapshot {
     fw_u32 snapshot;
     fw_u32 count; /* FW_PORT records that were sent for it */
@@ -194,7 +204,8 @@ struct fw_control {
     fw_u8 loopback;             /* 1: report loopback connections too */
     fw_u8 snapshot;             /* 1: take a listening ports snapshot now */
     fw_u8 logins;               /* 1: follow login sources */
-    fw_u8 reserved[2];
+    fw_u8 firewall;             /* 1: with a snapshot, read the packet filter too */
+    fw_u8 reserved[1];
 };
 
 /* A datagram on the socket: this head, then `count` records of one type, each of that type's fixed size. */

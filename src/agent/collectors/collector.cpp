@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "agent/collectors/firewall.hpp"
 #include "agent/collectors/privileges.hpp"
 #include "agent/collectors/proc.hpp"
 #include "agent/resident.hpp"
@@ -126,7 +127,10 @@ void Collector::apply(const fw_control& control) {
     if (control.snapshot || changed(FW_CLASS_EXEC) || changed(FW_CLASS_EXIT) || changed(FW_CLASS_TCP)) {
         send_status();
     }
+    // Whom neither the packet filter nor the proc connector needs it for keeps no right over the network.
+    if (!control.firewall && !processes_) forgo_net_admin();
     if (control.snapshot) send_snapshot();
+    if (control.snapshot && control.firewall) send_firewall();
 }
 
 void Collector::open_processes(const fw_control& control) {
@@ -147,7 +151,7 @@ void Collector::open_processes(const fw_control& control) {
         }
         need_fallback |= mode_[which] == FW_MODE_NONE && wanted != FW_MODE_BPF;
     }
-    if (!need_fallback) return forgo_net_admin();
+    if (!need_fallback) return;
     ProcessFallback::Handlers handlers{
         .exec = [this](const ProcessFacts& facts) { take_facts(facts); },
         .exit =
@@ -307,6 +311,23 @@ void Collector::send_snapshot() {
         ++sent;
     }
     (void)writer_.put(FW_SNAPSHOT, fw_snapshot{snapshot_, sent, snapshot.lost, 0});
+    (void)writer_.flush();
+}
+
+void Collector::send_firewall() {
+    const auto dump = dump_nftables();
+    if (!dump) {
+        fw_firewall record{};
+        record.snapshot = snapshot_;
+        record.is_last = record.unreadable = 1;
+        (void)writer_.put(FW_FIREWALL, record);
+    } else {
+        // A full socket ends it: the sender sees no last piece and keeps what it knows; the next pass is
+        // complete.
+        (void)split_firewall(*dump, snapshot_, [this](const fw_firewall& record) {
+            return writer_.has_room() && writer_.put(FW_FIREWALL, record);
+        });
+    }
     (void)writer_.flush();
 }
 

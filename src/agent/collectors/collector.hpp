@@ -34,6 +34,7 @@ class Collector {
     bool take_exec(std::span<const std::byte> record);
     void take_facts(const ProcessFacts& facts);
     void send_snapshot();
+    void send_firewall();
     void send_status();
     void wait();
     bool is_own(std::uint32_t pid) const { return pid == own_pids_[0] || pid == own_pids_[1]; }

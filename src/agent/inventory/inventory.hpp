@@ -41,6 +41,8 @@ class Inventory {
     void set_watched(std::vector<std::string> paths, bool recursive);
     /// With each snapshot pass.
     void take_snapshots(std::int64_t now_ns);
+    /// Tells a snapshot that somebody else took, if it is new or was not told for long.
+    void offer(fieldwatch_kind kind, std::vector<Observation> payloads, std::int64_t now_ns);
     /// Whenever a descriptor is ready or wake_ns() has come.
     void tick(std::int64_t now_ns);
     std::int64_t wake_ns() const { return flush_ns_; }
@@ -53,7 +55,6 @@ class Inventory {
     Counters counters() const;
 
   private:
-    void offer(fieldwatch_kind kind, std::vector<Observation> payloads, std::int64_t now_ns);
     void take_baseline(std::int64_t now_ns);
     void take_packages(std::int64_t now_ns);
 
