@@ -80,6 +80,7 @@ void add_recommendations(CLI::App& app, Session& session);
 void add_query(CLI::App& app, Session& session);
 void add_detect(CLI::App& app, Session& session);
 void add_rules(CLI::App& app, Session& session);
+void add_risk(CLI::App& app, Session& session);
 void add_groups(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);
 
