@@ -14,7 +14,7 @@ import pathlib
 import subprocess
 import tempfile
 
-from common import BUILD, TOP, build, result, say
+from common import BUILD, TOP, build, google_benchmark, result, say
 
 DATA = pathlib.Path(os.environ.get("FIELDWATCH_SHARED", TOP.parent / "shared")) / "data" / "series"
 MERGE_S = 6 * 3600  # crossings closer than this are one alert
@@ -181,7 +181,17 @@ def shipped(series, alerts):
         result("behaviour", f"{label}_{name}_false_alerts_per_device_month", false / months, "1")
 
 
+def cost(quick):
+    """State a device, and what all models take of detection's time on events that no rule knows."""
+    state = next(iter(google_benchmark("detect_bench", quick, "behaviour/state").values()))
+    result("behaviour", "state_bytes_per_device", state["bytes"], "B")
+    off, on = (google_benchmark("detect_bench", quick, f"behaviour/events/{arg}$") for arg in (0, 1))
+    off, on = next(iter(off.values())), next(iter(on.values()))
+    result("behaviour", "ns_per_event", on["cpu_time"] - off["cpu_time"], "ns")
+
+
 def bench(quick):
+    cost(quick)
     build("fieldwatch", "behaviour_peers")
     if not (DATA / "nab_dev.jsonl.xz").exists():
         say(f"no series at {DATA}: set FIELDWATCH_SHARED")

@@ -213,10 +213,15 @@ void NetworkDetector::judge_contact(Sight& sight) {
     const bool in_vain = flow.measured && tcp && contact->unanswered * 5 >= contact->count * 4;
     const bool attacked = device.attack.ticks > 0 && flow.time - device.attack <= kDay;
     const bool common = is_common(flow);
+    // Whether the device polls anybody on this port is part of its standard.
+    const auto polled = std::uint64_t{1} << (port_hash(flow) & 63);
+    if (!sight.learned && contact->count >= 7 && regular >= 0.6) device.standard.polled |= polled;
+    const bool new_habit = contact->fresh && tcp && (device.standard.polled & polled) == 0;
     const bool tells =
         (in_vain && !common && contact->count >= 10 && regular >= 0.5) ||
         (contact->fresh && !common && contact->count >= 7 && regular >= 0.6) ||
         (contact->fresh && in_vain && contact->count >= 12 && regular >= 0.6) ||
+        (new_habit && contact->count >= 15 && regular >= 0.75) ||
         (attacked && (contact->fresh || !sight.learned) && !common && contact->count >= 7 && regular >= 0.5);
     if (!tells) return;
     contact->raised = true;
@@ -274,6 +279,7 @@ void NetworkDetector::save(ByteWriter& out) const {
         out.f64(static_cast<double>(device.standard.addresses));
         out.f64(static_cast<double>(device.standard.flows));
         out.u32(device.standard.windows);
+        out.u64(device.standard.polled);
         for (const auto* const filter : {&device.standard.ports, &device.standard.nets})
             for (const auto word : *filter)
                 out.u64(word);
@@ -305,6 +311,7 @@ Result<void> NetworkDetector::restore(ByteReader& in) {
         device.standard.addresses = static_cast<float>(addresses);
         device.standard.flows = static_cast<float>(flows);
         device.standard.windows = FIELDWATCH_TRY(in.u32());
+        device.standard.polled = FIELDWATCH_TRY(in.u64());
         for (auto* const filter : {&device.standard.ports, &device.standard.nets})
             for (auto& word : *filter)
                 word = FIELDWATCH_TRY(in.u64());

@@ -36,6 +36,7 @@ class NetworkDetector {
         float addresses = 0;  ///< most addresses tried in vain on one port in a window
         float flows = 0;      ///< most flows to one address in a window
         std::uint32_t windows = 0;
+        std::uint64_t polled = 0;               ///< filter of ports outside that it contacts regularly
         std::array<std::uint64_t, 16> ports{};  ///< filter of ports outside that it used
         std::array<std::uint64_t, 16> nets{};   ///< filter of networks and ports outside
     };

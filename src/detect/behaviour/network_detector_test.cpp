@@ -178,6 +178,19 @@ TEST(NetworkDetector, SeesAnAnsweredBeaconToANewAddressOnceTheDeviceIsKnown) {
     EXPECT_EQ(network.types(), (Types{"IoT_X_RareDestination", "IoT_X_Beacon"}));
 }
 
+TEST(NetworkDetector, SeesANewHabitOnAWebPortButNotAnOldOneWithANewAddress) {
+    for (const bool polls : {false, true}) {
+        Network network;
+        network.live(0, 14);
+        for (int i = 0; polls && i < 100; ++i)
+            network.see({.at = i * 60.5, .remote = "192.0.2.10", .port = "80"});
+        network.live(14 * 3600, 1);
+        for (int i = 0; i < 20; ++i)
+            network.see({.at = 15 * 3600 + i * 60.0, .remote = "198.51.100.66", .port = "80"});
+        EXPECT_EQ(network.types(), polls ? Types{} : Types{"IoT_X_Beacon"});
+    }
+}
+
 TEST(NetworkDetector, LetsAnOldRegularContactBe) {
     Network network;
     for (int i = 0; i < 24 * 60; ++i)
