@@ -28,6 +28,37 @@ model::Alert device_alert(const AlertType& type, const model::Event& event,
     return out;
 }
 
+EntityWriter::EntityWriter(std::string& out, std::string_view hub, std::string_view device) : json_(out) {
+    json_.begin_array();
+    add("iotdevice", {{"DeviceId", device}, {"IoTHub", hub}, {"DeviceName", device}});
+}
+
+EntityWriter& EntityWriter::add(
+    std::string_view type, std::initializer_list<std::pair<std::string_view, std::string_view>> members) {
+    json_.begin_object().member("$id", std::to_string(++count_)).member("Type", type);
+    for (const auto& [name, value] : members)
+        json_.member_if(name, value);
+    json_.end_object();
+    return *this;
+}
+
+std::string json_list(const std::vector<std::string>& texts) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_array();
+    for (const auto& text : texts)
+        json.string(text);
+    json.end_array();
+    return out;
+}
+
+std::string lower_case(std::string_view text) {
+    std::string out(text);
+    for (auto& c : out)
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    return out;
+}
+
 std::string device_key(std::string_view hub, std::string_view device) {
     std::string out(hub);
     out += '\0';

@@ -7,12 +7,12 @@
 #include "base/json_text.hpp"
 #include "detect/behaviour/device_detector.hpp"
 #include "detect/behaviour/network_detector.hpp"
+#include "detect/catalogue.hpp"
 #include "detect/content.hpp"
 #include "detect/custom/custom_alerts.hpp"
 #include "detect/detector.hpp"
 #include "detect/lifecycle/alert_book.hpp"
 #include "detect/login/login_detector.hpp"
-#include "detect/posture/open_ports.hpp"
 #include "detect/sequence/download_run.hpp"
 
 namespace fieldwatch::detect {
@@ -33,35 +33,59 @@ constexpr AlertType kSuspiciousAddress{
     "T1071",
     "Verify the connection; consider blocking the address"};
 
+model::RegistryChangeKind change_kind_of(model::RecordKind kind) {
+    return kind == model::RecordKind::Twin             ? model::RegistryChangeKind::Twin
+           : kind == model::RecordKind::IdentityChange ? model::RegistryChangeKind::Identity
+                                                       : model::RegistryChangeKind::HubConfiguration;
+}
+
 class ShardEngine final : public Engine {
   public:
     explicit ShardEngine(ContentPtr content) : content_(std::move(content)), matcher_(content_->rules) {}
 
     void observe(const model::Event& event, std::vector<model::Finding>& out) override {
         now_ = std::max(now_, event.received);
-        if (event.late) return;
         auto context = make_context(out);
-        for (const auto& item : event.items) {
-            observe_item(event, item, context);
-            device_behaviour_.observe(event, item, context);
+        catalogue_.receive(event, context);
+        if (event.late) return;
+        // Rules and single alerts are the device's own shard's; its hub's home only looks at the whole.
+        if (event.role.owner) {
+            for (const auto& item : event.items) {
+                observe_item(event, item, context);
+                device_behaviour_.observe(event, item, context);
+            }
         }
-        if (event.kind == model::EventKind::ListeningPorts) ports_.observe(event, context);
-        custom_.observe_list(event, context);
+        catalogue_.observe(event, context);
+        if (event.role.owner) custom_.observe_list(event, context);
     }
 
-    void observe_change(const model::RecordView& record, model::LogPosition position,
-                        std::vector<model::Finding>&) override {
+    void observe_change(const model::RecordView& record, model::LogPosition position, model::ShardRole role,
+                        std::vector<model::Finding>& out) override {
         now_ = std::max(now_, record.received);
-        custom_.observe_change(record, position, now_);
+        const model::RegistryChange change{.kind = change_kind_of(record.kind),
+                                           .hub = record.hub,
+                                           .device = record.device,
+                                           .module = record.module,
+                                           .time = record.received,
+                                           .position = position,
+                                           .body = record.body,
+                                           .role = role};
+        auto context = make_context(out);
+        catalogue_.change(change, context);
+        if (role.owner) custom_.observe_change(record, position, now_);
     }
-    void observe_tick(Timestamp now) override { custom_.observe_tick(now); }
+    void observe_tick(Timestamp now, std::vector<model::Finding>& out) override {
+        auto context = make_context(out);
+        catalogue_.tick(context);
+        custom_.observe_tick(now);
+    }
     void end_of_input() override { custom_.end_of_input(); }
 
     void advance(Timestamp now, std::vector<model::Finding>& out) override {
         now_ = std::max(now_, now);
         auto context = make_context(out);
         logins_.advance(context);
-        ports_.advance(context);
+        catalogue_.advance(context);
         custom_.advance(context);
         device_behaviour_.advance(context);
         book_.advance(now_, out);
@@ -78,6 +102,7 @@ class ShardEngine final : public Engine {
         custom_.set_groups(*content_->settings.groups, *content->settings.groups, now_);
         content_ = std::move(content);
         matcher_ = Matcher(content_->rules);
+        catalogue_.settings_changed();
     }
 
     void save(Bytes& out) const override {
@@ -116,6 +141,7 @@ class ShardEngine final : public Engine {
                     done = fail(Errc::Corrupt, "bytes behind the end of section " + std::string(name));
                 return false;
             });
+            if (name == "open-ports") done = catalogue_.posture().restore_open_ports(section);
             if (!done) return done;  // a section of a detector that is gone is let be
         }
         return {};
@@ -123,35 +149,39 @@ class ShardEngine final : public Engine {
 
   private:
     Context make_context(std::vector<model::Finding>& out) {
-        return {content_->settings, *content_->intel, book_, now_, out};
+        return {
+            content_->settings, *content_->intel, catalogue_.hubs(), book_, catalogue_.posture(), now_, out};
     }
 
     void observe_item(const model::Event& event, const model::Item& item, Context& context) {
-        std::pair<std::string_view, std::string_view> intel_fields[2];
+        std::pair<std::string_view, std::string_view> intel_fields[3];
         std::optional<IntelSnapshot::Hit> known;
         if (const auto* const connection = std::get_if<model::ConnectionCreate>(&item.payload))
             known = context.intel.find_address(connection->remote_address, now_);
         if (known) {
             intel_fields[0] = {"intel.category", known->category};
             intel_fields[1] = {"intel.indicator", known->value};
+            intel_fields[2] = {"intel.source", known->source};
         }
         const ExtraFields extra = known ? ExtraFields(intel_fields) : ExtraFields();
 
         hits_.clear();
         matcher_.match(event, item, hits_, extra);
-        bool downloaded_and_ran = false;
-        for (const auto& hit : hits_) {
-            const auto& rule = matcher_.rules().rules()[hit.rule];
-            downloaded_and_ran |= rule.alert_type == kDownloadThenRun;
-            // A control-plane operation alerts once each: spec/alerts.md section 5.3.
-            const auto suppression = rule.discriminator == Discriminator::Correlation
-                                         ? Ticks{0}
-                                         : Ticks(std::chrono::seconds(rule.suppression_s));
-            book_.raise(make_alert(rule, hit, event, item, extra), suppression, now_, context.out);
+        const auto* const process = std::get_if<model::ProcessCreate>(&item.payload);
+        const auto source = process == nullptr ? std::nullopt : known_source(context);
+        if (source) {  // the rules again, now that it is known where the command downloads from
+            intel_fields[0] = {"intel.category", source->category};
+            intel_fields[1] = {"intel.indicator", source->value};
+            intel_fields[2] = {"intel.source", source->source};
+            hits_.clear();
+            matcher_.match(event, item, hits_, intel_fields);
         }
         bool login_is_new = true;
-        if (const auto* const process = std::get_if<model::ProcessCreate>(&item.payload)) {
+        const bool downloaded_and_ran =
+            raise_hits(event, item, source ? ExtraFields(intel_fields) : extra, context);
+        if (process != nullptr) {
             downloads_.observe(event, item, *process, matcher_.command(), downloaded_and_ran, context);
+            catalogue_.observe_command(event, item, *process, matcher_.command(), context);
         } else if (const auto* const login = std::get_if<model::Login>(&item.payload)) {
             login_is_new = logins_.observe(event, item, *login, context);
         } else if (const auto* const connection = std::get_if<model::ConnectionCreate>(&item.payload)) {
@@ -163,11 +193,58 @@ class ShardEngine final : public Engine {
         custom_.observe(event, item, login_is_new, context);
     }
 
+    /// Raises what the rules said of an item; whether A32 was among it.
+    bool raise_hits(const model::Event& event, const model::Item& item, ExtraFields extra, Context& context) {
+        bool downloaded_and_ran = false;
+        for (const auto& hit : hits_) {
+            const auto& rule = matcher_.rules().rules()[hit.rule];
+            downloaded_and_ran |= rule.alert_type == kDownloadThenRun;
+            const bool by_identity =
+                rule.discriminator == Discriminator::Authentication && rule.component != "Agent";
+            if (by_identity && !context.hubs.twin_data(event.hub)) continue;
+            auto alert = make_alert(rule, hit, event, item, extra);
+            if (rule.discriminator == Discriminator::Correlation) {
+                // Each control-plane operation alerts once, however often its log says so: section 5.3.
+                const bool named = !alert.discriminator.empty();
+                if (named && book_.knows(alert)) continue;
+                book_.raise(std::move(alert), Ticks{named ? 1 : 0}, now_, context.out);
+                continue;
+            }
+            book_.raise(std::move(alert), Ticks(std::chrono::seconds(rule.suppression_s)), now_, context.out);
+        }
+        return downloaded_and_ran;
+    }
+
+    /// What intelligence says of the places that the item's command line downloads from: A18.
+    std::optional<IntelSnapshot::Hit> known_source(Context& context) {
+        if (context.intel.size() == 0) return std::nullopt;
+        auto& command = matcher_.command();
+        for (const auto& segment : command.segments()) {
+            constexpr std::string_view kFetchers[] = {"lynx", "sftp", "git", "ftp", "tftp", "ftpget"};
+            if (!segment.has(Fact::Downloads) && !segment.has(Fact::RunsCode) &&
+                std::ranges::find(kFetchers, segment.name) == std::end(kFetchers))
+                continue;
+            values_.clear();
+            command.list(segment, CommandList::Urls, values_);
+            for (const auto url : values_) {
+                if (auto hit = context.intel.find_url(url, now_)) return hit;
+            }
+            values_.clear();
+            command.list(segment, CommandList::Hosts, values_);
+            for (const auto host : values_) {
+                auto hit = context.intel.find_address(host, now_);
+                if (!hit) hit = context.intel.find_domain(host, now_);
+                if (hit) return hit;
+            }
+        }
+        return std::nullopt;
+    }
+
     // Hub-side addresses count only while their collection is on: spec/hub-signals.md section 2.
     void observe_operation(const model::Event& event, const model::Item& item,
                            const model::Operation& operation, Context& context) {
-        if (!context.settings.ip_collection || operation.category != "Connections" ||
-            operation.ip_address.empty())
+        if (!context.hubs.address_collection(event.hub, context.settings) ||
+            operation.category != "Connections" || operation.ip_address.empty())
             return;
         const auto known = context.intel.find_address(operation.ip_address, now_);
         if (!known) return;
@@ -223,24 +300,25 @@ class ShardEngine final : public Engine {
     // Names are part of the checkpoint format.
     template <class Visit>
     void for_each_section(Visit&& visit) const {
-        visit("alerts", book_) && visit("login", logins_) && visit("open-ports", ports_) &&
-            visit("download-run", downloads_) && visit("custom", custom_) &&
-            visit("network-behaviour", network_) && visit("device-behaviour", device_behaviour_);
+        visit("alerts", book_) && visit("login", logins_) && visit("download-run", downloads_) &&
+            visit("custom", custom_) && visit("network-behaviour", network_) &&
+            visit("device-behaviour", device_behaviour_) && catalogue_.for_each_section(visit);
     }
     template <class Visit>
     void for_each_section(Visit&& visit) {
-        visit("alerts", book_) && visit("login", logins_) && visit("open-ports", ports_) &&
-            visit("download-run", downloads_) && visit("custom", custom_) &&
-            visit("network-behaviour", network_) && visit("device-behaviour", device_behaviour_);
+        visit("alerts", book_) && visit("login", logins_) && visit("download-run", downloads_) &&
+            visit("custom", custom_) && visit("network-behaviour", network_) &&
+            visit("device-behaviour", device_behaviour_) && catalogue_.for_each_section(visit);
     }
 
     ContentPtr content_;
     Matcher matcher_;
     std::vector<RuleHit> hits_;
+    std::vector<std::string_view> values_;  // scratch
     Timestamp now_{0};
     AlertBook book_;
     LoginDetector logins_;
-    OpenPorts ports_;
+    Catalogue catalogue_;
     DownloadRun downloads_;
     CustomAlerts custom_;
     NetworkDetector network_;

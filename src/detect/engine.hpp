@@ -41,12 +41,12 @@ class Engine {
     /// Events must come in log order. Findings are appended to `out` in a fixed order.
     virtual void observe(const model::Event& event, std::vector<model::Finding>& out) = 0;
 
-    /// A change of the registry, in log order: Twin, IdentityChange or HubConfiguration.
+    /// A change of the registry, or an export of it, in log order: Twin, IdentityChange or HubConfiguration.
     virtual void observe_change(const model::RecordView& record, model::LogPosition position,
-                                std::vector<model::Finding>& out) = 0;
+                                model::ShardRole role, std::vector<model::Finding>& out) = 0;
 
     /// A tick of the server: between two that lie far apart it was down, and what did not come says nothing.
-    virtual void observe_tick(Timestamp now) = 0;
+    virtual void observe_tick(Timestamp now, std::vector<model::Finding>& out) = 0;
     /// Recorded input is over: what does not come from here on is not absent.
     virtual void end_of_input() = 0;
 

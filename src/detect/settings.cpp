@@ -1,6 +1,8 @@
 #include "detect/settings.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "detect/custom/security_group.hpp"
 
@@ -14,13 +16,14 @@ std::unexpected<Error> bad(std::string_view key, std::string_view what) {
     return fail(Errc::InvalidArgument, "settings: " + std::string(key) + " " + std::string(what));
 }
 
-Result<void> read(const Json& document, const char* key, Ticks& out) {
+Result<void> read(const Json& document, const char* key, Ticks& out,
+                  std::chrono::hours most = std::chrono::hours(72)) {
     const auto found = document.find(key);
     if (found == document.end()) return {};
     if (!found->is_string()) return bad(key, "must be an ISO 8601 duration, like \"PT10M\"");
     const auto value = parse_iso8601_duration(found->get_ref<const std::string&>());
-    if (!value || value->count() <= 0 || *value > Ticks(std::chrono::hours(72)))
-        return bad(key, "must be a duration of up to 72 hours");
+    if (!value || value->count() <= 0 || *value > Ticks(most))
+        return bad(key, "must be a duration of up to " + std::to_string(most.count()) + " hours");
     out = *value;
     return {};
 }
@@ -44,6 +47,7 @@ Result<void> read(const Json& document, const char* key, std::vector<std::string
     const auto found = document.find(key);
     if (found == document.end()) return {};
     if (!found->is_array() || found->size() > 1'000) return bad(key, "must be a list of up to 1,000 values");
+    out.clear();
     for (const auto& value : *found) {
         if (value.is_string()) {
             out.push_back(value.get<std::string>());
@@ -53,6 +57,53 @@ Result<void> read(const Json& document, const char* key, std::vector<std::string
             return bad(key, "must hold texts or numbers");
         }
     }
+    return {};
+}
+
+Result<void> read(const Json& document, const char* key, std::string& out) {
+    const auto found = document.find(key);
+    if (found == document.end()) return {};
+    if (!found->is_string() || found->get_ref<const std::string&>().size() > 64)
+        return bad(key, "must be a text of up to 64 bytes");
+    out = found->get<std::string>();
+    return {};
+}
+
+/// `[{recommendationType, status}]`, spec/recommendations.md section 1; a stray TurnedOn means Enabled.
+Result<void> read_recommendations(const Json& document, std::vector<std::string>& disabled) {
+    constexpr const char* kKey = "recommendationsConfiguration";
+    const auto found = document.find(kKey);
+    if (found == document.end()) return {};
+    if (!found->is_array() || found->size() > 100) return bad(kKey, "must be a list of up to 100 objects");
+    for (const auto& one : *found) {
+        if (!one.is_object()) return bad(kKey, "must hold objects");
+        const auto type = one.value("recommendationType", Json());
+        const auto status = one.value("status", Json());
+        if (!type.is_string() || !status.is_string())
+            return bad(kKey, "needs a recommendationType and a status");
+        const auto& text = status.get_ref<const std::string&>();
+        if (text != "Disabled" && text != "Enabled" && text != "TurnedOn")
+            return bad(kKey, "has a status that is neither Enabled nor Disabled");
+        if (text == "Disabled") disabled.push_back(type.get<std::string>());
+    }
+    return {};
+}
+
+Result<void> read_vulnerabilities(const Json& document, std::vector<Settings::Vulnerability>& out) {
+    constexpr const char* kKey = "vulnerabilities";
+    const auto found = document.find(kKey);
+    if (found == document.end()) return {};
+    if (!found->is_array() || found->size() > 100'000)
+        return bad(kKey, "must be a list of up to 100,000 objects");
+    for (const auto& one : *found) {
+        const auto text = [&](const char* key) {
+            const auto member = one.is_object() ? one.value(key, Json()) : Json();
+            return member.is_string() ? member.get<std::string>() : std::string();
+        };
+        if (text("package").empty() || text("id").empty()) return bad(kKey, "needs package and id in each");
+        out.push_back({text("package"), text("fixed"), text("id")});
+    }
+    std::ranges::sort(out, {}, [](const auto& v) { return std::tie(v.package, v.id, v.fixed); });
     return {};
 }
 
@@ -79,6 +130,19 @@ Result<Settings> parse_settings(std::string_view json) {
         groups = FIELDWATCH_TRY(parse_group_set(found->dump(-1, ' ', false, Json::error_handler_t::replace),
                                                 out.custom_extensions));
     out.groups = std::make_shared<const GroupSet>(std::move(groups));
+    FIELDWATCH_TRY(read(document, "silent.after", out.silent_after, std::chrono::hours(24 * 30)));
+    FIELDWATCH_TRY(read(document, "recon.window", out.recon_window));
+    FIELDWATCH_TRY(read(document, "recon.minDistinct", out.recon_distinct, 2, 100));
+    FIELDWATCH_TRY(read(document, "egress.maxBytesOut", out.egress_bytes, 0, INT64_MAX));
+    FIELDWATCH_TRY(read(document, "posture.freshness", out.snapshot_freshness, std::chrono::hours(24 * 30)));
+    FIELDWATCH_TRY(read(document, "diag.requireAll", out.diagnostics_require_all));
+    FIELDWATCH_TRY(read(document, "posture.extensions", out.extensions));
+    FIELDWATCH_TRY(read(document, "registrySuffixes", out.registry_suffixes));
+    FIELDWATCH_TRY(read(document, "securityModules", out.security_modules));
+    FIELDWATCH_TRY(read(document, "agent.minimumVersion", out.agent_minimum));
+    FIELDWATCH_TRY(read(document, "agent.minimumMicroVersion", out.micro_agent_minimum));
+    FIELDWATCH_TRY(read_recommendations(document, out.disabled_recommendations));
+    FIELDWATCH_TRY(read_vulnerabilities(document, out.vulnerabilities));
     return out;
 }
 

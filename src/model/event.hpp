@@ -12,6 +12,7 @@
 
 #include "base/time.hpp"
 #include "model/ids.hpp"
+#include "model/registry_change.hpp"
 
 namespace fieldwatch::model {
 
@@ -65,6 +66,7 @@ struct ConnectionCreate {
     std::string_view remote_address, remote_port, local_address, local_port, protocol;
     std::string_view executable, command_line, user_id, dns_name;
     std::int64_t process_id = 0;
+    std::int64_t bytes_in = 0, bytes_out = 0;  ///< 2.0 kinds only
     Direction direction = Direction::Unknown;
 };
 enum class LoginResult : std::uint8_t { Success, Fail, Logout };
@@ -105,12 +107,13 @@ struct FileChange {
 struct Operation {
     std::string_view category, operation_name, result_type, result_description, level;
     std::string_view protocol, auth_type, auth_scope, auth_failure_reason, ip_address, masked_ip_address,
-        sdk_version, status_code;
+        sdk_version, status_code, tls_version, cipher_suite, certificate_thumbprint;
     std::int64_t message_count = 0, duration_ms = 0;
     bool is_security_message = false;  ///< ingress of the product's own traffic
 };
 struct ControlPlaneOperation {
     std::string_view operation_name, result_type, caller, caller_ip_address, correlation_id, resource_id;
+    std::string_view result_signature, status_code;
 };
 /// Kinds whose fields no detector reads by name: hardware, system information, diagnostics, custom, sigma
 /// events.
@@ -147,9 +150,11 @@ struct Event {
         1;  ///< > 1 only for an aggregate, whose window is then [window_start, window_end]
     Timestamp window_start, window_end;
     std::string_view hub, device, module;
-    LogPosition position;           ///< of the first item, or of the event itself when it is empty
-    std::string_view details_json;  ///< EventDetails of the one row of an empty event
-    std::vector<Item> items;        ///< empty when is_empty
+    ShardRole role;
+    std::uint32_t message_bytes = 0;  ///< size of the message that brought it; 0 behind its first event
+    LogPosition position;             ///< of the first item, or of the event itself when it is empty
+    std::string_view details_json;    ///< EventDetails of the one row of an empty event
+    std::vector<Item> items;          ///< empty when is_empty
 };
 
 }  // namespace fieldwatch::model

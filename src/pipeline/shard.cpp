@@ -111,8 +111,9 @@ Result<void> Shard::resume() {
     auto content = FIELDWATCH_TRY(parts_.content.get(options_.first_content_hash));
     const auto lookup = [this](std::string_view hash) { return parts_.content.get(hash); };
     const auto fresh = [&] {
-        return std::make_unique<ShardCore>(content, options_.first_content_hash, lookup,
-                                           ShardCore::Options{});
+        return std::make_unique<ShardCore>(
+            content, options_.first_content_hash, lookup,
+            ShardCore::Options{.decode = {}, .partition_count = parts_.journal.partition_count()});
     };
     core_ = fresh();
     next_offset_ = first_kept;

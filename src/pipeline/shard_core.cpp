@@ -7,7 +7,8 @@
 namespace fieldwatch::pipeline {
 
 namespace {
-constexpr std::uint16_t kStateVersion = 2;  // 1 had no registry sequence
+constexpr std::uint16_t kStateVersion = 3;               // 1 had no registry sequence, 2 no seen operations
+constexpr std::size_t kRegistryBodyBytesMax = 1u << 20;  ///< a hub's configuration has at most 256 KiB
 constexpr std::string_view kRegistrySequence = "registry-sequence";
 
 /// The number under which the registry's outbox gave this record; none for a record of another origin. Asked
@@ -100,10 +101,10 @@ Result<void> ShardCore::process(const model::RecordView& record, model::LogPosit
         case model::RecordKind::Twin:
         case model::RecordKind::IdentityChange:
         case model::RecordKind::HubConfiguration:
-            engine_->observe_change(record, position, out.findings);
+            registry_change(record, position, out);
             return {};
         case model::RecordKind::Tick:
-            engine_->observe_tick(record.received);
+            engine_->observe_tick(record.received, out.findings);
             return {};
         case model::RecordKind::Telemetry:  // a stream of its own; custom alerts read its condensed
                                             // operations
@@ -142,6 +143,8 @@ void ShardCore::security_message(const model::RecordView& record, model::LogPosi
     times_.apply(identity_, record.received, decoded.events);
     bool first = true;
     const char* wire_event = nullptr;
+    if (!decoded.events.empty())
+        decoded.events.front().message_bytes = static_cast<std::uint32_t>(record.body.size());
     for (const auto& event : decoded.events) {
         // Several events can come of one event of the message; they are views of the same id text, and share
         // its fate.
@@ -180,10 +183,39 @@ void ShardCore::operations(const model::RecordView& record, model::LogPosition p
         dead_letter(record, position, decoded.error().message, out);
         return;
     }
-    losses_.operations += decoded->size();
-    for (const auto& operation : *decoded)
+    const auto role = role_of(record, position);
+    std::size_t kept = 0;
+    for (auto& operation : *decoded) {
+        operation.event.role = role;
+        if (seen_operations_.check(operation)) {
+            ++losses_.duplicates;
+            continue;
+        }
         engine_->observe(operation.event, out.findings);
-    out.operations = *decoded;
+        if (auto& place = (*decoded)[kept++]; &place != &operation) place = std::move(operation);
+    }
+    if (!role.owner) return;  // the device's own shard stores it
+    losses_.operations += kept;
+    out.operations = decoded->first(kept);
+}
+
+void ShardCore::registry_change(const model::RecordView& record, model::LogPosition position, Outcome& out) {
+    if (const auto body = control_reader_.parse(record.body, {.bytes_max = kRegistryBodyBytesMax}); !body)
+        return dead_letter(record, position, body.error().message, out);
+    engine_->observe_change(record, position, role_of(record, position), out.findings);
+}
+
+/// Records of a device lie in its partition; what its hub's home needs to see of them lies there once more.
+model::ShardRole ShardCore::role_of(const model::RecordView& record, model::LogPosition position) {
+    const auto count = options_.partition_count;
+    if (count <= 1) return {};
+    hub_name_.value = record.hub;
+    device_id_.value.clear();
+    const bool home = model::partition_of(hub_name_, device_id_, count) == position.partition;
+    device_id_.value = record.device;
+    const bool owner =
+        record.device.empty() || model::partition_of(hub_name_, device_id_, count) == position.partition;
+    return {.owner = owner, .home = home};
 }
 
 Result<void> ShardCore::switch_content(std::string_view hash) {
@@ -229,6 +261,7 @@ void ShardCore::save(Bytes& out) const {
     writer.u64(registry_sequence_);
     save_section(writer, times_);
     save_section(writer, duplicates_);
+    save_section(writer, seen_operations_);
     Bytes engine;
     engine_->save(engine);
     writer.u32(static_cast<std::uint32_t>(engine.size()));
@@ -260,6 +293,7 @@ Result<void> ShardCore::restore(ByteView state) {
     }
     FIELDWATCH_TRY(restore_section(in, times_));
     FIELDWATCH_TRY(restore_section(in, duplicates_));
+    if (version >= 3) FIELDWATCH_TRY(restore_section(in, seen_operations_));
     const auto size = FIELDWATCH_TRY(in.u32());
     const auto engine = FIELDWATCH_TRY(in.bytes(size));
     return engine_->restore(engine);

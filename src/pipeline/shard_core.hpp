@@ -21,6 +21,7 @@
 #include "pipeline/decode/security_message.hpp"
 #include "pipeline/enrich/duplicates.hpp"
 #include "pipeline/enrich/event_time.hpp"
+#include "pipeline/enrich/seen_operations.hpp"
 
 namespace fieldwatch::pipeline {
 
@@ -46,6 +47,7 @@ class ShardCore {
   public:
     struct Options {
         DecodeOptions decode;
+        std::uint32_t partition_count = 1;  ///< of the log: says which shard looks at a hub as a whole
     };
     /// Time goes on at least this often: ticks of the log, or the receive times of its records.
     static constexpr Ticks kAdvanceInterval = std::chrono::seconds(5);
@@ -71,6 +73,8 @@ class ShardCore {
     void advance(Timestamp now, Outcome& out);
     void security_message(const model::RecordView& record, model::LogPosition position, Outcome& out);
     void operations(const model::RecordView& record, model::LogPosition position, Outcome& out);
+    void registry_change(const model::RecordView& record, model::LogPosition position, Outcome& out);
+    model::ShardRole role_of(const model::RecordView& record, model::LogPosition position);
     Result<void> switch_content(std::string_view hash);
     void alert_state(const model::RecordView& record, model::LogPosition position, Outcome& out);
     void dead_letter(const model::RecordView& record, model::LogPosition position, std::string reason,
@@ -86,10 +90,13 @@ class ShardCore {
     json::Reader control_reader_;
     EventTimes times_;
     Duplicates duplicates_;
+    SeenOperations seen_operations_;
     LossLedger losses_;
     Timestamp now_{0}, advanced_{0};
     std::uint64_t registry_sequence_ = 0;  ///< the highest seen; changes at or below it have been applied
     std::string identity_;                 // scratch
+    model::HubName hub_name_;              // scratch
+    model::DeviceId device_id_;            // scratch
 };
 
 }  // namespace fieldwatch::pipeline

@@ -143,6 +143,19 @@ std::optional<Uuid> AlertBook::open_id(std::string_view hub, std::string_view ty
     return open != nullptr && is_open(open->alert) ? std::optional(open->alert.id) : std::nullopt;
 }
 
+bool AlertBook::knows(const model::Alert& alert) const {
+    return open_.peek(alert_key(alert)) != nullptr;
+}
+
+void AlertBook::resolve(std::string_view hub, std::string_view type, std::string_view entity,
+                        std::string_view discriminator, Timestamp now, std::vector<model::Finding>& out) {
+    auto* const open = open_.find(join({hub, type, entity, discriminator}));
+    if (open == nullptr || !is_open(open->alert)) return;
+    settle(*open);
+    open->alert.status = model::AlertStatus::Resolved;
+    emit(*open, now, out);
+}
+
 void AlertBook::absorb(std::string_view hub, std::string_view type, std::string_view entity,
                        std::string_view discriminator, std::string_view correlation_key, Timestamp now,
                        std::vector<model::Finding>& out) {

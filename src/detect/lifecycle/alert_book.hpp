@@ -37,6 +37,11 @@ class AlertBook {
     /// The id of an alert of this key that is neither resolved nor dismissed.
     std::optional<Uuid> open_id(std::string_view hub, std::string_view type, std::string_view entity,
                                 std::string_view discriminator) const;
+    /// Whether an alert of this key was raised and is not forgotten, whatever became of it.
+    bool knows(const model::Alert& alert) const;
+    /// Marks an open alert Resolved because its condition is over; nothing when there is none.
+    void resolve(std::string_view hub, std::string_view type, std::string_view entity,
+                 std::string_view discriminator, Timestamp now, std::vector<model::Finding>& out);
     /// Marks an open alert Resolved because `by` says more; both carry `correlation_key`.
     void absorb(std::string_view hub, std::string_view type, std::string_view entity,
                 std::string_view discriminator, std::string_view correlation_key, Timestamp now,

@@ -95,6 +95,8 @@ void control_plane_fields(const model::ControlPlaneOperation& operation, Collect
     add("hub.caller", operation.caller);
     add("hub.caller_ip_address", operation.caller_ip_address);
     add("hub.resource_id", operation.resource_id);
+    add("hub.result_signature", operation.result_signature);
+    add("hub.status_code", operation.status_code);
 }
 
 struct CategoryFields {
@@ -113,6 +115,9 @@ const std::vector<CategoryFields>& agent_fields() {
         {"file_event", {"TargetFilename", "file.mask", "Image"}},
         {"login", {"User", "Image", "SourceIp", "SourcePort"}},
         {"listening_port", {"Image", "Protocol"}},
+        {"peripheral",
+         {"ActionType", "BusNumber", "KernelDeviceNumber", "DeviceClass", "DeviceSubclass", "DeviceProtocol",
+          "InterfaceClass", "InterfaceSubclass", "InterfaceProtocol", "InterfaceName"}},
         {"operation", {}},
         {"control_plane", {}},
     };
@@ -149,6 +154,8 @@ LogSource log_source_of(const model::Event& event, const model::Item& item) {
             return {"linux", "file_event", {}};
         case model::EventKind::ListeningPorts:
             return {"linux", "listening_port", {}};
+        case model::EventKind::Peripheral:
+            return {"linux", "peripheral", {}};
         case model::EventKind::Operation:
             return {"iothub", "operation", {}};
         case model::EventKind::ControlPlane:
@@ -183,7 +190,7 @@ void event_fields(const model::Event& event, const model::Item& item, const Addr
     } else if (const auto* control = std::get_if<model::ControlPlaneOperation>(&item.payload)) {
         control_plane_fields(*control, add);
     } else if (const auto* other = std::get_if<model::OtherPayload>(&item.payload)) {
-        if (event.kind != model::EventKind::SigmaEvent) return;
+        if (event.kind != model::EventKind::SigmaEvent && event.kind != model::EventKind::Peripheral) return;
         for (const auto& [name, value] : other->fields)
             add(name, value);
     }

@@ -125,6 +125,7 @@ Result<void> OperationDecoder::fill_operation(const json::Value& object, const m
     out.row.properties_json = properties != nullptr ? compact(*properties) : std::string_view("{}");
     out.row.result_signature = text(&object, "resultSignature");
     out.row.correlation_id = text(&object, "correlationId");
+    out.row.message_id = text(properties, "messageId");
     out.row.location = text(&object, "location");
     if (const auto device = text(properties, "deviceId");
         record.device.empty() && device.size() <= limits::id_bytes)
@@ -147,6 +148,9 @@ Result<void> OperationDecoder::fill_operation(const json::Value& object, const m
     operation.masked_ip_address = text(properties, "maskedIpAddress");
     if (operation.masked_ip_address.empty())
         operation.masked_ip_address = text(properties, "maskedIpAddresss");  // sic, historic
+    operation.tls_version = text(properties, "tlsVersion");
+    operation.cipher_suite = text(properties, "cipherSuite");
+    operation.certificate_thumbprint = text(properties, "certThumbprint");
     operation.status_code = text(properties, "statusCode");
     if (operation.status_code.empty()) operation.status_code = operation.result_type;
     operation.auth_type = text(properties, "authType");
@@ -184,6 +188,8 @@ Result<void> OperationDecoder::fill_control_plane(const json::Value& object, con
     operation.caller_ip_address = text(&object, "callerIpAddress");
     operation.correlation_id = out.row.correlation_id;
     operation.resource_id = text(&object, "resourceId");
+    operation.result_signature = out.row.result_signature;
+    operation.status_code = text(properties, "statusCode");
     if (operation.operation_name.empty()) return fail(Errc::Malformed, "/operationName: is required");
     out.event.items[0].payload = operation;
     out.event.items[0].details_json = out.row.properties_json;

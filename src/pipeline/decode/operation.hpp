@@ -16,7 +16,7 @@ namespace fieldwatch::pipeline {
 /// What the tables AzureDiagnostics and AzureActivity hold besides what the event says. Views as in the
 /// event.
 struct OperationRow {
-    std::string_view result_signature, correlation_id, location, properties_json;
+    std::string_view result_signature, correlation_id, message_id, location, properties_json;
 };
 
 /// Reused from record to record; results are valid until the next call. One strand.

@@ -167,6 +167,8 @@ model::Payload PayloadDecoder::make_version_2(model::EventKind kind) {
                 .user_id = text(UserId),
                 .dns_name = name,
                 .process_id = integer(ProcessId),
+                .bytes_in = integer(BytesIn),
+                .bytes_out = integer(BytesOut),
                 .direction = outbound ? model::Direction::Out : model::Direction::In};
         }
         case EventKind::Login: {

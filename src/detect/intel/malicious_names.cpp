@@ -1,0 +1,56 @@
+#include "detect/intel/malicious_names.hpp"
+
+#include "detect/intel/intel.hpp"
+
+namespace fieldwatch::detect {
+
+namespace {
+
+constexpr AlertType kName{"fieldwatch-a47",
+                          "IoT_MaliciousNameQueriesDetection",
+                          "Malicious Domain Name Request",
+                          "The device asked for a name that threat intelligence knows as malicious.",
+                          "CommandAndControl",
+                          model::Severity::Medium,
+                          "T1071.004",
+                          "Take the source off the network; do incident response"};
+
+}  // namespace
+
+void MaliciousNames::observe(const model::Event& event, Context& context) {
+    if (event.kind != model::EventKind::ConnectionCreate || context.intel.size() == 0) return;
+    for (const auto& item : event.items) {
+        const auto* const flow = std::get_if<model::ConnectionCreate>(&item.payload);
+        if (flow == nullptr || flow->dns_name.empty()) continue;
+        auto name = lower_case(flow->dns_name);
+        if (name.ends_with('.')) name.pop_back();  // the root's label
+        const auto known = context.intel.find_domain(name, context.now);
+        if (!known) continue;
+        auto alert = device_alert(kName, event, item.position);
+        alert.discriminator = name;
+        JsonWriter(alert.extended_json)
+            .begin_object()
+            .member("Domain Name", name)
+            .member("Remote Address", flow->remote_address)
+            .member("Remote Port", flow->remote_port)
+            .member("Local Address", flow->local_address)
+            .member("Local Port", flow->local_port)
+            .member("Direction", flow->direction == model::Direction::In ? "In" : "Out")
+            .member("Protocol", flow->protocol)
+            .member("Indicator", known->value)
+            .member("IndicatorCategory", known->category)
+            .member("IndicatorSource", known->source)
+            .member("IndicatorConfidence", static_cast<std::int64_t>(known->confidence))
+            .member_if("Executable", flow->executable)
+            .member_if("CommandLine", flow->command_line)
+            .member("DeviceId", event.device)
+            .end_object();
+        EntityWriter(alert.entities_json, event.hub, event.device)
+            .add("dns", {{"DomainName", name}})
+            .add("ip", {{"Address", flow->remote_address}})
+            .end();
+        context.book.raise(std::move(alert), context.settings.dedup_window, context.now, context.out);
+    }
+}
+
+}  // namespace fieldwatch::detect
