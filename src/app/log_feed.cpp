@@ -63,7 +63,13 @@ std::vector<std::uint32_t> LogFeed::partitions_of(const model::Record& record) c
             all[i] = i;
         return all;
     }
-    return {model::partition_of(record.sender.hub, record.sender.device, count)};
+    std::vector<std::uint32_t> out{model::partition_of(record.sender.hub, record.sender.device, count)};
+    // Identities and twins go to the hub's home too, which compares them with each other (ADR 0045).
+    const bool compared =
+        record.kind == model::RecordKind::IdentityChange || record.kind == model::RecordKind::Twin;
+    const auto home = model::partition_of(record.sender.hub, {}, count);
+    if (compared && home != out.front()) out.push_back(home);
+    return out;
 }
 
 Result<void> LogFeed::append_everywhere(const model::Record& record) {

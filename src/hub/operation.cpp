@@ -101,10 +101,19 @@ void OperationLog::append(const Operation& operation, const Speaker& speaker) co
     record.received = clock_.now();
     record.sender = speaker.identity;
     record.body = to_json(operation, speaker, record.received);
+    const auto bytes = model::encode(record);
+    const auto append_to = [&](std::uint32_t partition) {
+        const auto place =
+            journal_.append(journal::Stream::Security, partition, bytes, [](const Result<void>&) {});
+        if (!place) lost_.add();
+    };
     const auto partition = model::partition_of(record.sender.hub, record.sender.device, partition_count_);
-    const auto place = journal_.append(journal::Stream::Security, partition, model::encode(record),
-                                       [](const Result<void>&) {});
-    if (!place) lost_.add();
+    append_to(partition);
+    // Who connects, from where and with what, the hub's home compares over all devices (ADR 0045).
+    const bool compared = operation.category == "Connections" && operation.name == "deviceConnect" &&
+                          operation.result == 0 && !record.sender.device.empty();
+    const auto home = model::partition_of(record.sender.hub, {}, partition_count_);
+    if (compared && home != partition) append_to(home);
 }
 
 }  // namespace fieldwatch::hub

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "registry/snapshot.hpp"
+
 namespace fieldwatch::registry {
 
 namespace {
@@ -186,6 +188,9 @@ Result<Hub> update_hub(Connection& database, Hub hub, std::optional<std::uint64_
         hub.host_names, hub.configuration_json, hub.etag, hub.name.value)));
     FIELDWATCH_TRY(write_policies(database, hub, random));
     FIELDWATCH_TRY(add_to_outbox(database, hub_record(hub, telling.now)));
+    const bool begins =
+        (hub.security_enabled && !before.security_enabled) || (hub.twin_data && !before.twin_data);
+    if (begins) FIELDWATCH_TRY(tell_everything(database, hub.name, telling));
     return hub;
 }
 

@@ -128,6 +128,8 @@ model::Record twin_record(const model::Identity& identity, std::string_view sect
 
 model::Record hub_record(const Hub& hub, Timestamp now) {
     auto body = Json::parse(hub.configuration_json, nullptr, false);  // checked when it was stored
+    // Our listeners speak nothing older (src/net), so a hub that says nothing says this.
+    if (!body.contains("minTlsVersion")) body["minTlsVersion"] = "1.2";
     auto policies = Json::array();
     for (const auto& policy : hub.policies)
         policies.push_back({{"keyName", policy.name}, {"rights", rights_text(policy)}});

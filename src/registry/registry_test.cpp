@@ -104,6 +104,27 @@ TEST_F(RegistryTest, ChangesAHubOnlyFromTheStateItsReaderSaw) {
     EXPECT_EQ(told["authorizationPolicies"][1]["rights"], "ServiceConnect");
 }
 
+TEST_F(RegistryTest, SwitchingSecurityOnTellsOfEveryIdentityAndTwinAgain) {
+    add_hub();
+    auto hub = *registry_->hub(kHub);
+    hub.security_enabled = false;
+    hub = *registry_->update_hub(hub, std::nullopt);
+    add(kPump);
+    add(kModule);
+    ASSERT_TRUE(registry_->patch_tags(kPump, R"({"SecurityGroup":"a"})"));
+    const auto before = outbox_bodies().size();
+    hub.security_enabled = true;
+    ASSERT_TRUE(registry_->update_hub(hub, std::nullopt));
+    const auto told = outbox_bodies();
+    ASSERT_EQ(told.size(), before + 4);  // the hub, the device, its tags, the module
+    EXPECT_EQ(told[before]["fieldwatch"]["securityEnabled"], true);
+    EXPECT_EQ(told[before + 1]["identity"]["deviceId"], "pump-1");
+    EXPECT_EQ(told[before + 2]["document"]["SecurityGroup"], "a");
+    EXPECT_EQ(told[before + 3]["identity"]["moduleId"], "azureiotsecurity");
+    ASSERT_TRUE(registry_->update_hub(hub, std::nullopt));
+    EXPECT_EQ(outbox_bodies().size(), told.size() + 1);  // nothing was switched
+}
+
 TEST_F(RegistryTest, RegistersDevicesAndTheirModules) {
     add_hub();
     EXPECT_EQ(registry_->create({.identity = kModule}).error().code, Errc::NotFound);
