@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <memory>
 
 #include "app/cli/command.hpp"
 #include "app/detection_content.hpp"
@@ -48,7 +49,12 @@ Result<detect::ContentPtr> content_of(const DetectOptions& options) {
             FIELDWATCH_TRY(read_file(posix_file_system(), options.settings, kSettingsBytesMax));
         sources.settings_json = as_text(bytes);
     }
-    return detect::compile(sources);
+    auto content = FIELDWATCH_TRY(detect::compile(sources));
+    if (!options.strict) return content;
+    // What is published only: our own recommendations are left out (spec/recommendations.md section 5).
+    auto published = std::make_shared<detect::Content>(*content);
+    published->settings.extensions = false;
+    return published;
 }
 
 Result<std::string> detect_inputs(const DetectOptions& options) {
