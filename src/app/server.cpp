@@ -16,9 +16,11 @@
 #include "app/profile.hpp"
 #include "base/clock.hpp"
 #include "base/ip_address.hpp"
+#include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "detect/content.hpp"
+#include "hub/provisioning/http_api.hpp"
 #include "hub/server.hpp"
 #include "journal/journal.hpp"
 #include "net/certificate_authority.hpp"
@@ -201,13 +203,35 @@ std::string address_of(const std::string& host, std::uint16_t port) {
                                                : fmt::format("{}:{}", host, port);
 }
 
+std::string host_name(const ServerConfig& config) {
+    return !config.host_names.empty()   ? config.host_names.front()
+           : config.listen == "0.0.0.0" ? std::string("127.0.0.1")
+                                        : config.listen;
+}
+
 /// What connection strings name: the address that devices on this network can reach, with its port unless it
 /// is MQTT's.
 std::string hub_host(const ServerConfig& config, std::uint16_t port) {
-    auto host = !config.host_names.empty()   ? config.host_names.front()
-                : config.listen == "0.0.0.0" ? std::string("127.0.0.1")
-                                             : config.listen;
+    const auto host = host_name(config);
     return port == 8883 ? host : address_of(host, port);
+}
+
+/// The provisioning service as the product's own API shows it.
+net::HttpResponse provision(hub::Provisioning& provisioning, const net::HttpRequest& request,
+                            std::string_view path) {
+    if (!path.empty()) return hub::answer_enrollments(provisioning, request, path);
+    const auto scope = provisioning.id_scope();
+    const auto keys = provisioning.service_keys();
+    if (!scope || !keys) return net::error_response(500, "Internal", "the registry cannot be read");
+    std::string body;
+    JsonWriter(body)
+        .begin_object()
+        .member("idScope", *scope)
+        .member("sharedAccessKeyName", hub::Provisioning::kPolicy)
+        .member("primaryKey", keys->primary)
+        .member("secondaryKey", keys->secondary)
+        .end_object();
+    return {.status = 200, .headers = {{"content-type", "application/json"}}, .body = body};
 }
 
 /// The page's address on this machine, in plain, and the one from anywhere else, over TLS.
@@ -299,6 +323,7 @@ Result<void> serve(const ServerConfig& config) {
                                                         .files = files,
                                                         .events = &journal->reader()},
                                                        {.address = config.listen,
+                                                        .host_name = host_name(config),
                                                         .mqtt_port = config.hub_port,
                                                         .amqp_port = config.amqp_port,
                                                         .https_port = config.https_port,
@@ -315,6 +340,8 @@ Result<void> serve(const ServerConfig& config) {
          .random = random,
          .progress = [&] { return running == nullptr ? portal::PipelineProgress{} : progress_of(*running); },
          .content_changed = [&] { renewal.wake(); },
+         .provisioning = [&](const net::HttpRequest& request,
+                             std::string_view path) { return provision(hub->provisioning(), request, path); },
          .version = FIELDWATCH_VERSION,
          .host_name = hub_host(config, hub->mqtt_port())}));
     // Bound before the first row is made, because rows link to it; it answers when everything else stands.

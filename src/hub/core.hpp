@@ -20,6 +20,7 @@
 
 namespace fieldwatch::hub {
 
+class Provisioning;
 class Session;
 
 struct Counters {
@@ -65,6 +66,7 @@ struct Shared {
     Commands commands;
     Methods methods;
     IngressTable ingress;
+    Provisioning* provisioning = nullptr;  ///< of the server; there as long as this is
     /// Runs a function on the strand of an endpoint of any core, from any thread; with null when it is gone.
     std::function<void(SessionTable::Where, std::move_only_function<void(Endpoint*)>)> on_endpoint;
     std::atomic<std::uint64_t> ids{1};

@@ -7,6 +7,7 @@
 #include "hub/amqp/listener.hpp"
 #include "hub/core.hpp"
 #include "hub/https/api.hpp"
+#include "hub/provisioning/provisioning.hpp"
 #include "hub/session.hpp"
 #include "net/periodic.hpp"
 #include "net/stream_server.hpp"
@@ -92,7 +93,14 @@ bool same(std::string_view left, std::string_view right) {
 
 class HubServer final : public Server, public Devices {
   public:
-    HubServer(Parts parts, const Options& options) : shared_(std::move(parts), options) {
+    HubServer(Parts parts, const Options& options)
+        : shared_(std::move(parts), options),
+          provisioning_({.registry = shared_.parts.registry,
+                         .clock = shared_.parts.clock,
+                         .random = shared_.parts.random,
+                         .metrics = shared_.parts.metrics,
+                         .host_of = [this](const registry::Hub& hub) { return host_of(hub); }}) {
+        shared_.provisioning = &provisioning_;
         for (unsigned index = 0; index < shared_.parts.runtime.cores(); ++index) {
             cores_.push_back(std::make_unique<Core>(index, shared_));
         }
@@ -163,6 +171,7 @@ class HubServer final : public Server, public Devices {
     std::uint16_t amqp_port() const override { return amqp_ ? amqp_->port() : std::uint16_t{0}; }
     std::uint16_t https_port() const override { return web_ ? web_->port() : std::uint16_t{0}; }
     Devices& devices() override { return *this; }
+    Provisioning& provisioning() override { return provisioning_; }
     Commands& commands() override { return shared_.commands; }
     Methods& methods() override { return shared_.methods; }
 
@@ -238,6 +247,15 @@ class HubServer final : public Server, public Devices {
         });
     }
 
+    /// What a provisioned device connects to: the hub's first name, or the server's. The port is MQTT's when
+    /// it is another than the protocol's own.
+    std::string host_of(const registry::Hub& hub) const {
+        auto host = hub.host_names.substr(0, hub.host_names.find(','));
+        if (host.empty()) host = shared_.options.host_name;
+        const auto port = mqtt_port();
+        return port == 8883 ? host : host + ":" + std::to_string(port);
+    }
+
     /// One at a time, on a worker: it reads the registry.
     void sweep() {
         if (sweeping_.exchange(true)) return;
@@ -269,6 +287,7 @@ class HubServer final : public Server, public Devices {
     }
 
     Shared shared_;
+    Provisioning provisioning_;
     std::vector<std::unique_ptr<Core>> cores_;
     std::unique_ptr<net::Periodic> minute_, tick_, sweep_;
     std::atomic<bool> sweeping_ = false;

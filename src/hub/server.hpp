@@ -25,6 +25,8 @@ namespace fieldwatch::hub {
 
 struct Options {
     std::string address = "0.0.0.0";
+    /// How devices reach this server, without port; provisioning tells them.
+    std::string host_name = "127.0.0.1";
     std::uint16_t mqtt_port = 8883;
     std::optional<std::uint16_t> amqp_port;  ///< AMQP over TLS; none = not offered, 0 = the kernel chooses
     /// HTTPS of devices and services, and WebSockets; none of it when `https` is false.
@@ -60,6 +62,8 @@ struct Parts {
     journal::Reader* events = nullptr;  ///< of the Event Hubs compatible endpoint; null = not offered
 };
 
+class Provisioning;
+
 /// Listens from start() to stop(). Stop it before the journal closes: it waits for the answers to what it
 /// appended.
 class Server {
@@ -71,6 +75,7 @@ class Server {
     virtual std::uint16_t amqp_port() const = 0;   ///< 0 when AMQP is not offered
     virtual std::uint16_t https_port() const = 0;  ///< 0 = not listening
     virtual Devices& devices() = 0;
+    virtual Provisioning& provisioning() = 0;
     virtual Commands& commands() = 0;
     virtual Methods& methods() = 0;
 };

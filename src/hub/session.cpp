@@ -5,6 +5,7 @@
 
 #include "base/json_text.hpp"
 #include "base/limits.hpp"
+#include "protocol/mqtt/provisioning.hpp"
 #include "protocol/mqtt/user_name.hpp"
 #include "protocol/sas/token.hpp"
 
@@ -45,6 +46,7 @@ Session::~Session() {
 }
 
 std::size_t Session::received(ByteView input) {
+    if (provisioning_) return provisioning_->received(input);
     std::size_t used = 0;
     while (state_ != State::Closing && !paused_) {
         const auto bytes_max = state_ == State::AwaitingConnect ? kConnectBytesMax : kPacketBytesMax;
@@ -62,6 +64,7 @@ std::size_t Session::received(ByteView input) {
         last_packet_ = now();
         if (!take(**frame)) break;
         used += (*frame)->size;
+        if (provisioning_) return used + provisioning_->received(input.subspan(used));
     }
     flush();
     return state_ == State::Closing ? input.size() : used;
@@ -113,6 +116,9 @@ void Session::on_connect(const mqtt::Frame& frame) {
     if (!connect) {
         if (connect.error().code == Errc::Unsupported) return answer(mqtt::ConnackCode::UnacceptableProtocol);
         return end(400006, connect.error().message);
+    }
+    if (const auto user = mqtt::parse_provisioning_user(connect->user_name.value_or(""))) {
+        return begin_provisioning(*connect, *user);
     }
     const auto user = mqtt::parse_user_name(connect->user_name.value_or(""));
     const auto id = mqtt::parse_client_id(connect->client_id);
@@ -323,7 +329,19 @@ void Session::end(int result, std::string_view description) {
     connection_.close();
 }
 
+void Session::begin_provisioning(const mqtt::Connect& connect, const mqtt::ProvisioningUser& user) {
+    Applicant applicant{.scope = std::string(user.scope),
+                        .registration_id = std::string(user.registration_id)};
+    if (connect.password)
+        applicant.token = std::string(as_text(*connect.password));
+    else
+        applicant.certificate = connection_.certificate();
+    provisioning_ = std::make_unique<MqttProvisioning>(connection_, core_);
+    provisioning_->connect(std::move(applicant));
+}
+
 void Session::closed(net::CloseReason) {
+    if (provisioning_) return provisioning_->closed();
     if (clean_)
         leave(0, {});
     else if (state_ == State::Connected)
@@ -362,6 +380,7 @@ void Session::send_will() {
 }
 
 void Session::deadline() {
+    if (provisioning_) return provisioning_->deadline();
     const auto time = now();
     if (state_ == State::AwaitingConnect) {
         if (time >= connect_until_) return end(400006, "no CONNECT came in time");

@@ -11,9 +11,11 @@
 
 #include "hub/core.hpp"
 #include "hub/message.hpp"
+#include "hub/provisioning/mqtt_provisioning.hpp"
 #include "hub/twin.hpp"
 #include "net/stream_server.hpp"
 #include "protocol/mqtt/packet.hpp"
+#include "protocol/mqtt/provisioning.hpp"
 #include "protocol/mqtt/topic.hpp"
 
 namespace fieldwatch::hub {
@@ -58,6 +60,7 @@ class Session final : public net::Handler, public Endpoint {
 
     bool take(const mqtt::Frame& frame);  ///< false: leave it in the input (journal full, device too fast)
     void on_connect(const mqtt::Frame& frame);
+    void begin_provisioning(const mqtt::Connect& connect, const mqtt::ProvisioningUser& user);
     void accept(Admission admission, const mqtt::Connect& connect, const std::string& model_id);
     bool on_publish(const mqtt::Frame& frame);
     bool on_telemetry(const mqtt::Publish& publish, std::string_view bag);
@@ -94,6 +97,7 @@ class Session final : public net::Handler, public Endpoint {
     net::Connection& connection_;
     Core& core_;
     const std::uint64_t id_;
+    std::unique_ptr<MqttProvisioning> provisioning_;  ///< has taken the connection over
     State state_ = State::AwaitingConnect;
     Speaker speaker_;
     Stamps stamps_;

@@ -50,5 +50,6 @@ std::vector<Route> recommendation_routes();
 std::vector<Route> overview_routes();
 std::vector<Route> settings_routes();
 std::vector<Route> group_routes();
+std::vector<Route> provisioning_routes();
 
 }  // namespace fieldwatch::portal

@@ -48,6 +48,8 @@ struct Parts {
     std::function<PipelineProgress()> progress;
     /// What detection runs on was changed in the registry: groups, settings. Returns at once.
     std::function<void()> content_changed = [] {};
+    /// The provisioning service behind a path like /enrollments/{id}; "" is what it is itself.
+    std::function<net::HttpResponse(const net::HttpRequest&, std::string_view path)> provisioning = nullptr;
     std::string version;    ///< of the product
     std::string host_name;  ///< for connection strings of hubs that name none
 };

@@ -82,6 +82,7 @@ void add_detect(CLI::App& app, Session& session);
 void add_rules(CLI::App& app, Session& session);
 void add_risk(CLI::App& app, Session& session);
 void add_groups(CLI::App& app, Session& session);
+void add_enrollment(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);
 
 }  // namespace fieldwatch::app

@@ -81,7 +81,7 @@ void AmqpSession::closed() {
 
 void AmqpSession::deadline() {
     const auto time = now();
-    const bool is_somebody = service_ || events_ || !endpoints_.empty();
+    const bool is_somebody = service_ || events_ || applicant_ || !endpoints_.empty();
     if (!is_somebody && time >= authenticate_until_) return finish();
     if (close_at_ && time >= *close_at_) {
         clean_ = true;
@@ -107,7 +107,8 @@ void AmqpSession::deadline() {
 void AmqpSession::arm() {
     const auto time = now();
     auto next = time + seconds(kLookAgain);
-    if (!service_ && !events_ && endpoints_.empty()) next = std::min(next, authenticate_until_);
+    if (!service_ && !events_ && !applicant_ && endpoints_.empty())
+        next = std::min(next, authenticate_until_);
     if (paused_) next = std::min(next, paused_until_);
     if (close_at_) next = std::min(next, *close_at_);
     const auto wanted = engine_.tick(std::chrono::duration_cast<milliseconds>(time));

@@ -13,6 +13,7 @@
 #include "hub/amqp/access.hpp"
 #include "hub/amqp/core.hpp"
 #include "hub/amqp/link.hpp"
+#include "hub/provisioning/provisioning.hpp"
 #include "net/stream_server.hpp"
 #include "protocol/amqp/address.hpp"
 #include "protocol/amqp/engine.hpp"
@@ -94,6 +95,8 @@ class AmqpSession final : public net::Handler, public amqp::Peer {
     void arm();
     void finish();
     void attach_device(const amqp::Attach& attach, const amqp::Address& address);
+    bool admit_applicant(Applicant applicant);
+    void attach_registration(const amqp::Attach& attach, const amqp::Address& address);
     void attach_service(const amqp::Attach& attach, const amqp::Address& address);
     void attach_events(const amqp::Attach& attach, const amqp::Address& address);
     void keep(const amqp::Attach& attach, amqp::Node node, std::unique_ptr<AmqpLink> link, int credit);
@@ -112,6 +115,7 @@ class AmqpSession final : public net::Handler, public amqp::Peer {
     std::vector<std::string> tokens_;  ///< of devices' policies; the last few
     std::optional<ServiceCaller> service_;
     std::optional<EventAccess> events_;
+    std::optional<Applicant> applicant_;  ///< to be provisioned
     std::map<model::Identity, std::unique_ptr<DeviceEndpoint>> endpoints_;
     std::map<amqp::LinkId, OpenLink> links_;
     std::chrono::nanoseconds authenticate_until_{0}, paused_until_{0};

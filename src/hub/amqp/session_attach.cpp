@@ -5,8 +5,10 @@
 #include "hub/amqp/cbs_link.hpp"
 #include "hub/amqp/device_endpoint.hpp"
 #include "hub/amqp/event_links.hpp"
+#include "hub/amqp/registration_link.hpp"
 #include "hub/amqp/service_links.hpp"
 #include "hub/amqp/session.hpp"
+#include "protocol/mqtt/provisioning.hpp"
 #include "protocol/sas/token.hpp"
 
 namespace fieldwatch::hub {
@@ -30,7 +32,25 @@ AuthenticationLimits AmqpSession::authentication_limits() const {
 }
 
 bool AmqpSession::authenticate(const amqp::SaslAttempt& attempt) {
+    // A device that is to be provisioned: `{idScope}/registrations/{id}`.
+    if (const auto user = mqtt::parse_provisioning_user(attempt.user)) {
+        Applicant applicant{.scope = std::string(user->scope),
+                            .registration_id = std::string(user->registration_id),
+                            .token = std::string(attempt.password)};
+        return admit_applicant(std::move(applicant));
+    }
     return take_token(attempt.password) == 0;
+}
+
+bool AmqpSession::admit_applicant(Applicant applicant) {
+    if (hub().provisioning->admit(applicant) != 0) {
+        hub().counters.connect_failures.add();
+        hub().failures.with(
+            [&](FailureTable& table) { return table.add({.address = speaker_.address, .result = 401003}); });
+        return false;
+    }
+    applicant_ = std::move(applicant);
+    return true;
 }
 
 int AmqpSession::take_token(std::string_view text) {
@@ -168,10 +188,21 @@ void AmqpSession::attached(amqp::Attach attach) {
         case amqp::Node::FileNotifications:
             return attach_service(attach, *address);
         case amqp::Node::Registrations:
-            return refuse(attach, 404001, "provisioning is not offered here");
+            return attach_registration(attach, *address);
         default:
             return attach_device(attach, *address);
     }
+}
+
+void AmqpSession::attach_registration(const amqp::Attach& attach, const amqp::Address& address) {
+    const bool known = applicant_ && applicant_->scope == address.scope &&
+                       applicant_->registration_id == address.registration;
+    if (!known && !admit_applicant({.scope = address.scope,
+                                    .registration_id = address.registration,
+                                    .token = std::nullopt,
+                                    .certificate = connection_.certificate()}))
+        return refuse(attach, 401003, "nothing on this connection proves the registration id");
+    keep(attach, address.node, std::make_unique<RegistrationLink>(attach.link, *this, *applicant_), 4);
 }
 
 void AmqpSession::attach_device(const amqp::Attach& attach, const amqp::Address& address) {

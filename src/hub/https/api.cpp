@@ -6,6 +6,7 @@
 #include "base/limits.hpp"
 #include "hub/https/identity_json.hpp"
 #include "hub/https/job_runner.hpp"
+#include "hub/provisioning/http_api.hpp"
 
 namespace fieldwatch::hub {
 
@@ -92,6 +93,10 @@ void Api::stop() {
 }
 
 void Api::serve(Call call) {
+    if (shared_.provisioning != nullptr && is_provisioning_path(call.request.path)) {
+        return call.respond(
+            answer_provisioning(*shared_.provisioning, call.request, std::move(call.certificate)));
+    }
     Reply reply;
     try {
         reply = route(call);

@@ -1,6 +1,7 @@
 // Any bytes are packets, a wait for more, or an error; what decodes, encodes back.
 #include "base/assert.hpp"
 #include "protocol/mqtt/packet.hpp"
+#include "protocol/mqtt/provisioning.hpp"
 #include "protocol/mqtt/topic.hpp"
 #include "protocol/mqtt/user_name.hpp"
 
@@ -15,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (const auto connect = mqtt::decode_connect(**frame); connect && connect->user_name) {
             static_cast<void>(mqtt::parse_user_name(*connect->user_name));
             static_cast<void>(mqtt::parse_client_id(connect->client_id));
+            static_cast<void>(mqtt::parse_provisioning_user(*connect->user_name));
         }
         if (const auto publish = mqtt::decode_publish(**frame)) {
             Bytes again;
@@ -23,6 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             FIELDWATCH_ASSERT(twice && *twice && mqtt::decode_publish(**twice)->topic == publish->topic);
             static_cast<void>(mqtt::parse_client_topic(publish->topic, "d", ""));
             static_cast<void>(mqtt::parse_hub_topic(publish->topic));
+            static_cast<void>(mqtt::parse_provisioning_topic(publish->topic));
         }
         if (const auto subscribe = mqtt::decode_subscribe(**frame)) {
             for (const auto& filter : subscribe->filters)

@@ -6,6 +6,7 @@
 #include "base/limits.hpp"
 #include "protocol/mqtt/packet.hpp"
 #include "protocol/mqtt/property_bag.hpp"
+#include "protocol/mqtt/provisioning.hpp"
 #include "protocol/mqtt/topic.hpp"
 #include "protocol/mqtt/user_name.hpp"
 
@@ -198,6 +199,27 @@ TEST(UserName, TakesEveryObservedForm) {
     EXPECT_FALSE(parse_user_name("nothing"));
     EXPECT_EQ(parse_client_id("d/m")->module, "m");
     EXPECT_FALSE(parse_client_id("d/m/x"));
+}
+
+TEST(Provisioning, UserNamesAndTopicsAreToldFromAHubs) {
+    const auto user =
+        parse_provisioning_user("0ne00AB/registrations/r1/api-version=2019-03-31&ClientVersion=x");
+    ASSERT_TRUE(user);
+    EXPECT_EQ(user->scope, "0ne00AB");
+    EXPECT_EQ(user->registration_id, "r1");
+    for (const auto* const text :
+         {"hub/d1/?api-version=2021-04-12", "hub/registrations/?api-version=2021-04-12",
+          "hub/registrations/api-version=2016-11-14", "", "/registrations/x"})
+        EXPECT_FALSE(parse_provisioning_user(text)) << text;
+    const auto status = parse_provisioning_topic(
+        "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=7&operationId=5.a%2Db");
+    ASSERT_TRUE(status);
+    EXPECT_EQ(status->kind, ProvisioningRequest::Status);
+    EXPECT_EQ(status->request_id, "7");
+    EXPECT_EQ(status->operation_id, "5.a-b");
+    EXPECT_FALSE(parse_provisioning_topic("$dps/registrations/PUT/iotdps-register/"));
+    EXPECT_FALSE(parse_provisioning_topic("$iothub/twin/GET/?$rid=1"));
+    EXPECT_EQ(provisioning_answer_topic(202, "a", 3), "$dps/registrations/res/202/?$rid=a&retry-after=3");
 }
 
 }  // namespace
