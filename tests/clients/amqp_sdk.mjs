@@ -3,20 +3,22 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { parts, pause, processMessage, runAll, sasToken, Server, until } from "../integration/harness.mjs";
-import { install, trust } from "./packages.mjs";
+import { install, mayTake443, trust } from "./packages.mjs";
 
 const require = install(path.resolve(process.argv[2]));
-const server = await Server.start();
+const address = "127.0.43.2";
+const hasWeb = await mayTake443(address);
+const server = await Server.start("--listen", address, ...(hasWeb ? ["--https-port", "443"] : []));
 trust(server); // the service and event clients have no option for it
 const { Client, ModuleClient, Message } = require("azure-iot-device");
-const { Amqp } = require("azure-iot-device-amqp");
+const { Amqp, AmqpWs } = require("azure-iot-device-amqp");
 const { NoRetry } = require("azure-iot-common");
-const { Client: ServiceClient } = require("azure-iothub");
+const { Client: ServiceClient, AmqpWs: ServiceAmqpWs } = require("azure-iothub");
 const ServiceMessage = require("azure-iot-common").Message;
 const { EventHubConsumerClient, earliestEventPosition, latestEventPosition } = require("@azure/event-hubs");
 
 await server.cli("hub", "create", "home");
-const host = `127.0.0.1:${server.profile.amqpPort}`;
+const host = `${address}:${server.profile.amqpPort}`;
 const { policies } = JSON.parse(await server.cli("hub", "show", "home", "--keys", "--format", "json"));
 const within = (promise, what, seconds = 15) => Promise.race([
   promise, new Promise((_, reject) => setTimeout(() => reject(new Error(`${what}: nothing within ${seconds} s`)), seconds * 1000).unref())]);
@@ -72,7 +74,31 @@ const twinOf = (device) => server.request("GET", `/api/v1/hubs/home/devices/${de
 const setDesired = (device, desired) =>
   server.request("PATCH", `/api/v1/hubs/home/devices/${device}/twin`, { properties: { desired } }).then(JSON.parse);
 
+const web = {};
+if (!hasWeb) console.log("SKIPPED: port 443 cannot be taken here, and AMQP over WebSocket knows no other");
+else web["over WebSocket: telemetry, a message, the twin and a method"] = async () => {
+  const text = (await server.create("w1")).replace(/HostName=[^;]+/, `HostName=${address}`);
+  const client = Client.fromConnectionString(text, AmqpWs);
+  client.setRetryPolicy(new NoRetry());
+  await within(client.open(), "open");
+  await within(client.sendEvent(new Message("hello")), "sendEvent");
+  client.onDeviceMethod("reboot", (request, response) => response.send(200, { got: request.payload }, () => {}));
+  const came = new Promise((resolve) => client.on("message", (message) => client.complete(message).then(() => resolve(String(message.data)))));
+  assert.ok((await within(client.getTwin(), "getTwin")).properties.desired);
+  const owner = ServiceClient.fromConnectionString(servicePolicy("service").replace(host, address), ServiceAmqpWs);
+  await within(owner.open(), "service open");
+  await within(owner.send("w1", new ServiceMessage("for you")), "send");
+  assert.equal(await within(came, "message"), "for you");
+  const { result } = await within(owner.invokeDeviceMethod("w1", { methodName: "reboot", payload: { now: true }, responseTimeoutInSeconds: 10 }), "invokeDeviceMethod");
+  assert.deepEqual(result, { status: 200, payload: { got: { now: true } } });
+  await owner.close();
+  await client.close();
+  await server.rows(`AzureDiagnostics | extend P = parse_json(properties_s)
+    | where P.deviceId == "w1" and OperationName == "deviceConnect" and P.protocol == "AmqpWs"`);
+};
+
 const failed = await runAll({
+  ...web,
   async "telemetry is accepted, and an event reader sees it with its annotations"() {
     const client = await opened(Client, await create("d1"));
     const message = new Message('{"temperature":21.5}');

@@ -2,6 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
 import path from "node:path";
 import tls from "node:tls";
 import { fileURLToPath } from "node:url";
@@ -26,4 +27,12 @@ export function install(folder) {
 /** Trusts the server's certificate authority in this process, as NODE_EXTRA_CA_CERTS would: some SDKs have no option. */
 export function trust(server) {
   tls.setDefaultCACertificates([...tls.getCACertificates("default"), server.ca]);
+}
+
+/** Whether port 443 of a loopback address is ours to take: several SDKs know no other port for HTTPS and WebSocket. */
+export function mayTake443(address) {
+  return new Promise((resolve) => {
+    const probe = createServer().once("error", () => resolve(false));
+    probe.listen(443, address, () => probe.close(() => resolve(true)));
+  });
 }

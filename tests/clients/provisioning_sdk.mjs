@@ -6,14 +6,18 @@ import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { runAll, Server } from "../integration/harness.mjs";
-import { install, trust } from "./packages.mjs";
+import { install, mayTake443, trust } from "./packages.mjs";
 
 const require = install(path.resolve(process.argv[2]));
-const server = await Server.start();
+const address = "127.0.43.3";
+const hasWeb = await mayTake443(address);
+const server = await Server.start("--listen", address, ...(hasWeb ? ["--https-port", "443"] : []));
 trust(server);
 const { ProvisioningDeviceClient } = require("azure-iot-provisioning-device");
-const { Mqtt: ProvisioningMqtt } = require("azure-iot-provisioning-device-mqtt");
-const { Amqp: ProvisioningAmqp } = require("azure-iot-provisioning-device-amqp");
+const { Mqtt: ProvisioningMqtt, MqttWs: ProvisioningMqttWs } = require("azure-iot-provisioning-device-mqtt");
+const { Amqp: ProvisioningAmqp, AmqpWs: ProvisioningAmqpWs } = require("azure-iot-provisioning-device-amqp");
+const { Http: ProvisioningHttp } = require("azure-iot-provisioning-device-http");
+const { ProvisioningServiceClient } = require("azure-iot-provisioning-service");
 const { SymmetricKeySecurityClient } = require("azure-iot-security-symmetric-key");
 const { X509Security } = require("azure-iot-security-x509");
 const { Client, Message } = require("azure-iot-device");
@@ -26,10 +30,11 @@ assert.match(scope, /^0ne[0-9A-F]{8}$/);
 const within = (promise, what, seconds = 20) => Promise.race([
   promise, new Promise((_, reject) => setTimeout(() => reject(new Error(`${what}: nothing within ${seconds} s`)), seconds * 1000).unref())]);
 const ports = { mqtt: server.profile.hubPort, amqp: server.profile.amqpPort };
-const transports = { mqtt: ProvisioningMqtt, amqp: ProvisioningAmqp };
+const transports = {
+  mqtt: ProvisioningMqtt, amqp: ProvisioningAmqp, http: ProvisioningHttp, mqttWs: ProvisioningMqttWs, amqpWs: ProvisioningAmqpWs };
 
 function register(security, kind = "mqtt", idScope = scope) {
-  const client = ProvisioningDeviceClient.create(`127.0.0.1:${ports[kind]}`, idScope, new transports[kind](), security);
+  const client = ProvisioningDeviceClient.create(ports[kind] ? `${address}:${ports[kind]}` : address, idScope, new transports[kind](), security);
   return within(client.register(), "register");
 }
 
@@ -58,7 +63,44 @@ async function connects(assigned, credentials) {
   await client.close();
 }
 
+const web = {};
+if (!hasWeb) console.log("SKIPPED: port 443 cannot be taken here; HTTPS and WebSocket of these SDKs know no other");
+else {
+  web["over HTTPS and WebSocket a device registers too, and a wrong key is refused"] = async () => {
+    const { attestation } = await enroll("web-1");
+    const key = attestation.symmetricKey.primaryKey;
+    const own = certificate("web-2");
+    await enroll("web-2", "--certificate", `${own.file}.pem`);
+    for (const kind of ["http", "mqttWs", "amqpWs"]) {
+      assert.equal((await register(new SymmetricKeySecurityClient("web-1", key), kind)).deviceId, "web-1", kind);
+      await assert.rejects(register(new SymmetricKeySecurityClient("web-1", Buffer.alloc(32, 9).toString("base64")), kind),
+        (error) => !/nothing within/.test(error.message), kind);
+    }
+    assert.equal((await register(new X509Security("web-2", own), "http")).deviceId, "web-2");
+  };
+  web["the service client keeps enrollments, groups and registrations"] = async () => {
+    const { sharedAccessKeyName, primaryKey } = JSON.parse(await server.cli("enrollment", "scope", "--format", "json"));
+    const client = (key) => ProvisioningServiceClient.fromConnectionString(`HostName=${address};SharedAccessKeyName=${sharedAccessKeyName};SharedAccessKey=${key}`);
+    const service = client(primaryKey);
+    const result = async (promise) => { const answer = await promise; return answer.responseBody ?? answer.result ?? answer; };
+    const made = await result(service.createOrUpdateIndividualEnrollment({ registrationId: "svc-1", attestation: { type: "symmetricKey" } }));
+    assert.equal(made.registrationId, "svc-1");
+    await register(new SymmetricKeySecurityClient("svc-1", made.attestation.symmetricKey.primaryKey));
+    assert.equal((await result(service.getDeviceRegistrationState("svc-1"))).status, "assigned");
+    const changed = await result(service.createOrUpdateIndividualEnrollment({ ...made, provisioningStatus: "disabled" }));
+    assert.equal(changed.provisioningStatus, "disabled");
+    await assert.rejects(service.createOrUpdateIndividualEnrollment({ ...made, etag: made.etag }));
+    await service.createOrUpdateEnrollmentGroup({ enrollmentGroupId: "svc-group", attestation: { type: "symmetricKey" } });
+    assert.equal((await result(service.getEnrollmentGroup("svc-group"))).enrollmentGroupId, "svc-group");
+    await service.deleteEnrollmentGroup("svc-group");
+    await service.deleteIndividualEnrollment("svc-1");
+    await assert.rejects(service.getIndividualEnrollment("svc-1"));
+    await assert.rejects(client(Buffer.alloc(32, 1).toString("base64")).getEnrollmentGroup("line-a"));
+  };
+}
+
 const failed = await runAll({
+  ...web,
   async "one device registers with its own key, over MQTT and AMQP, and is then connected"() {
     writeFileSync(path.join(server.data, "twin.json"), JSON.stringify({ tags: { floor: 3 }, properties: { desired: { interval: 5 } } }));
     const { attestation } = await enroll("press-1", "--device-id", "Press-1", "--twin", path.join(server.data, "twin.json"));
