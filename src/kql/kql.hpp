@@ -15,7 +15,6 @@
 
 namespace fieldwatch::kql {
 
-/// In the order of workspace::ColumnType.
 enum class ColumnType : std::uint8_t {
     Bool,
     Int,

@@ -27,32 +27,6 @@ std::string literal(std::string_view text) {
 
 }  // namespace
 
-std::string_view to_string(ColumnType type) {
-    switch (type) {
-        case ColumnType::Bool:
-            return "bool";
-        case ColumnType::Int:
-            return "int";
-        case ColumnType::Long:
-            return "long";
-        case ColumnType::Real:
-            return "real";
-        case ColumnType::Decimal:
-            return "decimal";
-        case ColumnType::String:
-            return "string";
-        case ColumnType::Guid:
-            return "guid";
-        case ColumnType::DateTime:
-            return "datetime";
-        case ColumnType::TimeSpan:
-            return "timespan";
-        case ColumnType::Dynamic:
-            return "dynamic";
-    }
-    return "string";
-}
-
 std::string hub_resource_id(const Options& options, std::string_view hub) {
     return fmt::format("/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Devices/IotHubs/{}",
                        options.subscription_id, options.resource_group, lower(hub));

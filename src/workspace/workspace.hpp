@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
+#include "kql/kql.hpp"
 #include "model/finding.hpp"
 #include "workspace/rows.hpp"
 
@@ -34,20 +35,8 @@ struct Commit {
 
 /// A cell of a result. Dynamic values are JSON text (ColumnType::Dynamic says so).
 using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string>;
-enum class ColumnType : std::uint8_t {
-    Bool,
-    Int,
-    Long,
-    Real,
-    Decimal,
-    String,
-    Guid,
-    DateTime,
-    TimeSpan,
-    Dynamic
-};
-std::string_view to_string(ColumnType type);  ///< the wire names: bool, int, long, real, decimal, string,
-                                              ///< guid, datetime, timespan, dynamic
+using kql::ColumnType;
+using kql::to_string;  // its wire names: bool, int, long, …
 
 struct Column {
     std::string name;

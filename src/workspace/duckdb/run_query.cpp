@@ -123,7 +123,7 @@ kql::Catalog catalog_of(const Layout& layout, const std::string& sealed_director
             if (column.type == ColumnType::Guid) sql = "CAST(" + sql + " AS VARCHAR)";
             const bool nullable = column.type != ColumnType::String;
             entry.columns.push_back({.name = std::string(column.name),
-                                     .type = static_cast<kql::ColumnType>(column.type),
+                                     .type = column.type,
                                      .sql = std::move(sql),
                                      .nullable = nullable,
                                      .hidden = column.hidden});
@@ -185,7 +185,7 @@ std::expected<QueryAnswer, QueryError> run_query(Connection& connection, Watchdo
     QueryAnswer answer;
     auto& table = answer.tables.emplace_back();
     for (auto& column : compiled->columns) {
-        table.columns.push_back({std::move(column.name), static_cast<ColumnType>(column.type)});
+        table.columns.push_back({std::move(column.name), column.type});
     }
     if (rows->column_count() != table.columns.size()) {
         return std::unexpected(QueryError{QueryError::Kind::Internal, "the plan's columns do not fit"});
