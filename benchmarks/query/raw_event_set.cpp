@@ -92,21 +92,61 @@ Item draw(Random& random) {
     return baseline(random);
 }
 
-workspace::RawEventRow row_of(const RawEventSet& set, std::uint64_t offset, Timestamp time, Random& random) {
+/// What the decoder puts behind an item's own fields: identifiers that no compression shortens, and two
+/// times.
+void add_envelope(std::string& details, std::string_view event_id, Timestamp time) {
+    details.pop_back();
+    const auto text = to_iso8601(time, 3);
+    details +=
+        fmt::format(R"(,"EventId":"{}","TimestampLocal":"{}","TimestampUTC":"{}"}})", event_id, text, text);
+}
+
+workspace::RawEventRow row_of(const RawEventSet& set, std::uint64_t offset, Timestamp time, Random& random,
+                              workspace::Texts& texts) {
     auto item = draw(random);
     const model::LogPosition position{0, offset, 0};
+    const auto event_id = fmt::format("{:08x}-{:04x}-4000-8000-{:012x}", random.below(UINT64_C(1) << 32),
+                                      random.below(1 << 16), random.below(UINT64_C(1) << 48));
+    add_envelope(item.details, event_id, time);
     return {.row_id = model::row_id("bench", position),
             .position = position,
             .time_generated = time,
             .time_stamp = time - Ticks(static_cast<std::int64_t>(random.below(20'000'000))),
             .hub = "bench-hub",
-            .device = fmt::format("device-{:05}", random.below(set.devices)),
+            .device = texts.keep(fmt::format("device-{:05}", random.below(set.devices))),
             .agent_version = "0.1.0",
-            .event_id = fmt::format("{:08x}-0000-4000-8000-{:012x}", offset >> 32, offset),
-            .category = std::string(item.category),
-            .name = std::string(item.name),
+            .event_id = texts.keep(event_id),
+            .category = item.category,
+            .name = item.name,
             .type = "Security",
-            .details_json = std::move(item.details)};
+            .details_json = texts.keep(item.details)};
+}
+
+/// Alerts of a quarter of the fleet, in a partition of their own.
+Result<void> add_alerts(workspace::Workspace& workspace, const RawEventSet& set, Timestamp start) {
+    constexpr std::array<std::string_view, 3> kTypes = {"IoT_CryptoMiner", "IoT_PortScan", "BruteForceFail"};
+    constexpr std::array kSeverities = {model::Severity::High, model::Severity::Medium, model::Severity::Low};
+    workspace::Commit commit{.partition = 1, .next_offset = set.devices / 4};
+    if (FIELDWATCH_TRY(workspace.committed_offset(1)) >= commit.next_offset) return {};
+    SeededRandom random(set.seed + 1);
+    for (std::uint64_t offset = 0; offset < commit.next_offset; ++offset) {
+        const model::LogPosition position{1, offset, 0};
+        const auto time = start + Ticks(static_cast<std::int64_t>(
+                                      random.below(static_cast<std::uint64_t>((set.end - start).count()))));
+        const auto device = fmt::format("device-{:05}", random.below(set.devices));
+        workspace::AlertRow row{
+            .row_id = model::row_id("bench", position), .position = position, .time_generated = time};
+        row.alert.id = Uuid::named(Uuid{}, "alert " + std::to_string(offset));
+        row.alert.type = kTypes[random.below(kTypes.size())];
+        row.alert.display_name = row.alert.type;
+        row.alert.severity = kSeverities[random.below(kSeverities.size())];
+        row.alert.hub = model::HubName{"bench-hub"};
+        row.alert.compromised_entity = device;
+        row.alert.extended_json = fmt::format(R"({{"DeviceId":"{}"}})", device);
+        row.alert.start = row.alert.end = row.alert.processed = time;
+        commit.alerts.push_back(std::move(row));
+    }
+    return workspace.commit(std::move(commit));
 }
 
 }  // namespace
@@ -120,7 +160,10 @@ Result<void> write_raw_event_set(const RawEventSet& set) {
     options.directory = set.directory;
     options.id = "bench";
     const auto workspace = FIELDWATCH_TRY(workspace::open(options, clock, metrics));
-    if (FIELDWATCH_TRY(workspace->committed_offset(0)) >= set.rows) return {};
+    if (FIELDWATCH_TRY(workspace->committed_offset(0)) >= set.rows) {
+        clock.set(set.end);
+        return add_alerts(*workspace, set, start);
+    }
     SeededRandom random(set.seed);
     std::int64_t sealed_hour = 0;
     for (std::uint64_t first = 0; first < set.rows; first += kBatch) {
@@ -129,7 +172,7 @@ Result<void> write_raw_event_set(const RawEventSet& set) {
             const auto share = static_cast<double>(offset) / static_cast<double>(set.rows);
             const Ticks after(static_cast<std::int64_t>(share * static_cast<double>(span.count())));
             clock.set(start + after);
-            commit.raw_events.push_back(row_of(set, offset, start + after, random));
+            commit.raw_events.push_back(row_of(set, offset, start + after, random, commit.texts));
         }
         if (commit.next_offset <= FIELDWATCH_TRY(workspace->committed_offset(0))) continue;  // begun earlier
         FIELDWATCH_TRY(workspace->commit(std::move(commit)));
@@ -137,7 +180,8 @@ Result<void> write_raw_event_set(const RawEventSet& set) {
         if (hour != sealed_hour) FIELDWATCH_TRY(workspace->maintain());
         sealed_hour = hour;
     }
-    return workspace->maintain();
+    FIELDWATCH_TRY(workspace->maintain());
+    return add_alerts(*workspace, set, start);
 }
 
 }  // namespace fieldwatch::bench

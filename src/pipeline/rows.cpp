@@ -6,21 +6,23 @@ namespace fieldwatch::pipeline {
 
 namespace {
 
-workspace::RawEventRow raw_row(const model::Event& event, model::LogPosition position,
-                               std::string_view details, const RowOptions& options) {
-    return {.row_id = model::row_id(options.workspace_id, position),
-            .position = position,
-            .time_generated = event.received,
-            .time_stamp = event.time,
-            .hub = std::string(event.hub),
-            .device = std::string(event.device),
-            .agent_version = std::string(event.agent_version),
-            .event_id = std::string(event.id),
-            .category = std::string(event.category),
-            .name = std::string(event.name),
-            .type = std::string(event.type),
-            .details_json = std::string(details),
-            .is_empty = event.is_empty};
+void add_raw(const model::Event& event, model::LogPosition position, std::string_view details,
+             const RowOptions& options, workspace::Commit& commit) {
+    const auto before = commit.raw_events.empty() ? workspace::RawEventRow{} : commit.raw_events.back();
+    auto& texts = commit.texts;
+    commit.raw_events.push_back({.row_id = model::row_id(options.workspace_id, position),
+                                 .position = position,
+                                 .time_generated = event.received,
+                                 .time_stamp = event.time,
+                                 .hub = texts.keep(event.hub, before.hub),
+                                 .device = texts.keep(event.device, before.device),
+                                 .agent_version = texts.keep(event.agent_version, before.agent_version),
+                                 .event_id = texts.keep(event.id, before.event_id),
+                                 .category = texts.keep(event.category, before.category),
+                                 .name = texts.keep(event.name, before.name),
+                                 .type = texts.keep(event.type, before.type),
+                                 .details_json = texts.keep(details),
+                                 .is_empty = event.is_empty});
 }
 
 void add_operation(const OperationDecoder::Decoded& decoded, const RowOptions& options,
@@ -68,10 +70,9 @@ void add_rows(const Outcome& outcome, const model::RecordView&, const RowOptions
               workspace::Commit& commit) {
     for (const auto* event : outcome.events) {
         if (!options.store_raw) break;
-        if (event->items.empty())
-            commit.raw_events.push_back(raw_row(*event, event->position, event->details_json, options));
+        if (event->items.empty()) add_raw(*event, event->position, event->details_json, options, commit);
         for (const auto& item : event->items)
-            commit.raw_events.push_back(raw_row(*event, item.position, item.details_json, options));
+            add_raw(*event, item.position, item.details_json, options, commit);
     }
     for (const auto& operation : outcome.operations)
         add_operation(operation, options, commit);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/hash.hpp"
 #include "base/time.hpp"
@@ -12,12 +13,13 @@
 
 namespace fieldwatch::workspace {
 
+/// Its texts belong to the commit's Texts: there are many of these, and the other rows are few.
 struct RawEventRow {
     Hash128 row_id;
     model::LogPosition position;
     Timestamp time_generated;  ///< when the hub received it
     Timestamp time_stamp;      ///< event time
-    std::string hub, device, agent_version, event_id, category, name, type, details_json;
+    std::string_view hub, device, agent_version, event_id, category, name, type, details_json;
     bool is_empty = false;
 };
 

@@ -17,6 +17,7 @@
 #include "kql/kql.hpp"
 #include "model/finding.hpp"
 #include "workspace/rows.hpp"
+#include "workspace/texts.hpp"
 
 namespace fieldwatch::workspace {
 
@@ -24,6 +25,7 @@ namespace fieldwatch::workspace {
 struct Commit {
     std::uint32_t partition = 0;
     std::uint64_t next_offset = 0;  ///< one past the last record whose rows are here
+    Texts texts;                    ///< of raw_events
     std::vector<RawEventRow> raw_events;
     std::vector<AlertRow> alerts;
     std::vector<RecommendationRow> recommendations;

@@ -88,15 +88,17 @@ TEST_F(CommitTest, TakesCommitsOfSeveralPartitionsAtOnce) {
 
 TEST_F(CommitTest, GivesOutboxRowsUntilTheyAreDoneAndNeverASequenceTwice) {
     auto workspace = opened();
-    Commit commit{.partition = 0, .next_offset = 1};
-    commit.outbox = {{.kind = "alert", .key = "a", .body_json = "{}"}, {.kind = "alert", .key = "b"}};
-    ASSERT_TRUE(workspace->commit(commit));
+    const auto two_rows = [](std::uint64_t next_offset) {
+        Commit commit{.partition = 0, .next_offset = next_offset};
+        commit.outbox = {{.kind = "alert", .key = "a", .body_json = "{}"}, {.kind = "alert", .key = "b"}};
+        return commit;
+    };
+    ASSERT_TRUE(workspace->commit(two_rows(1)));
     ASSERT_TRUE(workspace->outbox_done(2));
     EXPECT_TRUE(workspace->outbox(10).value().empty());
     workspace = nullptr;
     workspace = opened();
-    commit.next_offset = 2;
-    ASSERT_TRUE(workspace->commit(commit));
+    ASSERT_TRUE(workspace->commit(two_rows(2)));
     const auto rows = workspace->outbox(10).value();
     ASSERT_EQ(rows.size(), 2u);
     EXPECT_EQ(rows[0].sequence, 3u);
@@ -107,12 +109,12 @@ TEST_F(CommitTest, KnowsWhichAlertsAreOpen) {
     auto workspace = opened();
     Commit commit{.partition = 0, .next_offset = 1};
     commit.alerts = {testing::alert_row(0, 0, clock_.now()), testing::alert_row(0, 1, clock_.now())};
-    ASSERT_TRUE(workspace->commit(commit));
+    ASSERT_TRUE(workspace->commit(std::move(commit)));
     EXPECT_EQ(workspace->open_alerts(10).value().size(), 2u);
-    commit.next_offset = 2;
-    commit.alerts.pop_back();
-    commit.alerts[0].alert.status = model::AlertStatus::Dismissed;
-    ASSERT_TRUE(workspace->commit(commit));
+    Commit dismissal{.partition = 0, .next_offset = 2};
+    dismissal.alerts = {testing::alert_row(0, 0, clock_.now())};
+    dismissal.alerts[0].alert.status = model::AlertStatus::Dismissed;
+    ASSERT_TRUE(workspace->commit(std::move(dismissal)));
     const auto open_now = workspace->open_alerts(10).value();
     ASSERT_EQ(open_now.size(), 1u);
     EXPECT_EQ(open_now[0].id, Uuid::named(Uuid{}, "alert 1"));
@@ -123,7 +125,7 @@ TEST_F(CommitTest, MendsTextThatIsNotUtf8) {
     auto workspace = opened();
     auto commit = batch(0, 0, 1);
     commit.raw_events[0].device = "pump-\xFF\xC3";
-    ASSERT_TRUE(workspace->commit(commit));
+    ASSERT_TRUE(workspace->commit(std::move(commit)));
     workspace.reset();
     EXPECT_EQ(testing::stored_integer(directory_.path(), tables::kSecurityIoTRawEvent,
                                       "count(*) FILTER (\"DeviceId\" = 'pump-\uFFFD\uFFFD')"),

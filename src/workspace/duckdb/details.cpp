@@ -13,7 +13,7 @@ std::string_view trimmed(std::string_view text) {
 }
 
 /// nullopt also for a value that does not parse.
-std::optional<std::string> text_of(json::value value) {
+std::optional<std::string_view> text_of(json::value value) {
     json::json_type type;
     if (value.type().get(type)) return std::nullopt;
     std::string_view text;
@@ -22,19 +22,19 @@ std::optional<std::string> text_of(json::value value) {
             return std::nullopt;
         case json::json_type::string:
             if (value.get_string().get(text)) return std::nullopt;
-            return std::string(text);
+            return text;
         case json::json_type::object: {
             json::object object;
             if (value.get_object().get(object) || object.raw_json().get(text)) return std::nullopt;
-            return std::string(trimmed(text));
+            return trimmed(text);
         }
         case json::json_type::array: {
             json::array array;
             if (value.get_array().get(array) || array.raw_json().get(text)) return std::nullopt;
-            return std::string(trimmed(text));
+            return trimmed(text);
         }
         default:
-            return std::string(trimmed(value.raw_json_token()));
+            return trimmed(value.raw_json_token());
     }
 }
 
@@ -49,7 +49,7 @@ DetailReader::DetailReader(std::span<const DetailPath> paths)
     : parser_(std::make_unique<Parser>()), paths_(paths), values_(paths.size()) {}
 DetailReader::~DetailReader() = default;
 
-std::span<const std::optional<std::string>> DetailReader::read(std::string_view text) {
+std::span<const std::optional<std::string_view>> DetailReader::read(std::string_view text) {
     for (auto& value : values_)
         value.reset();
     parser_->padded.assign(text);

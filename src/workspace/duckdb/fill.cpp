@@ -114,6 +114,7 @@ void place(Appender& to, std::size_t first, const Row& row) {
 
 struct RowFiller::Details {
     DetailReader reader{tables::kSecurityIoTRawEvent.details};
+    std::string hub, resource_id;  // of the row before: most rows of a commit are of one hub
 };
 
 RowFiller::RowFiller(const Options& options) : options_(options), details_(std::make_unique<Details>()) {}
@@ -124,7 +125,11 @@ Result<void> RowFiller::add(Appender& to, const RawEventRow& row) {
     to.time(kTimeGenerated, row.time_generated);
     to.time(kTimeStamp, row.time_stamp);
     to.text(kAgentVersion, row.agent_version);
-    to.text(kAssociatedResourceId, cased(hub_resource_id(options_, row.hub), false));
+    if (details_->hub != row.hub || details_->resource_id.empty()) {
+        details_->hub = row.hub;
+        details_->resource_id = cased(hub_resource_id(options_, row.hub), false);
+    }
+    to.text(kAssociatedResourceId, details_->resource_id);
     to.text(kDeviceId, row.device);
     to.text(kEventDetails, row.details_json);
     to.text(kIoTRawEventId, row.event_id);

@@ -73,7 +73,7 @@ TEST_F(MigrationTest, OpensAFileOfVersion1WithEverythingInIt) {
         commit.outbox = {{.kind = "alert", .key = "l"}};
         ActivityRow row{.position = {3, 12, 0}, .time_generated = clock_.now(), .hub = "plant-1"};
         commit.activities = {row};
-        ASSERT_TRUE(workspace.commit(commit));
+        ASSERT_TRUE(workspace.commit(std::move(commit)));
         const auto outbox = workspace.outbox(10).value();
         ASSERT_EQ(outbox.size(), 2u);
         EXPECT_EQ(outbox[1].sequence, 43u);
@@ -109,7 +109,7 @@ TEST_F(MigrationTest, AlertsGainTheirEvidenceBesideOldOnes) {
         Commit commit{.partition = 3, .next_offset = 13};
         commit.alerts = {testing::alert_row(3, 12, clock_.now())};
         commit.alerts[0].alert.evidence = {{.partition = 3, .offset = 9, .item = 2}};
-        ASSERT_TRUE((*opened)->commit(commit));
+        ASSERT_TRUE((*opened)->commit(std::move(commit)));
     }
     const auto count = [&](const std::string& where) {
         return testing::stored_integer(directory_.path(), tables::kSecurityAlert,

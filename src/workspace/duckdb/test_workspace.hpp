@@ -4,8 +4,10 @@
 
 #include <unistd.h>
 
+#include <deque>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 
@@ -46,6 +48,14 @@ inline Options options_in(const std::string& directory) {
     return options;
 }
 
+/// A view of a copy that stays until the process ends: rows of tests are made without their commit.
+inline std::string_view lasting(std::string text) {
+    static std::mutex mutex;
+    static std::deque<std::string> kept;
+    const std::scoped_lock lock(mutex);
+    return kept.emplace_back(std::move(text));
+}
+
 inline RawEventRow raw_event(std::uint32_t partition, std::uint64_t offset, Timestamp time) {
     const model::LogPosition position{partition, offset, 0};
     return {.row_id = model::row_id("test", position),
@@ -53,7 +63,7 @@ inline RawEventRow raw_event(std::uint32_t partition, std::uint64_t offset, Time
             .time_generated = time,
             .time_stamp = time - Ticks(5'000'000),
             .hub = "Plant-1",
-            .device = "pump-" + std::to_string(offset % 7),
+            .device = lasting("pump-" + std::to_string(offset % 7)),
             .agent_version = "0.1.0",
             .event_id = "6d9f2f3c-0000-4000-8000-000000000001",
             .category = "Triggered",
