@@ -39,14 +39,16 @@ std::string mended(std::string_view text) {
 
 }  // namespace
 
-Appender::Appender(Owned<duckdb_appender, duckdb_appender_destroy> appender, Chunk chunk, std::size_t columns)
-    : chunk_(std::move(chunk)), appender_(std::move(appender)) {
+Appender::Appender(std::string name, Owned<duckdb_appender, duckdb_appender_destroy> appender, Chunk chunk,
+                   std::size_t columns)
+    : name_(std::move(name)), chunk_(std::move(chunk)), appender_(std::move(appender)) {
     for (std::size_t column = 0; column < columns; ++column) {
         vectors_.push_back(duckdb_data_chunk_get_vector(chunk_.get(), column));
     }
 }
 
-Result<Appender> Appender::create(Connection& connection, const std::string& name, const Table& table) {
+Result<Appender> Appender::create(Connection& connection, const std::string& name,
+                                  std::span<const StoredColumn> columns) {
     Owned<duckdb_appender, duckdb_appender_destroy> appender;
     if (duckdb_appender_create(connection.get(), nullptr, name.c_str(), appender.out()) != DuckDBSuccess) {
         const char* message = appender ? duckdb_appender_error(appender.get()) : nullptr;
@@ -54,12 +56,12 @@ Result<Appender> Appender::create(Connection& connection, const std::string& nam
     }
     std::vector<LogicalType> types;
     std::vector<duckdb_logical_type> handles;
-    for (const auto& column : table.stored) {
+    for (const auto& column : columns) {
         types.emplace_back(duckdb_create_logical_type(type_of(column.storage)));
         handles.push_back(types.back().get());
     }
     Chunk chunk(duckdb_create_data_chunk(handles.data(), handles.size()));
-    return Appender(std::move(appender), std::move(chunk), handles.size());
+    return Appender(name, std::move(appender), std::move(chunk), handles.size());
 }
 
 void Appender::text(std::size_t column, std::string_view value) {
@@ -84,6 +86,14 @@ void Appender::uuid(std::size_t column, const Hash128& value) {
     cell<duckdb_hugeint>(column) = {value.low,
                                     std::bit_cast<std::int64_t>(value.high ^ (std::uint64_t{1} << 63))};
 }
+void Appender::uuid(std::size_t column, const Uuid& value) {
+    Hash128 number{};
+    for (std::size_t i = 0; i < 8; ++i) {
+        number.high = number.high << 8 | value.bytes[i];
+        number.low = number.low << 8 | value.bytes[8 + i];
+    }
+    uuid(column, number);
+}
 void Appender::null(std::size_t column) {
     duckdb_vector_ensure_validity_writable(vectors_[column]);
     duckdb_validity_set_row_invalid(duckdb_vector_get_validity(vectors_[column]), row_);
@@ -107,7 +117,7 @@ Result<void> Appender::flush() {
 
 Result<void> Appender::finish() {
     FIELDWATCH_TRY(flush());
-    if (duckdb_appender_close(appender_.get()) != DuckDBSuccess) {
+    if (duckdb_appender_flush(appender_.get()) != DuckDBSuccess) {
         return fail(Errc::Internal, duckdb_appender_error(appender_.get()));
     }
     return {};

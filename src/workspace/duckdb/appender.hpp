@@ -1,11 +1,14 @@
 // Rows into a table, a vector at a time: the fast way in. Belongs to one connection and its transaction.
 #pragma once
 
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/hash.hpp"
 #include "base/time.hpp"
+#include "base/uuid.hpp"
 #include "workspace/duckdb/connection.hpp"
 #include "workspace/table.hpp"
 
@@ -17,12 +20,14 @@ constexpr std::int64_t stored_ticks(Timestamp time) {
     return time.ticks + kTicksAtUnixEpoch;
 }
 
-/// Fill every stored column of a row by its position (tables::X::Stored), then end_row(); finish() at the
-/// end.
+/// Fill every stored column of a row by its position (tables::X::Stored), then end_row(); finish() before the
+/// transaction ends: the appender may then be used in the connection's next one. One that holds rows when it
+/// goes gives them to whatever transaction is open, so after a failure it must go before its transaction.
 class Appender {
   public:
-    /// `name` is the hot table, `table` its declaration.
-    static Result<Appender> create(Connection& connection, const std::string& name, const Table& table);
+    /// `columns` are those of the table `name`, in order.
+    static Result<Appender> create(Connection& connection, const std::string& name,
+                                   std::span<const StoredColumn> columns);
 
     /// Text that is not UTF-8 is stored with its bad bytes replaced by U+FFFD: the engine assumes UTF-8.
     void text(std::size_t column, std::string_view value);
@@ -31,19 +36,23 @@ class Appender {
     void real(std::size_t column, double value);
     void flag(std::size_t column, bool value);
     void uuid(std::size_t column, const Hash128& value);
+    void uuid(std::size_t column, const Uuid& value);
     void null(std::size_t column);
     /// Errors: Conflict, Exhausted, Io, Internal.
     Result<void> end_row();
     Result<void> finish();
+    const std::string& name() const { return name_; }  ///< of the table
 
   private:
-    Appender(Owned<duckdb_appender, duckdb_appender_destroy> appender, Chunk chunk, std::size_t columns);
+    Appender(std::string name, Owned<duckdb_appender, duckdb_appender_destroy> appender, Chunk chunk,
+             std::size_t columns);
     Result<void> flush();
     template <class T>
     T& cell(std::size_t column) {
         return static_cast<T*>(duckdb_vector_get_data(vectors_[column]))[row_];
     }
 
+    std::string name_;
     Chunk chunk_;
     Owned<duckdb_appender, duckdb_appender_destroy> appender_;  // goes before the chunk
     std::vector<duckdb_vector> vectors_;

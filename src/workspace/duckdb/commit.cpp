@@ -14,44 +14,6 @@ namespace {
 constexpr int kTriesMax = 20;
 constexpr std::chrono::milliseconds kPause{2};
 
-Result<void> write_offset(Connection& connection, const Commit& commit) {
-    const auto next = static_cast<std::int64_t>(commit.next_offset);
-    auto rows = FIELDWATCH_TRY(
-        connection.execute_kept("UPDATE _Offset SET next_offset = ? WHERE partition = ? AND next_offset < ?",
-                                {next, std::int64_t{commit.partition}, next}));
-    if (rows.changed() == 1) return {};
-    const auto present = FIELDWATCH_TRY(connection.integer(
-        "SELECT next_offset FROM _Offset WHERE partition = ?", {std::int64_t{commit.partition}}));
-    if (present) {
-        return fail(Errc::Conflict, fmt::format("partition {} is committed up to {}, not below {}",
-                                                commit.partition, *present, next));
-    }
-    return connection.run("INSERT INTO _Offset VALUES (?, ?)", {std::int64_t{commit.partition}, next});
-}
-
-Result<void> write_states(Connection& connection, const Commit& commit) {
-    for (const auto& row : commit.alerts) {
-        const auto id = row.alert.id.text();
-        FIELDWATCH_TRY(connection.execute_kept(
-            "INSERT INTO _AlertState VALUES (CAST(? AS UUID), ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
-            "SET severity = excluded.severity, status = excluded.status, changed = excluded.changed",
-            {std::string_view(id), std::string_view(row.alert.type),
-             std::string_view(row.alert.compromised_entity), std::string_view(row.alert.hub.value),
-             to_string(row.alert.severity), to_string(row.alert.status), stored_ticks(row.time_generated)}));
-    }
-    for (const auto& row : commit.recommendations) {
-        const auto id = row.recommendation.id.text();
-        FIELDWATCH_TRY(connection.execute_kept(
-            "INSERT INTO _RecommendationState VALUES (CAST(? AS UUID), ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO "
-            "UPDATE SET severity = excluded.severity, state = excluded.state, changed = excluded.changed",
-            {std::string_view(id), std::string_view(row.recommendation.type),
-             std::string_view(row.recommendation.device), std::string_view(row.recommendation.hub.value),
-             to_string(row.recommendation.severity), to_string(row.recommendation.state),
-             stored_ticks(row.time_generated)}));
-    }
-    return {};
-}
-
 /// Calls `visit(table, rows)` for every table that the commit has rows for.
 template <class Visit>
 void for_each_table(const Commit& commit, const Visit& visit) {
@@ -62,13 +24,56 @@ void for_each_table(const Commit& commit, const Visit& visit) {
     if (!commit.activities.empty()) visit(tables::kAzureActivity, commit.activities);
 }
 
+/// The open appender of a table, made when it is needed first or when the table's next period began.
+Result<Appender*> appender_of(std::map<std::string_view, Appender>& open, Connection& connection,
+                              std::string_view table, const std::string& name,
+                              std::span<const StoredColumn> columns) {
+    const auto found = open.find(table);
+    if (found != open.end() && found->second.name() == name) return &found->second;
+    if (found != open.end()) open.erase(found);
+    auto made = FIELDWATCH_TRY(Appender::create(connection, name, columns));
+    return &open.emplace(table, std::move(made)).first->second;
+}
+
+Result<void> append_offset(Appender& to, const Commit& commit) {
+    to.integer(0, commit.partition);
+    to.integer(1, static_cast<std::int64_t>(commit.next_offset));
+    FIELDWATCH_TRY(to.end_row());
+    return to.finish();
+}
+
+Result<void> append_states(Appender& to, const std::vector<AlertRow>& rows) {
+    for (const auto& row : rows) {
+        to.uuid(0, row.alert.id);
+        to.text(1, row.alert.type);
+        to.text(2, row.alert.compromised_entity);
+        to.text(3, row.alert.hub.value);
+        to.text(4, to_string(row.alert.severity));
+        to.text(5, to_string(row.alert.status));
+        to.time(6, row.time_generated);
+        FIELDWATCH_TRY(to.end_row());
+    }
+    return to.finish();
+}
+Result<void> append_states(Appender& to, const std::vector<RecommendationRow>& rows) {
+    for (const auto& row : rows) {
+        to.uuid(0, row.recommendation.id);
+        to.text(1, row.recommendation.type);
+        to.text(2, row.recommendation.device);
+        to.text(3, row.recommendation.hub.value);
+        to.text(4, to_string(row.recommendation.severity));
+        to.text(5, to_string(row.recommendation.state));
+        to.time(6, row.time_generated);
+        FIELDWATCH_TRY(to.end_row());
+    }
+    return to.finish();
+}
+
 template <class Row>
-Result<void> append_rows(Connection& connection, RowFiller& filler, const std::string& name,
-                         const Table& table, const std::vector<Row>& rows) {
-    auto appender = FIELDWATCH_TRY(Appender::create(connection, name, table));
+Result<void> append_rows(Appender& to, RowFiller& filler, const std::vector<Row>& rows) {
     for (const auto& row : rows)
-        FIELDWATCH_TRY(filler.add(appender, row));
-    return appender.finish();
+        FIELDWATCH_TRY(filler.add(to, row));
+    return to.finish();
 }
 
 }  // namespace
@@ -120,23 +125,53 @@ Result<void> DuckdbWorkspace::commit_once(Writer& writer, const Commit& commit) 
     std::unique_lock<std::mutex> outbox_lock;
     if (!commit.outbox.empty()) outbox_lock = std::unique_lock(outbox_mutex_);
     auto transaction = FIELDWATCH_TRY(Transaction::begin(writer.connection));
-    FIELDWATCH_TRY(write_offset(writer.connection, commit));
-    Result<void> appended;
-    for_each_table(commit, [&](const Table& table, const auto& rows) {
-        if (appended) appended = append_rows(writer.connection, *writer.filler, hot[&table], table, rows);
-    });
-    FIELDWATCH_TRY(std::move(appended));
-    FIELDWATCH_TRY(write_states(writer.connection, commit));
-    auto sequence = outbox_next_;
-    for (const auto& row : commit.outbox) {
-        FIELDWATCH_TRY(
-            writer.connection.execute_kept("INSERT INTO _Outbox VALUES (?, ?, ?, ?)",
-                                           {sequence++, std::string_view(row.kind), std::string_view(row.key),
-                                            std::string_view(row.body_json)}));
+    if (auto filled = fill(writer, commit, hot); !filled) {
+        writer.appenders.clear();  // while the transaction that is rolled back can still take what they hold
+        return filled;
     }
     FIELDWATCH_TRY(transaction.commit());
-    if (!commit.outbox.empty()) outbox_next_ = sequence;
+    if (!commit.outbox.empty()) outbox_next_ += static_cast<std::int64_t>(commit.outbox.size());
     return {};
+}
+
+Result<void> DuckdbWorkspace::fill(Writer& writer, const Commit& commit,
+                                   const std::map<const Table*, std::string>& hot) {
+    auto& connection = writer.connection;
+    auto* const offsets =
+        FIELDWATCH_TRY(appender_of(writer.appenders, connection, "_Offset", "_Offset", offset_columns()));
+    FIELDWATCH_TRY(append_offset(*offsets, commit));
+    Result<void> appended;
+    for_each_table(commit, [&](const Table& table, const auto& rows) {
+        if (!appended) return;
+        const auto to = appender_of(writer.appenders, connection, table.name, hot.at(&table), table.stored);
+        appended = to ? append_rows(**to, *writer.filler, rows) : std::unexpected(to.error());
+    });
+    FIELDWATCH_TRY(std::move(appended));
+    if (!commit.alerts.empty()) {
+        auto* const to = FIELDWATCH_TRY(
+            appender_of(writer.appenders, connection, "_AlertState", "_AlertState", alert_state_columns()));
+        FIELDWATCH_TRY(append_states(*to, commit.alerts));
+    }
+    if (!commit.recommendations.empty()) {
+        auto* const to = FIELDWATCH_TRY(appender_of(writer.appenders, connection, "_RecommendationState",
+                                                    "_RecommendationState", recommendation_state_columns()));
+        FIELDWATCH_TRY(append_states(*to, commit.recommendations));
+    }
+    return commit.outbox.empty() ? Result<void>() : append_outbox(writer, commit);
+}
+
+Result<void> DuckdbWorkspace::append_outbox(Writer& writer, const Commit& commit) {
+    auto* const to = FIELDWATCH_TRY(
+        appender_of(writer.appenders, writer.connection, "_Outbox", "_Outbox", outbox_columns()));
+    auto sequence = outbox_next_;
+    for (const auto& row : commit.outbox) {
+        to->integer(0, sequence++);
+        to->text(1, row.kind);
+        to->text(2, row.key);
+        to->text(3, row.body_json);
+        FIELDWATCH_TRY(to->end_row());
+    }
+    return to->finish();
 }
 
 Result<void> DuckdbWorkspace::commit(Commit commit) {

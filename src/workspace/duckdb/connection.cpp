@@ -229,11 +229,13 @@ Result<Database> Database::open(const std::string& path, const DatabaseLimits& l
     if (duckdb_create_config(config.out()) != DuckDBSuccess)
         return fail(Errc::Internal, "no DuckDB configuration");
     // Nothing is fetched, loaded or written outside the directory, and no statement can change that.
-    for (const auto& [name, value] : std::array<std::pair<const char*, std::string>, 7>{{
+    for (const auto& [name, value] : std::array<std::pair<const char*, std::string>, 8>{{
              {"autoinstall_known_extensions", "false"},
              {"autoload_known_extensions", "false"},
              {"allow_community_extensions", "false"},
              {"threads", std::to_string(limits.threads_max)},
+             {"external_threads",
+              std::to_string(limits.own_threads ? 1 : limits.threads_max)},  // query_helpers.hpp
              {"memory_limit", fmt::format("{}MiB", limits.memory_bytes_max >> 20)},
              {"temp_directory", limits.directory.empty() ? "" : limits.directory + "/temporary"},
              {"checkpoint_threshold", "256MiB"},  // maintain() checkpoints long before: never inside a commit

@@ -142,7 +142,8 @@ class Transaction {
 struct DatabaseLimits {
     std::string directory;  ///< the only one that files may be read from and written to; "" = in memory
     std::size_t memory_bytes_max = 0;
-    unsigned threads_max = 1;
+    unsigned threads_max = 1;  ///< that work on a statement at once: its caller's and query helpers
+    bool own_threads = false;  ///< the engine has the others itself, and no helpers are needed
 };
 
 /// One open database file. Any thread.
@@ -152,6 +153,7 @@ class Database {
     /// Io.
     static Result<Database> open(const std::string& path, const DatabaseLimits& limits);
     Result<Connection> connect() const;
+    duckdb_database get() const { return database_.get(); }
 
   private:
     explicit Database(duckdb_database database) : database_(database) {}

@@ -14,6 +14,7 @@
 #include "workspace/duckdb/file_readers.hpp"
 #include "workspace/duckdb/fill.hpp"
 #include "workspace/duckdb/layout.hpp"
+#include "workspace/duckdb/query_helpers.hpp"
 #include "workspace/duckdb/watchdog.hpp"
 #include "workspace/workspace.hpp"
 
@@ -34,10 +35,13 @@ class DuckdbWorkspace final : public Workspace {
     Result<void> maintain() override;
 
   private:
-    /// A connection for commits, and what goes with it; taken from and given back to a pool.
+    /// A connection for commits, and what goes with it; taken from and given back to a pool. Appenders stay
+    /// open from commit to commit: to make one costs more than to append a few rows.
     struct Writer {
         Connection connection;
         std::unique_ptr<RowFiller> filler;
+        std::map<std::string_view, Appender>
+            appenders;  // by table; of its newest hot one; before the connection
     };
     struct Counters {
         Counter &commits, &rows, &conflicts, &sealed_files, &dropped_files, &merged_files;
@@ -50,6 +54,8 @@ class DuckdbWorkspace final : public Workspace {
     Result<Writer> take_writer();
     void give_back(Writer writer);
     Result<void> commit_once(Writer& writer, const Commit& commit);
+    Result<void> fill(Writer& writer, const Commit& commit, const std::map<const Table*, std::string>& hot);
+    Result<void> append_outbox(Writer& writer, const Commit& commit);
     Result<std::string> hot_table(const Table& table);
 
     // seal.cpp
@@ -62,6 +68,7 @@ class DuckdbWorkspace final : public Workspace {
     Result<void> drop_expired();
     void unlink_unread();
     Result<void> remove_orphans();
+    Result<void> drop_old_states();
     Result<void> checkpoint();
     std::int64_t retention_cutoff(const Table& table) const;  ///< stored ticks
 
@@ -76,6 +83,7 @@ class DuckdbWorkspace final : public Workspace {
     const Clock& clock_;
     Counters counters_;
     Database database_;
+    QueryHelpers helpers_;
     Watchdog watchdog_;
     FileReaders readers_;
 

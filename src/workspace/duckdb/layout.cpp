@@ -19,9 +19,9 @@ constexpr const char* kBookkeeping[] = {
     "NULL,"
     " period_start BIGINT NOT NULL, rows BIGINT NOT NULL, bytes BIGINT NOT NULL, time_min BIGINT NOT NULL,"
     " time_max BIGINT NOT NULL)",
-    "CREATE TABLE _AlertState (id UUID PRIMARY KEY, type VARCHAR NOT NULL, entity VARCHAR NOT NULL,"
+    "CREATE TABLE _AlertState (id UUID NOT NULL, type VARCHAR NOT NULL, entity VARCHAR NOT NULL,"
     " hub VARCHAR NOT NULL, severity VARCHAR NOT NULL, status VARCHAR NOT NULL, changed BIGINT NOT NULL)",
-    "CREATE TABLE _RecommendationState (id UUID PRIMARY KEY, type VARCHAR NOT NULL, device VARCHAR NOT NULL,"
+    "CREATE TABLE _RecommendationState (id UUID NOT NULL, type VARCHAR NOT NULL, device VARCHAR NOT NULL,"
     " hub VARCHAR NOT NULL, severity VARCHAR NOT NULL, state VARCHAR NOT NULL, changed BIGINT NOT NULL)",
     "CREATE TABLE _Outbox (sequence BIGINT NOT NULL, kind VARCHAR NOT NULL, key VARCHAR NOT NULL,"
     " body VARCHAR NOT NULL)",
@@ -112,7 +112,47 @@ std::string not_before(std::int64_t oldest) {
     return fmt::format(" WHERE \"TimeGenerated\" >= {}", oldest);
 }
 
+constexpr StoredColumn kOffsetColumns[] = {{"partition", Storage::Integer, false, 1, ""},
+                                           {"next_offset", Storage::Integer, false, 1, ""}};
+constexpr StoredColumn kOutboxColumns[] = {{"sequence", Storage::Integer, false, 1, ""},
+                                           {"kind", Storage::Text, false, 1, ""},
+                                           {"key", Storage::Text, false, 1, ""},
+                                           {"body", Storage::Text, false, 1, ""}};
+constexpr StoredColumn kAlertStateColumns[] = {
+    {"id", Storage::Uuid, false, 1, ""},       {"type", Storage::Text, false, 1, ""},
+    {"entity", Storage::Text, false, 1, ""},   {"hub", Storage::Text, false, 1, ""},
+    {"severity", Storage::Text, false, 1, ""}, {"status", Storage::Text, false, 1, ""},
+    {"changed", Storage::Ticks, false, 1, ""}};
+constexpr StoredColumn kRecommendationStateColumns[] = {
+    {"id", Storage::Uuid, false, 1, ""},       {"type", Storage::Text, false, 1, ""},
+    {"device", Storage::Text, false, 1, ""},   {"hub", Storage::Text, false, 1, ""},
+    {"severity", Storage::Text, false, 1, ""}, {"state", Storage::Text, false, 1, ""},
+    {"changed", Storage::Ticks, false, 1, ""}};
+
+/// From version 1, whose states had a primary key. Its _Offset is also a valid one of version 2.
+constexpr const char* kFromVersion1[] = {
+    "CREATE TABLE _AlertState2 AS SELECT * FROM _AlertState",
+    "DROP TABLE _AlertState",
+    "ALTER TABLE _AlertState2 RENAME TO _AlertState",
+    "CREATE TABLE _RecommendationState2 AS SELECT * FROM _RecommendationState",
+    "DROP TABLE _RecommendationState",
+    "ALTER TABLE _RecommendationState2 RENAME TO _RecommendationState",
+};
+
 }  // namespace
+
+std::span<const StoredColumn> offset_columns() {
+    return kOffsetColumns;
+}
+std::span<const StoredColumn> outbox_columns() {
+    return kOutboxColumns;
+}
+std::span<const StoredColumn> alert_state_columns() {
+    return kAlertStateColumns;
+}
+std::span<const StoredColumn> recommendation_state_columns() {
+    return kRecommendationStateColumns;
+}
 
 const Table* table_named(std::string_view name) {
     const auto all = tables::all();
@@ -145,6 +185,12 @@ Result<void> prepare_database(Connection& connection) {
     const auto layout = FIELDWATCH_TRY(read_layout(connection));
     for (const auto& hot : layout.hot)
         FIELDWATCH_TRY(add_missing_columns(connection, hot));
+    if (version.value_or(0) == 1) {
+        for (const auto* sql : kFromVersion1)
+            FIELDWATCH_TRY(connection.run(sql));
+    }
+    FIELDWATCH_TRY(
+        connection.run("UPDATE _Meta SET value = ? WHERE name = 'format_version'", {kFormatVersion}));
     return transaction.commit();
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@
 namespace fieldwatch::workspace {
 
 /// Of the bookkeeping tables; tables of rows have versions of their own in schemas/.
-inline constexpr std::int64_t kFormatVersion = 1;
+inline constexpr std::int64_t kFormatVersion = 2;
 
 struct HotTable {
     std::string name;
@@ -33,6 +34,14 @@ struct Layout {
     std::vector<HotTable> hot;
     std::vector<SealedFile> sealed;
 };
+
+/// Columns of the bookkeeping tables that commits append to: to change a row in place costs many times as
+/// much. Of a partition, an alert or a recommendation what was appended last is true; maintain() drops the
+/// rest.
+std::span<const StoredColumn> offset_columns();
+std::span<const StoredColumn> outbox_columns();
+std::span<const StoredColumn> alert_state_columns();
+std::span<const StoredColumn> recommendation_state_columns();
 
 const Table* table_named(std::string_view name);  ///< nullptr for a name that no schema has
 std::string hot_table_name(const Table& table, std::int64_t period_start);

@@ -7,6 +7,7 @@ namespace {
 
 /// For a query that needs no table: sorts and joins of literals fit in this.
 constexpr std::size_t kMemoryBytes = 256u << 20;
+constexpr unsigned kMemoryThreads = 2;
 
 std::unexpected<QueryError> internal(const Error& error) {
     return std::unexpected(QueryError{QueryError::Kind::Internal, error.message});
@@ -15,6 +16,7 @@ std::unexpected<QueryError> internal(const Error& error) {
 }  // namespace
 
 std::expected<QueryAnswer, QueryError> DuckdbWorkspace::query(const QueryRequest& request) {
+    const QueryHelpers::Help help(helpers_);
     const auto token = readers_.enter();  // before the manifest is read: its files stay until we are done
     auto connection = database_.connect();
     if (!connection) return internal(connection.error());
@@ -34,10 +36,12 @@ std::expected<QueryAnswer, QueryError> DuckdbWorkspace::query(const QueryRequest
 }
 
 std::expected<QueryAnswer, QueryError> query_in_memory(const QueryRequest& request, const Clock& clock) {
-    auto database = Database::open("", {.memory_bytes_max = kMemoryBytes, .threads_max = 2});
+    auto database = Database::open("", {.memory_bytes_max = kMemoryBytes, .threads_max = kMemoryThreads});
     if (!database) return internal(database.error());
     auto connection = database->connect();
     if (!connection) return internal(connection.error());
+    QueryHelpers helpers(database->get(), kMemoryThreads - 1);
+    const QueryHelpers::Help help(helpers);
     Watchdog watchdog(clock);
     return run_query(*connection, watchdog, clock, {}, request);
 }

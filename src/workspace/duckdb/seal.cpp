@@ -53,6 +53,8 @@ std::int64_t DuckdbWorkspace::retention_cutoff(const Table& table) const {
 Result<void> DuckdbWorkspace::maintain() {
     const std::scoped_lock one(maintain_mutex_);
     FIELDWATCH_TRY(seal_finished());
+    FIELDWATCH_TRY(
+        drop_old_states());  // first: an old state must not come to light when the last word expires
     FIELDWATCH_TRY(drop_expired());
     FIELDWATCH_TRY(merge_finished_day());
     unlink_unread();
@@ -161,6 +163,17 @@ Result<void> DuckdbWorkspace::remove_orphans() {
         const bool known =
             std::ranges::any_of(layout.sealed, [&name](const SealedFile& file) { return file.file == name; });
         if (!known) FIELDWATCH_TRY(files.remove(sealed_directory() + "/" + name));
+    }
+    return {};
+}
+
+/// What commits left behind about partitions, alerts and recommendations, but for the last word.
+Result<void> DuckdbWorkspace::drop_old_states() {
+    auto connection = FIELDWATCH_TRY(database_.connect());
+    for (const auto& [table, key] : {std::pair{"_Offset", "partition"}, std::pair{"_AlertState", "id"},
+                                     std::pair{"_RecommendationState", "id"}}) {
+        FIELDWATCH_TRY(connection.run(fmt::format(
+            "DELETE FROM {0} WHERE rowid NOT IN (SELECT max(rowid) FROM {0} GROUP BY {1})", table, key)));
     }
     return {};
 }

@@ -33,6 +33,7 @@ DuckdbWorkspace::DuckdbWorkspace(Options options, const Clock& clock, Metrics& m
           metrics.counter("fieldwatch_workspace_merged_files_total",
                           "Parquet files that became part of a day's")},
       database_(std::move(database)),
+      helpers_(database_.get(), std::max(options_.threads_max, 1u) - 1),
       watchdog_(clock) {}
 
 Result<std::unique_ptr<DuckdbWorkspace>> DuckdbWorkspace::open(Options options, const Clock& clock,
@@ -70,7 +71,8 @@ Result<void> DuckdbWorkspace::load() {
         hot_tables_.insert(hot.name);
         not_before(hot.table, hot.period_start);
     }
-    auto rows = FIELDWATCH_TRY(connection.execute("SELECT partition, next_offset FROM _Offset"));
+    auto rows = FIELDWATCH_TRY(
+        connection.execute("SELECT partition, max(next_offset) FROM _Offset GROUP BY partition"));
     for (;;) {
         const auto chunk = FIELDWATCH_TRY(rows.next());
         if (!chunk) break;
@@ -106,8 +108,9 @@ std::vector<std::pair<std::string, std::vector<Column>>> DuckdbWorkspace::schema
 Result<std::vector<OpenAlert>> DuckdbWorkspace::open_alerts(std::size_t count_max) {
     auto connection = FIELDWATCH_TRY(database_.connect());
     auto rows = FIELDWATCH_TRY(connection.execute(
-        "SELECT CAST(id AS VARCHAR), type, entity, status FROM _AlertState WHERE status NOT IN ('Resolved', "
-        "'Dismissed') ORDER BY changed DESC, id LIMIT ?",
+        "SELECT CAST(id AS VARCHAR), type, entity, status FROM _AlertState WHERE rowid IN (SELECT max(rowid) "
+        "FROM _AlertState GROUP BY id) AND status NOT IN ('Resolved', 'Dismissed') ORDER BY changed DESC, id "
+        "LIMIT ?",
         {static_cast<std::int64_t>(count_max)}));
     std::vector<OpenAlert> out;
     for (;;) {
