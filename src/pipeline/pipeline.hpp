@@ -59,6 +59,11 @@ struct Options {
     std::string first_content_hash;  ///< in force before the first content record of the log
     std::size_t batch_records = 4'096;
     std::size_t batch_bytes = 4u << 20;
+    /// A commit costs a millisecond and some microseconds a row. So a finding goes at once, raw rows
+    /// together: at most this long after the first of them, or when there are this many.
+    std::chrono::milliseconds commit_interval{100};
+    std::size_t commit_rows = 4'096;  ///< twice the engine's vector; some 25 ms, which the next finding waits
+    std::chrono::milliseconds finding_interval{10};  ///< at least, between commits because of findings
     std::chrono::milliseconds checkpoint_interval{30'000};
     std::size_t checkpoints_kept = 2;
 };

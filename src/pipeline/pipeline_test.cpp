@@ -97,6 +97,7 @@ class PipelineTest : public testing::Test {
         pipeline_ = Pipeline::create(std::move(parts), {.directory = directory_ + "/checkpoints",
                                                         .first_content_hash = hash_,
                                                         .batch_records = batch_records,
+                                                        .commit_rows = batch_records,
                                                         .checkpoint_interval = std::chrono::milliseconds(20)})
                         .value();
         pipeline_->start();

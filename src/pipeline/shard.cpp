@@ -75,11 +75,16 @@ Result<void> Shard::work(const std::stop_token& stop) {
     auto next_checkpoint = parts_.clock.monotonic() + options_.checkpoint_interval;
     while (!stop.stop_requested()) {
         const journal::Place from{journal::Stream::Security, partition_, next_offset_};
-        if (reader.wait(from, kIdleWait)) {
+        const auto rest = due() - parts_.clock.monotonic();
+        // A millisecond more than none: a wait of a part of one would end too early, and again.
+        const auto wait = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(rest),
+                                     std::chrono::milliseconds(0), kIdleWait);
+        if (reader.wait(from, wait)) {
             const auto batch =
                 FIELDWATCH_TRY(reader.read(from, options_.batch_records, options_.batch_bytes));
             FIELDWATCH_TRY(process(batch));
         }
+        FIELDWATCH_TRY(commit_when_due());
         if (parts_.clock.monotonic() < next_checkpoint) continue;
         FIELDWATCH_TRY(publish_checkpoint());
         next_checkpoint = parts_.clock.monotonic() + options_.checkpoint_interval;
@@ -90,6 +95,7 @@ Result<void> Shard::work(const std::stop_token& stop) {
 Result<void> Shard::resume() {
     targets_.clear();
     letters_.clear();
+    pending_since_ = Time::max();
     // A workspace without any commit of this partition constrains nothing: a checkpoint is published only
     // when every workspace that got rows has them.
     auto lowest = UINT64_MAX;
@@ -142,14 +148,47 @@ Result<void> Shard::resume() {
 Result<void> Shard::process(const journal::Batch& batch) {
     hubs_.clear();
     const auto before = core_->losses();
-    for (const auto& record : batch.records)
+    for (const auto& record : batch.records) {
         FIELDWATCH_TRY(process_record(record));
+        next_offset_ = record.offset + 1;
+        FIELDWATCH_TRY(commit_when_due());
+    }
     next_offset_ = batch.next_offset;
     metrics_.records.add(batch.records.size());
-    FIELDWATCH_TRY(commit(false));
     count(before);
-    committed_ = std::max(committed_.load(), next_offset_);
     return {};
+}
+
+std::size_t Shard::Target::rows() const {
+    return pending.raw_events.size() + pending.diagnostics.size() + pending.activities.size();
+}
+
+Shard::Time Shard::due() const {
+    if (pending_since_ == Time::max()) return Time::max();
+    for (const auto& [id, target] : targets_) {
+        if (target.rows() >= options_.commit_rows) return Time{0};
+        if (target.has_findings()) return findings_committed_ + options_.finding_interval;
+    }
+    return pending_since_ + options_.commit_interval;
+}
+
+// Asked after every record: a finding does not wait for the rest of its batch.
+Result<void> Shard::commit_when_due() {
+    bool pending = !letters_.empty();
+    bool findings = false;
+    for (const auto& [id, target] : targets_) {
+        pending = pending || target.has_rows;
+        findings = findings || target.has_findings();
+    }
+    if (!pending) {
+        committed_ = std::max(committed_.load(std::memory_order_relaxed), next_offset_);
+        return {};
+    }
+    const auto now = parts_.clock.monotonic();
+    if (pending_since_ == Time::max()) pending_since_ = now;
+    if (now < due()) return {};
+    if (findings) findings_committed_ = now;
+    return commit(false);
 }
 
 Result<void> Shard::process_record(const journal::BatchRecord& bytes) {
@@ -220,9 +259,9 @@ Result<void> Shard::commit(bool offsets_too) {
         if (!behind || (!target.has_rows && !offsets_too)) continue;
         auto pending = std::move(target.pending);
         target.pending = {};
-        // The next batch is mostly as large: rows that move while their vector grows were a tenth of the
+        // The next commit is mostly as large: rows that move while their vector grows were a tenth of the
         // work.
-        target.pending.raw_events.reserve(std::min(pending.raw_events.size(), options_.batch_records));
+        target.pending.raw_events.reserve(std::min(pending.raw_events.size(), options_.commit_rows));
         target.has_rows = false;
         pending.partition = partition_;
         pending.next_offset = next_offset_;
@@ -240,6 +279,8 @@ Result<void> Shard::commit(bool offsets_too) {
         dead_letters_.add(std::move(letters_));
         letters_ = {};
     }
+    pending_since_ = Time::max();
+    committed_ = std::max(committed_.load(std::memory_order_relaxed), next_offset_);
     return {};
 }
 

@@ -40,13 +40,20 @@ class Shard {
         std::uint64_t committed = 0;
         workspace::Commit pending;
         bool has_rows = false;
+
+        bool has_findings() const { return !pending.alerts.empty() || !pending.recommendations.empty(); }
+        std::size_t rows() const;
     };
+    using Time = std::chrono::nanoseconds;  // of the monotonic clock
 
     Result<void> work(const std::stop_token& stop);
     Result<void> resume();
     Result<void> process(const journal::Batch& batch);
     Result<void> process_record(const journal::BatchRecord& bytes);
+    Result<void> commit_when_due();
     Result<void> commit(bool offsets_too);
+    /// When what is pending is to be committed; nothing is pending: never.
+    Time due() const;
     Result<void> publish_checkpoint();
     Result<Target*> target_of(std::string_view hub);
     void count(const LossLedger& before);
@@ -65,6 +72,8 @@ class Shard {
         targets_;  // by workspace id, so that commits go in a fixed order
     std::vector<model::DeadLetter> letters_;
     std::uint64_t next_offset_ = 0;
+    Time pending_since_ = Time::max();  // the first row since the last commit; max() = none
+    Time findings_committed_{0};        // paces commits, and decides nothing else
     std::atomic<std::uint64_t> committed_{0}, checkpoint_{0};
     std::atomic<bool> healthy_{true};
 };
