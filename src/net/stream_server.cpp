@@ -24,7 +24,7 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr std::size_t kScratchBytes = 64u << 10;        // four full TLS records a read
 constexpr std::size_t kKeptBytes = 4u << 10;            // larger buffers are given back when empty
 constexpr auto kTick = std::chrono::milliseconds(250);  // resolution of deadlines
-constexpr std::uint64_t kTrimAfter = 64;                // handshakes; fewer leave too little to look for
+constexpr std::uint64_t kTrimAfter = 64;  // connections that came or went; fewer leave too little
 constexpr auto kTrimWhenQuiet = std::chrono::seconds(1);
 constexpr auto kTrimAtLeast = std::chrono::seconds(30);
 constexpr int kReadsPerTurn = 4;  // then the others of this core have theirs
@@ -414,14 +414,14 @@ class Server final : public StreamServer {
         });
     }
 
-    // Handshakes leave holes between what their connections keep, and the C library gives those pages back
-    // only when it is asked (figures: docs/performance.md).
+    // Handshakes leave holes between what their connections keep, connections leave larger ones when they
+    // end, and the C library gives those pages back only when it is asked (figures: docs/performance.md).
     void return_memory(SteadyTime now) {
-        const auto accepted = next_id_;
-        if (std::exchange(accepted_before_, accepted) != accepted) accepted_at_ = now;
-        if (accepted - trimmed_behind_ < kTrimAfter) return;
-        if (now - accepted_at_ < kTrimWhenQuiet && now - trimmed_at_ < kTrimAtLeast) return;
-        trimmed_behind_ = accepted;
+        const auto turnover = 2 * next_id_ - connection_count_;  // what came and what went
+        if (std::exchange(turnover_before_, turnover) != turnover) turned_at_ = now;
+        if (turnover - trimmed_behind_ < kTrimAfter) return;
+        if (now - turned_at_ < kTrimWhenQuiet && now - trimmed_at_ < kTrimAtLeast) return;
+        trimmed_behind_ = turnover;
         trimmed_at_ = now;
         runtime_.post_worker([] { ::malloc_trim(0); });
     }
@@ -436,8 +436,8 @@ class Server final : public StreamServer {
     std::vector<std::unique_ptr<Core>> cores_;
     std::atomic<std::size_t> connection_count_{0};
     std::uint64_t next_id_ = 1;                               // core 0's
-    std::uint64_t accepted_before_ = 1, trimmed_behind_ = 1;  // core 0's
-    SteadyTime accepted_at_{}, trimmed_at_ = std::chrono::steady_clock::now();
+    std::uint64_t turnover_before_ = 2, trimmed_behind_ = 2;  // core 0's
+    SteadyTime turned_at_{}, trimmed_at_ = std::chrono::steady_clock::now();
     std::uint16_t port_ = 0;
     std::atomic<bool> stopped_{false};
     Counter& accepted_;
