@@ -34,10 +34,10 @@ GROUP BY DeviceId, Src, Bin HAVING count(*) >= 2 ORDER BY Tries DESC)"},
         R"(let alerts = SecurityAlert | where AlertType startswith "IoT_" | extend DeviceId=tostring(parse_json(ExtendedProperties).DeviceId) | project SystemAlertId, AlertType, DeviceId, StartTime;
 alerts | join kind=inner (SecurityIoTRawEvent | where RawEventName=="ProcessCreate" | extend Cmd=extractjson("$.CommandLine", EventDetails, typeof(string)) | project DeviceId, Cmd, At=TimeStamp) on DeviceId
 | where At between (StartTime-5m .. StartTime) | project SystemAlertId, AlertType, DeviceId, At, Cmd | order by SystemAlertId asc, At asc)",
-        R"(SELECT SystemAlertId, AlertType, e.DeviceId, TimeStamp AS At, _Details_CommandLine AS Cmd FROM (
+        R"(SELECT SystemAlertId, AlertType, e.DeviceId, TimeStamp AS Moment, _Details_CommandLine AS Cmd FROM (
 SELECT SystemAlertId, AlertType, StartTime, ExtendedProperties ->> '$.DeviceId' AS DeviceId FROM SecurityAlert WHERE AlertType ILIKE 'IoT\_%' ESCAPE '\') AS a
 JOIN SecurityIoTRawEvent AS e ON a.DeviceId = e.DeviceId AND e.TimeStamp BETWEEN a.StartTime - 3000000000 AND a.StartTime
-WHERE RawEventName = 'ProcessCreate' ORDER BY SystemAlertId, At)"},
+WHERE RawEventName = 'ProcessCreate' ORDER BY SystemAlertId, Moment)"},
     Investigation{
         "silent_devices",  // K7
         R"(SecurityIoTRawEvent | summarize Last=max(TimeGenerated) by DeviceId | where Last < ago(72h)
@@ -46,7 +46,7 @@ WHERE RawEventName = 'ProcessCreate' ORDER BY SystemAlertId, At)"},
 FROM SecurityIoTRawEvent GROUP BY DeviceId HAVING max(TimeGenerated) < NOW - 2592000000000)"},
     Investigation{
         "rare_commands",  // K12
-        R"(SecurityIoTRawEvent | where RawEventName has "Process" | extend Exe=tostring(todynamic(EventDetails).Executable)
+        R"(SecurityIoTRawEvent | where RawEventName == "ProcessCreate" | extend Exe=tostring(todynamic(EventDetails).Executable)
 | summarize Devices=dcount(DeviceId), Runs=count() by Exe | where Devices == 1 and Exe !startswith "/usr/" | extend Len=strlen(Exe) | project-rename Path=Exe | take 100)",
         R"(SELECT coalesce(_Details_Executable, '') AS Path, count(DISTINCT DeviceId) AS Devices, count(*) AS Runs, length(Path) AS Len
 FROM SecurityIoTRawEvent WHERE RawEventName = 'ProcessCreate' GROUP BY Path
