@@ -43,19 +43,18 @@ PrefixTable::PrefixTable(std::vector<Entry> entries, std::vector<std::uint32_t>*
         around.push_back(entry);
     }
     close_until(1ull << 32);
-    starts_.shrink_to_fit();
-    ends_.shrink_to_fit();
+    ranges_.shrink_to_fit();
     values_.shrink_to_fit();
     if (index_.empty()) return;
-    index_.resize(65'537, static_cast<std::uint32_t>(starts_.size()));
+    index_.resize(65'537, static_cast<std::uint32_t>(ranges_.size()));
 }
 
 void PrefixTable::add_range(std::uint32_t first, std::uint32_t last, std::uint32_t value) {
     for (auto bucket = first >> 16; bucket <= last >> 16; ++bucket) {
         while (index_.size() <= bucket)
-            index_.push_back(static_cast<std::uint32_t>(starts_.size()));
-        starts_.push_back(bucket == first >> 16 ? static_cast<std::uint16_t>(first) : std::uint16_t{0});
-        ends_.push_back(bucket == last >> 16 ? static_cast<std::uint16_t>(last) : std::uint16_t{0xFFFF});
+            index_.push_back(static_cast<std::uint32_t>(ranges_.size()));
+        ranges_.push_back({bucket == first >> 16 ? static_cast<std::uint16_t>(first) : std::uint16_t{0},
+                           bucket == last >> 16 ? static_cast<std::uint16_t>(last) : std::uint16_t{0xFFFF}});
         values_.push_back(value);
     }
 }

@@ -1,5 +1,6 @@
 // Longest-prefix lookup of IPv4 addresses, for indicator sets of a million prefixes: a 16-bit stride index,
-// then a binary search among 16-bit offsets that mostly lie in one cache line. spec/detection.md section 2.
+// then a binary search among pairs of 16-bit offsets that mostly lie in one cache line. spec/detection.md
+// section 2.
 #pragma once
 
 #include <cstdint>
@@ -25,34 +26,39 @@ class PrefixTable {
 
     /// Value of the longest prefix that holds the address, or kNone.
     std::uint32_t find(std::uint32_t address) const {
-        if (starts_.empty()) return kNone;
+        if (ranges_.empty()) return kNone;
         const auto bucket = address >> 16;
         const auto offset = static_cast<std::uint16_t>(address);
-        const std::uint16_t* first = starts_.data() + index_[bucket];
+        const Range* first = ranges_.data() + index_[bucket];
         auto count = index_[bucket + 1] - index_[bucket];
         if (count == 0) return kNone;
-        while (count >
-               1) {  // branch-free: the last start at or below offset stays within [first, first + count)
+        // Branch-free: the last range that starts at or below offset stays within [first, first + count).
+        while (count > 1) {
             const auto half = count / 2;
-            first = first[half] <= offset ? first + half : first;
+            first = first[half].start <= offset ? first + half : first;
             count -= half;
         }
-        const auto at = static_cast<std::size_t>(first - starts_.data());
-        return starts_[at] <= offset && offset <= ends_[at] ? values_[at] : kNone;
+        return first->start <= offset && offset <= first->end
+                   ? values_[static_cast<std::size_t>(first - ranges_.data())]
+                   : kNone;
     }
 
-    std::size_t ranges() const { return starts_.size(); }
+    std::size_t ranges() const { return ranges_.size(); }
     std::size_t bytes() const {
-        return index_.capacity() * sizeof(std::uint32_t) +
-               (starts_.capacity() + ends_.capacity()) * sizeof(std::uint16_t) +
+        return index_.capacity() * sizeof(std::uint32_t) + ranges_.capacity() * sizeof(Range) +
                values_.capacity() * sizeof(std::uint32_t);
     }
 
   private:
+    /// Lower halves of the first and last address, side by side: a bucket's search stays in a cache line or
+    /// two.
+    struct Range {
+        std::uint16_t start = 0, end = 0;
+    };
     void add_range(std::uint32_t first, std::uint32_t last, std::uint32_t value);
 
     std::vector<std::uint32_t> index_;  ///< 65,537 places in the arrays below, by upper half of the address
-    std::vector<std::uint16_t> starts_, ends_;  ///< lower halves, disjoint and ascending within a bucket
+    std::vector<Range> ranges_;         ///< disjoint and ascending within a bucket
     std::vector<std::uint32_t> values_;
 };
 
