@@ -34,6 +34,11 @@ void ContentFeed::wake() {
     wake_.notify_all();
 }
 
+std::string ContentFeed::hash() {
+    const std::lock_guard lock(mutex_);
+    return parts_.hash;
+}
+
 void ContentFeed::run() {
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -50,11 +55,12 @@ void ContentFeed::run() {
 
 Result<void> ContentFeed::renew() {
     const auto sources = FIELDWATCH_TRY(parts_.sources());
-    if (sources.hash() == parts_.hash) return {};
-    const auto hash = FIELDWATCH_TRY(parts_.contents.put(sources));
+    if (sources.hash() == this->hash()) return {};
+    auto hash = FIELDWATCH_TRY(parts_.contents.put(sources));
     FIELDWATCH_TRY(parts_.announce(hash));
     log::info("content", fmt::format("version {} is in force", hash.substr(0, 12)));
-    parts_.hash = hash;
+    const std::lock_guard lock(mutex_);
+    parts_.hash = std::move(hash);
     return {};
 }
 

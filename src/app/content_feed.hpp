@@ -28,6 +28,8 @@ class ContentFeed {
 
     /// Something changed: look, soon. Any thread.
     void wake();
+    /// The version in force.
+    std::string hash();
 
   private:
     void run();

@@ -46,6 +46,7 @@ int main(int argc, char** argv) {
     add_query(app, session);
     add_detect(app, session);
     add_rules(app, session);
+    add_intel(app, session);
     add_groups(app, session);
     add_enrollment(app, session);
     add_risk(app, session);

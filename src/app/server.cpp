@@ -12,6 +12,7 @@
 #include "app/content_feed.hpp"
 #include "app/data_lock.hpp"
 #include "app/detection_content.hpp"
+#include "app/indicator_folder.hpp"
 #include "app/log_feed.hpp"
 #include "app/profile.hpp"
 #include "base/clock.hpp"
@@ -299,6 +300,12 @@ Result<void> serve(const ServerConfig& config) {
                          .sources = [&] { return detection_content(config, *registry); },
                          .announce = [&](const std::string& hash) { return feed.announce_content(hash); },
                          .hash = content});
+    IndicatorFolder indicators({.files = files,
+                                .directory = data + "/intel",
+                                .in_force = [&]() -> Result<std::shared_ptr<const detect::IntelSnapshot>> {
+                                    return FIELDWATCH_TRY(contents.get(renewal.hash()))->intel;
+                                },
+                                .changed = [&] { renewal.wake(); }});
 
     // The path: hub → journal → pipeline → workspace → portal.
     const auto certificates = FIELDWATCH_TRY(net::open_certificates(
@@ -342,6 +349,7 @@ Result<void> serve(const ServerConfig& config) {
          .content_changed = [&] { renewal.wake(); },
          .provisioning = [&](const net::HttpRequest& request,
                              std::string_view path) { return provision(hub->provisioning(), request, path); },
+         .indicators = &indicators,
          .version = FIELDWATCH_VERSION,
          .host_name = hub_host(config, hub->mqtt_port())}));
     // Bound before the first row is made, because rows link to it; it answers when everything else stands.

@@ -51,5 +51,6 @@ std::vector<Route> overview_routes();
 std::vector<Route> settings_routes();
 std::vector<Route> group_routes();
 std::vector<Route> provisioning_routes();
+std::vector<Route> intel_routes();
 
 }  // namespace fieldwatch::portal

@@ -81,7 +81,7 @@ class Portal::Impl {
     explicit Impl(Parts parts) : parts_(std::move(parts)), context_{parts_, notifier_} {
         for (const auto& group : {settings_routes(), query_routes(), hub_routes(), certificate_routes(),
                                   device_routes(), twin_routes(), alert_routes(), recommendation_routes(),
-                                  overview_routes(), group_routes(), provisioning_routes()}) {
+                                  overview_routes(), group_routes(), provisioning_routes(), intel_routes()}) {
             routes_.insert(routes_.end(), group.begin(), group.end());
         }
     }

@@ -15,6 +15,7 @@
 #include "base/random.hpp"
 #include "net/http.hpp"
 #include "portal/devices.hpp"
+#include "portal/indicators.hpp"
 #include "portal/notifier.hpp"
 #include "registry/registry.hpp"
 #include "workspace/workspace.hpp"
@@ -50,8 +51,9 @@ struct Parts {
     std::function<void()> content_changed = [] {};
     /// The provisioning service behind a path like /enrollments/{id}; "" is what it is itself.
     std::function<net::HttpResponse(const net::HttpRequest&, std::string_view path)> provisioning = nullptr;
-    std::string version;    ///< of the product
-    std::string host_name;  ///< for connection strings of hubs that name none
+    IndicatorFiles* indicators = nullptr;  ///< null where there are none
+    std::string version;                   ///< of the product
+    std::string host_name;                 ///< for connection strings of hubs that name none
 };
 
 class Portal {

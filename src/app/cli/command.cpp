@@ -133,10 +133,14 @@ Result<void> complete(Session& session) {
 
 Result<nlohmann::json> call(const Session& session, std::string_view method, const std::string& target,
                             const nlohmann::json* body) {
+    return call_text(session, method, target, body == nullptr ? std::string() : body->dump());
+}
+
+Result<nlohmann::json> call_text(const Session& session, std::string_view method, const std::string& target,
+                                 std::string_view body) {
     net::HttpClient client(
         {.url = FIELDWATCH_TRY(net::parse_url(session.server)), .bearer_token = session.token});
-    const auto reply =
-        FIELDWATCH_TRY(client.request(method, target, body == nullptr ? std::string() : body->dump()));
+    const auto reply = FIELDWATCH_TRY(client.request(method, target, body));
     auto answer = nlohmann::json::parse(reply.body.empty() ? "null" : reply.body, nullptr, false);
     if (reply.status >= 200 && reply.status < 300) {
         if (answer.is_discarded()) return fail(Errc::Malformed, "the server's answer is not JSON");

@@ -39,6 +39,10 @@ Result<void> complete(Session& session);
 Result<nlohmann::json> call(const Session& session, std::string_view method, const std::string& target,
                             const nlohmann::json* body = nullptr);
 
+/// The same with a body that is no JSON.
+Result<nlohmann::json> call_text(const Session& session, std::string_view method, const std::string& target,
+                                 std::string_view body);
+
 /// Prints `fieldwatch: SENTENCE` on standard error and gives the exit status that fits the error.
 int report(const Error& error);
 
@@ -81,6 +85,7 @@ void add_query(CLI::App& app, Session& session);
 void add_detect(CLI::App& app, Session& session);
 void add_rules(CLI::App& app, Session& session);
 void add_risk(CLI::App& app, Session& session);
+void add_intel(CLI::App& app, Session& session);
 void add_groups(CLI::App& app, Session& session);
 void add_enrollment(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/bytes.hpp"
+#include "base/json_text.hpp"
 #include "detect/intel/indicator_value.hpp"
 
 namespace fieldwatch::detect {
@@ -305,6 +306,22 @@ std::optional<IntelSnapshot::Hit> IntelSnapshot::find_hash(std::string_view hex,
     if (record == NameTable::kNone) return std::nullopt;
     auto found = hit(record, lower(hex), now);
     return found && warned_exact_.find(found->value) != NameTable::kNone ? std::nullopt : std::move(found);
+}
+
+std::string to_json(const IntelSnapshot::Hit& hit) {
+    std::string out;
+    JsonWriter json(out);
+    json.begin_object()
+        .member("indicator", hit.value)
+        .member("type", to_string(hit.type))
+        .member("category", hit.category)
+        .member("source", hit.source)
+        .member("confidence", static_cast<std::int64_t>(hit.confidence));
+    if (hit.first_seen) json.member("firstSeen", to_iso8601(*hit.first_seen, 0));
+    if (hit.last_seen) json.member("lastSeen", to_iso8601(*hit.last_seen, 0));
+    if (hit.valid_until) json.member("validUntil", to_iso8601(*hit.valid_until, 0));
+    json.member_if("tlp", to_string(hit.tlp)).end_object();
+    return out;
 }
 
 std::optional<IntelSnapshot::Hit> IntelSnapshot::find(std::string_view value, Timestamp now) const {

@@ -99,4 +99,7 @@ class IntelSnapshot {
     std::vector<Source> sources_;
 };
 
+/// A hit as an object: `indicator`, `type`, `category`, `source`, `confidence`, times, `tlp`.
+std::string to_json(const IntelSnapshot::Hit& hit);
+
 }  // namespace fieldwatch::detect
