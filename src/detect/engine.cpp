@@ -13,6 +13,7 @@
 #include "detect/detector.hpp"
 #include "detect/lifecycle/alert_book.hpp"
 #include "detect/login/login_detector.hpp"
+#include "detect/rules/correlator.hpp"
 #include "detect/sequence/download_run.hpp"
 
 namespace fieldwatch::detect {
@@ -41,7 +42,8 @@ model::RegistryChangeKind change_kind_of(model::RecordKind kind) {
 
 class ShardEngine final : public Engine {
   public:
-    explicit ShardEngine(ContentPtr content) : content_(std::move(content)), matcher_(content_->rules) {}
+    explicit ShardEngine(ContentPtr content)
+        : content_(std::move(content)), matcher_(content_->rules), correlator_(content_->rules) {}
 
     void observe(const model::Event& event, std::vector<model::Finding>& out) override {
         now_ = std::max(now_, event.received);
@@ -78,8 +80,12 @@ class ShardEngine final : public Engine {
         auto context = make_context(out);
         catalogue_.tick(context);
         custom_.observe_tick(now);
+        correlator_.observe_tick(now);
     }
-    void end_of_input() override { custom_.end_of_input(); }
+    void end_of_input() override {
+        custom_.end_of_input();
+        input_ended_ = true;
+    }
 
     void advance(Timestamp now, std::vector<model::Finding>& out) override {
         now_ = std::max(now_, now);
@@ -88,6 +94,12 @@ class ShardEngine final : public Engine {
         catalogue_.advance(context);
         custom_.advance(context);
         device_behaviour_.advance(context);
+        if (input_ended_) {
+            correlator_.finish(found_);
+        } else {
+            correlator_.advance(now_, found_);
+        }
+        raise_found(context);
         book_.advance(now_, out);
     }
 
@@ -103,6 +115,7 @@ class ShardEngine final : public Engine {
         content_ = std::move(content);
         matcher_ = Matcher(content_->rules);
         catalogue_.settings_changed();
+        correlator_.set_rules(content_->rules);
     }
 
     void save(Bytes& out) const override {
@@ -177,8 +190,10 @@ class ShardEngine final : public Engine {
             matcher_.match(event, item, hits_, intel_fields);
         }
         bool login_is_new = true;
-        const bool downloaded_and_ran =
-            raise_hits(event, item, source ? ExtraFields(intel_fields) : extra, context);
+        const ExtraFields known_fields = source ? ExtraFields(intel_fields) : extra;
+        const bool downloaded_and_ran = raise_hits(event, item, known_fields, context);
+        correlator_.observe(event, item, hits_, known_fields, found_);
+        raise_found(context);
         if (process != nullptr) {
             downloads_.observe(event, item, *process, matcher_.command(), downloaded_and_ran, context);
             catalogue_.observe_command(event, item, *process, matcher_.command(), context);
@@ -198,6 +213,7 @@ class ShardEngine final : public Engine {
         bool downloaded_and_ran = false;
         for (const auto& hit : hits_) {
             const auto& rule = matcher_.rules().rules()[hit.rule];
+            if (rule.only_correlated) continue;
             downloaded_and_ran |= rule.alert_type == kDownloadThenRun;
             const bool by_identity =
                 rule.discriminator == Discriminator::Authentication && rule.component != "Agent";
@@ -238,6 +254,18 @@ class ShardEngine final : public Engine {
             }
         }
         return std::nullopt;
+    }
+
+    void raise_found(Context& context) {
+        const auto rules = matcher_.rules().rules();
+        const auto correlations = matcher_.rules().correlations();
+        for (const auto& found : found_) {
+            const auto rule = std::ranges::find(correlations, found.rule, &Correlation::rule);
+            const auto& meta = rules[found.rule];
+            book_.raise(make_correlation_alert(meta, *rule, found),
+                        Ticks(std::chrono::seconds(meta.suppression_s)), now_, context.out);
+        }
+        found_.clear();
     }
 
     // Hub-side addresses count only while their collection is on: spec/hub-signals.md section 2.
@@ -302,19 +330,24 @@ class ShardEngine final : public Engine {
     void for_each_section(Visit&& visit) const {
         visit("alerts", book_) && visit("login", logins_) && visit("download-run", downloads_) &&
             visit("custom", custom_) && visit("network-behaviour", network_) &&
-            visit("device-behaviour", device_behaviour_) && catalogue_.for_each_section(visit);
+            visit("device-behaviour", device_behaviour_) && visit("correlation", correlator_) &&
+            catalogue_.for_each_section(visit);
     }
     template <class Visit>
     void for_each_section(Visit&& visit) {
         visit("alerts", book_) && visit("login", logins_) && visit("download-run", downloads_) &&
             visit("custom", custom_) && visit("network-behaviour", network_) &&
-            visit("device-behaviour", device_behaviour_) && catalogue_.for_each_section(visit);
+            visit("device-behaviour", device_behaviour_) && visit("correlation", correlator_) &&
+            catalogue_.for_each_section(visit);
     }
 
     ContentPtr content_;
     Matcher matcher_;
     std::vector<RuleHit> hits_;
     std::vector<std::string_view> values_;  // scratch
+    Correlator correlator_;
+    std::vector<Correlator::Found> found_;
+    bool input_ended_ = false;
     Timestamp now_{0};
     AlertBook book_;
     LoginDetector logins_;

@@ -6,11 +6,13 @@ namespace fieldwatch::detect {
 
 namespace {
 constexpr std::size_t kEvidenceMax = 32;
-}
+/// A correlation brings every event that it counted at once; more of them join such an alert.
+constexpr std::size_t kCorrelatedMax = 4'096;
+}  // namespace
 
 void add_evidence(std::vector<model::LogPosition>& evidence, const model::LogPosition& position) {
     if (!evidence.empty() && evidence.back() == position) return;
-    if (evidence.size() < kEvidenceMax) {
+    if (evidence.size() < (evidence.size() > kEvidenceMax ? kCorrelatedMax : kEvidenceMax)) {
         evidence.push_back(position);
     } else {
         evidence.back() = position;
@@ -36,7 +38,7 @@ void write(ByteWriter& out, const std::vector<model::LogPosition>& positions) {
         write(out, position);
 }
 Result<std::vector<model::LogPosition>> read_positions(ByteReader& in) {
-    std::vector<model::LogPosition> out(FIELDWATCH_TRY(read_count(in, kEvidenceMax)));
+    std::vector<model::LogPosition> out(FIELDWATCH_TRY(read_count(in, kCorrelatedMax)));
     for (auto& position : out)
         position = FIELDWATCH_TRY(read_position(in));
     return out;

@@ -72,7 +72,7 @@ Result<void> check(const RulesOptions& options, bool samples_decide) {
     } else {
         print_errors(report.errors);
         for (const auto& failure : report.failures) {
-            std::fprintf(stderr, "%s: %s: %s\n", failure.file.c_str(), failure.rule.c_str(),
+            std::fprintf(stderr, "%s:%d: %s: %s\n", failure.file.c_str(), failure.line, failure.rule.c_str(),
                          failure.why.c_str());
         }
         std::printf(
@@ -100,7 +100,7 @@ Result<void> match(const RulesOptions& options) {
         if (!file) return fail(Errc::NotFound, fmt::format("cannot read {}", options.events));
     }
     std::istream& input = options.events == "-" ? std::cin : file;
-    detect::Matcher matcher(compiled.rules);
+    detect::RecordedMatches matches(compiled.rules);
     std::string line;
     std::string out;
     std::size_t refused = 0;
@@ -108,7 +108,7 @@ Result<void> match(const RulesOptions& options) {
         if (line.empty()) continue;
         auto matched = line.size() > kLineBytesMax
                            ? Result<void>(fail(Errc::TooLarge, "the line is longer than 1 MiB"))
-                           : detect::match_recorded(matcher, line, number, out);
+                           : matches.match(line, number, out);
         if (!matched) {
             ++refused;
             std::fprintf(stderr, "%s:%zu: %s\n", options.events.c_str(), number,
@@ -119,6 +119,7 @@ Result<void> match(const RulesOptions& options) {
             out.clear();
         }
     }
+    matches.finish(out);
     std::fputs(out.c_str(), stdout);
     if (refused > 0)
         return fail(Errc::Unavailable, fmt::format("{} lines are not events and were left out", refused));

@@ -103,7 +103,8 @@ class ConditionParser {
         if (same_word(token_, "of")) return quantified(word);
         const auto found = searches_.find(word);
         if (found == searches_.end())
-            return fail(Errc::NotFound, "condition: no search is named '" + std::string(word) + "'");
+            return fail(Errc::NotFound,
+                        "condition: no search is named '" + std::string(word) + "'" + meant(word));
         return found->second;
     }
     Result<Expression> quantified(std::string_view quantity) {
@@ -127,25 +128,19 @@ class ConditionParser {
             if (error != std::errc{} || end != quantity.data() + quantity.size() || count == 0)
                 return fail(Errc::Malformed,
                             "condition: '" + std::string(quantity) + " of' is not understood");
-            return at_least(count, out.children);
+            if (count > out.children.size())
+                return fail(Errc::Malformed, "condition: only " + std::to_string(out.children.size()) +
+                                                 " searches match '" + std::string(pattern) + "'");
+            out.kind = Expression::Kind::AtLeast;
+            out.least = static_cast<std::uint32_t>(count);
         }
         return out;
     }
-    /// N of k searches, as the disjunction of all choices: N and k are small in practice and bounded here.
-    Result<Expression> at_least(std::size_t count, const std::vector<Expression>& from) {
-        if (from.size() > 8) return fail(Errc::Unsupported, "condition: 'N of' takes at most 8 searches");
-        Expression out{.kind = Expression::Kind::Or, .children = {}};
-        for (std::size_t choice = 0; choice < (std::size_t{1} << from.size()); ++choice) {
-            if (static_cast<std::size_t>(__builtin_popcountll(choice)) != count) continue;
-            Expression chosen{.kind = Expression::Kind::And, .children = {}};
-            for (std::size_t i = 0; i < from.size(); ++i) {
-                if ((choice >> i & 1) != 0) chosen.children.push_back(from[i]);
-            }
-            out.children.push_back(std::move(chosen));
-        }
-        if (out.children.empty())
-            return fail(Errc::Malformed, "condition: fewer searches than 'N of' asks for");
-        return out;
+    std::string meant(std::string_view word) const {
+        std::vector<std::string_view> names;
+        for (const auto& [name, search] : searches_)
+            names.push_back(name);
+        return names.empty() ? "" : "; did you mean '" + nearest(word, names) + "'?";
     }
 
     std::string_view rest_, token_;

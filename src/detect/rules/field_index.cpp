@@ -45,7 +45,6 @@ FieldIndex::FieldIndex(FieldIndex&& other) noexcept {
     *this = std::move(other);
 }
 FieldIndex& FieldIndex::operator=(FieldIndex&& other) noexcept {
-    std::swap(any_, other.any_);
     std::swap(exact_, other.exact_);
     std::swap(cased_, other.cased_);
     std::swap(expressions_, other.expressions_);
@@ -55,6 +54,9 @@ FieldIndex& FieldIndex::operator=(FieldIndex&& other) noexcept {
     std::swap(comparisons_, other.comparisons_);
     std::swap(absent_, other.absent_);
     std::swap(present_, other.present_);
+    std::swap(null_, other.null_);
+    std::swap(exists_, other.exists_);
+    std::swap(bytes_max_, other.bytes_max_);
     return *this;
 }
 FieldIndex::~FieldIndex() {
@@ -62,13 +64,20 @@ FieldIndex::~FieldIndex() {
 }
 
 Result<void> FieldIndex::add(const Pattern& pattern, PredicateId predicate) {
-    any_ = true;
     switch (pattern.kind) {
         case PatternKind::Exact:
             (pattern.cased ? cased_ : exact_)[pattern.text].push_back(predicate);
+            bytes_max_ = std::max(bytes_max_, pattern.text.size());
             break;
-        case PatternKind::Absent:
+        case PatternKind::Null:
+            null_.push_back(predicate);
             absent_.push_back(predicate);
+            break;
+        case PatternKind::Missing:
+            absent_.push_back(predicate);
+            break;
+        case PatternKind::Exists:
+            exists_.push_back(predicate);
             break;
         case PatternKind::Present:
             present_.push_back(predicate);
@@ -97,7 +106,8 @@ Result<void> FieldIndex::add(const Pattern& pattern, PredicateId predicate) {
             break;
         }
         default:
-            comparisons_.push_back({pattern.kind, std::strtod(pattern.text.c_str(), nullptr), predicate});
+            comparisons_.push_back(
+                {pattern.kind, pattern.part, std::strtod(pattern.text.c_str(), nullptr), predicate});
     }
     return {};
 }
@@ -151,31 +161,20 @@ void FieldIndex::match(std::string_view value, hs_scratch* scratch, std::string&
     const auto append = [&](const std::vector<PredicateId>& ids) {
         out.insert(out.end(), ids.begin(), ids.end());
     };
-    if (!value.empty()) append(present_);
-    if (!exact_.empty()) {
+    append(exists_);
+    if (value.data() == nullptr) return append(null_);
+    append(present_);
+    if (!exact_.empty() && value.size() <= bytes_max_) {
         buffer.assign(value);
         for (char& c : buffer)
             c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
         if (const auto found = exact_.find(std::string_view(buffer)); found != exact_.end())
             append(found->second);
     }
-    if (!cased_.empty()) {
+    if (!cased_.empty() && value.size() <= bytes_max_) {
         if (const auto found = cased_.find(value); found != cased_.end()) append(found->second);
     }
-    if (database_ != nullptr) {
-        struct Context {
-            const FieldIndex* index;
-            std::vector<PredicateId>* out;
-        } context{this, &out};
-        const auto on_match = [](unsigned id, unsigned long long, unsigned long long, unsigned, void* raw) {
-            const auto* to = static_cast<Context*>(raw);
-            const auto& ids = to->index->expressions_.predicates[id];
-            to->out->insert(to->out->end(), ids.begin(), ids.end());
-            return 0;
-        };
-        const auto length = static_cast<unsigned>(std::min(value.size(), kScanBytesMax));
-        hs_scan(database_, value.empty() ? "" : value.data(), length, 0, scratch, on_match, &context);
-    }
+    if (database_ != nullptr) scan(value, scratch, out);
     for (const auto& [expression, ids] : fallback_) {
         if (re2::RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *expression)) append(ids);
     }
@@ -187,15 +186,42 @@ void FieldIndex::match(std::string_view value, hs_scratch* scratch, std::string&
             }
         }
     }
-    if (comparisons_.empty()) return;
+    if (!comparisons_.empty()) compare(value, buffer, out);
+}
+
+void FieldIndex::scan(std::string_view value, hs_scratch* scratch, std::vector<PredicateId>& out) const {
+    struct Context {
+        const FieldIndex* index;
+        std::vector<PredicateId>* out;
+    } context{this, &out};
+    const auto on_match = [](unsigned id, unsigned long long, unsigned long long, unsigned, void* raw) {
+        const auto* to = static_cast<Context*>(raw);
+        const auto& ids = to->index->expressions_.predicates[id];
+        to->out->insert(to->out->end(), ids.begin(), ids.end());
+        return 0;
+    };
+    const auto length = static_cast<unsigned>(std::min(value.size(), kScanBytesMax));
+    hs_scan(database_, value.data(), length, 0, scratch, on_match, &context);
+}
+
+void FieldIndex::compare(std::string_view value, std::string& buffer, std::vector<PredicateId>& out) const {
     buffer.assign(value);
     char* end = nullptr;
-    const double number = std::strtod(buffer.c_str(), &end);
-    if (buffer.empty() || end != buffer.c_str() + buffer.size()) return;
+    const double whole = std::strtod(buffer.c_str(), &end);
+    const bool is_number = !buffer.empty() && end == buffer.c_str() + buffer.size();
     for (const auto& comparison : comparisons_) {
+        double number = whole;
+        if (comparison.part != TimePart::None) {
+            const auto part = time_part(value, comparison.part);
+            if (!part) continue;
+            number = static_cast<double>(*part);
+        } else if (!is_number) {
+            continue;
+        }
         const bool holds = comparison.kind == PatternKind::Less          ? number < comparison.number
                            : comparison.kind == PatternKind::LessOrEqual ? number <= comparison.number
                            : comparison.kind == PatternKind::Greater     ? number > comparison.number
+                           : comparison.kind == PatternKind::Equal       ? number == comparison.number
                                                                          : number >= comparison.number;
         if (holds) out.push_back(comparison.predicate);
     }

@@ -45,11 +45,12 @@ class FieldIndex {
     /// Builds the databases. Errors: Internal when Vectorscan refuses what it accepted singly.
     Result<void> seal();
 
-    /// Appends the predicates that hold for one value; may repeat.
+    /// Appends the predicates that hold for one value; may repeat. A view of nothing is null, not the empty
+    /// text.
     void match(std::string_view value, hs_scratch* scratch, std::string& buffer,
                std::vector<PredicateId>& out) const;
+    /// Those that hold for an event without the field.
     const std::vector<PredicateId>& absent() const { return absent_; }
-    bool empty() const { return !any_; }
     const hs_database* database() const { return database_; }
 
   private:
@@ -61,6 +62,7 @@ class FieldIndex {
     };
     struct Comparison {
         PatternKind kind;
+        TimePart part;
         double number;
         PredicateId predicate;
     };
@@ -68,16 +70,18 @@ class FieldIndex {
         std::uint8_t bits;
         std::map<std::array<std::uint8_t, 16>, std::vector<PredicateId>> by_address;
     };
+    void scan(std::string_view value, hs_scratch* scratch, std::vector<PredicateId>& out) const;
+    void compare(std::string_view value, std::string& buffer, std::vector<PredicateId>& out) const;
     bool compile_fallback(const Pattern& pattern, const std::vector<PredicateId>& predicates);
 
-    bool any_ = false;
+    std::size_t bytes_max_ = 0;  ///< of an exact text
     TextMap exact_, cased_;
     Expressions expressions_;
     hs_database* database_ = nullptr;
     std::vector<std::pair<std::unique_ptr<re2::RE2>, std::vector<PredicateId>>> fallback_;
     std::vector<Ranges> ranges_;
     std::vector<Comparison> comparisons_;
-    std::vector<PredicateId> absent_, present_;
+    std::vector<PredicateId> absent_, present_, null_, exists_;
 };
 
 }  // namespace fieldwatch::detect

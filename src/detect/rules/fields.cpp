@@ -191,8 +191,8 @@ void event_fields(const model::Event& event, const model::Item& item, const Addr
         control_plane_fields(*control, add);
     } else if (const auto* other = std::get_if<model::OtherPayload>(&item.payload)) {
         if (event.kind != model::EventKind::SigmaEvent && event.kind != model::EventKind::Peripheral) return;
-        for (const auto& [name, value] : other->fields)
-            add(name, value);
+        // Recorded fields may be empty or null, and rules may ask for that.
+        out.insert(out.end(), other->fields.begin(), other->fields.end());
     }
 }
 
@@ -244,6 +244,16 @@ std::optional<CommandField> command_field(std::string_view suffix) {
         if (name == suffix) return CommandField{.is_scalar = false, .list = list};
     }
     return std::nullopt;
+}
+
+std::span<const std::string_view> command_field_names() {
+    static constexpr std::array<std::string_view, 25> kNames{
+        "name",     "names",       "path",     "line",           "raw",
+        "script",   "interpreter", "operand1", "operand2",       "args",
+        "operands", "options",     "settings", "paths",          "basenames",
+        "writes",   "reads",       "hosts",    "external_hosts", "urls",
+        "pipes_to", "pipes_from",  "facts",    "wrappers",       "assignments"};
+    return kNames;
 }
 
 void command_values(CommandLine& line, const Segment& segment, CommandField field,

@@ -55,6 +55,7 @@ struct CommandField {
     CommandList list = CommandList::Args;
 };
 std::optional<CommandField> command_field(std::string_view suffix);  ///< what follows `cmd.` or `line.`
+std::span<const std::string_view> command_field_names();
 void command_values(CommandLine& line, const Segment& segment, CommandField field,
                     std::vector<std::string_view>& out);
 

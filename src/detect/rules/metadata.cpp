@@ -187,11 +187,14 @@ Result<void> read_own_section(const YAML::Node& own, RuleMeta& meta) {
 
 }  // namespace
 
-Result<void> read_metadata(const YAML::Node& document, RuleMeta& meta) {
+namespace {
+
+Result<void> read_header(const YAML::Node& document, RuleMeta& meta) {
     meta.origin.id = text_of(document, "id");
     meta.origin.title = text_of(document, "title");
+    meta.name = text_of(document, "name");
     if (meta.origin.title.empty()) return fail(Errc::Malformed, "a rule needs a title");
-    if (meta.origin.id.empty()) meta.origin.id = meta.origin.title;
+    if (meta.origin.id.empty()) meta.origin.id = meta.name.empty() ? meta.origin.title : meta.name;
     meta.origin.author = text_of(document, "author");
     meta.origin.license = text_of(document, "license");
     // Sigma's own repository states the licence once, for all rules.
@@ -202,8 +205,23 @@ Result<void> read_metadata(const YAML::Node& document, RuleMeta& meta) {
     meta.display_name = meta.origin.title;
     meta.alert_type = "Sigma_" + meta.origin.id;
     meta.remediation = {"R1"};
+    meta.component = "Agent";
     meta.severity = FIELDWATCH_TRY(severity_of(text_of(document, "level")));
     read_tags(document, meta);
+    return {};
+}
+
+Result<void> read_own(const YAML::Node& document, RuleMeta& meta) {
+    if (const auto own = document["fieldwatch"]) FIELDWATCH_TRY(read_own_section(own, meta));
+    for (auto& step : meta.remediation)
+        step = remediation_text(step);
+    return {};
+}
+
+}  // namespace
+
+Result<void> read_metadata(const YAML::Node& document, RuleMeta& meta) {
+    FIELDWATCH_TRY(read_header(document, meta));
     const auto logsource = document["logsource"];
     if (!logsource || !logsource.IsMap()) return fail(Errc::Malformed, "a rule needs a logsource");
     meta.product = text_of(logsource, "product");
@@ -211,10 +229,13 @@ Result<void> read_metadata(const YAML::Node& document, RuleMeta& meta) {
     meta.service = text_of(logsource, "service");
     meta.component = meta.product == "iothub" ? "IoT Hub" : "Agent";
     meta.discriminator = default_discriminator(meta.category);
-    if (const auto own = document["fieldwatch"]) FIELDWATCH_TRY(read_own_section(own, meta));
-    for (auto& step : meta.remediation)
-        step = remediation_text(step);
-    return {};
+    return read_own(document, meta);
+}
+
+Result<void> read_correlation_metadata(const YAML::Node& document, RuleMeta& meta) {
+    FIELDWATCH_TRY(read_header(document, meta));
+    meta.discriminator = Discriminator::Event;
+    return read_own(document, meta);
 }
 
 }  // namespace fieldwatch::detect

@@ -47,6 +47,23 @@ std::string describe(const Sample& sample) {
     return out;
 }
 
+/// A correlation is fed by what feeds all the rules that it reads.
+std::optional<Feed> feed_of(const RuleSet& rules, std::uint32_t place) {
+    const auto correlations = rules.correlations();
+    const auto correlation = std::ranges::find(correlations, place, &Correlation::rule);
+    if (correlation == correlations.end()) {
+        const auto& rule = rules.rules()[place];
+        return fed_by({rule.product, rule.category, rule.service}, rule.fields);
+    }
+    auto worst = Feed::Agent;
+    for (const auto read : correlation->reads) {
+        const auto feed = feed_of(rules, read);
+        if (!feed) return std::nullopt;
+        worst = std::max(worst, *feed);
+    }
+    return worst;
+}
+
 }  // namespace
 
 Result<RulePack> load_rule_pack(FileSystem& files, const std::string& directory) {
@@ -69,14 +86,20 @@ PackReport check_rules(const RulePack& pack) {
     const auto compiled = RuleSet::compile(pack.rules, pack.words, sample_options());
     const auto rules = compiled.rules->rules();
     report.errors = compiled.errors;
-    report.compiles = rules.size();
-    report.total = rules.size() + compiled.errors.size();
+    const auto is_refused = [&](const RuleMeta& rule) {  // a correlation that reads nothing known
+        return std::ranges::any_of(compiled.errors, [&](const auto& error) {
+            return error.rule == rule.origin.id && error.file == rule.file && error.line == rule.line;
+        });
+    };
+    const auto refused = static_cast<std::size_t>(std::ranges::count_if(rules, is_refused));
+    report.compiles = rules.size() - refused;
+    report.total = report.compiles + compiled.errors.size();
     Matcher matcher(compiled.rules);
     std::vector<RuleHit> hits;
     for (std::size_t i = 0; i < rules.size(); ++i) {
         const auto& rule = rules[i];
-        const LogSource source{rule.product, rule.category, rule.service};
-        if (const auto feed = fed_by(source, rule.fields)) {
+        if (is_refused(rule)) continue;
+        if (const auto feed = feed_of(*compiled.rules, static_cast<std::uint32_t>(i))) {
             ++report.feedable;
             report.from_agent += *feed == Feed::Agent;
             report.with_auditd += *feed <= Feed::Auditd;
@@ -92,8 +115,8 @@ PackReport check_rules(const RulePack& pack) {
             matcher.match_all(recorded.event(), recorded.item(), hits);
             const bool fired = std::ranges::any_of(hits, [&](const auto& hit) { return hit.rule == i; });
             if (fired == sample.positive) continue;
-            report.failures.push_back(
-                {rule.file, rule.origin.id, (fired ? "fires on: " : "stays silent on: ") + describe(sample)});
+            report.failures.push_back({rule.file, rule.line, rule.origin.id,
+                                       (fired ? "fires on: " : "stays silent on: ") + describe(sample)});
         }
         report.tested += positive && negative;
     }
@@ -106,7 +129,8 @@ std::string PackReport::json() const {
         failed.push_back(
             {{"file", error.file}, {"line", error.line}, {"rule", error.rule}, {"why", error.why}});
     for (const auto& failure : failures)
-        failed.push_back({{"file", failure.file}, {"rule", failure.rule}, {"why", failure.why}});
+        failed.push_back(
+            {{"file", failure.file}, {"line", failure.line}, {"rule", failure.rule}, {"why", failure.why}});
     return Json{{"total", total},
                 {"compiles", compiles},
                 {"feedable", feedable},
@@ -130,14 +154,33 @@ std::string list_rules_json(const RuleSet& rules) {
     return out;
 }
 
-Result<void> match_recorded(Matcher& matcher, std::string_view json, std::size_t number, std::string& out) {
-    const auto recorded = FIELDWATCH_TRY(RecordedEvent::parse(json));
-    std::vector<RuleHit> hits;
-    matcher.match_all(recorded.event(), recorded.item(), hits);
-    for (const auto& hit : hits) {
-        out += Json{{"rule", matcher.rules().rules()[hit.rule].origin.id}, {"event", number}}.dump() + "\n";
+void RecordedMatches::line(std::uint32_t rule, std::size_t number, std::string& out) const {
+    out += Json{{"rule", matcher_.rules().rules()[rule].origin.id}, {"event", number}}.dump() + "\n";
+}
+
+void RecordedMatches::print(std::string& out) {
+    for (const auto& found : found_)
+        line(found.rule, found.evidence.back().offset, out);
+    found_.clear();
+}
+
+Result<void> RecordedMatches::match(std::string_view json, std::size_t number, std::string& out) {
+    auto recorded = FIELDWATCH_TRY(RecordedEvent::parse(json));
+    recorded.set_place(number);
+    hits_.clear();
+    matcher_.match_all(recorded.event(), recorded.item(), hits_);
+    for (const auto& hit : hits_) {
+        if (!matcher_.rules().rules()[hit.rule].only_correlated) line(hit.rule, number, out);
     }
+    correlator_.observe(recorded.event(), recorded.item(), hits_, {}, found_);
+    if (recorded.event().received.ticks > 0) correlator_.advance(recorded.event().received, found_);
+    print(out);
     return {};
+}
+
+void RecordedMatches::finish(std::string& out) {
+    correlator_.finish(found_);
+    print(out);
 }
 
 }  // namespace fieldwatch::detect

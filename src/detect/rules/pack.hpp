@@ -8,6 +8,7 @@
 
 #include "base/file_system.hpp"
 #include "base/result.hpp"
+#include "detect/rules/correlator.hpp"
 #include "detect/rules/rule_set.hpp"
 
 namespace fieldwatch::detect {
@@ -20,7 +21,9 @@ struct RulePack {
 Result<RulePack> load_rule_pack(FileSystem& files, const std::string& directory);
 
 struct SampleFailure {
-    std::string file, rule, why;
+    std::string file;
+    int line = 0;  ///< of the rule
+    std::string rule, why;
 };
 struct PackReport {
     std::size_t total = 0;  ///< rules found, broken ones included
@@ -45,7 +48,25 @@ PackReport check_rules(
 /// One line a rule: `{"id","title","alert_type","severity","file",…}`, by id: `rules list --format json`.
 std::string list_rules_json(const RuleSet& rules);
 
-/// Matches one recorded sigma-event and appends `{"rule":id,"event":number}` lines. Errors: Malformed.
-Result<void> match_recorded(Matcher& matcher, std::string_view json, std::size_t number, std::string& out);
+/// Matches recorded sigma-events one after another, correlations included: `rules match`.
+class RecordedMatches {
+  public:
+    explicit RecordedMatches(RuleSetPtr rules) : matcher_(rules), correlator_(std::move(rules)) {}
+
+    /// Appends `{"rule":id,"event":number}` lines. A correlation's event is the last of the group that
+    /// satisfies it. Errors: Malformed.
+    Result<void> match(std::string_view json, std::size_t number, std::string& out);
+    /// The input is over: appends what correlations decide at the end of their windows.
+    void finish(std::string& out);
+
+  private:
+    void print(std::string& out);
+    void line(std::uint32_t rule, std::size_t number, std::string& out) const;
+
+    Matcher matcher_;
+    Correlator correlator_;
+    std::vector<RuleHit> hits_;
+    std::vector<Correlator::Found> found_;
+};
 
 }  // namespace fieldwatch::detect

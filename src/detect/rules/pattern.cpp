@@ -37,7 +37,9 @@ Pattern string_pattern(std::string_view text, StringMatch match) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         const char next = i + 1 < text.size() ? text[i + 1] : '\0';
-        if (c == '\\' && (next == '*' || next == '?' || next == '\\')) {
+        if (match.literal) {
+            tokens.push_back({Kind::Literal, c});
+        } else if (c == '\\' && (next == '*' || next == '?' || next == '\\')) {
             tokens.push_back({Kind::Literal, next});
             ++i;
         } else if (c == '*') {
@@ -56,7 +58,7 @@ Pattern string_pattern(std::string_view text, StringMatch match) {
         wild = wild || token.kind != Kind::Literal;
         if (token.kind == Kind::Literal) ++pattern.literal_bytes;
     }
-    if (!wild && !match.word) {
+    if (!wild && !match.word) {  // the empty text too
         for (const auto& token : tokens)
             pattern.text.push_back(match.cased ? token.c : lower(token.c));
         return pattern;
@@ -81,7 +83,7 @@ Pattern string_pattern(std::string_view text, StringMatch match) {
         if (tokens[i].kind == Kind::Any) {
             pattern.text += ".*";
         } else if (tokens[i].kind == Kind::One) {
-            pattern.text += ".";
+            pattern.text += "(?:[\\x00-\\x7f]|[\\xc0-\\xff][\\x80-\\xbf]+)";  // a character, as UTF-8
         } else {
             append_escaped(pattern.text, tokens[i].c);
         }

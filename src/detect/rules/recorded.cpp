@@ -1,6 +1,7 @@
 #include "detect/rules/recorded.hpp"
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/limits.hpp"
 
@@ -11,13 +12,13 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kFieldsMax = 4'096;
 
-std::string scalar_text(const Json& value) {
-    if (value.is_string()) return value.get<std::string>();
-    return value.is_null() ? std::string{} : value.dump();
+std::optional<std::string> scalar_text(const Json& value) {
+    if (value.is_null()) return std::nullopt;
+    return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 void flatten(const std::string& name, const Json& value, std::size_t depth,
-             std::vector<std::pair<std::string, std::string>>& out) {
+             std::vector<std::pair<std::string, std::optional<std::string>>>& out) {
     if (out.size() >= kFieldsMax || depth > limits::json_depth) return;
     if (value.is_object()) {
         for (const auto& [key, inside] : value.items())
@@ -79,17 +80,42 @@ Result<RecordedEvent> RecordedEvent::parse(std::string_view text) {
     if (text.size() > limits::message_bytes) return fail(Errc::TooLarge, "recorded event above 256 KiB");
     if (too_deep(text)) return fail(Errc::TooLarge, "recorded event nested too deep");
     auto json = Json::parse(text, nullptr, false);
-    if (json.is_object() && json.contains("body") && json["body"].is_object()) json = Json(json["body"]);
+    RecordedEvent recorded;
+    if (json.is_object() && json.contains("body") && json["body"].is_object()) {
+        for (const auto& [key, into] :
+             {std::pair{"hub", &recorded.event_->hub}, std::pair{"device", &recorded.event_->device}}) {
+            if (json.contains(key) && json[key].is_string())
+                *into = recorded.keep(json[key].get<std::string>());
+        }
+        if (json.contains("time") && json["time"].is_string()) {
+            const auto time = parse_iso8601(json["time"].get<std::string>());
+            if (!time) return fail(Errc::Malformed, "/time: " + time.error().message);
+            recorded.event_->time = recorded.event_->received = time->time;
+        }
+        json = Json(json["body"]);
+    }
     if (!json.is_object() || !json.contains("fields") || !json["fields"].is_object())
         return fail(Errc::Malformed, "not a sigma-event: an object with \"logsource\" and \"fields\"");
-    std::vector<std::pair<std::string, std::string>> fields;
+    std::vector<std::pair<std::string, std::optional<std::string>>> fields;
     flatten({}, json["fields"], 0, fields);
+    for (const auto& [name, value] : fields) {
+        const auto kept = recorded.keep(name);
+        recorded.fields_.emplace_back(kept, value ? recorded.keep(*value) : std::string_view{});
+    }
     const auto source = [&](const char* key) {
         if (!json.contains("logsource") || !json["logsource"].is_object()) return std::string{};
         const auto& from = json["logsource"];
         return from.contains(key) && from[key].is_string() ? from[key].get<std::string>() : std::string{};
     };
-    return make(source("product"), source("category"), source("service"), fields);
+    const auto product = recorded.keep(source("product"));
+    const auto category = recorded.keep(source("category"));
+    recorded.finish(product, category, recorded.keep(source("service")));
+    return recorded;
+}
+
+void RecordedEvent::set_place(std::size_t number) {
+    event_->position.offset = number;
+    event_->items.front().position.offset = number;
 }
 
 }  // namespace fieldwatch::detect

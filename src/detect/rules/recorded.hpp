@@ -24,6 +24,9 @@ class RecordedEvent {
     /// names, an array gives its name several values. Errors: Malformed; TooLarge above 256 KiB.
     static Result<RecordedEvent> parse(std::string_view json);
 
+    /// Where it stands in its input.
+    void set_place(std::size_t number);
+
     const model::Event& event() const { return *event_; }
     const model::Item& item() const { return event_->items.front(); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "detect/rules/gate.hpp"
 #include "detect/rules/program.hpp"
 #include "detect/rules/sigma.hpp"
 
@@ -38,7 +39,7 @@ double weight_of(const Predicate& predicate) {
     double weight = 0;
     for (const auto& pattern : predicate.any_of) {
         double bits = static_cast<double>(pattern.literal_bytes) / 2;
-        if (pattern.kind == PatternKind::Present || pattern.kind == PatternKind::Absent) {
+        if (pattern.kind >= PatternKind::Null && pattern.kind <= PatternKind::Present) {
             bits = 0;
         } else if (pattern.kind == PatternKind::Exact) {
             bits = 6 + static_cast<double>(pattern.text.size()) / 2;  // a whole value is rarer than a part
@@ -54,63 +55,204 @@ class RuleSetBuilder {
   public:
     explicit RuleSetBuilder(RuleOptions options) { out_->options = std::move(options); }
 
-    std::unique_ptr<RuleSetInternals> run(std::vector<SigmaRule> rules, std::vector<RuleError>& errors) {
+    std::unique_ptr<RuleSetInternals> run(SigmaDocuments documents, std::vector<RuleError>& errors) {
+        auto& rules = documents.rules;
         std::ranges::stable_sort(
             rules, {}, [](const SigmaRule& rule) -> const std::string& { return rule.meta.origin.id; });
+        for (const auto& filter : documents.filters)
+            apply(filter, rules, errors);
+        std::ranges::stable_sort(
+            documents.correlations, {},
+            [](const Correlation& rule) -> const std::string& { return rule.meta.origin.id; });
+        auto correlation = documents.correlations.begin();
         for (auto& rule : rules) {
-            if (!out_->metas.empty() && out_->metas.back().origin.id == rule.meta.origin.id) {
-                errors.push_back({rule.meta.file, rule.meta.line, rule.meta.origin.id,
-                                  "another rule has this id: " + out_->metas.back().file});
-                continue;
-            }
+            for (; correlation != documents.correlations.end() &&
+                   correlation->meta.origin.id < rule.meta.origin.id;
+                 ++correlation)
+                add(*correlation, errors);
+            if (is_repeated(rule.meta, errors)) continue;
             if (auto added = add(rule); !added) {
                 errors.push_back(
                     {rule.meta.file, rule.meta.line, rule.meta.origin.id, added.error().message});
             }
         }
+        for (; correlation != documents.correlations.end(); ++correlation)
+            add(*correlation, errors);
+        link_correlations(out_->correlations, out_->metas, errors);
         seal(errors);
         return std::move(out_);
     }
 
   private:
+    bool is_repeated(const RuleMeta& meta, std::vector<RuleError>& errors) const {
+        if (out_->metas.empty() || out_->metas.back().origin.id != meta.origin.id) return false;
+        errors.push_back(
+            {meta.file, meta.line, meta.origin.id, "another rule has this id: " + out_->metas.back().file});
+        return true;
+    }
+
+    /// A filter's searches join each rule that it names: the rule, and not what the filter names.
+    static void apply(const SigmaFilter& filter, std::vector<SigmaRule>& rules,
+                      std::vector<RuleError>& errors) {
+        for (const auto& name : filter.rules) {
+            bool found = false;
+            for (auto& rule : rules) {
+                const bool any = name == "any";
+                if (!any && rule.meta.origin.id != name && (rule.meta.name.empty() || rule.meta.name != name))
+                    continue;
+                found = true;
+                const auto same = [](const std::string& wanted, const std::string& has) {
+                    return wanted.empty() || wanted == has;
+                };
+                if (!same(filter.product, rule.meta.product) || !same(filter.category, rule.meta.category) ||
+                    !same(filter.service, rule.meta.service))
+                    continue;
+                filter_rule(filter, rule);
+            }
+            if (found) continue;
+            std::vector<std::string_view> known;
+            for (const auto& rule : rules)
+                known.push_back(rule.meta.origin.id);
+            errors.push_back({filter.file, filter.line, filter.title,
+                              "filter is for '" + name +
+                                  "', which no rule has as id or name; the nearest is '" +
+                                  nearest(name, known) + "'"});
+        }
+    }
+
+    static void filter_rule(const SigmaFilter& filter, SigmaRule& rule) {
+        const auto first = static_cast<std::uint32_t>(rule.predicates.size());
+        rule.predicates.insert(rule.predicates.end(), filter.predicates.begin(), filter.predicates.end());
+        auto suppressed = filter.suppressed;
+        const auto shift = [first](auto&& self, Expression& expression) -> void {
+            expression.predicate += first;
+            for (auto& child : expression.children)
+                self(self, child);
+        };
+        shift(shift, suppressed);
+        Expression passes{.kind = Expression::Kind::Not, .children = {}};
+        passes.children.push_back(std::move(suppressed));
+        Expression both{.kind = Expression::Kind::And, .children = {}};
+        both.children.push_back(std::move(rule.condition));
+        both.children.push_back(std::move(passes));
+        rule.condition = std::move(both);
+    }
+
+    void add(Correlation& correlation, std::vector<RuleError>& errors) {
+        if (is_repeated(correlation.meta, errors)) return;
+        correlation.rule = static_cast<std::uint32_t>(out_->metas.size());
+        out_->metas.push_back(correlation.meta);
+        out_->roots.push_back(kNoProgram);
+        out_->reads.push_back(FieldOrigin::Event);
+        out_->source_of.push_back(source(correlation.meta));
+        out_->correlations.push_back(std::move(correlation));
+    }
+
     Result<FieldId> field(const std::string& name) {
-        if (const auto known = out_->field_ids.find(name); known != out_->field_ids.end())
-            return known->second;
-        const auto id = static_cast<FieldId>(out_->fields.size());
-        for (const auto& [prefix, uses] : {std::pair{std::string_view("cmd."), &out_->segment_fields},
-                                           std::pair{std::string_view("line."), &out_->line_fields}}) {
+        if (const auto known = out_->field_names.find(name); known != FieldNames::kNone) return known;
+        FieldUse use;
+        for (const auto& [prefix, origin] : {std::pair{std::string_view("cmd."), FieldOrigin::Segment},
+                                             std::pair{std::string_view("line."), FieldOrigin::Line}}) {
             if (!std::string_view(name).starts_with(prefix)) continue;
             const auto source = command_field(std::string_view(name).substr(prefix.size()));
-            if (!source) return fail(Errc::NotFound, "there is no field '" + name + "'");
-            uses->push_back({id, *source});
+            if (!source) return fail(Errc::NotFound, no_field(name, prefix));
+            use = {.origin = origin, .source = *source};
         }
+        const auto id = out_->field_names.add(name);
         out_->fields.emplace_back();
-        out_->field_ids.emplace(name, id);
+        out_->uses.push_back(use);
         if (name.empty()) out_->keywords = id;
         return id;
     }
 
+    static std::string no_field(const std::string& name, std::string_view prefix) {
+        return "there is no field '" + name + "'; the nearest is '" + std::string(prefix) +
+               nearest(std::string_view(name).substr(prefix.size()), command_field_names()) + "'";
+    }
+
     Result<PredicateId> intern(const Predicate& predicate) {
         if (const auto known = predicates_.find(predicate); known != predicates_.end()) return known->second;
-        const auto id = static_cast<PredicateId>(predicates_.size());
         const auto field_id = FIELDWATCH_TRY(field(predicate.field));
-        for (const auto& pattern : predicate.any_of)
-            FIELDWATCH_TRY(out_->fields[field_id].add(pattern, id));
+        const auto use = out_->uses[field_id];
+        std::optional<Gates> gates;
+        if (use.origin != FieldOrigin::Event) {
+            const auto words = gates_of(predicate, use.source);
+            if (words) gates = FIELDWATCH_TRY(gates_for(*words));
+        }
+        const auto id = next_predicate(field_id);
+        for (const auto& pattern : predicate.any_of) {
+            if (!is_reference(pattern.kind)) {
+                FIELDWATCH_TRY(out_->fields[field_id].add(pattern, id));
+                continue;
+            }
+            if (use.origin != FieldOrigin::Event)
+                return fail(Errc::Unsupported,
+                            "fieldref compares fields of the event, not '" + predicate.field + "'");
+            const auto other = FIELDWATCH_TRY(field(pattern.text));
+            out_->references.push_back({id, field_id, other, pattern.kind, pattern.cased});
+        }
         predicates_.emplace(predicate, id);
-        weights_.push_back(weight_of(predicate));
+        weights_[id] = weight_of(predicate);
+        gates_[id] = std::move(gates);
+        return id;
+    }
+
+    PredicateId next_predicate(FieldId field_id) {
+        const auto id = static_cast<PredicateId>(out_->field_of.size());
+        out_->field_of.push_back(field_id);
+        weights_.push_back(1.0);
+        gates_.emplace_back();
+        return id;
+    }
+
+    struct Gates {
+        std::vector<PredicateId> any;
+        double weight = 0;
+    };
+    Result<Gates> gates_for(const std::vector<NeededWord>& words) {
+        Gates out;
+        for (const auto& word : words) {
+            out.any.push_back(FIELDWATCH_TRY(gate(word)));
+            // Letters of a word in a line say some two bits each; opening a gate costs a parse.
+            const double bits =
+                2.0 * static_cast<double>(word.text.size()) + (word.begins ? 1 : 0) + (word.ends ? 1 : 0);
+            out.weight += 4 * std::exp2(-std::min(12.0, bits));
+        }
+        out.weight = std::min(1.0, out.weight);
+        return out;
+    }
+
+    Result<PredicateId> gate(const NeededWord& word) {
+        if (out_->command_line == UINT32_MAX) {
+            out_->command_line = FIELDWATCH_TRY(field("CommandLine"));
+            for (const auto decoder : kDecoders)
+                out_->decoder_gates.push_back(FIELDWATCH_TRY(gate({std::string(decoder), false, false})));
+        }
+        if (const auto known = gate_ids_.find(word); known != gate_ids_.end()) return known->second;
+        const auto id = next_predicate(out_->command_line);
+        gate_ids_.emplace(word, id);
+        out_->gates.push_back(id);
+        if (word.text == kTrailingBlankGate) {
+            out_->trailing_blank_gate = id;
+            return id;
+        }
+        auto pattern = string_pattern(word.text, {.open_start = true, .open_end = true, .literal = true});
+        FIELDWATCH_TRY(out_->squeezed_gates.add(pattern, id));
+        pattern.text = (word.begins ? "\\b" : "") + pattern.text + (word.ends ? "\\b" : "");
+        FIELDWATCH_TRY(out_->fields[out_->command_line].add(pattern, id));
         return id;
     }
 
     Result<void> add(SigmaRule& rule) {
         std::vector<PredicateId> ids;
-        bool per_segment = false;
+        auto reads = FieldOrigin::Event;
         for (const auto& predicate : rule.predicates) {
             ids.push_back(FIELDWATCH_TRY(intern(predicate)));
-            per_segment = per_segment || predicate.field.starts_with("cmd.");
+            reads = std::max(reads, out_->uses[out_->field_of[ids.back()]].origin);
         }
         const auto number = static_cast<std::uint32_t>(out_->metas.size());
         out_->roots.push_back(flatten(rule.condition, ids));
-        out_->per_segment.push_back(per_segment);
+        out_->reads.push_back(reads);
         out_->source_of.push_back(source(rule.meta));
         const auto wake = wake_of(rule.condition, ids);
         if (!wake.certain) out_->always.push_back(number);
@@ -133,7 +275,7 @@ class RuleSetBuilder {
     }
 
     std::uint32_t flatten(const Expression& expression, const std::vector<PredicateId>& ids) {
-        ProgramNode node{.kind = expression.kind};
+        ProgramNode node{.kind = expression.kind, .least = expression.least};
         if (expression.kind == Expression::Kind::Leaf) {
             node.first = ids[expression.predicate];
         } else {
@@ -141,7 +283,9 @@ class RuleSetBuilder {
             std::vector<std::pair<double, const Expression*>> ordered;
             for (const auto& child : expression.children) {
                 const auto wake = wake_of(child, ids);
-                ordered.emplace_back(wake.certain ? wake.weight : 2.0, &child);
+                // What the event says itself is known already; command fields have to be read first.
+                ordered.emplace_back((wake.certain ? wake.weight : 2.0) + (reads_command(child, ids) ? 4 : 0),
+                                     &child);
             }
             // The least likely first: most conjunctions then end at their first child.
             if (expression.kind == Expression::Kind::And)
@@ -160,7 +304,10 @@ class RuleSetBuilder {
         switch (expression.kind) {
             case Expression::Kind::Leaf: {
                 const auto id = ids[expression.predicate];
-                return {.certain = true, .weight = weights_[id], .any = {id}};
+                if (out_->uses[out_->field_of[id]].origin == FieldOrigin::Event)
+                    return {.certain = true, .weight = weights_[id], .any = {id}};
+                if (!gates_[id]) return {};
+                return {.certain = true, .weight = gates_[id]->weight, .any = gates_[id]->any};
             }
             case Expression::Kind::Not:
                 return {};
@@ -172,6 +319,7 @@ class RuleSetBuilder {
                 }
                 return best;
             }
+            case Expression::Kind::AtLeast:
             case Expression::Kind::Or: {
                 Wake all{.certain = true, .any = {}};
                 for (const auto& child : expression.children) {
@@ -186,13 +334,22 @@ class RuleSetBuilder {
         return {};
     }
 
+    bool reads_command(const Expression& expression, const std::vector<PredicateId>& ids) const {
+        if (expression.kind == Expression::Kind::Leaf)
+            return out_->uses[out_->field_of[ids[expression.predicate]]].origin != FieldOrigin::Event;
+        return std::ranges::any_of(expression.children,
+                                   [&](const auto& child) { return reads_command(child, ids); });
+    }
+
     void seal(std::vector<RuleError>& errors) {
-        out_->predicate_count = static_cast<std::uint32_t>(predicates_.size());
-        for (const auto& [name, id] : out_->field_ids) {
+        out_->predicate_count = static_cast<std::uint32_t>(out_->field_of.size());
+        if (auto sealed = out_->squeezed_gates.seal(); !sealed)
+            errors.push_back({"", 0, {}, sealed.error().message});
+        for (FieldId id = 0; id < out_->fields.size(); ++id) {
             if (auto sealed = out_->fields[id].seal(); !sealed)
                 errors.push_back({"", 0, {}, sealed.error().message});
-            const bool derived = name.starts_with("cmd.") || name.starts_with("line.");
-            if (!derived && !out_->fields[id].absent().empty()) out_->with_absent.push_back(id);
+            if (out_->uses[id].origin == FieldOrigin::Event && !out_->fields[id].absent().empty())
+                out_->with_absent.push_back(id);
         }
         std::ranges::sort(wakes_);
         const auto repeated = std::ranges::unique(wakes_);
@@ -208,7 +365,9 @@ class RuleSetBuilder {
 
     std::unique_ptr<RuleSetInternals> out_ = std::make_unique<RuleSetInternals>();
     std::map<Predicate, PredicateId> predicates_;
-    std::vector<double> weights_;
+    std::vector<double> weights_;              ///< by predicate
+    std::vector<std::optional<Gates>> gates_;  ///< by predicate
+    std::map<NeededWord, PredicateId> gate_ids_;
     std::vector<std::pair<PredicateId, std::uint32_t>> wakes_;
 };
 
@@ -226,7 +385,7 @@ RuleSet::Compiled RuleSet::compile(std::span<const SourceFile> rules, std::span<
     WordLists words;
     for (const auto& list : word_lists)
         words[list_name(list.name)] = parse_word_list(list.text);
-    std::vector<SigmaRule> parsed;
+    SigmaDocuments parsed;
     for (const auto& file : rules)
         parse_sigma(file, words, parsed, compiled.errors);
     auto internals = RuleSetBuilder(std::move(options)).run(std::move(parsed), compiled.errors);
@@ -241,6 +400,9 @@ RuleSet::RuleSet(std::unique_ptr<RuleSetInternals> internals) : internals_(std::
 RuleSet::~RuleSet() = default;
 std::span<const RuleMeta> RuleSet::rules() const {
     return internals_->metas;
+}
+std::span<const Correlation> RuleSet::correlations() const {
+    return internals_->correlations;
 }
 
 }  // namespace fieldwatch::detect

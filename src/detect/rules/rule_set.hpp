@@ -45,6 +45,7 @@ struct RuleMeta {
     std::string file;
     int line = 0;  ///< from 1
     model::RuleOrigin origin;
+    std::string name;  ///< by which correlations and filters may call it
     std::string status;
     std::string product, category, service;  ///< logsource
     std::string alert_type;                  ///< as published; `Sigma_<id>` for a rule without `fieldwatch:`
@@ -57,6 +58,8 @@ struct RuleMeta {
     std::int64_t suppression_s = 3'600;
     std::vector<std::string> fields;  ///< that the detection reads, sorted
     std::vector<Sample> samples;
+    /// A correlation reads this rule and does not generate it: its own hits are no alerts.
+    bool only_correlated = false;
 };
 
 struct RuleError {
@@ -82,6 +85,7 @@ struct RuleOptions {
 using ExtraFields = std::span<const std::pair<std::string_view, std::string_view>>;
 
 struct RuleSetInternals;
+struct Correlation;
 
 /// Immutable; shared by all shards.
 class RuleSet {
@@ -93,6 +97,9 @@ class RuleSet {
                             RuleOptions options = {});
 
     std::span<const RuleMeta> rules() const;
+    /// Those of rules() that correlate others, in the order in which they must be asked: a correlation comes
+    /// after the rules it reads.
+    std::span<const Correlation> correlations() const;
     const RuleSetInternals& internals() const { return *internals_; }
     ~RuleSet();
 

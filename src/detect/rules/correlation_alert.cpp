@@ -1,0 +1,71 @@
+// The alert of a correlation: the rule's names, the group as properties, every event as evidence.
+#include <nlohmann/json.hpp>
+
+#include "detect/rules/correlator.hpp"
+
+namespace fieldwatch::detect {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dump(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+/// An entity for each grouped value whose field says what it is (spec/alerts.md 2.2).
+Json entities_of(const Correlator::Found& found) {
+    Json list = Json::array();
+    const auto add = [&](const char* type, const char* key, const std::string& value) {
+        list.push_back({{"$id", std::to_string(list.size() + 1)}, {"Type", type}, {key, value}});
+    };
+    if (!found.device.empty()) add("iotdevice", "DeviceId", found.device);
+    for (const auto& [name, value] : found.values) {
+        const std::string_view field(name);
+        if (field.ends_with("Ip") || field.ends_with("_ip") || field.ends_with("address")) {
+            add("ip", "Address", value);
+        } else if (field == "User" || field == "TargetUserName" || field == "SubjectUserName") {
+            add("account", "Name", value);
+        }
+    }
+    return list;
+}
+
+}  // namespace
+
+model::Alert make_correlation_alert(const RuleMeta& meta, const Correlation& rule,
+                                    const Correlator::Found& found) {
+    model::Alert alert;
+    alert.type = meta.alert_type;
+    alert.display_name = meta.display_name;
+    alert.severity = meta.severity;
+    alert.description = meta.description;
+    alert.component = meta.component;
+    alert.intent = meta.intent;
+    alert.techniques = meta.techniques;
+    alert.remediation = meta.remediation;
+    alert.rule = meta.origin;
+    alert.hub.value = found.hub;
+    alert.compromised_entity = found.device.empty() ? found.hub : found.device;
+    alert.start = found.start;
+    alert.end = found.end;
+    alert.hit_count = found.hits;
+    alert.evidence = found.evidence;
+    Json extended;
+    for (const auto& [name, value] : found.values) {
+        extended[name] = value;
+        alert.discriminator += value;
+        alert.discriminator += '\0';
+    }
+    Json names = Json::array();
+    for (const auto& name : rule.names)
+        names.push_back(name);
+    extended["CorrelatedRules"] = dump(names);
+    extended["Measured"] = dump(Json(found.measured));
+    extended["Timespan"] = to_iso8601_duration(rule.timespan);
+    if (!found.device.empty()) extended["DeviceId"] = found.device;
+    alert.extended_json = dump(extended);
+    alert.entities_json = dump(entities_of(found));
+    return alert;
+}
+
+}  // namespace fieldwatch::detect

@@ -1,0 +1,200 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <nlohmann/json.hpp>
+
+#include "detect/rules/correlator.hpp"
+#include "detect/rules/pack.hpp"
+#include "detect/rules/recorded.hpp"
+
+namespace fieldwatch::detect {
+namespace {
+
+constexpr std::string_view kBase = R"(
+title: failed login
+id: failed
+name: failed_login
+logsource: {product: linux, service: sshd}
+detection: {s: {Action: fail}, condition: s}
+---
+title: login
+id: okay
+name: good_login
+logsource: {product: linux, service: sshd}
+detection: {s: {Action: ok}, condition: s}
+---
+)";
+
+struct Event {
+    int second;
+    std::string action, user;
+    std::string value = "0";
+};
+
+RuleSet::Compiled compile(const std::string& correlation) {
+    const SourceFile file{
+        "t.yml",
+        std::string(kBase) + "title: C\nid: c\nlevel: high\nauthor: A\ncorrelation: {" + correlation + "}\n"};
+    return RuleSet::compile({&file, 1}, {});
+}
+
+std::string line(const Event& event) {
+    const auto stamp = to_iso8601(Timestamp::from_unix_seconds(1'800'000'000 + event.second), 0);
+    return nlohmann::json{{"time", stamp},
+                          {"hub", "h"},
+                          {"device", "d"},
+                          {"kind", "sigma-event"},
+                          {"body",
+                           {{"logsource", {{"product", "linux"}, {"service", "sshd"}}},
+                            {"fields",
+                             {{"Action", event.action},
+                              {"User", event.user},
+                              {"Account", event.user},
+                              {"Value", event.value}}}}}}
+        .dump();
+}
+
+/// The numbers of the events at which the correlation was told.
+std::vector<int> told(const std::string& correlation, const std::vector<Event>& events) {
+    const auto compiled = compile(correlation);
+    for (const auto& error : compiled.errors)
+        ADD_FAILURE() << error.why;
+    RecordedMatches matches(compiled.rules);
+    std::string out;
+    for (std::size_t i = 0; i < events.size(); ++i)
+        EXPECT_TRUE(matches.match(line(events[i]), i + 1, out));
+    matches.finish(out);
+    std::vector<int> numbers;
+    std::istringstream text(out);
+    for (std::string one; std::getline(text, one);) {
+        const auto json = nlohmann::json::parse(one);
+        if (json["rule"] == "c") numbers.push_back(json["event"].get<int>());
+    }
+    return numbers;
+}
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST(Correlation, CountsEventsOfAGroupWithinTheTimespanItsEndIncluded) {
+    const std::string rule =
+        "type: event_count, rules: [failed], group-by: [User], timespan: 1m, condition: {gte: 3}";
+    EXPECT_THAT(told(rule, {{0, "fail", "a"}, {1, "fail", "b"}, {30, "fail", "a"}, {60, "fail", "a"}}),
+                ElementsAre(4));
+    EXPECT_THAT(told(rule, {{0, "fail", "a"}, {30, "fail", "a"}, {61, "fail", "a"}}), IsEmpty());
+}
+
+TEST(Correlation, DecidesUpperBoundsWhenTheWindowEnds) {
+    const std::string rule =
+        "type: event_count, rules: [failed], group-by: [User], timespan: 1m, condition: {gt: 1, lte: 2}";
+    EXPECT_THAT(told(rule, {{0, "fail", "a"}, {1, "fail", "a"}}), ElementsAre(2));
+    EXPECT_THAT(told(rule, {{0, "fail", "a"}, {1, "fail", "a"}, {2, "fail", "a"}}), IsEmpty());
+}
+
+TEST(Correlation, CountsDistinctValuesAndAddsNumbers) {
+    EXPECT_THAT(told("type: value_count, rules: [failed], timespan: 1m, condition: {field: User, gte: 2}",
+                     {{0, "fail", "a"}, {1, "fail", "a"}, {2, "fail", "b"}}),
+                ElementsAre(3));
+    EXPECT_THAT(told("type: value_sum, rules: [failed], group-by: [User], timespan: 1m, condition: {field: "
+                     "Value, gt: 100}",
+                     {{0, "fail", "a", "60"}, {1, "fail", "a", "40"}, {2, "fail", "a", "1"}}),
+                ElementsAre(3));
+    EXPECT_THAT(told("type: value_avg, rules: [failed], group-by: [User], timespan: 1m, condition: {field: "
+                     "Value, gt: 50}",
+                     {{0, "fail", "a", "90"}, {1, "fail", "a", "5"}}),
+                IsEmpty());
+    EXPECT_THAT(told("type: value_percentile, rules: [failed], timespan: 1m, condition: {field: Value, "
+                     "percentile: 50, gte: 7}",
+                     {{0, "fail", "a", "1"}, {1, "fail", "a", "7"}, {2, "fail", "a", "9"}}),
+                ElementsAre(3));
+}
+
+TEST(Correlation, KnowsOrder) {
+    const std::string rest =
+        ", rules: [failed_login, good_login], group-by: [who], timespan: 1m, aliases: {who: "
+        "{failed_login: User, good_login: Account}}";
+    EXPECT_THAT(told("type: temporal_ordered" + rest, {{0, "fail", "a"}, {5, "ok", "a"}}), ElementsAre(2));
+    EXPECT_THAT(told("type: temporal_ordered" + rest, {{0, "ok", "a"}, {5, "fail", "a"}}), IsEmpty());
+    EXPECT_THAT(told("type: temporal" + rest, {{0, "ok", "a"}, {5, "fail", "a"}}), ElementsAre(2));
+    EXPECT_THAT(told("type: temporal" + rest, {{0, "ok", "a"}, {5, "fail", "b"}}), IsEmpty());
+}
+
+TEST(Correlation, SilencesTheRulesItReadsUnlessItGeneratesThem) {
+    const std::string rule = "type: event_count, rules: [failed], timespan: 1m, condition: {gte: 9}";
+    for (const bool generate : {false, true}) {
+        const auto compiled = compile(rule + (generate ? ", generate: true" : ""));
+        RecordedMatches matches(compiled.rules);
+        std::string out;
+        ASSERT_TRUE(matches.match(line({0, "fail", "a"}), 1, out));
+        EXPECT_EQ(out.empty(), !generate);
+    }
+}
+
+TEST(Correlation, RefusesWhatItCannotReadWithTheNearestForm) {
+    const auto why = [](const std::string& correlation) {
+        const auto compiled = compile(correlation);
+        return compiled.errors.empty() ? std::string{} : compiled.errors[0].why;
+    };
+    EXPECT_THAT(why("type: event_counts, rules: [failed], timespan: 1m, condition: {gte: 1}"),
+                HasSubstr("event_count"));
+    EXPECT_THAT(why("type: event_count, rules: [failled], timespan: 1m, condition: {gte: 1}"),
+                HasSubstr("failed"));
+    EXPECT_THAT(why("type: event_count, rules: [failed], timespan: 1x, condition: {gte: 1}"),
+                HasSubstr("90m"));
+    EXPECT_THAT(why("type: event_count, rules: [c], timespan: 1m, condition: {gte: 1}"), HasSubstr("itself"));
+    EXPECT_THAT(why("type: event_count, rules: [failed], timespan: 1m, condition: {gte: 99999}"),
+                HasSubstr("too costly"));
+}
+
+/// What was told in all, whatever the order of arrival: the events that are evidence.
+std::vector<std::uint64_t> evidence(const RuleSetPtr& rules,
+                                    const std::vector<std::pair<int, std::string>>& events,
+                                    bool through_a_checkpoint) {
+    auto correlator = std::make_unique<Correlator>(rules);
+    Matcher matcher(rules);
+    std::vector<Correlator::Found> found;
+    for (const auto& [second, user] : events) {
+        auto recorded = *RecordedEvent::parse(line({second, "fail", user}));
+        recorded.set_place(static_cast<std::size_t>(second) * 10 + (user == "a" ? 1 : 2));
+        std::vector<RuleHit> hits;
+        matcher.match_all(recorded.event(), recorded.item(), hits);
+        correlator->observe(recorded.event(), recorded.item(), hits, {}, found);
+        if (!through_a_checkpoint) continue;
+        Bytes saved;
+        ByteWriter writer(saved);
+        correlator->save(writer);
+        correlator = std::make_unique<Correlator>(rules);
+        ByteReader reader(saved);
+        RC_ASSERT(correlator->restore(reader).has_value());
+        RC_ASSERT(reader.empty());
+    }
+    std::vector<std::uint64_t> out;
+    for (const auto& one : found) {
+        for (const auto& position : one.evidence)
+            out.push_back(position.offset);
+    }
+    std::ranges::sort(out);
+    return out;
+}
+
+TEST(Correlation, SaysTheSameOfShuffledEventsAndAcrossCheckpoints) {
+    const auto rules =
+        compile("type: event_count, rules: [failed], group-by: [User], timespan: 1m, condition: {gte: 4}")
+            .rules;
+    rc::check("shuffled within the lateness", [&] {
+        const auto seconds = *rc::gen::unique<std::vector<int>>(rc::gen::inRange(0, 600));
+        std::vector<std::pair<int, std::string>> events;
+        for (const auto second : seconds)
+            events.emplace_back(second, second % 3 == 0 ? "a" : "b");
+        auto ordered = events;
+        std::ranges::sort(ordered);
+        const auto expected = evidence(rules, ordered, false);
+        RC_ASSERT(evidence(rules, events, false) == expected);
+        RC_ASSERT(evidence(rules, events, true) == expected);
+    });
+}
+
+}  // namespace
+}  // namespace fieldwatch::detect

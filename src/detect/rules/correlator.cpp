@@ -1,0 +1,316 @@
+#include "detect/rules/correlator.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace fieldwatch::detect {
+namespace {
+
+/// The first value of a field; nullopt when the event has none, or null.
+std::optional<std::string_view> value_of(std::span<const FieldValue> fields, std::string_view name) {
+    for (const auto& [known, value] : fields) {
+        if (known == name && value.data() != nullptr) return value;
+    }
+    return std::nullopt;
+}
+
+bool is_numeric(const Correlation& rule) {
+    return rule.type == CorrelationType::ValueSum || rule.type == CorrelationType::ValueAverage ||
+           (rule.type == CorrelationType::ValuePercentile && rule.percentile >= 0);
+}
+
+std::optional<double> number_of(const std::string& text) {
+    char* end = nullptr;
+    const double number = std::strtod(text.c_str(), &end);
+    if (text.empty() || end != text.c_str() + text.size()) return std::nullopt;
+    return number;
+}
+
+}  // namespace
+
+void Correlator::set_rules(RuleSetPtr rules) {
+    rules_ = std::move(rules);
+    std::map<std::string, std::shared_ptr<State>> kept;
+    states_.clear();
+    for (const auto& rule : rules_->correlations()) {
+        const auto key = rule.state_key();
+        const auto known = by_key_.find(key);
+        auto state = known == by_key_.end() ? std::make_shared<State>() : known->second;
+        states_.push_back(state);
+        kept.emplace(key, std::move(state));
+    }
+    by_key_ = std::move(kept);
+}
+
+void Correlator::observe(const model::Event& event, const model::Item& item, std::span<const RuleHit> hits,
+                         ExtraFields extra, std::vector<Found>& out) {
+    if (idle() || hits.empty()) return;
+    const auto found_before = out.size();
+    fields_.clear();
+    numbers_.clear();
+    event_fields(event, item, {}, numbers_, fields_);
+    fields_.insert(fields_.end(), extra.begin(), extra.end());
+    const auto correlations = rules_->correlations();
+    for (std::size_t which = 0; which < correlations.size(); ++which) {
+        const auto& rule = correlations[which];
+        for (std::size_t place = 0; place < rule.reads.size(); ++place) {
+            const bool hit =
+                std::ranges::any_of(hits, [&](const auto& one) { return one.rule == rule.reads[place]; });
+            if (!hit) continue;
+            Source source{
+                .event = &event, .hub = event.hub, .device = event.device, .fields = fields_, .entry = {}};
+            source.entry.time = event.time;
+            source.entry.weight = std::max<std::int64_t>(1, event.hit_count);
+            source.entry.evidence = {item.position};
+            add(which, place, source, out);
+        }
+        chain(which, found_before, out);
+    }
+    keep_last_words(out, found_before);
+}
+
+/// What inner correlations have just found are events of the outer ones.
+void Correlator::chain(std::size_t which, std::size_t found_before, std::vector<Found>& out) {
+    const auto& rule = rules_->correlations()[which];
+    for (std::size_t place = 0; place < rule.reads.size(); ++place) {
+        const auto found_so_far = out.size();
+        for (auto i = found_before; i < found_so_far; ++i) {
+            if (out[i].rule != rule.reads[place]) continue;
+            const auto inner = out[i];  // a copy: adding appends to out
+            std::vector<FieldValue> fields;
+            for (const auto& [name, value] : inner.values)
+                fields.emplace_back(name, value);
+            fields.insert(fields.end(), fields_.begin(), fields_.end());
+            Source source{.hub = inner.hub, .device = inner.device, .fields = fields, .entry = {}};
+            source.entry.time = inner.end;
+            source.entry.evidence = inner.evidence;
+            add(which, place, source, out);
+        }
+    }
+}
+
+void Correlator::add(std::size_t which, std::size_t place, const Source& source, std::vector<Found>& out) {
+    const auto& rule = rules_->correlations()[which];
+    auto entry = source.entry;
+    entry.place = static_cast<std::uint32_t>(place);
+    std::string key(source.hub);
+    key.push_back('\0');
+    key.append(source.device);
+    Values values;
+    for (const auto& name : rule.group_by) {
+        const auto value = value_of(source.fields, rule.field(name, place));
+        if (!value) return;  // without a value there is nothing to be grouped by
+        key.push_back('\0');
+        key.append(*value);
+        values.emplace_back(name, *value);
+    }
+    for (const auto& name : rule.fields) {
+        const auto value = value_of(source.fields, rule.field(name, place));
+        if (!value) return;
+        if (!entry.text.empty()) entry.text.push_back('\0');
+        entry.text.append(*value);
+    }
+    if (is_numeric(rule)) {
+        const auto number = number_of(entry.text);
+        if (!number) return;
+        entry.number = *number;
+    }
+    auto& state = *states_[which];
+    auto& group = state.groups.get(key, [&](auto& gone) { state.events -= gone.second.entries.size(); });
+    if (group.hub.empty()) group.hub = source.hub;
+    if (group.device.empty()) group.device = source.device;
+    group.values = std::move(values);
+    insert(rule, state, group, std::move(entry), out);
+}
+
+void Correlator::insert(const Correlation& rule, State& state, Group& group, Entry entry,
+                        std::vector<Found>& out) {
+    auto& entries = group.entries;
+    if (rule.type == CorrelationType::Absence) {
+        const bool awaited = entry.place + 1 == rule.reads.size();
+        if (awaited) std::erase_if(entries, [&](const Entry& one) { return one.time <= entry.time; });
+        // A rule alone awaits itself: each event asks for the next.
+        if ((!awaited || rule.reads.size() == 1) && entries.empty()) entries.push_back(std::move(entry));
+        return;
+    }
+    const auto at = std::ranges::upper_bound(entries, entry.time, {}, &Entry::time);
+    const auto place = static_cast<std::size_t>(at - entries.begin());
+    entries.insert(at, std::move(entry));
+    ++state.events;
+    if (rule.is_eager()) decide(rule, group, place, out);
+    make_room(rule, state, group, out);
+}
+
+/// Lets go what no event still to come can share a window with, and then what the bounds ask for.
+void Correlator::make_room(const Correlation& rule, State& state, Group& group, std::vector<Found>& out) {
+    const auto& entries = group.entries;
+    if (rule.is_eager()) {
+        std::size_t old = 0;
+        while (entries[old].time + rule.timespan + kKept < entries.back().time)
+            ++old;
+        state.drop(group, old);
+    }
+    if (entries.size() > Correlation::kEventsMax) {
+        const bool in_use =
+            !rule.is_eager() || entries.front().time + rule.timespan + kLateness >= entries.back().time;
+        state.evicted_events += in_use ? 1 : 0;
+        if (rule.is_eager()) {
+            state.drop(group, 1);
+        } else {
+            close_window(rule, state, group, out);
+        }
+    }
+    while (state.events > kRuleEventsMax && state.groups.size() > 1) {
+        const auto oldest = state.groups.begin();
+        state.events -= oldest->second.entries.size();
+        state.evicted_events += oldest->second.entries.size();
+        state.groups.erase(oldest);
+    }
+}
+
+namespace {
+
+template <class Entries>
+std::vector<CorrelatedEvent> view(const Entries& entries, std::size_t first, std::size_t last) {
+    std::vector<CorrelatedEvent> out;
+    for (auto i = first; i <= last; ++i)
+        out.push_back({entries[i].place, entries[i].weight, entries[i].number, entries[i].text});
+    return out;
+}
+
+}  // namespace
+
+/// Looks at every window that ends at or behind the changed event and holds it.
+void Correlator::decide(const Correlation& rule, Group& group, std::size_t changed,
+                        std::vector<Found>& out) const {
+    const auto& entries = group.entries;
+    const auto time = entries[changed].time;
+    for (auto last = changed; last < entries.size() && entries[last].time - time <= rule.timespan; ++last) {
+        auto first = changed;
+        while (first > 0 && entries[last].time - entries[first - 1].time <= rule.timespan)
+            --first;
+        const auto measured = measure(rule, view(entries, first, last));
+        if (measured && rule.admits(*measured)) tell(rule, group, first, last, *measured, out);
+    }
+}
+
+void Correlator::tell(const Correlation& rule, Group& group, std::size_t first, std::size_t last,
+                      double measured, std::vector<Found>& out) {
+    Found found{.rule = rule.rule,
+                .hub = group.hub,
+                .device = group.device,
+                .values = group.values,
+                .evidence = {},
+                .measured = measured};
+    bool any = false;
+    for (auto i = first; i <= last; ++i) {
+        auto& entry = group.entries[i];
+        if (entry.told) continue;
+        entry.told = true;
+        found.start = any ? std::min(found.start, entry.time) : entry.time;
+        found.end = any ? std::max(found.end, entry.time) : entry.time;
+        found.hits += entry.weight;
+        found.evidence.insert(found.evidence.end(), entry.evidence.begin(), entry.evidence.end());
+        any = true;
+    }
+    if (!any) return;
+    // One item may have matched several of the rules.
+    std::ranges::sort(found.evidence);
+    const auto repeated = std::ranges::unique(found.evidence);
+    found.evidence.erase(repeated.begin(), repeated.end());
+    out.push_back(std::move(found));
+}
+
+/// Decides the window that the oldest event opens, and forgets its events.
+void Correlator::close_window(const Correlation& rule, State& state, Group& group,
+                              std::vector<Found>& out) const {
+    auto& entries = group.entries;
+    const auto opened = entries.front().time;
+    std::size_t last = 0;
+    while (last + 1 < entries.size() && entries[last + 1].time - opened <= rule.timespan)
+        ++last;
+    const auto measured = measure(rule, view(entries, 0, last));
+    if (measured && rule.admits(*measured)) tell(rule, group, 0, last, *measured, out);
+    state.drop(group, last + 1);
+}
+
+void Correlator::close(const Correlation& rule, State& state, Timestamp until,
+                       std::vector<Found>& out) const {
+    for (auto at = state.groups.begin(); at != state.groups.end();) {
+        auto& group = at->second;
+        const auto kept = rule.is_eager() ? kKept : Ticks{0};
+        while (!group.entries.empty() && group.entries.front().time + rule.timespan + kept < until) {
+            if (rule.is_eager()) {
+                state.drop(group, 1);
+            } else {
+                close_window(rule, state, group, out);
+            }
+        }
+        at = group.entries.empty() ? state.groups.erase(at) : std::next(at);
+    }
+}
+
+/// Raises what did not come in time, as far as the server was there to see it.
+void Correlator::await(const Correlation& rule, State& state, std::vector<Found>& out) {
+    for (auto at = state.groups.begin(); at != state.groups.end();) {
+        auto& group = at->second;
+        if (!group.entries.empty() && group.entries.front().time + rule.timespan + kLateness < alive_) {
+            tell(rule, group, 0, 0, 0, out);
+            group.entries.clear();
+        }
+        at = group.entries.empty() ? state.groups.erase(at) : std::next(at);
+    }
+}
+
+void Correlator::advance(Timestamp now, std::vector<Found>& out) {
+    const auto found_before = out.size();
+    fields_.clear();
+    const auto correlations = rules_->correlations();
+    for (std::size_t which = 0; which < correlations.size(); ++which) {
+        const auto& rule = correlations[which];
+        if (rule.type == CorrelationType::Absence) {
+            await(rule, *states_[which], out);
+        } else {
+            close(rule, *states_[which], now - kLateness, out);
+        }
+        chain(which, found_before, out);
+    }
+    keep_last_words(out, found_before);
+}
+
+void Correlator::finish(std::vector<Found>& out) {
+    const auto found_before = out.size();
+    fields_.clear();
+    constexpr Timestamp kEnd{std::int64_t{1} << 60};
+    const auto correlations = rules_->correlations();
+    for (std::size_t which = 0; which < correlations.size(); ++which) {
+        if (correlations[which].type != CorrelationType::Absence) {
+            chain(which, found_before, out);
+            close(correlations[which], *states_[which], kEnd, out);
+        }
+    }
+    for (const auto& state : states_) {
+        state->groups.clear();
+        state->events = 0;
+    }
+    keep_last_words(out, found_before);
+}
+
+/// Correlations that others only read are no findings of their own.
+void Correlator::keep_last_words(std::vector<Found>& out, std::size_t first) const {
+    const auto metas = rules_->rules();
+    out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
+                             [&](const Found& found) { return metas[found.rule].only_correlated; }),
+              out.end());
+}
+
+Correlator::Counters Correlator::counters() const {
+    Counters out;
+    for (const auto& state : states_) {
+        out.evicted_groups += state->groups.evictions();
+        out.evicted_events += state->evicted_events;
+    }
+    return out;
+}
+
+}  // namespace fieldwatch::detect

@@ -1,0 +1,194 @@
+// Rules over derived command fields. Most lines open no gate of theirs and are never parsed; of those that
+// do, only the fields that a woken rule comes to ask for are read.
+#include <algorithm>
+
+#include "detect/rules/literal.hpp"
+#include "detect/rules/matcher_state.hpp"
+
+namespace fieldwatch::detect {
+namespace {
+
+constexpr std::size_t kRefutedMax = 64;  // rules remembered a line; more would be looked at again
+
+}  // namespace
+
+/// What the line's own text did not show: words across quotes, the home directory, the working directory.
+void MatcherState::open_gates() {
+    if (inside.command_line == UINT32_MAX || !process || process->command_line.empty()) return;
+    const auto shape = shape_of(process->command_line);
+    if (shape.squeezed || shape.home) {
+        key.clear();
+        squeeze(process->command_line, key);
+        if (shape.home) key += " root";
+        raise_gates(key);
+    }
+    if (!process->working_directory.empty()) raise_gates(process->working_directory);
+    if (shape.trailing_blank && inside.trailing_blank_gate != UINT32_MAX) raise(inside.trailing_blank_gate);
+    const bool decodes = std::ranges::any_of(inside.decoder_gates, [this](auto id) { return holds(id); });
+    if (decodes || shape.escaped) raise(inside.gates);
+}
+
+void MatcherState::raise_gates(std::string_view text) {
+    found.clear();
+    inside.squeezed_gates.match(text, scratch, buffer, found);
+    raise(found);
+}
+
+/// The words of command lines repeat though the lines do not: commands, options, paths. Long ones rarely do.
+void MatcherState::append_predicates(FieldId field, std::string_view text) {
+    constexpr std::size_t kWordBytesMax = 32;
+    if (text.size() > kWordBytesMax) return inside.fields[field].match(text, scratch, buffer, found);
+    const auto& ids = remembered(field, text);
+    found.insert(found.end(), ids.begin(), ids.end());
+}
+
+/// Reads a field of the segment, or of the whole line, and sets what holds.
+void MatcherState::fill(FieldId field) {
+    const auto& use = inside.uses[field];
+    const bool of_segment = use.origin == FieldOrigin::Segment;
+    filled_at[field] = of_segment ? segment_step : line_step;
+    auto& line = parsed();
+    const auto segments = line.segments();
+    texts.clear();
+    if (of_segment) {
+        command_values(line, segments[segment], use.source, texts);
+    } else {
+        for (const auto& one : segments)
+            command_values(line, one, use.source, texts);
+    }
+    found.clear();
+    const auto& absent = inside.fields[field].absent();
+    if (texts.empty()) found.insert(found.end(), absent.begin(), absent.end());
+    for (const auto text : texts)
+        append_predicates(field, text);
+    auto& into = of_segment ? segment_raised : line_raised;
+    for (const auto id : found) {
+        if (set(id)) into.push_back(id);
+    }
+}
+
+bool MatcherState::leaf_holds(PredicateId id) {
+    const auto field = inside.field_of[id];
+    const auto origin = inside.uses[field].origin;
+    if (origin != FieldOrigin::Event && line_step != 0) {
+        if (filled_at[field] != (origin == FieldOrigin::Segment ? segment_step : line_step)) fill(field);
+    }
+    return holds(id);
+}
+
+bool MatcherState::evaluate(std::uint32_t index) {
+    const auto& node = inside.nodes[index];
+    if (node.kind == Expression::Kind::Leaf) return leaf_holds(node.first);
+    const std::span children(inside.children.data() + node.first, node.count);
+    const auto child = [this](std::uint32_t at) { return evaluate(at); };
+    switch (node.kind) {
+        case Expression::Kind::Not:
+            return !child(children[0]);
+        case Expression::Kind::And:
+            return std::ranges::all_of(children, child);
+        case Expression::Kind::Or:
+            return std::ranges::any_of(children, child);
+        default:
+            break;
+    }
+    std::uint32_t count = 0;
+    for (const auto at : children) {
+        count += child(at) ? 1 : 0;
+        if (count >= node.least) return true;
+    }
+    return false;
+}
+
+Truth MatcherState::evaluate_part(std::uint32_t index, FieldOrigin known) {
+    const auto& node = inside.nodes[index];
+    if (node.kind == Expression::Kind::Leaf) {
+        const bool of_event = inside.uses[inside.field_of[node.first]].origin == FieldOrigin::Event;
+        if (of_event != (known == FieldOrigin::Event)) return Truth::Unknown;
+        return leaf_holds(node.first) ? Truth::True : Truth::False;
+    }
+    std::uint32_t holding = 0;
+    std::uint32_t open = 0;
+    for (std::uint32_t i = 0; i < node.count; ++i) {
+        const auto truth = evaluate_part(inside.children[node.first + i], known);
+        holding += truth == Truth::True ? 1 : 0;
+        open += truth == Truth::Unknown ? 1 : 0;
+        if (node.kind == Expression::Kind::And && truth == Truth::False) return Truth::False;
+        if (node.kind == Expression::Kind::Or && truth == Truth::True) return Truth::True;
+    }
+    const auto least = node.kind == Expression::Kind::And       ? node.count
+                       : node.kind == Expression::Kind::AtLeast ? node.least
+                                                                : 1;
+    const auto truth = holding >= least         ? Truth::True
+                       : holding + open < least ? Truth::False
+                                                : Truth::Unknown;
+    if (node.kind != Expression::Kind::Not || truth == Truth::Unknown) return truth;
+    return truth == Truth::True ? Truth::False : Truth::True;
+}
+
+/// Segments that only carry another text come last, so that a command has the same key, wrapped or not.
+void MatcherState::order_segments() {
+    const auto segments = parsed().segments();
+    order.clear();
+    for (const bool carriers : {false, true}) {
+        for (std::size_t i = 0; i < segments.size(); ++i) {
+            if (segments[i].has(Fact::Unwrapped) == carriers) order.push_back(i);
+        }
+    }
+}
+
+void MatcherState::match_segments(std::vector<RuleHit>& hits) {
+    order_segments();
+    for (const auto at : order) {
+        segment = at;
+        ++segment_step;
+        for (std::size_t i = 0; i < line_rules.size(); ++i) {
+            const auto rule = line_rules[i];
+            if (inside.reads[rule] != FieldOrigin::Segment) continue;
+            const bool fired = std::ranges::any_of(hits, [&](const auto& hit) { return hit.rule == rule; });
+            if (fired) continue;
+            if (evaluate(inside.roots[rule])) {
+                fire(rule, static_cast<std::int32_t>(at), hits);
+            } else if (undecided[i] == 0) {
+                undecided[i] =
+                    evaluate_part(inside.roots[rule], FieldOrigin::Segment) == Truth::False ? 0 : 1;
+            }
+        }
+        clear(segment_raised);
+    }
+}
+
+void MatcherState::match_line(std::vector<RuleHit>& hits) {
+    std::vector<std::uint32_t>* refuted = nullptr;
+    if (process->command_line.size() + process->working_directory.size() < TextMemo<PredicateId>::kBytesMax) {
+        key.assign(process->working_directory);
+        key.push_back('\0');
+        key.append(process->command_line);
+        refuted = &lines.find(key, kLineEntries).first->known;
+        std::erase_if(line_rules,
+                      [&](auto rule) { return std::ranges::find(*refuted, rule) != refuted->end(); });
+        if (line_rules.empty()) return;
+    }
+    ++segment_step;
+    line_step = segment_step;
+    undecided.assign(line_rules.size(), 0);
+    for (std::size_t i = 0; i < line_rules.size(); ++i) {
+        const auto rule = line_rules[i];
+        if (inside.reads[rule] != FieldOrigin::Line) continue;
+        if (evaluate(inside.roots[rule])) {
+            fire(rule, -1, hits);
+        } else {
+            undecided[i] = evaluate_part(inside.roots[rule], FieldOrigin::Line) == Truth::False ? 0 : 1;
+        }
+    }
+    match_segments(hits);
+    clear(line_raised);
+    line_step = 0;
+    if (refuted == nullptr) return;
+    for (std::size_t i = 0; i < line_rules.size() && refuted->size() < kRefutedMax; ++i) {
+        const auto rule = line_rules[i];
+        const bool fired = std::ranges::any_of(hits, [&](const auto& hit) { return hit.rule == rule; });
+        if (!fired && undecided[i] == 0) refuted->push_back(rule);
+    }
+}
+
+}  // namespace fieldwatch::detect

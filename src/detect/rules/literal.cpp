@@ -1,0 +1,352 @@
+#include "detect/rules/literal.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+namespace fieldwatch::detect {
+namespace {
+
+constexpr std::size_t kWordsMax = 256;     // more of them would be seen in most lines
+constexpr std::size_t kWordBytesMax = 24;  // longer ones say no more and cost the scanner
+constexpr int kGroupsDeep = 16;
+
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+bool splits(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '/';
+}
+bool dropped(char c) {
+    return c == '\'' || c == '"' || c == '\\';
+}
+
+bool letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/// Alternatives of which one must be there; empty: unknown.
+using Needed = std::vector<NeededWord>;
+
+/// How much a word says: one letter alone says nothing, a whole word says more than a part of one.
+std::size_t score(const NeededWord& word) {
+    if (word.text.empty() || (word.text.size() == 1 && letter(word.text[0]))) return 0;
+    if (word.text.size() == 2 && word.text[0] == '-') return 0;  // `-e` may have been part of `-ne`
+    return 2 * word.text.size() + (word.begins ? 1 : 0) + (word.ends ? 1 : 0);
+}
+std::size_t score(const Needed& needed) {
+    std::size_t least = needed.empty() ? 0 : SIZE_MAX;
+    for (const auto& word : needed)
+        least = std::min(least, score(word));
+    return least;
+}
+
+/// A run of plain characters, cut into words; the best is kept.
+class Run {
+  public:
+    void add(char c) {
+        if (splits(c)) return boundary();
+        if (dropped(c)) {
+            exact_ = false;  // what the quote hid touches in the line
+            if (current_.text.empty()) begins_ = false;
+            return;
+        }
+        if (current_.text.empty()) {
+            current_.begins = begins_ && letter(c);
+            exact_ = true;
+        }
+        begins_ = false;
+        current_.text.push_back(lower(c));
+    }
+    /// A place that no letter can stand on both sides of: start, end, blank.
+    void boundary() {
+        finish(true);
+        begins_ = true;
+    }
+    /// Anything may follow.
+    void end() {
+        finish(false);
+        begins_ = false;
+    }
+    Needed take() {
+        end();
+        if (score(best_) == 0) return {};
+        return {best_};
+    }
+
+  private:
+    void finish(bool ends) {
+        current_.ends = ends && exact_ && !current_.text.empty() && letter(current_.text.back());
+        if (current_.text.size() > kWordBytesMax) {
+            current_.text.resize(kWordBytesMax);
+            current_.ends = false;
+        }
+        if (score(current_) > score(best_)) best_ = current_;
+        current_ = {};
+    }
+
+    NeededWord current_, best_;
+    bool begins_ = false, exact_ = true;
+};
+
+/// The part of the regular expression language that rules use. Whatever else it meets, nothing is known.
+class Reader {
+  public:
+    explicit Reader(std::string_view text) : text_(text) {}
+
+    Needed run() {
+        auto needed = alternation(0, false);
+        return failed_ || at_ < text_.size() ? Needed{} : needed;
+    }
+
+  private:
+    char peek(std::size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
+
+    Needed alternation(int depth, bool begins) {
+        if (depth > kGroupsDeep) failed_ = true;
+        Needed all;
+        bool known = true;
+        while (!failed_) {
+            auto branch = sequence(depth, begins);
+            known = known && !branch.empty();
+            all.insert(all.end(), branch.begin(), branch.end());
+            if (peek() != '|' || at_ >= text_.size()) break;
+            ++at_;
+        }
+        return known && all.size() <= kWordsMax ? all : Needed{};
+    }
+
+    struct Quantifier {
+        bool any = false, optional = false;
+    };
+    /// Reads what may follow an atom.
+    Quantifier quantifier() {
+        Quantifier out;
+        if (at_ >= text_.size()) return out;
+        const char c = peek();
+        if (c == '*' || c == '?' || c == '+') {
+            out = {.any = true, .optional = c != '+'};
+            ++at_;
+        } else if (c == '{' && peek(1) >= '0' && peek(1) <= '9') {
+            const auto close = text_.find('}', at_);
+            if (close == std::string_view::npos) {
+                failed_ = true;
+                return out;
+            }
+            std::size_t digits = at_ + 1;
+            bool zero = true;
+            for (; digits < close && text_[digits] >= '0' && text_[digits] <= '9'; ++digits)
+                zero = zero && text_[digits] == '0';
+            out = {.any = true, .optional = zero};
+            at_ = close + 1;
+        } else {
+            return out;
+        }
+        if (at_ < text_.size() && (peek() == '?' || peek() == '+')) ++at_;  // lazy, possessive
+        return out;
+    }
+
+    Needed sequence(int depth, bool begins) {
+        Run run;
+        if (begins) run.boundary();
+        Needed best;
+        bool after_boundary = begins;
+        const auto offer = [&best](Needed needed) {
+            if (score(needed) > score(best)) best = std::move(needed);
+        };
+        while (!failed_ && at_ < text_.size() && peek() != '|' && peek() != ')') {
+            const char c = text_[at_++];
+            std::optional<char> plain;
+            Needed group;
+            bool blank = false;
+            if (c == '(') {
+                group = this->group(depth, after_boundary);
+            } else if (c == '[') {
+                skip_class();
+            } else if (c == '\\') {
+                const auto escaped = escape();
+                blank = escaped == kBlank;
+                if (escaped == kBoundary) {
+                    run.boundary();
+                    after_boundary = true;
+                    continue;
+                }
+                if (escaped >= 0) plain = static_cast<char>(escaped);
+            } else if (c == '^' || c == '$') {
+                run.boundary();
+                after_boundary = true;
+                continue;
+            } else if (c != '.') {
+                plain = c;
+            }
+            const auto times = quantifier();
+            after_boundary = false;
+            if (plain && !times.optional) {
+                run.add(*plain);
+                if (times.any && !splits(*plain)) run.end();
+                after_boundary = splits(*plain);
+                continue;
+            }
+            if (blank && !times.optional) {
+                run.boundary();
+                after_boundary = true;
+                continue;
+            }
+            run.end();
+            if (!times.optional) offer(std::move(group));
+        }
+        offer(run.take());
+        return best;
+    }
+
+    Needed group(int depth, bool begins) {
+        if (peek() == '?') {
+            if (peek(1) != ':') {  // flags, look-around, names: not read here
+                failed_ = true;
+                return {};
+            }
+            at_ += 2;
+        }
+        auto inside = alternation(depth + 1, begins);
+        if (peek() != ')' || at_ >= text_.size()) failed_ = true;
+        ++at_;
+        return inside;
+    }
+
+    void skip_class() {
+        if (peek() == '^') ++at_;
+        if (peek() == ']') ++at_;
+        while (at_ < text_.size() && text_[at_] != ']') {
+            if (text_[at_] == '[' && (peek(1) == ':' || peek(1) == '.' || peek(1) == '=')) {
+                const auto close = text_.find(std::string{peek(1), ']'}, at_ + 2);
+                if (close == std::string_view::npos) break;
+                at_ = close + 2;
+                continue;
+            }
+            at_ += text_[at_] == '\\' ? 2 : 1;
+        }
+        if (at_ >= text_.size()) failed_ = true;
+        ++at_;
+    }
+
+    static constexpr int kClass = -1, kBoundary = -2, kBlank = -3;
+    static int digit(char c) {
+        if (c >= '0' && c <= '9') return c - '0';
+        c = lower(c);
+        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    }
+    /// What stands behind a backslash: a character, a class or a place.
+    int escape() {
+        if (at_ >= text_.size()) {
+            failed_ = true;
+            return kClass;
+        }
+        const char c = text_[at_++];
+        switch (c) {
+            case 'n':
+                return '\n';
+            case 't':
+                return '\t';
+            case 'r':
+                return '\r';
+            case 'x': {
+                const int high = digit(peek());
+                const int low = digit(peek(1));
+                if (high < 0 || low < 0) break;
+                at_ += 2;
+                return high * 16 + low;
+            }
+            case 's':
+                return kBlank;
+            case 'b':
+            case 'A':
+            case 'z':
+            case 'Z':
+                return kBoundary;
+            case 'd':
+            case 'D':
+            case 'B':
+            case 'S':
+            case 'w':
+            case 'W':
+            case 'h':
+            case 'H':
+                return kClass;
+            default:
+                if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')))
+                    return static_cast<unsigned char>(c);
+        }
+        failed_ = true;
+        return kClass;
+    }
+
+    std::string_view text_;
+    std::size_t at_ = 0;
+    bool failed_ = false;
+};
+
+}  // namespace
+
+std::vector<NeededWord> needed_words(const Pattern& pattern) {
+    if (pattern.kind == PatternKind::Exact) {
+        Run run;
+        run.boundary();
+        for (const char c : pattern.text)
+            run.add(c);
+        run.boundary();
+        return run.take();
+    }
+    if (pattern.kind == PatternKind::Regex) return Reader(pattern.text).run();
+    return {};
+}
+
+void squeeze(std::string_view line, std::string& out) {
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        if (line[i] == '\\' && i + 1 < line.size() && line[i + 1] == '\n') {
+            ++i;
+        } else if (!dropped(line[i])) {
+            out.push_back(line[i]);
+        }
+    }
+}
+
+LineShape shape_of(std::string_view line) {
+    static constexpr auto kOdd = [] {
+        std::array<bool, 256> table{};
+        for (const char c : {'\'', '"', '\\', '~', '\xa0', '$'})
+            table[static_cast<unsigned char>(c)] = true;
+        return table;
+    }();
+    const auto blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
+    const auto begins_word = [](char c) {
+        c = lower(c);
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+               std::string_view("/.-_$%~*").find(c) != std::string_view::npos;
+    };
+    LineShape shape;
+    shape.trailing_blank = line.ends_with(' ') || line.ends_with('\t');
+    for (std::size_t i = 0; i < line.size(); ++i) {
+        const char c = line[i];
+        if (!kOdd[static_cast<unsigned char>(c)]) continue;
+        const char before = i > 0 ? line[i - 1] : ' ';
+        const char after = i + 1 < line.size() ? line[i + 1] : ' ';
+        if (c == '\\') {
+            shape.squeezed = true;
+            shape.trailing_blank = shape.trailing_blank || blank(after);
+        } else if (c == '$') {
+            // $IFS$9 stands for a blank, and what follows touches the 9.
+            shape.escaped = shape.escaped || line.substr(i + 1).starts_with("IFS");
+        } else if (c == '~') {
+            shape.home = true;
+        } else if (c == '\xa0') {
+            shape.trailing_blank = true;  // the second byte of a no-break space
+        } else {
+            shape.escaped = shape.escaped || (c == '\'' && before == '$');
+            shape.squeezed = shape.squeezed || (!blank(before) && !blank(after));
+            shape.trailing_blank = shape.trailing_blank || (blank(before) && !begins_word(after));
+        }
+    }
+    return shape;
+}
+
+}  // namespace fieldwatch::detect

@@ -1,0 +1,112 @@
+// What a Matcher remembers while one item is matched, and the memory of texts that lets repeated ones cost
+// little. Private to detect/rules.
+#pragma once
+
+#include "detect/rules/program.hpp"
+#include "detect/rules/rule_set.hpp"
+
+namespace fieldwatch::detect {
+
+/// What is known of texts seen before. Texts repeat: an image, a user, a cron job's line. Direct-mapped,
+/// bounded: so many texts of at most kBytesMax; a collision replaces.
+template <class Known>
+class TextMemo {
+  public:
+    static constexpr std::size_t kBytesMax = 1'024;
+    struct Entry {
+        std::string key;
+        bool used = false;
+        std::vector<Known> known;
+    };
+    /// The entry of a text, and whether it is that text's already; else it is emptied for it.
+    std::pair<Entry*, bool> find(std::string_view text, std::size_t entries_max) {
+        if (entries_.empty()) entries_.resize(entries_max);
+        auto& entry = entries_[hash64(as_bytes(text)) & (entries_.size() - 1)];
+        if (entry.used && entry.key == text) return {&entry, true};
+        entry.used = true;
+        entry.key.assign(text);
+        entry.known.clear();
+        return {&entry, false};
+    }
+
+  private:
+    std::vector<Entry> entries_;
+};
+
+enum class Truth : std::uint8_t { False, True, Unknown };
+
+struct MatcherState {
+    static constexpr std::size_t kFieldEntries = 512;  // powers of two
+    static constexpr std::size_t kLineEntries = 4'096;
+
+    explicit MatcherState(RuleSetPtr rule_set);
+    MatcherState(const MatcherState&) = delete;
+    MatcherState& operator=(const MatcherState&) = delete;
+    ~MatcherState();
+
+    void match(const model::Event& event, const model::Item& item, std::vector<RuleHit>& hits,
+               ExtraFields extra);
+    void absorb(std::vector<RuleHit>& hits, std::size_t first) const;
+    CommandLine& parsed();
+
+    // The event's own fields: matcher.cpp.
+    void begin(const model::Event& event, const model::Item& item);
+    void admit(const LogSource& source);
+    void read_event(const model::Event& event, const model::Item& item, ExtraFields extra);
+    void value(FieldId field, std::string_view text);
+    void compare_fields();
+    const std::vector<PredicateId>& remembered(FieldId field, std::string_view text);
+    bool holds(PredicateId id) const { return (bits[id >> 6] >> (id & 63) & 1) != 0; }
+    bool set(PredicateId id);
+    /// Sets a predicate and wakes its rules.
+    void raise(PredicateId id);
+    void raise(std::span<const PredicateId> ids) {
+        for (const auto id : ids)
+            raise(id);
+    }
+    void clear(std::vector<PredicateId>& ids);
+    void fire(std::uint32_t rule, std::int32_t segment, std::vector<RuleHit>& hits);
+
+    // Rules over the parsed command line: line_rules.cpp.
+    void open_gates();
+    void raise_gates(std::string_view text);
+    void match_line(std::vector<RuleHit>& hits);
+    void match_segments(std::vector<RuleHit>& hits);
+    void fill(FieldId field);
+    void append_predicates(FieldId field, std::string_view text);
+    void order_segments();
+    bool leaf_holds(PredicateId id);
+    bool evaluate(std::uint32_t node);
+    /// With what fields of other origins say left open.
+    Truth evaluate_part(std::uint32_t node, FieldOrigin known);
+
+    RuleSetPtr rules;
+    const RuleSetInternals& inside;
+    CommandLine command;
+    hs_scratch* scratch = nullptr;
+    std::string buffer, key;
+    std::vector<TextMemo<PredicateId>> fields;  ///< by field, allocated when first used
+    TextMemo<std::uint32_t> lines;              ///< rules that cannot hold for a line whatever its event
+    std::vector<FieldValue> values;
+    std::vector<std::pair<FieldId, std::string_view>> read;  ///< those that rules read
+    std::vector<std::string_view> texts;
+    std::vector<PredicateId> found, raised, line_raised, segment_raised;
+    std::vector<std::uint32_t> candidates, line_rules;
+    std::vector<std::uint8_t> undecided;  ///< by place in line_rules: other fields decide it
+    std::vector<std::uint64_t> bits;
+    std::vector<std::uint64_t> woken_at;   ///< by rule: the round it was last woken in
+    std::vector<std::uint64_t> filled_at;  ///< by field of the command line: the step it was last filled in
+    std::uint64_t round = 0;
+    std::uint64_t line_step = 0;  ///< 0: there is no line to read
+    std::uint64_t segment_step = 0;
+    std::vector<std::uint8_t> present, admitted;
+    std::string last_product, last_category, last_service;
+    bool has_source = false;
+    NumberText numbers;
+    std::optional<ProcessText> process;
+    bool is_parsed = false;
+    std::size_t segment = 0;  ///< the one that segment predicates are about
+    std::vector<std::size_t> order;
+};
+
+}  // namespace fieldwatch::detect
