@@ -20,7 +20,7 @@ void process_init(pn_transport_t* transport, const char* mechanism, const pn_byt
     bool succeeds = name == "MSSBCBS" || name == "ANONYMOUS" || name == "EXTERNAL";
     if (name == "PLAIN") {
         // RFC 4616: [authzid] NUL authcid NUL passwd.
-        const std::string_view text(received->start, received->size);
+        const std::string_view text(received->size == 0 ? "" : received->start, received->size);
         const auto first = text.find('\0');
         const auto second = first == std::string_view::npos ? first : text.find('\0', first + 1);
         succeeds = second != std::string_view::npos &&
