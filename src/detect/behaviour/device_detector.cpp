@@ -12,8 +12,8 @@
 namespace fieldwatch::detect {
 namespace {
 
-// Tail probabilities of a window: 8,766 windows a month, so about 9, 0.9 and 0.09 such windows by chance.
-constexpr double kLowConfidence = 1e-3, kMediumConfidence = 1e-4, kHighConfidence = 1e-5;
+// Tail probabilities of a window: 8,766 windows a month, so about 0.9 and 0.09 such windows by chance.
+constexpr double kMediumConfidence = 1e-4, kHighConfidence = 1e-5;
 constexpr double kLearningBits = 60;  ///< two kinds of things that nobody ever did: told even while learning
 constexpr std::uint32_t kPeersLeast = 5;
 constexpr double kFleetShare = 0.3;
