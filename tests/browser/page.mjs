@@ -25,9 +25,9 @@ await publish(server, pump, processMessage(hostile));
 await publish(server, pump, processMessage("ls -l /opt")); // beside it in time, but no evidence
 await publish(server, gateway, processMessage("history -c"));
 await publish(server, gateway, portsMessage(["0.0.0.0", "23"]));
-await server.rows("SecurityAlert | distinct SystemAlertId", 2);
+await server.rows('SecurityAlert | where AlertType in ("IoT_CryptoMiner", "IoT_ClearHistoryFile") | distinct SystemAlertId', 2);
 await server.rows("SecurityRecommendation | distinct RecommendationId");
-const [[minerId, minerLink, minerLinks]] = await server.query(`SecurityAlert | where CompromisedEntity == "pump-3"
+const [[minerId, minerLink, minerLinks]] = await server.query(`SecurityAlert | where CompromisedEntity == "pump-3" and AlertType == "IoT_CryptoMiner"
   | project SystemAlertId, AlertLink, ExtendedLinks`);
 
 const browser = await chromium.launch({
