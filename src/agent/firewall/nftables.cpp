@@ -6,6 +6,7 @@
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <algorithm>
 
 #include <cstring>
 #include <functional>
@@ -182,7 +183,8 @@ class RuleReader {
             if (offset == 24) what.loaded = Loaded::Destination;
             if ((offset == 9 || offset == 6) && size == 1) what.loaded = Loaded::Protocol;
             if (what.loaded == Loaded::Source || what.loaded == Loaded::Destination)
-                what.prefix = static_cast<int>(size) * 8;
+                what.prefix =
+                    static_cast<int>(std::min<decltype(size)>(size, 16)) * 8;  // at most an IPv6 address
             what.is_v6 = offset == 8 || offset == 24;
         } else if (base == NFT_PAYLOAD_TRANSPORT_HEADER) {
             if (offset == 0 && size == 2) what.loaded = Loaded::SourcePort;

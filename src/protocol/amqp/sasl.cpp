@@ -16,7 +16,7 @@ namespace {
 // link is attached, decides. So they succeed.
 void process_init(pn_transport_t* transport, const char* mechanism, const pn_bytes_t* received) {
     auto& peer = *static_cast<Peer*>(pnx_sasl_get_context(transport));
-    const std::string_view name = mechanism;
+    const std::string_view name = mechanism == nullptr ? "" : mechanism;
     bool succeeds = name == "MSSBCBS" || name == "ANONYMOUS" || name == "EXTERNAL";
     if (name == "PLAIN") {
         // RFC 4616: [authzid] NUL authcid NUL passwd.
