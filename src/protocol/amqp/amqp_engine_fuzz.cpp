@@ -44,3 +44,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static_cast<void>(engine.tick(std::chrono::milliseconds(1'000)));
     return 0;
 }
+
+/// Proton keeps the mechanism's name a second time when a peer sends two SASL inits, and never frees the
+/// first: some bytes of the library's own, at most once a frame of a connection that ends before it is let
+/// in.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() {
+    return "leak:libqpid-proton\n";
+}
