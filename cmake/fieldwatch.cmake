@@ -1,9 +1,10 @@
-# fieldwatch_library(NAME FILES … DEPS … LINK …)
+# fieldwatch_library(NAME [THREADS] FILES … DEPS … LINK …)
 #   One folder's library. A file's suffix decides its target: _test goes into NAME_test (GoogleTest), _bench into
 #   NAME_bench (Google Benchmark), each _fuzz is a fuzzer of its own; the rest is the library fieldwatch_NAME.
 #   DEPS are libraries of ours, by NAME; LINK are outside libraries, PRIVATE to the sources.
+#   THREADS: its tests run several at once, so ThreadSanitizer has something to say (target `threads`, ctest -L threads).
 function(fieldwatch_library name)
-  cmake_parse_arguments(arg "" "" "FILES;DEPS;LINK" ${ARGN})
+  cmake_parse_arguments(arg "THREADS" "" "FILES;DEPS;LINK" ${ARGN})
   set(sources)
   set(tests)
   set(benches)
@@ -32,7 +33,11 @@ function(fieldwatch_library name)
     # What is tested is optimised, the tests are not: they are half of the tree and compile twice as fast.
     target_compile_options(${name}_test PRIVATE -O0)
     add_test(NAME ${name} COMMAND ${name}_test)
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit ENVIRONMENT "${FIELDWATCH_SANITIZER_ENVIRONMENT}")
+    if(arg_THREADS)
+      set_property(TEST ${name} APPEND PROPERTY LABELS threads)
+      set_property(GLOBAL APPEND PROPERTY FIELDWATCH_THREADS ${name}_test)
+    endif()
   endif()
   if(benches AND NOT FIELDWATCH_FUZZ)
     add_executable(${name}_bench EXCLUDE_FROM_ALL ${benches})

@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ import paho.mqtt.client as mqtt
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FIELDWATCH_BUILD", TOP / "build" / "release"))
 BINARY = BUILD / "src" / "app" / "fieldwatch"
+SANITIZER = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:")
 MARK = "%24.ifid=urn%3Aazureiot%3ASecurity%3ASecurityAgent%3A1&%24.ct=application%2Fjson&%24.ce=utf-8"
 
 
@@ -37,6 +39,7 @@ class Server:
 
     def __exit__(self, *_):
         self.stop()
+        self.check_sanitizers()
         if self.own and not os.environ.get("FIELDWATCH_KEEP"):
             shutil.rmtree(self.data, ignore_errors=True)
 
@@ -63,6 +66,13 @@ class Server:
     def log_tail(self):
         return (self.data / "log" / "server.log").read_text(errors="replace")[-4000:]
 
+    def check_sanitizers(self):
+        """What a sanitizer said of any of our processes, also of one that was killed before it could end with a status."""
+        for log in self.data.rglob("*.log"):
+            text = log.read_text(errors="replace")
+            if found := SANITIZER.search(text):
+                raise AssertionError(f"{log.name}:\n{text[found.start():][:12000]}")
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
@@ -77,6 +87,7 @@ class Server:
             self.kill()
             raise AssertionError("the server did not end within 30 s of SIGTERM")
         if self.process.returncode != 0:
+            self.check_sanitizers()
             raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log_tail()}")
 
     def run(self, *arguments):
