@@ -295,7 +295,7 @@ Parsed<std::vector<NodePtr>> Parser::arguments() {
 
 Parsed<std::string> Parser::type_name() {
     const auto span = peek().span;
-    const auto word = FIELDWATCH_TRY(name("a type"));
+    auto word = FIELDWATCH_TRY(name("a type"));
     static const std::vector<std::string> kTypes{"bool", "int",      "long",     "real",    "string",
                                                  "guid", "datetime", "timespan", "dynamic", "decimal"};
     if (word == "boolean") return "bool";
