@@ -1,3 +1,9 @@
+# fieldwatch_timeout(TEST SECONDS): what it may take in a release build.
+function(fieldwatch_timeout test seconds)
+  math(EXPR seconds "${seconds} * ${FIELDWATCH_PATIENCE}")
+  set_tests_properties(${test} PROPERTIES TIMEOUT ${seconds})
+endfunction()
+
 # fieldwatch_library(NAME [THREADS] FILES … DEPS … LINK …)
 #   One folder's library. A file's suffix decides its target: _test goes into NAME_test (GoogleTest), _bench into
 #   NAME_bench (Google Benchmark), each _fuzz is a fuzzer of its own; the rest is the library fieldwatch_NAME.
@@ -33,7 +39,8 @@ function(fieldwatch_library name)
     # What is tested is optimised, the tests are not: they are half of the tree and compile twice as fast.
     target_compile_options(${name}_test PRIVATE -O0)
     add_test(NAME ${name} COMMAND ${name}_test)
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit ENVIRONMENT "${FIELDWATCH_SANITIZER_ENVIRONMENT}")
+    set_tests_properties(${name} PROPERTIES LABELS unit ENVIRONMENT "${FIELDWATCH_TEST_ENVIRONMENT}")
+    fieldwatch_timeout(${name} 300)
     if(arg_THREADS)
       set_property(TEST ${name} APPEND PROPERTY LABELS threads)
       set_property(GLOBAL APPEND PROPERTY FIELDWATCH_THREADS ${name}_test)
@@ -62,6 +69,7 @@ function(fieldwatch_fuzzer file)
   else()
     target_sources(${stem} PRIVATE ${CMAKE_SOURCE_DIR}/tests/corpus/replay.cpp)
     add_test(NAME ${stem} COMMAND ${stem} ${CMAKE_SOURCE_DIR}/tests/corpus/${corpus})
-    set_tests_properties(${stem} PROPERTIES TIMEOUT 120 LABELS corpus)
+    set_tests_properties(${stem} PROPERTIES LABELS corpus)
+    fieldwatch_timeout(${stem} 120)
   endif()
 endfunction()

@@ -49,9 +49,14 @@ if(FIELDWATCH_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -fsanitize=fuzzer-no-link)
   add_link_options(-fsanitize=address,undefined)
 endif()
-set(FIELDWATCH_SANITIZER_ENVIRONMENT)  # of every test
+# How much longer tests may take than in a release build, and what else they run with.
+set(FIELDWATCH_PATIENCE 1)
+if(FIELDWATCH_SANITIZE OR FIELDWATCH_TSAN)
+  set(FIELDWATCH_PATIENCE 5)
+endif()
+set(FIELDWATCH_TEST_ENVIRONMENT FIELDWATCH_PATIENCE=${FIELDWATCH_PATIENCE})
 if(FIELDWATCH_TSAN)
-  set(FIELDWATCH_SANITIZER_ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan-suppressions.txt")
+  list(APPEND FIELDWATCH_TEST_ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan-suppressions.txt")
   add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
   add_link_options(-fsanitize=thread)
   # ThreadSanitizer does not know fences; Asio's locks order the same without.

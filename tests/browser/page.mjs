@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { portsMessage, processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
+import { patience, portsMessage, processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
 
 const require = createRequire(new URL("../../web/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
@@ -44,7 +44,7 @@ async function signedIn(options = {}, place = "/") {
   const page = await browser.newPage({ viewport: { width: 1360, height: 1000 }, ...options });
   const complaints = [];
   const hosts = new Set();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(10_000 * patience);
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("request", (request) => hosts.add(new URL(request.url()).host));

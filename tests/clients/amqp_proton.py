@@ -32,7 +32,7 @@ class Hub:
         self.domain.set_peer_authentication(proton.SSLDomain.VERIFY_PEER_NAME)
 
     def connect(self, mechanism="ANONYMOUS", **options):
-        return BlockingConnection(self.url, timeout=10, ssl_domain=self.domain, allowed_mechs=mechanism,
+        return BlockingConnection(self.url, timeout=10 * harness.PATIENCE, ssl_domain=self.domain, allowed_mechs=mechanism,
                                   heartbeat=30, **options)
 
     def put_token(self, connection, text, message_id=proton.ulong(7)):
@@ -42,7 +42,7 @@ class Hub:
             "operation": "put-token", "type": "servicebus.windows.net:sastoken", "name": "whatever"})
         request.id = message_id
         sender.send(request)
-        answer = receiver.receive(timeout=10)
+        answer = receiver.receive(timeout=10 * harness.PATIENCE)
         receiver.accept()
         sender.close()
         receiver.close()

@@ -2,7 +2,7 @@
 // events. usage: node amqp_sdk.mjs FOLDER (for the packages, kept between runs)
 import assert from "node:assert/strict";
 import path from "node:path";
-import { parts, pause, processMessage, runAll, sasToken, Server, until } from "../integration/harness.mjs";
+import { parts, pause, processMessage, runAll, sasToken, Server, until, within } from "../integration/harness.mjs";
 import { install, mayTake443, trust } from "./packages.mjs";
 
 const require = install(path.resolve(process.argv[2]));
@@ -20,9 +20,6 @@ const { EventHubConsumerClient, earliestEventPosition, latestEventPosition } = r
 await server.cli("hub", "create", "home");
 const host = `${address}:${server.profile.amqpPort}`;
 const { policies } = JSON.parse(await server.cli("hub", "show", "home", "--keys", "--format", "json"));
-const within = (promise, what, seconds = 15) => Promise.race([
-  promise, new Promise((_, reject) => setTimeout(() => reject(new Error(`${what}: nothing within ${seconds} s`)), seconds * 1000).unref())]);
-
 /** The connection string with AMQP's port in place of MQTT's. */
 const overAmqp = (text) => text.replace(/HostName=[^;]+/, `HostName=${host}`);
 const create = async (...id) => overAmqp(await server.create(...id));

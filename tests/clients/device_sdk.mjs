@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import path from "node:path";
-import { parts, pause, processMessage, runAll, sasToken, Server, until } from "../integration/harness.mjs";
+import { parts, pause, processMessage, runAll, sasToken, Server, until, within } from "../integration/harness.mjs";
 import { install } from "./packages.mjs";
 
 const require = install(path.resolve(process.argv[2]));
@@ -19,9 +19,6 @@ async function trust(client) {
   client.setRetryPolicy(new NoRetry());
   return client;
 }
-
-const within = (promise, what) => Promise.race([
-  promise, new Promise((_, reject) => setTimeout(() => reject(new Error(`${what}: nothing within 10 s`)), 10_000).unref())]);
 
 async function opened(kind, text) {
   const client = await trust(kind.fromConnectionString(text, Mqtt));

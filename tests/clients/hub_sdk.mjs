@@ -10,7 +10,7 @@ import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {Readable} from 'node:stream';
 
-import {pause, runAll, Server, until} from '../integration/harness.mjs';
+import {pause, runAll, Server, until, within} from '../integration/harness.mjs';
 
 import {install} from './packages.mjs';
 
@@ -56,14 +56,6 @@ const policies = JSON.parse(await server.cli('hub', 'show', 'home', '--keys', '-
 const serviceString = (policy) =>
     `HostName=${address};SharedAccessKeyName=${policy};SharedAccessKey=${policies[policy]}`;
 const registry = Registry.fromConnectionString(serviceString('iothubowner'));
-
-const within = (promise, what, seconds = 15) => Promise.race([
-    promise,
-    new Promise(
-        (_, reject) =>
-            setTimeout(() => reject(new Error(`${what}: nothing within ${seconds} s`)), seconds * 1000)
-                .unref())
-]);
 
 /** Connection string without the MQTT port, for transports that know only 443. */
 const plain = (text) => text.replace(/HostName=[^;]*/, `HostName=${address}`);

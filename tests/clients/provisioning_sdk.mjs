@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { runAll, Server } from "../integration/harness.mjs";
+import { runAll, Server, within } from "../integration/harness.mjs";
 import { install, mayTake443, trust } from "./packages.mjs";
 
 const require = install(path.resolve(process.argv[2]));
@@ -27,8 +27,6 @@ const { NoRetry } = require("azure-iot-common");
 await server.cli("hub", "create", "home");
 const scope = (await server.cli("enrollment", "scope")).trim();
 assert.match(scope, /^0ne[0-9A-F]{8}$/);
-const within = (promise, what, seconds = 20) => Promise.race([
-  promise, new Promise((_, reject) => setTimeout(() => reject(new Error(`${what}: nothing within ${seconds} s`)), seconds * 1000).unref())]);
 const ports = { mqtt: server.profile.hubPort, amqp: server.profile.amqpPort };
 const transports = {
   mqtt: ProvisioningMqtt, amqp: ProvisioningAmqp, http: ProvisioningHttp, mqttWs: ProvisioningMqttWs, amqpWs: ProvisioningAmqpWs };

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.request
 
-from harness import BUILD, Server, main
+from harness import BUILD, PATIENCE, Server, main
 
 AGENT = pathlib.Path(os.environ.get("FIELDWATCH_AGENT", BUILD / "src" / "agent" / "fieldwatch-agent"))
 OBJECT = "ms_iotn:urn_azureiot_Security_SecurityAgentConfiguration"
@@ -64,7 +64,7 @@ class Agent:
             return
         self.process.terminate()
         try:
-            self.process.wait(20)
+            self.process.wait(20 * PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"the agent did not end within 20 s of SIGTERM\n{self.log()}")
@@ -93,7 +93,7 @@ class Agent:
             return {"connected": False, "lastError": ""}
 
     def until(self, what, probe, seconds=20):
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while True:
             value = probe()
             if value:

@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 
-from harness import MARK, Device, Server, event, main, message, process
+from harness import MARK, PATIENCE, Device, Server, event, main, message, process
 
 server = None
 good = None
@@ -19,7 +19,7 @@ good = None
 
 def tls(seconds=20):
     context = ssl.create_default_context(cafile=server.data / "ca" / "ca.pem")
-    raw = socket.create_connection(("127.0.0.1", server.profile["hubPort"]), timeout=seconds)
+    raw = socket.create_connection(("127.0.0.1", server.profile["hubPort"]), timeout=seconds * PATIENCE)
     return context.wrap_socket(raw, server_hostname="127.0.0.1")
 
 
@@ -57,7 +57,7 @@ def connected(credentials):
 
 def closes(stream, seconds=15):
     """The server ends the connection, without another word but a late acknowledgement."""
-    stream.settimeout(seconds)
+    stream.settimeout(seconds * PATIENCE)
     try:
         while stream.recv(4096):
             pass
@@ -144,7 +144,7 @@ def bodies_that_do_not_conform_become_dead_letters():
         assert device.send(index, body)
     device.wait_acknowledged(len(bodies))  # accepted by the hub, refused with a reason by the pipeline
     device.close()
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 15 * PATIENCE
     while counter(r"fieldwatch_pipeline_dead_letters|fieldwatch_pipeline_.*refused") < before + len(bodies):
         assert time.monotonic() < deadline, "the dead letters were not counted"
         time.sleep(0.2)

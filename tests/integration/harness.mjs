@@ -10,13 +10,15 @@ import { promisify } from "node:util";
 const top = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..", "..");
 export const build = process.env.FIELDWATCH_BUILD ?? path.join(top, "build", "release");
 const binary = path.join(build, "src", "app", "fieldwatch");
+/** How much longer than usual an answer may take: a sanitizer makes everything slower. */
+export const patience = Number(process.env.FIELDWATCH_PATIENCE ?? 1);
 const executed = promisify(execFile);
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Asks `probe` again until it gives something; what it gave. */
 export async function until(what, probe, seconds = 20) {
-  const deadline = Date.now() + seconds * 1000;
+  const deadline = Date.now() + seconds * 1000 * patience;
   for (;;) {
     const value = await probe();
     if (value) return value;
@@ -24,6 +26,11 @@ export async function until(what, probe, seconds = 20) {
     await pause(50);
   }
 }
+
+/** What the promise gives, unless it takes too long. */
+export const within = (promise, what, seconds = 15) => Promise.race([
+  promise, new Promise((_, reject) => setTimeout(
+    () => reject(new Error(`${what}: nothing within ${seconds * patience} s`)), seconds * 1000 * patience).unref())]);
 
 /** `fieldwatch serve` with its own data folder, on ports the kernel chooses unless `words` say otherwise. */
 export class Server {
@@ -62,7 +69,7 @@ export class Server {
   /** What a subcommand prints; rejects when it fails. */
   async cli(...words) {
     const env = { ...process.env, FIELDWATCH_PROFILE: path.join(this.data, "profile.json") };
-    return (await executed(binary, words, { env, timeout: 60_000 })).stdout;
+    return (await executed(binary, words, { env, timeout: 60_000 * patience })).stdout;
   }
 
   /** A device, or a module of one, made by the command line; its connection string. */
@@ -98,7 +105,7 @@ export class Server {
 
   async stop() {
     this.process.kill("SIGTERM");
-    const code = await Promise.race([this.ended, pause(30_000).then(() => "nothing within 30 s of SIGTERM")]);
+    const code = await Promise.race([this.ended, pause(30_000 * patience).then(() => "nothing within 30 s of SIGTERM")]);
     if (code !== 0) {
       this.process.kill("SIGKILL");
       throw new Error(`the server ended with ${code}:\n${this.log()}`);
@@ -133,7 +140,7 @@ export async function publish(server, connectionString, message) {
   const prefix = `devices/${known.DeviceId}` + (known.ModuleId ? `/modules/${known.ModuleId}` : "");
   await executed("mosquitto_pub", ["-h", host, "-p", port, "--cafile", server.profile.caFile, "-V", "mqttv311", "-i", client,
     "-u", `${known.HostName}/${client}/?api-version=2021-04-12`, "-P", sasToken(known), "-q", "1",
-    "-t", `${prefix}/messages/events/${mark}`, "-m", JSON.stringify(message)], { timeout: 15_000 });
+    "-t", `${prefix}/messages/events/${mark}`, "-m", JSON.stringify(message)], { timeout: 15_000 * patience });
 }
 
 /** A security message of one event, as the published schema has it. */

@@ -21,6 +21,8 @@ import paho.mqtt.client as mqtt
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("FIELDWATCH_BUILD", TOP / "build" / "release"))
 BINARY = BUILD / "src" / "app" / "fieldwatch"
+# How much longer than usual an answer may take: a sanitizer makes everything slower.
+PATIENCE = float(os.environ.get("FIELDWATCH_PATIENCE", "1"))
 SANITIZER = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:")
 MARK = "%24.ifid=urn%3Aazureiot%3ASecurity%3ASecurityAgent%3A1&%24.ct=application%2Fjson&%24.ce=utf-8"
 
@@ -54,7 +56,7 @@ class Server:
         self.process = subprocess.Popen(
             [BINARY, "serve", "--data", self.data, "--hub-port", str(hub_port), "--amqp-port", "0", "--page-port", "0", *options],
             stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 60 * PATIENCE
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log_tail()}")
@@ -82,7 +84,7 @@ class Server:
             return
         self.process.terminate()
         try:
-            self.process.wait(30)
+            self.process.wait(30 * PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError("the server did not end within 30 s of SIGTERM")
@@ -92,7 +94,8 @@ class Server:
 
     def run(self, *arguments):
         environment = {**os.environ, "FIELDWATCH_PROFILE": str(self.data / "profile.json")}
-        return subprocess.run([BINARY, *map(str, arguments)], env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run([BINARY, *map(str, arguments)], env=environment, capture_output=True, text=True,
+                              timeout=120 * PATIENCE)
 
     def cli(self, *arguments):
         done = self.run(*arguments)
@@ -106,7 +109,7 @@ class Server:
 
     def wait_for(self, text, condition, seconds=20):
         """Asks `text` again until `condition(rows)`; the rows."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while True:
             rows = self.query(text)
             if condition(rows):
@@ -175,7 +178,7 @@ class Device:
         self.code = None
         self.client.connect("127.0.0.1", self.server.profile["hubPort"], keepalive=60)
         self.client.loop_start()
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while self.code is None and time.monotonic() < deadline:
             time.sleep(0.01)
         return self.code
@@ -189,7 +192,7 @@ class Device:
         return info.rc == 0
 
     def wait_acknowledged(self, count, seconds=20):
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while len(self.acknowledged) < count:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{len(self.acknowledged)} of {count} acknowledged after {seconds} s")

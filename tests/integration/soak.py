@@ -10,7 +10,7 @@ import threading
 import time
 
 from agent import Agent, run
-from harness import Server, main
+from harness import PATIENCE, Server, main
 from kill9 import DEVICES, plan, play
 
 SECONDS = float(os.environ.get("FIELDWATCH_SOAK_SECONDS", "300"))
@@ -70,9 +70,9 @@ class Load:
         self.marks.append(f"soak-mark round-{self.rounds}")
         run(*self.marks[-1].split())
         for thread in threads:
-            thread.join(120)
+            thread.join(120 * PATIENCE)
         assert not problems, problems
-        assert not any(thread.is_alive() for thread in threads), "a device was not done sending after 120 s"
+        assert not any(thread.is_alive() for thread in threads), "a device was not done sending in time"
         self.sent |= {event_id for device in lines.values() for event_id, _ in device}
         self.rounds += 1
 
