@@ -13,7 +13,9 @@
 #include "detect/detector.hpp"
 #include "detect/lifecycle/alert_book.hpp"
 #include "detect/login/login_detector.hpp"
+#include "detect/rule_watcher.hpp"
 #include "detect/rules/correlator.hpp"
+#include "detect/rules/rule_probe.hpp"
 #include "detect/sequence/download_run.hpp"
 
 namespace fieldwatch::detect {
@@ -114,8 +116,15 @@ class ShardEngine final : public Engine {
         custom_.set_groups(*content_->settings.groups, *content->settings.groups, now_);
         content_ = std::move(content);
         matcher_ = Matcher(content_->rules);
+        measuring_ = false;
         catalogue_.settings_changed();
         correlator_.set_rules(content_->rules);
+    }
+
+    void watch(Watch watch) override {
+        watch_ = watch;
+        probe_.reset();
+        if (watch_.watcher != nullptr && watch_.clock != nullptr) probe_.emplace(*watch_.clock);
     }
 
     void save(Bytes& out) const override {
@@ -178,17 +187,17 @@ class ShardEngine final : public Engine {
         }
         const ExtraFields extra = known ? ExtraFields(intel_fields) : ExtraFields();
 
-        hits_.clear();
-        matcher_.match(event, item, hits_, extra);
+        begin_item(event, item, extra);
+        match(event, item, extra);
         const auto* const process = std::get_if<model::ProcessCreate>(&item.payload);
         const auto source = process == nullptr ? std::nullopt : known_source(context);
         if (source) {  // the rules again, now that it is known where the command downloads from
             intel_fields[0] = {"intel.category", source->category};
             intel_fields[1] = {"intel.indicator", source->value};
             intel_fields[2] = {"intel.source", source->source};
-            hits_.clear();
-            matcher_.match(event, item, hits_, intel_fields);
+            match(event, item, intel_fields);
         }
+        end_item();
         bool login_is_new = true;
         const ExtraFields known_fields = source ? ExtraFields(intel_fields) : extra;
         const bool downloaded_and_ran = raise_hits(event, item, known_fields, context);
@@ -208,26 +217,115 @@ class ShardEngine final : public Engine {
         custom_.observe(event, item, login_is_new, context);
     }
 
+    void match(const model::Event& event, const model::Item& item, ExtraFields extra) {
+        hits_.clear();
+        absorbed_.clear();
+        matcher_.match(event, item, hits_, extra, watch_.watcher == nullptr ? nullptr : &absorbed_);
+    }
+
+    // One item of so many is measured, so that measuring costs nothing to speak of.
+    void begin_item(const model::Event& event, const model::Item& item, ExtraFields extra) {
+        if (watch_.watcher == nullptr) return;
+        watch_.watcher->item(event, item, extra);
+        if (!probe_) return;
+        measuring_ = ++items_seen_ % watch_.measure_one_in == 0;
+        if (measuring_) matcher_.measure(&*probe_);
+    }
+    void end_item() {
+        if (!measuring_) return;
+        measuring_ = false;
+        matcher_.measure(nullptr);
+        for (const auto& [rule, spent] : probe_->take())
+            watch_.watcher->cost(matcher_.rules().rules()[rule], spent);
+        watch_.watcher->measured();
+    }
+
+    void tell(const RuleMeta& rule, HitFate fate, const model::Event& event, const model::Item& item) {
+        if (watch_.watcher == nullptr) return;
+        watch_.watcher->hit({.rule = rule,
+                             .fate = fate,
+                             .time = event.time,
+                             .position = item.position,
+                             .hub = event.hub,
+                             .device = event.device});
+    }
+    void tell_absorbed(const model::Event& event, const model::Item& item) {
+        const auto rules = matcher_.rules().rules();
+        for (const auto& hit : absorbed_) {
+            const auto& type = rules[hit.rule].alert_type;
+            const auto by = std::ranges::find_if(hits_, [&](const RuleHit& other) {
+                return std::ranges::find(rules[other.rule].absorbs, type) != rules[other.rule].absorbs.end();
+            });
+            watch_.watcher->hit({.rule = rules[hit.rule],
+                                 .fate = HitFate::Absorbed,
+                                 .time = event.time,
+                                 .position = item.position,
+                                 .hub = event.hub,
+                                 .device = event.device,
+                                 .by = by == hits_.end() ? std::string_view() : rules[by->rule].alert_type});
+        }
+    }
+    /// Raises an alert of a rule, and tells what became of it.
+    void raise(const RuleMeta& rule, model::Alert alert, Ticks suppression, Timestamp time,
+               std::vector<model::Finding>& out) {
+        if (watch_.watcher == nullptr) {
+            book_.raise(std::move(alert), suppression, now_, out);
+            return;
+        }
+        const auto hub = alert.hub.value;
+        const auto type = alert.type;
+        const auto device = alert.compromised_entity;
+        const auto discriminator = alert.discriminator;
+        const auto newest = alert.evidence.empty() ? model::LogPosition{} : alert.evidence.back();
+        const auto rows_before = out.size();
+        book_.raise(std::move(alert), suppression, now_, out);
+        const auto* const row = out.size() > rows_before ? std::get_if<model::Alert>(&out.back()) : nullptr;
+        WatchedHit hit{.rule = rule,
+                       .fate = HitFate::Repeat,
+                       .time = time,
+                       .position = newest,
+                       .hub = hub,
+                       .device = device};
+        if (row != nullptr && !row->update) {
+            hit.fate = row->status == model::AlertStatus::Dismissed ? HitFate::Dismissed : HitFate::Raised;
+            hit.alert = row->id;
+        } else {
+            hit.alert = book_.open_id(hub, type, device, discriminator);
+        }
+        watch_.watcher->hit(hit);
+    }
+
     /// Raises what the rules said of an item; whether A32 was among it.
     bool raise_hits(const model::Event& event, const model::Item& item, ExtraFields extra, Context& context) {
         bool downloaded_and_ran = false;
         for (const auto& hit : hits_) {
             const auto& rule = matcher_.rules().rules()[hit.rule];
-            if (rule.only_correlated) continue;
+            if (rule.only_correlated) {
+                tell(rule, HitFate::OnlyCorrelated, event, item);
+                continue;
+            }
             downloaded_and_ran |= rule.alert_type == kDownloadThenRun;
             const bool by_identity =
                 rule.discriminator == Discriminator::Authentication && rule.component != "Agent";
-            if (by_identity && !context.hubs.twin_data(event.hub)) continue;
+            if (by_identity && !context.hubs.twin_data(event.hub)) {
+                tell(rule, HitFate::NoTwinData, event, item);
+                continue;
+            }
             auto alert = make_alert(rule, hit, event, item, extra);
             if (rule.discriminator == Discriminator::Correlation) {
                 // Each control-plane operation alerts once, however often its log says so: section 5.3.
                 const bool named = !alert.discriminator.empty();
-                if (named && book_.knows(alert)) continue;
-                book_.raise(std::move(alert), Ticks{named ? 1 : 0}, now_, context.out);
+                if (named && book_.knows(alert)) {
+                    tell(rule, HitFate::Repeat, event, item);
+                    continue;
+                }
+                raise(rule, std::move(alert), Ticks{named ? 1 : 0}, event.time, context.out);
                 continue;
             }
-            book_.raise(std::move(alert), Ticks(std::chrono::seconds(rule.suppression_s)), now_, context.out);
+            raise(rule, std::move(alert), Ticks(std::chrono::seconds(rule.suppression_s)), event.time,
+                  context.out);
         }
+        tell_absorbed(event, item);
         return downloaded_and_ran;
     }
 
@@ -262,8 +360,8 @@ class ShardEngine final : public Engine {
         for (const auto& found : found_) {
             const auto rule = std::ranges::find(correlations, found.rule, &Correlation::rule);
             const auto& meta = rules[found.rule];
-            book_.raise(make_correlation_alert(meta, *rule, found),
-                        Ticks(std::chrono::seconds(meta.suppression_s)), now_, context.out);
+            raise(meta, make_correlation_alert(meta, *rule, found),
+                  Ticks(std::chrono::seconds(meta.suppression_s)), found.end, context.out);
         }
         found_.clear();
     }
@@ -343,7 +441,11 @@ class ShardEngine final : public Engine {
 
     ContentPtr content_;
     Matcher matcher_;
-    std::vector<RuleHit> hits_;
+    std::vector<RuleHit> hits_, absorbed_;
+    Watch watch_;
+    std::optional<RuleProbe> probe_;
+    bool measuring_ = false;
+    std::uint64_t items_seen_ = 0;
     std::vector<std::string_view> values_;  // scratch
     Correlator correlator_;
     std::vector<Correlator::Found> found_;

@@ -33,6 +33,8 @@ struct ContentSources {
 /// Errors: Malformed or InvalidArgument naming file and line.
 Result<ContentPtr> compile(const ContentSources& sources);
 
+struct Watch;  // detect/rule_watcher.hpp
+
 /// All detectors of one shard. One strand.
 class Engine {
   public:
@@ -61,6 +63,9 @@ class Engine {
 
     /// From here on other rules apply; state of rules whose stateful part is unchanged stays.
     virtual void set_content(ContentPtr content) = 0;
+
+    /// From here on `watch.watcher` is told of what rules do. Findings are the same without it.
+    virtual void watch(Watch watch) = 0;
 
     /// Sections by detector, each with its version: docs/formats/checkpoint.md.
     virtual void save(Bytes& out) const = 0;

@@ -24,7 +24,7 @@ class DetectionParser {
                        "timeframe left Sigma with version 2; write a correlation rule of type event_count "
                        "with a "
                        "timespan");
-            searches.emplace(name, search(entry.second, 0));
+            searches.emplace(name, search(entry.second, 0)).first->second.search = name;
         }
         const auto condition = detection["condition"];
         if (!condition)
@@ -66,10 +66,10 @@ class DetectionParser {
             if (out.children.empty()) refuse(node, "search is empty");
             return out;
         }
-        if (!node.IsSequence()) return item_of("", keyword_match(), node);
+        if (!node.IsSequence()) return item_of("", "", keyword_match(), node);
         if (node.size() == 0) refuse(node, "search is empty");
         const bool scalars = std::ranges::all_of(node, [](const auto& one) { return !one.IsMap(); });
-        if (scalars) return item_of("", keyword_match(), node);
+        if (scalars) return item_of("", "", keyword_match(), node);
         Expression out{.kind = Expression::Kind::Or, .children = {}};
         for (const auto& one : node)
             out.children.push_back(search(one, depth + 1));
@@ -82,16 +82,34 @@ class DetectionParser {
         const auto field = text.substr(0, bar);
         auto modifiers = read_modifiers(key, std::string_view(text).substr(bar));
         if (field.empty() && !modifiers.regex) modifiers.match.open_start = modifiers.match.open_end = true;
-        return item_of(field, modifiers, value);
+        return item_of(field, text, modifiers, value);
     }
 
-    Expression item_of(const std::string& field, const Modifiers& modifiers, const YAML::Node& value) {
+    static constexpr std::size_t kWrittenMax = 4;  // values that an explanation repeats
+
+    /// `Image|endswith: /sh, /bash, … (9 values)`.
+    static std::string shown(std::string_view key, std::span<const std::string> written, std::size_t count) {
+        constexpr std::size_t kValueBytesMax = 120;
+        std::string out(key.empty() ? "any field" : key);
+        for (std::size_t i = 0; i < written.size(); ++i) {
+            out += i == 0 ? ": " : ", ";
+            out +=
+                written[i].size() > kValueBytesMax ? written[i].substr(0, kValueBytesMax) + "…" : written[i];
+        }
+        if (count > written.size()) out += ", … (" + std::to_string(count) + " values)";
+        return out;
+    }
+
+    Expression item_of(const std::string& field, const std::string& key, const Modifiers& modifiers,
+                       const YAML::Node& value) {
         std::vector<std::vector<Pattern>> values;  // per value: its alternatives
+        std::vector<std::string> written;          // the first values, as they stand there
         const auto add = [&](const YAML::Node& one) {
             auto alternatives = read_value(one, modifiers, words_);
             values_ += alternatives.size();
             if (values_ > kValuesMax) refuse(one, "more than 50,000 values in one rule");
             values.push_back(std::move(alternatives));
+            if (values.size() <= kWrittenMax) written.push_back(one.IsScalar() ? one.Scalar() : "…");
         };
         if (value.IsSequence()) {
             for (const auto& one : value)
@@ -103,8 +121,11 @@ class DetectionParser {
         Expression out;
         if (modifiers.all) {
             out.kind = Expression::Kind::And;
-            for (auto& alternatives : values)
-                out.children.push_back(leaf(field, std::move(alternatives)));
+            for (std::size_t i = 0; i < values.size(); ++i) {
+                out.children.push_back(leaf(field, std::move(values[i])));
+                out.children.back().written =
+                    shown(key, i < written.size() ? std::span(&written[i], 1) : std::span<std::string>(), 1);
+            }
         } else {
             std::vector<Pattern> any;
             for (auto& alternatives : values) {
@@ -112,6 +133,7 @@ class DetectionParser {
                            std::make_move_iterator(alternatives.end()));
             }
             out = leaf(field, std::move(any));
+            out.written = shown(key, written, values.size());
         }
         if (!modifiers.negated) return out;
         Expression negated{.kind = Expression::Kind::Not, .children = {}};

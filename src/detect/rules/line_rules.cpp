@@ -146,6 +146,7 @@ void MatcherState::match_segments(std::vector<RuleHit>& hits) {
             if (inside.reads[rule] != FieldOrigin::Segment) continue;
             const bool fired = std::ranges::any_of(hits, [&](const auto& hit) { return hit.rule == rule; });
             if (fired) continue;
+            const ProbeScope cost(probe, rule);
             if (evaluate(inside.roots[rule])) {
                 fire(rule, static_cast<std::int32_t>(at), hits);
             } else if (undecided[i] == 0) {
@@ -174,6 +175,7 @@ void MatcherState::match_line(std::vector<RuleHit>& hits) {
     for (std::size_t i = 0; i < line_rules.size(); ++i) {
         const auto rule = line_rules[i];
         if (inside.reads[rule] != FieldOrigin::Line) continue;
+        const ProbeScope cost(probe, rule);
         if (evaluate(inside.roots[rule])) {
             fire(rule, -1, hits);
         } else {

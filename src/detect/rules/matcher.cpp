@@ -1,6 +1,7 @@
 #include <hs/hs.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "detect/rules/matcher_state.hpp"
 
@@ -107,7 +108,7 @@ void MatcherState::fire(std::uint32_t rule, std::int32_t segment_index, std::vec
     hits.push_back(std::move(hit));
 }
 
-void MatcherState::absorb(std::vector<RuleHit>& hits, std::size_t first) const {
+void MatcherState::absorb(std::vector<RuleHit>& hits, std::size_t first, std::vector<RuleHit>* gone) const {
     std::vector<std::string_view> absorbed;
     for (std::size_t i = first; i < hits.size(); ++i) {
         for (const auto& type : inside.metas[hits[i].rule].absorbs)
@@ -117,8 +118,10 @@ void MatcherState::absorb(std::vector<RuleHit>& hits, std::size_t first) const {
     const auto gives_way = [&](const RuleHit& hit) {
         return std::ranges::find(absorbed, inside.metas[hit.rule].alert_type) != absorbed.end();
     };
-    hits.erase(std::remove_if(hits.begin() + static_cast<std::ptrdiff_t>(first), hits.end(), gives_way),
-               hits.end());
+    const auto giving_way = std::stable_partition(hits.begin() + static_cast<std::ptrdiff_t>(first),
+                                                  hits.end(), std::not_fn(gives_way));
+    if (gone != nullptr) std::move(giving_way, hits.end(), std::back_inserter(*gone));
+    hits.erase(giving_way, hits.end());
 }
 
 void MatcherState::begin(const model::Event& event, const model::Item& item) {
@@ -177,6 +180,7 @@ void MatcherState::match(const model::Event& event, const model::Item& item, std
     const bool has_line = process && !process->command_line.empty();
     std::vector<RuleHit> hits;
     for (const auto rule : candidates) {
+        const ProbeScope cost(probe, rule);
         const auto root = inside.roots[rule];
         if (inside.reads[rule] == FieldOrigin::Event ||
             (inside.reads[rule] == FieldOrigin::Line && !has_line)) {
@@ -200,10 +204,10 @@ Matcher::Matcher(Matcher&&) noexcept = default;
 Matcher& Matcher::operator=(Matcher&&) noexcept = default;
 
 void Matcher::match(const model::Event& event, const model::Item& item, std::vector<RuleHit>& hits,
-                    ExtraFields extra) {
+                    ExtraFields extra, std::vector<RuleHit>* absorbed) {
     const auto first = hits.size();
     state_->match(event, item, hits, extra);
-    if (hits.size() > first) state_->absorb(hits, first);
+    if (hits.size() > first) state_->absorb(hits, first, absorbed);
 }
 void Matcher::match_all(const model::Event& event, const model::Item& item, std::vector<RuleHit>& hits,
                         ExtraFields extra) {
@@ -214,6 +218,9 @@ CommandLine& Matcher::command() {
 }
 const RuleSet& Matcher::rules() const {
     return *state_->rules;
+}
+void Matcher::measure(RuleProbe* probe) {
+    state_->probe = probe;
 }
 
 }  // namespace fieldwatch::detect

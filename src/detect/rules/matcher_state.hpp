@@ -3,6 +3,7 @@
 #pragma once
 
 #include "detect/rules/program.hpp"
+#include "detect/rules/rule_probe.hpp"
 #include "detect/rules/rule_set.hpp"
 
 namespace fieldwatch::detect {
@@ -46,7 +47,7 @@ struct MatcherState {
 
     void match(const model::Event& event, const model::Item& item, std::vector<RuleHit>& hits,
                ExtraFields extra);
-    void absorb(std::vector<RuleHit>& hits, std::size_t first) const;
+    void absorb(std::vector<RuleHit>& hits, std::size_t first, std::vector<RuleHit>* gone) const;
     CommandLine& parsed();
 
     // The event's own fields: matcher.cpp.
@@ -81,6 +82,7 @@ struct MatcherState {
     Truth evaluate_part(std::uint32_t node, FieldOrigin known);
 
     RuleSetPtr rules;
+    RuleProbe* probe = nullptr;  ///< set while costs are measured
     const RuleSetInternals& inside;
     CommandLine command;
     hs_scratch* scratch = nullptr;

@@ -81,45 +81,78 @@ RuleOptions sample_options() {
     return options;
 }
 
-PackReport check_rules(const RulePack& pack) {
+RulePack laid_over(RulePack base, const RulePack& over) {
+    const auto lay = [](std::vector<SourceFile>& into, const std::vector<SourceFile>& files) {
+        for (const auto& file : files) {
+            const auto place = std::ranges::find(into, file.name, &SourceFile::name);
+            if (place == into.end()) {
+                if (!file.text.empty()) into.push_back(file);
+            } else if (file.text.empty()) {
+                into.erase(place);
+            } else {
+                place->text = file.text;
+            }
+        }
+    };
+    lay(base.rules, over.rules);
+    lay(base.words, over.words);
+    return base;
+}
+
+namespace {
+
+/// Runs a rule's samples; whether another rule absorbs it is not the question here.
+void run_samples(const RuleMeta& rule, std::size_t place, Matcher& matcher, CheckedRule& checked,
+                 std::vector<SampleFailure>& failures) {
+    std::vector<RuleHit> hits;
+    for (const auto& sample : rule.samples) {
+        ++(sample.positive ? checked.fires : checked.silent);
+        const auto recorded = RecordedEvent::make(rule.product, rule.category, rule.service, sample.fields);
+        hits.clear();
+        matcher.match_all(recorded.event(), recorded.item(), hits);
+        const bool fired = std::ranges::any_of(hits, [&](const auto& hit) { return hit.rule == place; });
+        if (fired == sample.positive) continue;
+        ++checked.failing;
+        failures.push_back({rule.file, rule.line, rule.origin.id,
+                            (fired ? "fires on: " : "stays silent on: ") + describe(sample)});
+    }
+}
+
+}  // namespace
+
+PackReport check_rules(const RulePack& pack, const std::function<bool(const std::string&)>& is_wanted) {
     PackReport report;
+    const auto wanted = [&](const std::string& file) { return !is_wanted || is_wanted(file); };
     const auto compiled = RuleSet::compile(pack.rules, pack.words, sample_options());
     const auto rules = compiled.rules->rules();
-    report.errors = compiled.errors;
+    for (const auto& error : compiled.errors) {
+        if (wanted(error.file)) report.errors.push_back(error);
+    }
     const auto is_refused = [&](const RuleMeta& rule) {  // a correlation that reads nothing known
         return std::ranges::any_of(compiled.errors, [&](const auto& error) {
             return error.rule == rule.origin.id && error.file == rule.file && error.line == rule.line;
         });
     };
-    const auto refused = static_cast<std::size_t>(std::ranges::count_if(rules, is_refused));
-    report.compiles = rules.size() - refused;
-    report.total = report.compiles + compiled.errors.size();
     Matcher matcher(compiled.rules);
-    std::vector<RuleHit> hits;
     for (std::size_t i = 0; i < rules.size(); ++i) {
         const auto& rule = rules[i];
-        if (is_refused(rule)) continue;
-        if (const auto feed = feed_of(*compiled.rules, static_cast<std::uint32_t>(i))) {
-            ++report.feedable;
-            report.from_agent += *feed == Feed::Agent;
-            report.with_auditd += *feed <= Feed::Auditd;
-        }
-        bool positive = false;
-        bool negative = false;
-        for (const auto& sample : rule.samples) {
-            (sample.positive ? positive : negative) = true;
-            const auto recorded =
-                RecordedEvent::make(rule.product, rule.category, rule.service, sample.fields);
-            hits.clear();
-            // Whether another rule absorbs this one is not the question here.
-            matcher.match_all(recorded.event(), recorded.item(), hits);
-            const bool fired = std::ranges::any_of(hits, [&](const auto& hit) { return hit.rule == i; });
-            if (fired == sample.positive) continue;
-            report.failures.push_back({rule.file, rule.line, rule.origin.id,
-                                       (fired ? "fires on: " : "stays silent on: ") + describe(sample)});
-        }
-        report.tested += positive && negative;
+        if (!wanted(rule.file) || is_refused(rule)) continue;
+        CheckedRule checked{.id = rule.origin.id,
+                            .title = rule.origin.title,
+                            .alert_type = rule.alert_type,
+                            .file = rule.file,
+                            .line = rule.line,
+                            .severity = rule.severity,
+                            .feed = feed_of(*compiled.rules, static_cast<std::uint32_t>(i))};
+        run_samples(rule, i, matcher, checked, report.failures);
+        ++report.compiles;
+        report.feedable += checked.feed.has_value();
+        report.from_agent += checked.feed == Feed::Agent;
+        report.with_auditd += checked.feed.has_value() && *checked.feed <= Feed::Auditd;
+        report.tested += checked.fires > 0 && checked.silent > 0;
+        report.rules.push_back(std::move(checked));
     }
+    report.total = report.compiles + report.errors.size();
     return report;
 }
 

@@ -60,7 +60,7 @@ class RuleSetBuilder {
         std::ranges::stable_sort(
             rules, {}, [](const SigmaRule& rule) -> const std::string& { return rule.meta.origin.id; });
         for (const auto& filter : documents.filters)
-            apply(filter, rules, errors);
+            apply_filter(filter, rules, errors);
         std::ranges::stable_sort(
             documents.correlations, {},
             [](const Correlation& rule) -> const std::string& { return rule.meta.origin.id; });
@@ -89,53 +89,6 @@ class RuleSetBuilder {
         errors.push_back(
             {meta.file, meta.line, meta.origin.id, "another rule has this id: " + out_->metas.back().file});
         return true;
-    }
-
-    /// A filter's searches join each rule that it names: the rule, and not what the filter names.
-    static void apply(const SigmaFilter& filter, std::vector<SigmaRule>& rules,
-                      std::vector<RuleError>& errors) {
-        for (const auto& name : filter.rules) {
-            bool found = false;
-            for (auto& rule : rules) {
-                const bool any = name == "any";
-                if (!any && rule.meta.origin.id != name && (rule.meta.name.empty() || rule.meta.name != name))
-                    continue;
-                found = true;
-                const auto same = [](const std::string& wanted, const std::string& has) {
-                    return wanted.empty() || wanted == has;
-                };
-                if (!same(filter.product, rule.meta.product) || !same(filter.category, rule.meta.category) ||
-                    !same(filter.service, rule.meta.service))
-                    continue;
-                filter_rule(filter, rule);
-            }
-            if (found) continue;
-            std::vector<std::string_view> known;
-            for (const auto& rule : rules)
-                known.push_back(rule.meta.origin.id);
-            errors.push_back({filter.file, filter.line, filter.title,
-                              "filter is for '" + name +
-                                  "', which no rule has as id or name; the nearest is '" +
-                                  nearest(name, known) + "'"});
-        }
-    }
-
-    static void filter_rule(const SigmaFilter& filter, SigmaRule& rule) {
-        const auto first = static_cast<std::uint32_t>(rule.predicates.size());
-        rule.predicates.insert(rule.predicates.end(), filter.predicates.begin(), filter.predicates.end());
-        auto suppressed = filter.suppressed;
-        const auto shift = [first](auto&& self, Expression& expression) -> void {
-            expression.predicate += first;
-            for (auto& child : expression.children)
-                self(self, child);
-        };
-        shift(shift, suppressed);
-        Expression passes{.kind = Expression::Kind::Not, .children = {}};
-        passes.children.push_back(std::move(suppressed));
-        Expression both{.kind = Expression::Kind::And, .children = {}};
-        both.children.push_back(std::move(rule.condition));
-        both.children.push_back(std::move(passes));
-        rule.condition = std::move(both);
     }
 
     void add(Correlation& correlation, std::vector<RuleError>& errors) {
@@ -371,28 +324,23 @@ class RuleSetBuilder {
     std::vector<std::pair<PredicateId, std::uint32_t>> wakes_;
 };
 
-/// `rules/words/miners.txt` is the list `miners`.
-std::string list_name(std::string_view file) {
-    file = file.substr(file.rfind('/') + 1);
-    return std::string(file.substr(0, file.rfind('.')));
-}
-
 }  // namespace
 
 RuleSet::Compiled RuleSet::compile(std::span<const SourceFile> rules, std::span<const SourceFile> word_lists,
                                    RuleOptions options) {
-    Compiled compiled;
-    WordLists words;
-    for (const auto& list : word_lists)
-        words[list_name(list.name)] = parse_word_list(list.text);
-    SigmaDocuments parsed;
-    for (const auto& file : rules)
-        parse_sigma(file, words, parsed, compiled.errors);
-    auto internals = RuleSetBuilder(std::move(options)).run(std::move(parsed), compiled.errors);
-    compiled.rules = RuleSetPtr(new RuleSet(std::move(internals)));
+    std::vector<RuleError> errors;
+    auto compiled = compile(parse_sigma_files(rules, word_lists, errors), std::move(options));
+    compiled.errors.insert(compiled.errors.begin(), errors.begin(), errors.end());
     std::ranges::stable_sort(compiled.errors, [](const RuleError& a, const RuleError& b) {
         return std::tie(a.file, a.line) < std::tie(b.file, b.line);
     });
+    return compiled;
+}
+
+RuleSet::Compiled RuleSet::compile(SigmaDocuments documents, RuleOptions options) {
+    Compiled compiled;
+    auto internals = RuleSetBuilder(std::move(options)).run(std::move(documents), compiled.errors);
+    compiled.rules = RuleSetPtr(new RuleSet(std::move(internals)));
     return compiled;
 }
 
@@ -400,6 +348,9 @@ RuleSet::RuleSet(std::unique_ptr<RuleSetInternals> internals) : internals_(std::
 RuleSet::~RuleSet() = default;
 std::span<const RuleMeta> RuleSet::rules() const {
     return internals_->metas;
+}
+const RuleOptions& RuleSet::options() const {
+    return internals_->options;
 }
 std::span<const Correlation> RuleSet::correlations() const {
     return internals_->correlations;

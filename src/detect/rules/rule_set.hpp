@@ -86,6 +86,8 @@ using ExtraFields = std::span<const std::pair<std::string_view, std::string_view
 
 struct RuleSetInternals;
 struct Correlation;
+struct SigmaDocuments;
+class RuleProbe;
 
 /// Immutable; shared by all shards.
 class RuleSet {
@@ -95,11 +97,14 @@ class RuleSet {
     /// name without directory and `.txt`. Never fails as a whole: look at `errors`.
     static Compiled compile(std::span<const SourceFile> rules, std::span<const SourceFile> word_lists,
                             RuleOptions options = {});
+    /// The same of documents that are read already.
+    static Compiled compile(SigmaDocuments documents, RuleOptions options);
 
     std::span<const RuleMeta> rules() const;
     /// Those of rules() that correlate others, in the order in which they must be asked: a correlation comes
     /// after the rules it reads.
     std::span<const Correlation> correlations() const;
+    const RuleOptions& options() const;
     const RuleSetInternals& internals() const { return *internals_; }
     ~RuleSet();
 
@@ -125,9 +130,10 @@ class Matcher {
     Matcher& operator=(Matcher&&) noexcept;
 
     /// Appends the rules that fire on `item`, by rule id; at most one hit a rule. Rules that another hit
-    /// absorbs are left out. Pure: the same event gives the same hits whatever came before.
+    /// absorbs are left out, and appended to `absorbed`. Pure: the same event gives the same hits whatever
+    /// came before.
     void match(const model::Event& event, const model::Item& item, std::vector<RuleHit>& hits,
-               ExtraFields extra = {});
+               ExtraFields extra = {}, std::vector<RuleHit>* absorbed = nullptr);
     /// The same, absorbed rules included.
     void match_all(const model::Event& event, const model::Item& item, std::vector<RuleHit>& hits,
                    ExtraFields extra = {});
@@ -135,6 +141,8 @@ class Matcher {
     /// The normalised command line of the item last matched; without segments if it has none.
     CommandLine& command();
     const RuleSet& rules() const;
+    /// From here on `probe` (null: nobody) is told what deciding each rule took. Decides nothing itself.
+    void measure(RuleProbe* probe);
 
   private:
     std::unique_ptr<MatcherState> state_;

@@ -171,6 +171,12 @@ void check_documents(const std::string& text) {
     }
 }
 
+/// `rules/words/miners.txt` is the list `miners`.
+std::string list_name(std::string_view file) {
+    file = file.substr(file.rfind('/') + 1);
+    return std::string(file.substr(0, file.rfind('.')));
+}
+
 }  // namespace
 
 void parse_sigma(const SourceFile& file, const WordLists& words, SigmaDocuments& out,
@@ -190,6 +196,17 @@ void parse_sigma(const SourceFile& file, const WordLists& words, SigmaDocuments&
     } catch (const YAML::Exception& problem) {
         errors.push_back({file.name, problem.mark.line + 1, {}, problem.msg});
     }
+}
+
+SigmaDocuments parse_sigma_files(std::span<const SourceFile> rules, std::span<const SourceFile> word_lists,
+                                 std::vector<RuleError>& errors) {
+    WordLists words;
+    for (const auto& list : word_lists)
+        words[list_name(list.name)] = parse_word_list(list.text);
+    SigmaDocuments out;
+    for (const auto& file : rules)
+        parse_sigma(file, words, out, errors);
+    return out;
 }
 
 }  // namespace fieldwatch::detect

@@ -71,6 +71,8 @@ struct Expression {
     std::uint32_t predicate = 0;  ///< Leaf: index into SigmaRule::predicates
     std::uint32_t least = 0;      ///< AtLeast: how many children must hold
     std::vector<Expression> children;
+    std::string search = {};   ///< the named search that this is the whole of, for explanations
+    std::string written = {};  ///< Leaf: `Image|endswith: /sh` as the rule has it, shortened
 };
 
 struct SigmaRule {
@@ -101,9 +103,17 @@ struct SigmaDocuments {
     std::vector<Correlation> correlations;
 };
 
+/// A filter's searches join each rule that it names: the rule, and not what the filter names. Errors: a name
+/// that no rule has.
+void apply_filter(const SigmaFilter& filter, std::vector<SigmaRule>& rules, std::vector<RuleError>& errors);
+
 /// Every document of a file (a YAML stream). What is wrong with one does not touch the others.
 void parse_sigma(const SourceFile& file, const WordLists& words, SigmaDocuments& out,
                  std::vector<RuleError>& errors);
+
+/// Every document of every file. Word lists are named by their files: `rules/words/miners.txt` is `miners`.
+SigmaDocuments parse_sigma_files(std::span<const SourceFile> rules, std::span<const SourceFile> word_lists,
+                                 std::vector<RuleError>& errors);
 
 /// The known word that is fewest edits away: what somebody probably meant.
 std::string nearest(std::string_view word, std::span<const std::string_view> known);
