@@ -11,6 +11,7 @@ struct Pipeline::Impl {
     Options options;
     PipelineMetrics metrics;
     DeadLetters dead_letters;
+    SharedRuleCounts rule_counts;
     std::vector<std::unique_ptr<Shard>> shards;
     std::vector<std::jthread> threads;
 };
@@ -28,11 +29,12 @@ Result<std::unique_ptr<Pipeline>> Pipeline::create(Parts parts, Options options)
                                         .options = std::move(options),
                                         .metrics = PipelineMetrics(metrics),
                                         .dead_letters = {},
+                                        .rule_counts = {},
                                         .shards = {},
                                         .threads = {}});
     for (std::uint32_t partition = 0; partition < impl->parts.journal.partition_count(); ++partition)
         impl->shards.push_back(std::make_unique<Shard>(impl->parts, impl->options, impl->dead_letters,
-                                                       impl->metrics, partition));
+                                                       impl->rule_counts, impl->metrics, partition));
     return std::unique_ptr<Pipeline>(new Pipeline(std::move(impl)));
 }
 
@@ -57,6 +59,9 @@ std::vector<Progress> Pipeline::progress() const {
 
 const DeadLetters& Pipeline::dead_letters() const {
     return impl_->dead_letters;
+}
+RuleCounts Pipeline::rule_counts() const {
+    return impl_->rule_counts.all();
 }
 
 }  // namespace fieldwatch::pipeline

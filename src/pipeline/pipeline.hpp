@@ -20,6 +20,7 @@
 #include "journal/journal.hpp"
 #include "pipeline/content_store.hpp"
 #include "pipeline/dead_letters.hpp"
+#include "pipeline/rule_counts.hpp"
 #include "workspace/workspace.hpp"
 
 namespace fieldwatch::pipeline {
@@ -90,6 +91,8 @@ class Pipeline {
 
     std::vector<Progress> progress() const;
     const DeadLetters& dead_letters() const;
+    /// What rules did since start(), in the batches that are done.
+    RuleCounts rule_counts() const;
 
   private:
     struct Impl;

@@ -37,11 +37,12 @@ PipelineMetrics::PipelineMetrics(Metrics& metrics)
       skipped_rows(metrics.counter("fieldwatch_pipeline_replayed_records_total",
                                    "Records replayed whose rows were committed before")) {}
 
-Shard::Shard(Parts& parts, const Options& options, DeadLetters& dead_letters, PipelineMetrics& metrics,
-             std::uint32_t partition)
+Shard::Shard(Parts& parts, const Options& options, DeadLetters& dead_letters, SharedRuleCounts& rule_counts,
+             PipelineMetrics& metrics, std::uint32_t partition)
     : parts_(parts),
       options_(options),
       dead_letters_(dead_letters),
+      rule_counts_(rule_counts),
       metrics_(metrics),
       partition_(partition),
       checkpoints_(parts.files, options.directory, partition, options.checkpoints_kept) {}
@@ -119,7 +120,9 @@ Result<void> Shard::resume() {
     const auto fresh = [&] {
         return std::make_unique<ShardCore>(
             content, options_.first_content_hash, lookup,
-            ShardCore::Options{.decode = {}, .partition_count = parts_.journal.partition_count()});
+            ShardCore::Options{.decode = {},
+                               .partition_count = parts_.journal.partition_count(),
+                               .watch = {.watcher = &tally_, .clock = &parts_.clock}});
     };
     core_ = fresh();
     next_offset_ = first_kept;
@@ -155,6 +158,7 @@ Result<void> Shard::process(const journal::Batch& batch) {
     }
     next_offset_ = batch.next_offset;
     metrics_.records.add(batch.records.size());
+    if (!tally_.empty()) rule_counts_.add(tally_.take());
     count(before);
     return {};
 }

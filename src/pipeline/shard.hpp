@@ -26,8 +26,8 @@ struct PipelineMetrics {
 /// One thread runs it; progress() is for any.
 class Shard {
   public:
-    Shard(Parts& parts, const Options& options, DeadLetters& dead_letters, PipelineMetrics& metrics,
-          std::uint32_t partition);
+    Shard(Parts& parts, const Options& options, DeadLetters& dead_letters, SharedRuleCounts& rule_counts,
+          PipelineMetrics& metrics, std::uint32_t partition);
 
     /// Returns when asked to stop.
     void run(const std::stop_token& stop);
@@ -61,6 +61,8 @@ class Shard {
     Parts& parts_;
     const Options& options_;
     DeadLetters& dead_letters_;
+    SharedRuleCounts& rule_counts_;
+    RuleTally tally_;  // outlives core_, which is watched by it
     PipelineMetrics& metrics_;
     std::uint32_t partition_;
     Checkpoints checkpoints_;

@@ -65,7 +65,9 @@ ShardCore::ShardCore(detect::ContentPtr content, std::string content_hash, Conte
     : options_(options),
       lookup_(std::move(lookup)),
       content_hash_(std::move(content_hash)),
-      engine_(detect::make_engine(std::move(content))) {}
+      engine_(detect::make_engine(std::move(content))) {
+    engine_->watch(options_.watch);
+}
 
 Result<void> ShardCore::process(const model::RecordView& record, model::LogPosition position, Outcome& out) {
     out.events.clear();

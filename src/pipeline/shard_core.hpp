@@ -14,6 +14,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "detect/engine.hpp"
+#include "detect/rule_watcher.hpp"
 #include "model/event.hpp"
 #include "model/finding.hpp"
 #include "model/record.hpp"
@@ -48,6 +49,7 @@ class ShardCore {
     struct Options {
         DecodeOptions decode;
         std::uint32_t partition_count = 1;  ///< of the log: says which shard looks at a hub as a whole
+        detect::Watch watch = {};           ///< of its rules
     };
     /// Time goes on at least this often: ticks of the log, or the receive times of its records.
     static constexpr Ticks kAdvanceInterval = std::chrono::seconds(5);
