@@ -47,10 +47,16 @@ void ContentFeed::run() {
         woken_ = false;
         lock.unlock();
         // What does not compile is not put in force: the running version stays, and the log says why.
-        if (const auto done = renew(); !done)
+        if (const auto done = renew_now(); !done)
             log::error("content", fmt::format("the change is not in force: {}", done.error().message));
         lock.lock();
     }
+}
+
+Result<std::string> ContentFeed::renew_now() {
+    const std::lock_guard lock(renewing_);
+    FIELDWATCH_TRY(renew());
+    return hash();
 }
 
 Result<void> ContentFeed::renew() {

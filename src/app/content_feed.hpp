@@ -28,6 +28,9 @@ class ContentFeed {
 
     /// Something changed: look, soon. Any thread.
     void wake();
+    /// Something changed: in force, in the log, when this returns; the hash of it. Any thread. Errors: what
+    /// keeps it from compiling or being announced; the version before then stays in force.
+    Result<std::string> renew_now();
     /// The version in force.
     std::string hash();
 
@@ -36,6 +39,7 @@ class ContentFeed {
     Result<void> renew();
 
     Parts parts_;
+    std::mutex renewing_;  ///< one version after the other; never taken under mutex_
     std::mutex mutex_;
     std::condition_variable wake_;
     bool woken_ = false, stopping_ = false;

@@ -17,24 +17,27 @@ using Json = nlohmann::json;
 constexpr std::uint64_t kIndicatorFileBytesMax = 256u << 20;  ///< the largest public lists have some ten MiB
 }  // namespace
 
-Result<detect::ContentSources> rule_sources(const std::string& rules_directory) {
-    detect::ContentSources sources;
-    if (!rules_directory.empty()) {
-        auto pack = FIELDWATCH_TRY(detect::load_rule_pack(posix_file_system(), rules_directory));
-        for (auto& file : pack.rules)
-            sources.rule_files.emplace_back(std::move(file.name), std::move(file.text));
-        for (auto& file : pack.words)
-            sources.word_lists.emplace_back(std::move(file.name), std::move(file.text));
-    }
+Result<detect::RulePack> base_rules(const std::string& rules_directory) {
+    detect::RulePack pack;
+    if (!rules_directory.empty())
+        pack = FIELDWATCH_TRY(detect::load_rule_pack(posix_file_system(), rules_directory));
     for (const auto& file : embedded_rules()) {
         const bool is_words = file.name.ends_with(".txt");
-        auto& into = is_words ? sources.word_lists : sources.rule_files;
+        auto& into = is_words ? pack.words : pack.rules;
         // Word lists that a folder lacks are ours: its rules may name %miners% and the like.
         const bool wanted = rules_directory.empty() || is_words;
-        const bool given = std::any_of(into.begin(), into.end(),
-                                       [&](const auto& entry) { return entry.first == file.name; });
-        if (wanted && !given) into.emplace_back(file.name, file.content);
+        const bool given = std::ranges::find(into, file.name, &detect::SourceFile::name) != into.end();
+        if (wanted && !given) into.push_back({std::string(file.name), std::string(file.content)});
     }
+    return pack;
+}
+
+detect::ContentSources rule_sources(detect::RulePack pack) {
+    detect::ContentSources sources;
+    for (auto& file : pack.rules)
+        sources.rule_files.emplace_back(std::move(file.name), std::move(file.text));
+    for (auto& file : pack.words)
+        sources.word_lists.emplace_back(std::move(file.name), std::move(file.text));
     return sources;
 }
 
@@ -67,8 +70,9 @@ Result<std::string> settings_document(registry::Registry& registry) {
 
 }  // namespace
 
-Result<detect::ContentSources> detection_content(const ServerConfig& config, registry::Registry& registry) {
-    auto sources = FIELDWATCH_TRY(rule_sources(config.rules_directory));
+Result<detect::ContentSources> detection_content(const ServerConfig& config, registry::Registry& registry,
+                                                 detect::RulePack rules) {
+    auto sources = rule_sources(std::move(rules));
     auto& files = posix_file_system();
     const auto folder = config.data_directory + "/intel";
     const auto names = files.list(folder);

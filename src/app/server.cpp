@@ -15,6 +15,7 @@
 #include "app/indicator_folder.hpp"
 #include "app/log_feed.hpp"
 #include "app/profile.hpp"
+#include "app/rule_library.hpp"
 #include "base/clock.hpp"
 #include "base/ip_address.hpp"
 #include "base/json_text.hpp"
@@ -289,7 +290,24 @@ Result<void> serve(const ServerConfig& config) {
     // What decides is in the log: the content version in force, ticks, the registry's changes.
     pipeline::ContentStore contents(files, data + "/content");
     LogFeed feed({.registry = *registry, .journal = *journal, .clock = clock});
-    const auto sources = FIELDWATCH_TRY(detection_content(config, *registry));
+    ContentFeed* renewal_running = nullptr;
+    pipeline::Pipeline* running = nullptr;
+    const auto rules = FIELDWATCH_TRY(RuleLibrary::open(
+        {.files = files,
+         .directory = data + "/rules",
+         .rules_directory = config.rules_directory,
+         .clock = clock,
+         .journal = *journal,
+         .contents = contents,
+         .sources =
+             [&](detect::RulePack pack) { return detection_content(config, *registry, std::move(pack)); },
+         .renew = [&] { return renewal_running->renew_now(); },
+         .content_hash = [&] { return renewal_running->hash(); },
+         .counts = [&] { return running == nullptr ? pipeline::RuleCounts{} : running->rule_counts(); }}));
+    const auto content_sources = [&]() -> Result<detect::ContentSources> {
+        return detection_content(config, *registry, FIELDWATCH_TRY(rules->pack()));
+    };
+    const auto sources = FIELDWATCH_TRY(content_sources());
     const auto content = FIELDWATCH_TRY(contents.put(sources));
     const auto compiled = FIELDWATCH_TRY(contents.get(content));
     for (const auto& error : compiled->rule_errors) {
@@ -297,9 +315,10 @@ Result<void> serve(const ServerConfig& config) {
     }
     FIELDWATCH_TRY(feed.announce_content(content));
     ContentFeed renewal({.contents = contents,
-                         .sources = [&] { return detection_content(config, *registry); },
+                         .sources = content_sources,
                          .announce = [&](const std::string& hash) { return feed.announce_content(hash); },
                          .hash = content});
+    renewal_running = &renewal;
     IndicatorFolder indicators({.files = files,
                                 .directory = data + "/intel",
                                 .in_force = [&]() -> Result<std::shared_ptr<const detect::IntelSnapshot>> {
@@ -337,7 +356,6 @@ Result<void> serve(const ServerConfig& config) {
                                                         .https_optional = config.https_port == 443,
                                                         .uploads_directory = data + "/uploads"}));
     DeviceLink link(hub->devices());
-    pipeline::Pipeline* running = nullptr;
     const auto portal = FIELDWATCH_TRY(portal::Portal::create(
         {.registry = *registry,
          .workspace = [&](std::string_view id) { return workspaces.existing(id); },
@@ -350,6 +368,7 @@ Result<void> serve(const ServerConfig& config) {
          .provisioning = [&](const net::HttpRequest& request,
                              std::string_view path) { return provision(hub->provisioning(), request, path); },
          .indicators = &indicators,
+         .rules = rules.get(),
          .version = FIELDWATCH_VERSION,
          .host_name = hub_host(config, hub->mqtt_port())}));
     // Bound before the first row is made, because rows link to it; it answers when everything else stands.

@@ -52,5 +52,7 @@ std::vector<Route> settings_routes();
 std::vector<Route> group_routes();
 std::vector<Route> provisioning_routes();
 std::vector<Route> intel_routes();
+std::vector<Route> rule_routes();
+std::vector<Route> rule_trial_routes();
 
 }  // namespace fieldwatch::portal

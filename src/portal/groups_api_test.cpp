@@ -1,53 +1,19 @@
 // Security groups over HTTP: the published shapes, and what is refused.
-#include <gtest/gtest.h>
-
-#include <filesystem>
-#include <nlohmann/json.hpp>
-
-#include "base/bytes.hpp"
-#include "base/hash.hpp"
-#include "portal/doubles_test.hpp"
-#include "portal/portal.hpp"
+#include "portal/api_test.hpp"
 
 namespace fieldwatch::portal {
 namespace {
 
 using Json = nlohmann::json;
 
-class GroupsApi : public ::testing::Test {
+class GroupsApi : public testing::ApiTest {
   protected:
     void SetUp() override {
-        char name[] = "/tmp/fieldwatch-groups-XXXXXX";
-        path_ = ::mkdtemp(name);
-        registry_ = std::move(registry::open(path_ + "/registry.db", clock_, system_random()).value());
-        for (const auto* role : {"reader", "administrator"}) {
-            ASSERT_TRUE(registry_->add_token(
-                {.name = role, .hash_hex = hex(sha256(as_bytes(std::string(role)))), .role = role}));
-        }
+        ApiTest::SetUp();
         ASSERT_TRUE(registry_->create_hub({.name = {"plant7"}}));
-        portal_ = std::move(Portal::create({.registry = *registry_,
-                                            .workspace = [](std::string_view) { return nullptr; },
-                                            .devices = devices_,
-                                            .metrics = metrics_,
-                                            .clock = clock_,
-                                            .random = system_random(),
-                                            .progress = [] { return PipelineProgress{}; },
-                                            .content_changed = [this] { ++changes_; },
-                                            .version = "1",
-                                            .host_name = "h"})
-                                .value());
     }
-    ~GroupsApi() override { std::filesystem::remove_all(path_); }
-
-    net::HttpResponse ask(std::string method, std::string target, std::string body = "",
-                          std::string_view role = "administrator") {
-        net::HttpRequest request;
-        request.method = std::move(method);
-        request.target = std::move(target);
-        request.body = std::move(body);
-        request.headers.emplace_back("authorization", "Bearer " + std::string(role));
-        EXPECT_TRUE(net::read_target(request));
-        return portal_->handler().respond(request);
+    void join(Parts& parts) override {
+        parts.content_changed = [this] { ++changes_; };
     }
     static std::string code(const net::HttpResponse& response) {
         return Json::parse(response.body)["error"]["code"];
@@ -57,12 +23,6 @@ class GroupsApi : public ::testing::Test {
         "/subscriptions/075423e9-7d33-4166-8bdf-3920b04e3735/resourceGroups/line/providers/Microsoft.Devices/"
         "IotHubs/plant7";
     const std::string groups_ = hub_ + "/providers/Microsoft.Security/deviceSecurityGroups";
-    std::string path_;
-    testing::KnownDevices devices_;
-    Metrics metrics_;
-    ManualClock clock_{Timestamp::from_unix_seconds(1'795'392'000)};
-    std::unique_ptr<registry::Registry> registry_;
-    std::unique_ptr<Portal> portal_;
     int changes_ = 0;
 };
 

@@ -1,19 +1,10 @@
 // Indicators over HTTP.
-#include <gtest/gtest.h>
-
-#include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 
-#include "base/bytes.hpp"
-#include "base/hash.hpp"
-#include "portal/doubles_test.hpp"
-#include "portal/portal.hpp"
+#include "portal/api_test.hpp"
 
 namespace fieldwatch::portal {
 namespace {
-
-using Json = nlohmann::json;
 
 /// Files in memory, in force at once.
 class FilesInMemory final : public IndicatorFiles {
@@ -35,48 +26,10 @@ class FilesInMemory final : public IndicatorFiles {
     }
 };
 
-class IntelApi : public ::testing::Test {
+class IntelApi : public testing::ApiTest {
   protected:
-    void SetUp() override {
-        char name[] = "/tmp/fieldwatch-intel-XXXXXX";
-        path_ = ::mkdtemp(name);
-        registry_ = std::move(registry::open(path_ + "/registry.db", clock_, system_random()).value());
-        for (const auto* role : {"reader", "administrator"}) {
-            ASSERT_TRUE(registry_->add_token(
-                {.name = role, .hash_hex = hex(sha256(as_bytes(std::string(role)))), .role = role}));
-        }
-        portal_ = std::move(Portal::create({.registry = *registry_,
-                                            .workspace = [](std::string_view) { return nullptr; },
-                                            .devices = devices_,
-                                            .metrics = metrics_,
-                                            .clock = clock_,
-                                            .random = system_random(),
-                                            .progress = [] { return PipelineProgress{}; },
-                                            .indicators = &files_,
-                                            .version = "1",
-                                            .host_name = "h"})
-                                .value());
-    }
-    ~IntelApi() override { std::filesystem::remove_all(path_); }
-
-    net::HttpResponse ask(std::string method, std::string target, std::string body = "",
-                          std::string_view role = "administrator") {
-        net::HttpRequest request;
-        request.method = std::move(method);
-        request.target = std::move(target);
-        request.body = std::move(body);
-        request.headers.emplace_back("authorization", "Bearer " + std::string(role));
-        EXPECT_TRUE(net::read_target(request));
-        return portal_->handler().respond(request);
-    }
-
-    std::string path_;
-    testing::KnownDevices devices_;
-    Metrics metrics_;
-    ManualClock clock_{Timestamp::from_unix_seconds(1'795'392'000)};
+    void join(Parts& parts) override { parts.indicators = &files_; }
     FilesInMemory files_;
-    std::unique_ptr<registry::Registry> registry_;
-    std::unique_ptr<Portal> portal_;
 };
 
 TEST_F(IntelApi, ImportsListsLooksUpAndRemoves) {

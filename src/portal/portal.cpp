@@ -79,9 +79,10 @@ Result<Scope> scope_of(const Context& context, const Call& call) {
 class Portal::Impl {
   public:
     explicit Impl(Parts parts) : parts_(std::move(parts)), context_{parts_, notifier_} {
-        for (const auto& group : {settings_routes(), query_routes(), hub_routes(), certificate_routes(),
-                                  device_routes(), twin_routes(), alert_routes(), recommendation_routes(),
-                                  overview_routes(), group_routes(), provisioning_routes(), intel_routes()}) {
+        for (const auto& group :
+             {settings_routes(), query_routes(), hub_routes(), certificate_routes(), device_routes(),
+              twin_routes(), alert_routes(), recommendation_routes(), overview_routes(), group_routes(),
+              provisioning_routes(), intel_routes(), rule_trial_routes(), rule_routes()}) {
             routes_.insert(routes_.end(), group.begin(), group.end());
         }
     }

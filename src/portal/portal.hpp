@@ -22,6 +22,8 @@
 
 namespace fieldwatch::portal {
 
+class Rules;  // portal/rules.hpp
+
 /// Setting of the registry that holds the tuning document (spec/alerts.md section 6).
 inline constexpr std::string_view kDetectionSettings = "detection.settings";
 
@@ -52,6 +54,7 @@ struct Parts {
     /// The provisioning service behind a path like /enrollments/{id}; "" is what it is itself.
     std::function<net::HttpResponse(const net::HttpRequest&, std::string_view path)> provisioning = nullptr;
     IndicatorFiles* indicators = nullptr;  ///< null where there are none
+    Rules* rules = nullptr;                ///< null where there are none
     std::string version;                   ///< of the product
     std::string host_name;                 ///< for connection strings of hubs that name none
 };

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.hpp"
+#include "app/cli/rule_set.hpp"
 #include "base/bytes.hpp"
 #include "net/http_client.hpp"
 
@@ -180,6 +181,7 @@ void add_alerts(CLI::App& app, Session& session) {
             return {};
         });
     });
+    add_why(*alerts, session);
 }
 
 void add_recommendations(CLI::App& app, Session& session) {

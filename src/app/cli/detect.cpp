@@ -39,7 +39,7 @@ constexpr std::uint64_t kIndicatorFileBytesMax = 256u << 20;
 constexpr std::uint64_t kSettingsBytesMax = 1u << 20;
 
 Result<detect::ContentPtr> content_of(const DetectOptions& options) {
-    auto sources = FIELDWATCH_TRY(rule_sources(options.rules));
+    auto sources = rule_sources(FIELDWATCH_TRY(base_rules(options.rules)));
     for (const auto& path : options.intel) {
         const auto bytes = FIELDWATCH_TRY(read_file(posix_file_system(), path, kIndicatorFileBytesMax));
         sources.indicator_files.emplace_back(path, as_text(bytes));

@@ -1,21 +1,18 @@
-// fieldwatch rules: list, check, test, match. No server: the same compiler and matcher as the server's.
+// fieldwatch rules: check, test, match. No server: the same compiler and matcher as the server's.
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <fstream>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "app/cli/command.hpp"
-#include "app/embedded.hpp"
-#include "base/file_system.hpp"
+#include "app/cli/rule_set.hpp"
+#include "app/detection_content.hpp"
 #include "detect/rules/pack.hpp"
 
 namespace fieldwatch::app {
 
 namespace {
-
-using Json = nlohmann::json;
 
 constexpr std::size_t kLineBytesMax = 1u << 20;
 
@@ -24,48 +21,14 @@ struct RulesOptions {
     std::string format = "table";
 };
 
-detect::RulePack embedded_pack() {
-    detect::RulePack pack;
-    for (const auto& file : embedded_rules()) {
-        auto& into = file.name.ends_with(".txt") ? pack.words : pack.rules;
-        into.push_back({std::string(file.name), std::string(file.content)});
-    }
-    return pack;
-}
-
-Result<detect::RulePack> load(const RulesOptions& options) {
-    if (options.directory.empty()) return embedded_pack();
-    auto pack = FIELDWATCH_TRY(detect::load_rule_pack(posix_file_system(), options.directory));
-    // A directory without word lists of its own uses ours: rules may name %miners% and the like.
-    if (pack.words.empty()) pack.words = embedded_pack().words;
-    return pack;
-}
-
 void print_errors(const std::vector<detect::RuleError>& errors) {
     for (const auto& error : errors)
         std::fprintf(stderr, "%s:%d: %s\n", error.file.c_str(), error.line, error.why.c_str());
 }
 
-Result<void> list(const RulesOptions& options) {
-    const auto pack = FIELDWATCH_TRY(load(options));
-    const auto compiled = detect::RuleSet::compile(pack.rules, pack.words);
-    print_errors(compiled.errors);
-    if (options.format == "json") {
-        std::fputs(detect::list_rules_json(*compiled.rules).c_str(), stdout);
-        return {};
-    }
-    TextTable table({"SEVERITY", "ALERT", "RULE", "FILE"});
-    for (const auto& rule : compiled.rules->rules()) {
-        table.add({coloured_severity(model::to_string(rule.severity)), rule.alert_type, rule.origin.title,
-                   rule.file});
-    }
-    options.format == "csv" ? table.print_csv() : table.print();
-    return {};
-}
-
 /// `check` and `test` look at the same report; `test` is about the samples, and fails when one does.
 Result<void> check(const RulesOptions& options, bool samples_decide) {
-    const auto pack = FIELDWATCH_TRY(load(options));
+    const auto pack = FIELDWATCH_TRY(base_rules(options.directory));
     const auto report = detect::check_rules(pack);
     if (options.format == "json") {
         std::puts(report.json().c_str());
@@ -91,7 +54,7 @@ Result<void> check(const RulesOptions& options, bool samples_decide) {
 }
 
 Result<void> match(const RulesOptions& options) {
-    const auto pack = FIELDWATCH_TRY(load(options));
+    const auto pack = FIELDWATCH_TRY(base_rules(options.directory));
     const auto compiled = detect::RuleSet::compile(pack.rules, pack.words);
     print_errors(compiled.errors);
     std::ifstream file;
@@ -130,7 +93,7 @@ Result<void> match(const RulesOptions& options) {
 
 void add_rules(CLI::App& app, Session& session) {
     auto* const rules =
-        app.add_subcommand("rules", "Detection rules (Sigma): list, check, test, match; no server needed");
+        app.add_subcommand("rules", "Detection rules (Sigma): write, check, test, backtest, apply");
     rules->require_subcommand(1);
     const auto options = std::make_shared<RulesOptions>();
     const auto add = [&](const char* name, const char* what, auto work) {
@@ -146,15 +109,17 @@ void add_rules(CLI::App& app, Session& session) {
         });
         return command;
     };
-    add("list", "What there is: id, alert, severity, file", [](const RulesOptions& at) { return list(at); });
-    add("check", "Which rules compile, which our events can feed, which are tested",
+    add_running_rules(*rules, session);
+    add("check", "Which rules compile, which our events can feed, which are tested; no server needed",
         [](const RulesOptions& at) { return check(at, false); });
-    add("test", "Run the samples beside the rules; fails when one does",
+    add("test", "Run the samples beside the rules; fails when one does; no server needed",
         [](const RulesOptions& at) { return check(at, true); });
-    auto* const matching = add("match", "Print {\"rule\",\"event\"} pairs for recorded events",
-                               [](const RulesOptions& at) { return match(at); });
+    auto* const matching =
+        add("match", "Print {\"rule\",\"event\"} pairs for recorded events; no server needed",
+            [](const RulesOptions& at) { return match(at); });
     matching->add_option("--events", options->events, "JSON lines of sigma-events, or - for standard input")
         ->required();
+    add_rule_backtest(*rules, session);
 }
 
 }  // namespace fieldwatch::app
