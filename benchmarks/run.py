@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import behaviour_bench
 import hub_bench
+import rules_bench
 import server_bench
 from common import BUILD, RESULTS, build, google_benchmark, median, result, say
 
@@ -24,10 +25,6 @@ from common import BUILD, RESULTS, build, google_benchmark, median, result, say
 PARTS = {
     "journal": [("journal_bench", "durable_appends/in_flight:8000/bytes:300/partitions:4/.*", "append_per_s", "1/s", "items_per_second"),
                 ("journal_bench", "durable_appends/in_flight:64/bytes:300/partitions:4/.*", "ack_ms_p99", "ms", "ack_ms_p99")],
-    "rules": [("detect_rules_bench", "match/mixed$", "events_per_s_core", "1/s", "items_per_second"),
-              ("detect_rules_bench", "match/mixed_10x$", "events_per_s_core_10x", "1/s", "items_per_second"),
-              ("detect_rules_bench", "match/distinct$", "distinct_events_per_s_core", "1/s", "items_per_second"),
-              ("detect_rules_bench", "match/mixed$", "rules", "1", "rules")],
     "pipeline": [("pipeline_bench", "decode_to_rows/20$", "events_per_s_core", "1/s", "items_per_second"),
                  ("pipeline_bench", "decode_to_rows/1$", "single_events_per_s_core", "1/s", "items_per_second")],
     "intel": [("detect_bench", "lookups/1000000$", "lookups_per_s_core", "1/s", "items_per_second"),
@@ -68,7 +65,7 @@ def bench_query(quick):
             shutil.rmtree(work, ignore_errors=True)
 
 
-BENCHES = {"hub": hub_bench.bench}
+BENCHES = {"hub": hub_bench.bench, "rules": rules_bench.bench}
 BENCHES |= {name: (lambda quick, name=name: bench_part(name, quick)) for name in PARTS}
 BENCHES |= {"behaviour": behaviour_bench.bench, "query": bench_query, "end-to-end": server_bench.bench_end_to_end, "server": server_bench.bench_server}
 if (pathlib.Path(__file__).resolve().parent / "agent_bench.py").exists():

@@ -45,6 +45,14 @@ struct Redirect {
     std::string_view target;
 };
 
+/// A word and where it stood, which unwrapping needs when quotes were lost on the way (execve joined by
+/// blanks).
+struct LexedWord {
+    std::string_view value;
+    std::size_t begin = 0;  ///< offset in the text
+    bool quoted = false;
+};
+
 /// One simple command. Indexes lead into the CommandLine that made it.
 struct Segment {
     std::string_view raw;     ///< as written, trimmed
@@ -174,6 +182,8 @@ class CommandLine {
     std::vector<Segment> segments_;
     std::vector<std::string_view> words_, wrappers_, assignments_;
     std::vector<Redirect> redirects_;
+    std::vector<LexedWord> lexed_words_;  // room for the lexer
+    std::vector<Redirect> lexed_redirects_;
     std::vector<Pending> pending_;
     std::vector<std::string_view> fetched_;  // base names of files that the line downloaded so far
     bool unpacked_ = false;                  // an archive among them was unpacked

@@ -1,6 +1,7 @@
 #include "detect/command/lexer.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace fieldwatch::detect {
 namespace {
@@ -13,6 +14,17 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
 }
 
+/// Characters that may mean something; all others are parts of words wherever they stand.
+constexpr auto kSpecial = [] {
+    std::array<bool, 256> table{};
+    for (const char c : std::string_view(" \t\r\n;()|&<>'\"\\`$#"))
+        table[static_cast<unsigned char>(c)] = true;
+    return table;
+}();
+bool special(char c) {
+    return kSpecial[static_cast<unsigned char>(c)];
+}
+
 int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -23,10 +35,18 @@ int hex_digit(char c) {
 }  // namespace
 
 void CommandLexer::run() {
+    words_.clear();
+    redirects_.clear();
     pipeline_ = line_.pipelines_++;
     while (at_ < text_.size()) {
         const char c = text_[at_];
-        if (kBlanks.find(c) != std::string_view::npos) {
+        if (!special(c)) {
+            auto end = at_ + 1;
+            while (end < text_.size() && !special(text_[end]))
+                ++end;
+            append(text_.substr(at_, end - at_));
+            at_ = end;
+        } else if (kBlanks.find(c) != std::string_view::npos) {
             end_word();
             ++at_;
         } else if (c == '#' && word_begin_ == std::string_view::npos) {
@@ -53,7 +73,7 @@ void CommandLexer::run() {
     end_segment(Operator::None, text_.size());
 }
 
-/// Takes one character or a replacement into the current word; plain words stay views of the text.
+/// Takes characters or a replacement into the current word; plain words stay views of the text.
 void CommandLexer::append(std::string_view text) {
     if (word_begin_ == std::string_view::npos) word_begin_ = at_;
     if (building_) line_.buffer_.append(text);

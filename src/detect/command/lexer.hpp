@@ -8,19 +8,17 @@
 
 namespace fieldwatch::detect {
 
-/// A word and where it stood, which unwrapping needs when quotes were lost on the way (execve joined by
-/// blanks).
-struct LexedWord {
-    std::string_view value;
-    std::size_t begin = 0;  ///< offset in the text
-    bool quoted = false;
-};
-
 class CommandLexer {
   public:
     CommandLexer(CommandLine& line, std::string_view text, std::int32_t parent, Origin origin,
                  std::uint8_t depth)
-        : line_(line), text_(text), parent_(parent), origin_(origin), depth_(depth) {}
+        : line_(line),
+          text_(text),
+          parent_(parent),
+          origin_(origin),
+          depth_(depth),
+          words_(line.lexed_words_),
+          redirects_(line.lexed_redirects_) {}
 
     void run();
 
@@ -52,8 +50,8 @@ class CommandLexer {
     std::string_view redirect_;  ///< waiting for its target
     Operator before_ = Operator::None;
     std::uint32_t pipeline_ = 0;
-    std::vector<LexedWord> words_;
-    std::vector<Redirect> redirects_;
+    std::vector<LexedWord>& words_;  ///< of the segment so far; the line keeps their memory
+    std::vector<Redirect>& redirects_;
 };
 
 /// Strips wrappers off the words of a segment and queues the texts that shells would run. Fills argv,

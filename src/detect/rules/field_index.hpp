@@ -1,64 +1,44 @@
-// All patterns of one field, in the structure that suits each: exact texts in a hash table, expressions in
-// one Vectorscan database (RE2 for what it cannot express), address ranges by prefix length, numbers in a
-// list.
+// What rules want of one field, in the structure that suits each: exact texts in a table, literals in one
+// index, address ranges by prefix length, numbers in a list. Regular expressions are not here: they cost too
+// much to be asked of every value, and are run one by one for the rules that come to need them (regex.hpp).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
-#include <memory>
-#include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "base/bytes.hpp"
-#include "base/hash.hpp"
 #include "detect/command/address.hpp"
+#include "detect/rules/literal_index.hpp"
 #include "detect/rules/sigma.hpp"
-
-struct hs_database;
-struct hs_scratch;
-namespace re2 {
-class RE2;
-}
+#include "detect/rules/text_numbers.hpp"
 
 namespace fieldwatch::detect {
 
-using PredicateId = std::uint32_t;
-
-/// Looks strings up by view.
-struct TextHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return hash64(as_bytes(text)); }
-};
-
 class FieldIndex {
   public:
-    FieldIndex();
-    ~FieldIndex();
-    FieldIndex(FieldIndex&&) noexcept;
-    FieldIndex& operator=(FieldIndex&&) noexcept;
-
-    /// Before seal(): `predicate` holds when `pattern` does. Errors: Malformed for an expression nobody can
-    /// compile.
+    /// Before seal(): `predicate` holds when `pattern`, which is no expression, does. Errors: Malformed.
     Result<void> add(const Pattern& pattern, PredicateId predicate);
-    /// Builds the databases. Errors: Internal when Vectorscan refuses what it accepted singly.
-    Result<void> seal();
+    void add(const Literal& literal, PredicateId predicate) { literals_.add(literal, predicate); }
+    /// `predicate` holds for any text.
+    void add_present(PredicateId predicate) { present_.push_back(predicate); }
+    void seal() { literals_.seal(); }
 
     /// Appends the predicates that hold for one value; may repeat. A view of nothing is null, not the empty
-    /// text.
-    void match(std::string_view value, hs_scratch* scratch, std::string& buffer,
-               std::vector<PredicateId>& out) const;
+    /// text. `folded` is room to work in.
+    void match(std::string_view value, FoldedText& folded, std::vector<PredicateId>& out) const;
     /// Those that hold for an event without the field.
     const std::vector<PredicateId>& absent() const { return absent_; }
-    const hs_database* database() const { return database_; }
 
   private:
-    using TextMap = std::unordered_map<std::string, std::vector<PredicateId>, TextHash, std::equal_to<>>;
-    struct Expressions {
-        std::vector<Pattern> patterns;
-        std::vector<std::vector<PredicateId>> predicates;
-        std::map<Pattern, std::size_t> places;
+    struct Texts {
+        TextNumbers numbers;
+        std::vector<std::vector<PredicateId>> predicates;  ///< by number
+        std::size_t bytes_max = 0;
+
+        void add(std::string_view text, PredicateId predicate);
+        void match(std::string_view text, std::vector<PredicateId>& out) const;
     };
     struct Comparison {
         PatternKind kind;
@@ -70,15 +50,10 @@ class FieldIndex {
         std::uint8_t bits;
         std::map<std::array<std::uint8_t, 16>, std::vector<PredicateId>> by_address;
     };
-    void scan(std::string_view value, hs_scratch* scratch, std::vector<PredicateId>& out) const;
-    void compare(std::string_view value, std::string& buffer, std::vector<PredicateId>& out) const;
-    bool compile_fallback(const Pattern& pattern, const std::vector<PredicateId>& predicates);
+    void compare(const FoldedText& text, std::vector<PredicateId>& out) const;
 
-    std::size_t bytes_max_ = 0;  ///< of an exact text
-    TextMap exact_, cased_;
-    Expressions expressions_;
-    hs_database* database_ = nullptr;
-    std::vector<std::pair<std::unique_ptr<re2::RE2>, std::vector<PredicateId>>> fallback_;
+    Texts exact_, cased_;
+    LiteralIndex literals_;
     std::vector<Ranges> ranges_;
     std::vector<Comparison> comparisons_;
     std::vector<PredicateId> absent_, present_, null_, exists_;

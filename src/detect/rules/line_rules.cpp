@@ -30,16 +30,9 @@ void MatcherState::open_gates() {
 
 void MatcherState::raise_gates(std::string_view text) {
     found.clear();
-    inside.squeezed_gates.match(text, scratch, buffer, found);
+    folded.assign(text);
+    inside.squeezed_gates.find(folded, found);
     raise(found);
-}
-
-/// The words of command lines repeat though the lines do not: commands, options, paths. Long ones rarely do.
-void MatcherState::append_predicates(FieldId field, std::string_view text) {
-    constexpr std::size_t kWordBytesMax = 32;
-    if (text.size() > kWordBytesMax) return inside.fields[field].match(text, scratch, buffer, found);
-    const auto& ids = remembered(field, text);
-    found.insert(found.end(), ids.begin(), ids.end());
 }
 
 /// Reads a field of the segment, or of the whole line, and sets what holds.
@@ -49,18 +42,20 @@ void MatcherState::fill(FieldId field) {
     filled_at[field] = of_segment ? segment_step : line_step;
     auto& line = parsed();
     const auto segments = line.segments();
-    texts.clear();
+    auto& texts = of_segment ? segment_texts : line_texts;
+    const auto first = texts.size();
     if (of_segment) {
         command_values(line, segments[segment], use.source, texts);
     } else {
         for (const auto& one : segments)
             command_values(line, one, use.source, texts);
     }
+    texts_of[field] = {static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(texts.size() - first)};
     found.clear();
     const auto& absent = inside.fields[field].absent();
-    if (texts.empty()) found.insert(found.end(), absent.begin(), absent.end());
-    for (const auto text : texts)
-        append_predicates(field, text);
+    if (texts.size() == first) found.insert(found.end(), absent.begin(), absent.end());
+    for (auto i = first; i < texts.size(); ++i)
+        inside.fields[field].match(texts[i], folded, found);
     auto& into = of_segment ? segment_raised : line_raised;
     for (const auto id : found) {
         if (set(id)) into.push_back(id);
@@ -68,12 +63,16 @@ void MatcherState::fill(FieldId field) {
 }
 
 bool MatcherState::leaf_holds(PredicateId id) {
-    const auto field = inside.field_of[id];
-    const auto origin = inside.uses[field].origin;
-    if (origin != FieldOrigin::Event && line_step != 0) {
-        if (filled_at[field] != (origin == FieldOrigin::Segment ? segment_step : line_step)) fill(field);
+    if (holds(id)) return true;
+    const auto& use = inside.predicates[id];
+    if (use.origin != FieldOrigin::Event) {
+        if (line_step == 0) return false;  // there is no line
+        if (filled_at[use.field] != (use.origin == FieldOrigin::Segment ? segment_step : line_step)) {
+            fill(use.field);
+            if (holds(id)) return true;
+        }
     }
-    return holds(id);
+    return use.asks && ask(id);
 }
 
 bool MatcherState::evaluate(std::uint32_t index) {
@@ -102,8 +101,12 @@ bool MatcherState::evaluate(std::uint32_t index) {
 Truth MatcherState::evaluate_part(std::uint32_t index, FieldOrigin known) {
     const auto& node = inside.nodes[index];
     if (node.kind == Expression::Kind::Leaf) {
-        const bool of_event = inside.uses[inside.field_of[node.first]].origin == FieldOrigin::Event;
-        if (of_event != (known == FieldOrigin::Event)) return Truth::Unknown;
+        const auto& use = inside.predicates[node.first];
+        const bool of_event = use.origin == FieldOrigin::Event;
+        if (of_event != (known == FieldOrigin::Event)) {
+            const bool cannot = !of_event && use.may != kNoPredicate && !holds(use.may);
+            return cannot ? Truth::False : Truth::Unknown;
+        }
         return leaf_holds(node.first) ? Truth::True : Truth::False;
     }
     std::uint32_t holding = 0;
@@ -155,6 +158,7 @@ void MatcherState::match_segments(std::vector<RuleHit>& hits) {
             }
         }
         clear(segment_raised);
+        segment_texts.clear();
     }
 }
 
@@ -184,6 +188,7 @@ void MatcherState::match_line(std::vector<RuleHit>& hits) {
     }
     match_segments(hits);
     clear(line_raised);
+    line_texts.clear();
     line_step = 0;
     if (refuted == nullptr) return;
     for (std::size_t i = 0; i < line_rules.size() && refuted->size() < kRefutedMax; ++i) {

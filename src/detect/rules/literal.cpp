@@ -28,10 +28,12 @@ bool letter(char c) {
 /// Alternatives of which one must be there; empty: unknown.
 using Needed = std::vector<NeededWord>;
 
+/// What the words are sought in: the line that a derived field came from, or the value itself.
+enum class In : std::uint8_t { Line, Value };
+
 /// How much a word says: one letter alone says nothing, a whole word says more than a part of one.
 std::size_t score(const NeededWord& word) {
     if (word.text.empty() || (word.text.size() == 1 && letter(word.text[0]))) return 0;
-    if (word.text.size() == 2 && word.text[0] == '-') return 0;  // `-e` may have been part of `-ne`
     return 2 * word.text.size() + (word.begins ? 1 : 0) + (word.ends ? 1 : 0);
 }
 std::size_t score(const Needed& needed) {
@@ -41,12 +43,14 @@ std::size_t score(const Needed& needed) {
     return least;
 }
 
-/// A run of plain characters, cut into words; the best is kept.
+/// A run of plain characters, cut into words where the line may be; the best is kept.
 class Run {
   public:
+    explicit Run(In in) : in_(in) {}
+
     void add(char c) {
-        if (splits(c)) return boundary();
-        if (dropped(c)) {
+        if (in_ == In::Line && splits(c)) return boundary();
+        if (in_ == In::Line && dropped(c)) {
             exact_ = false;  // what the quote hid touches in the line
             if (current_.text.empty()) begins_ = false;
             return;
@@ -81,10 +85,13 @@ class Run {
             current_.text.resize(kWordBytesMax);
             current_.ends = false;
         }
-        if (score(current_) > score(best_)) best_ = current_;
+        // `-e` may have been part of the line's `-ne`.
+        const bool option = in_ == In::Line && current_.text.size() == 2 && current_.text[0] == '-';
+        if (!option && score(current_) > score(best_)) best_ = current_;
         current_ = {};
     }
 
+    In in_;
     NeededWord current_, best_;
     bool begins_ = false, exact_ = true;
 };
@@ -92,7 +99,7 @@ class Run {
 /// The part of the regular expression language that rules use. Whatever else it meets, nothing is known.
 class Reader {
   public:
-    explicit Reader(std::string_view text) : text_(text) {}
+    Reader(std::string_view text, In in) : text_(text), in_(in) {}
 
     Needed run() {
         auto needed = alternation(0, false);
@@ -147,7 +154,7 @@ class Reader {
     }
 
     Needed sequence(int depth, bool begins) {
-        Run run;
+        Run run(in_);
         if (begins) run.boundary();
         Needed best;
         bool after_boundary = begins;
@@ -183,7 +190,7 @@ class Reader {
             after_boundary = false;
             if (plain && !times.optional) {
                 run.add(*plain);
-                if (times.any && !splits(*plain)) run.end();
+                if (times.any && (in_ == In::Value || !splits(*plain))) run.end();
                 after_boundary = splits(*plain);
                 continue;
             }
@@ -201,11 +208,18 @@ class Reader {
 
     Needed group(int depth, bool begins) {
         if (peek() == '?') {
-            if (peek(1) != ':') {  // flags, look-around, names: not read here
+            // Whether letters' case counts, what a dot and ^ mean: no matter here. (?x), look-around and
+            // names are not read.
+            const auto after = text_.find_first_not_of("ims", at_ + 1);
+            const bool flags =
+                after != std::string_view::npos && (text_[after] == ':' || text_[after] == ')');
+            if (!flags) {
                 failed_ = true;
                 return {};
             }
-            at_ += 2;
+            at_ = after + (text_[after] == ':' ? 1 : 0);
+        } else if (peek() == '*') {  // (*UTF8) and the like
+            failed_ = true;
         }
         auto inside = alternation(depth + 1, begins);
         if (peek() != ')' || at_ >= text_.size()) failed_ = true;
@@ -281,23 +295,32 @@ class Reader {
     }
 
     std::string_view text_;
+    In in_;
     std::size_t at_ = 0;
     bool failed_ = false;
 };
 
+Needed needed(const Pattern& pattern, In in) {
+    if (pattern.kind == PatternKind::Exact || pattern.kind == PatternKind::Literal) {
+        const bool whole = pattern.kind == PatternKind::Exact;
+        Run run(in);
+        if (whole || pattern.edges.at_start || pattern.edges.begins) run.boundary();
+        for (const char c : pattern.text)
+            run.add(c);
+        if (whole || pattern.edges.at_end || pattern.edges.ends) run.boundary();
+        return run.take();
+    }
+    if (pattern.kind == PatternKind::Regex) return Reader(pattern.text, in).run();
+    return {};
+}
+
 }  // namespace
 
 std::vector<NeededWord> needed_words(const Pattern& pattern) {
-    if (pattern.kind == PatternKind::Exact) {
-        Run run;
-        run.boundary();
-        for (const char c : pattern.text)
-            run.add(c);
-        run.boundary();
-        return run.take();
-    }
-    if (pattern.kind == PatternKind::Regex) return Reader(pattern.text).run();
-    return {};
+    return needed(pattern, In::Line);
+}
+std::vector<NeededWord> needed_literals(const Pattern& pattern) {
+    return needed(pattern, In::Value);
 }
 
 void squeeze(std::string_view line, std::string& out) {

@@ -1,6 +1,7 @@
-// What a text must contain for a pattern to match it. The rule compiler asks this so that a rule over derived
-// command fields need not look at a line that holds none of its words. Conservative: "nothing known" is
-// always a right answer, a word that need not be there never is.
+// What a text must contain for a pattern to match it. The rule compiler asks this so that an expression is
+// run only over values that hold its words, and a rule over derived command fields need not look at a line
+// that holds none of them. Conservative: "nothing known" is always a right answer, a word that need not be
+// there never is.
 #pragma once
 
 #include <string>
@@ -21,6 +22,8 @@ struct NeededWord {
 /// are dropped (squeeze() does that to the line, and then words may touch: begins and ends mean nothing
 /// there).
 std::vector<NeededWord> needed_words(const Pattern& pattern);
+/// The same of the value that the pattern is for, as it stands.
+std::vector<NeededWord> needed_literals(const Pattern& pattern);
 
 /// The line as the words see it: without quotes and backslashes, continued lines joined. Appends to `out`.
 void squeeze(std::string_view line, std::string& out);

@@ -9,17 +9,15 @@ namespace fieldwatch::detect {
 
 MatcherState::MatcherState(RuleSetPtr rule_set)
     : rules(std::move(rule_set)), inside(rules->internals()), command(inside.options.command) {
-    for (const auto& field : inside.fields) {
-        if (field.database() != nullptr) hs_alloc_scratch(field.database(), &scratch);
+    for (const auto& [field, hint, regex] : inside.regexes) {
+        if (regex.database() != nullptr) hs_alloc_scratch(regex.database(), &scratch);
     }
-    if (inside.squeezed_gates.database() != nullptr)
-        hs_alloc_scratch(inside.squeezed_gates.database(), &scratch);
-    fields.resize(inside.fields.size());
+    answers.resize(inside.regexes.size());
+    texts_of.resize(inside.fields.size());
     present.resize(inside.fields.size(), 0);
     filled_at.resize(inside.fields.size(), 0);
-    bits.resize((inside.predicate_count + 63) / 64);
+    bits.resize((inside.predicates.size() + 63) / 64);
     woken_at.resize(inside.metas.size(), 0);
-    admitted.resize(inside.sources.size());
 }
 
 MatcherState::~MatcherState() {
@@ -35,8 +33,9 @@ bool MatcherState::set(PredicateId id) {
 void MatcherState::raise(PredicateId id) {
     if (!set(id)) return;
     raised.push_back(id);
-    for (auto i = inside.woken_first[id]; i < inside.woken_first[id + 1]; ++i) {
-        const auto rule = inside.woken[i];
+    for (const auto opened : inside.opens[id])
+        raise(opened);
+    for (const auto rule : inside.woken[id]) {
         if (woken_at[rule] == round || admitted[inside.source_of[rule]] == 0) continue;
         woken_at[rule] = round;
         candidates.push_back(rule);
@@ -49,38 +48,34 @@ void MatcherState::clear(std::vector<PredicateId>& ids) {
     ids.clear();
 }
 
-const std::vector<PredicateId>& MatcherState::remembered(FieldId field, std::string_view text) {
-    const auto [entry, known] =
-        fields[field].find(text, field == inside.command_line ? kLineEntries : kFieldEntries);
-    if (!known) inside.fields[field].match(text, scratch, buffer, entry->known);
-    return entry->known;
-}
-
 void MatcherState::value(FieldId field, std::string_view text) {
     present[field] = 1;
-    // Null is no text: the memory of texts would take it for the empty one.
-    if (text.data() != nullptr && text.size() <= TextMemo<PredicateId>::kBytesMax)
-        return raise(remembered(field, text));
     found.clear();
-    inside.fields[field].match(text, scratch, buffer, found);
+    inside.fields[field].match(text, folded, found);
     raise(found);
 }
 
-/// A rule is for an event when each part of the log source that the rule names is the event's.
+/// A rule is for an event when each part of the log source that the rule names is the event's. Few sources
+/// come, and they take turns: what they admit is kept.
 void MatcherState::admit(const LogSource& source) {
-    if (has_source && source.category == last_category && source.product == last_product &&
-        source.service == last_service)
+    for (const auto& known : admissions) {
+        if (known.category != source.category || known.product != source.product ||
+            known.service != source.service)
+            continue;
+        admitted = known.admitted;
         return;
-    has_source = true;
-    last_product = source.product;
-    last_category = source.category;
-    last_service = source.service;
-    for (std::size_t i = 0; i < admitted.size(); ++i) {
-        const auto& wanted = inside.sources[i];
-        admitted[i] = (wanted.product.empty() || wanted.product == source.product) &&
-                      (wanted.category.empty() || wanted.category == source.category) &&
-                      (wanted.service.empty() || is_part_of(source.service, wanted.service));
     }
+    if (admissions.size() == kAdmissionsMax) admissions.clear();
+    auto& next = admissions.emplace_back();
+    next.product = source.product;
+    next.category = source.category;
+    next.service = source.service;
+    for (const auto& wanted : inside.sources) {
+        next.admitted.push_back((wanted.product.empty() || wanted.product == source.product) &&
+                                (wanted.category.empty() || wanted.category == source.category) &&
+                                (wanted.service.empty() || is_part_of(source.service, wanted.service)));
+    }
+    admitted = next.admitted;
 }
 
 CommandLine& MatcherState::parsed() {
@@ -142,7 +137,7 @@ void MatcherState::read_event(const model::Event& event, const model::Item& item
     const bool log_line = event.kind == model::EventKind::SigmaEvent;
     for (const auto& [name, text] : values) {
         const auto field = inside.field_names.find(name);
-        if (field != FieldNames::kNone && inside.uses[field].origin == FieldOrigin::Event) {
+        if (field != TextNumbers::kNone && inside.uses[field].origin == FieldOrigin::Event) {
             value(field, text);
             read.emplace_back(field, text);
         }

@@ -37,8 +37,8 @@ class TextMemo {
 enum class Truth : std::uint8_t { False, True, Unknown };
 
 struct MatcherState {
-    static constexpr std::size_t kFieldEntries = 512;  // powers of two
-    static constexpr std::size_t kLineEntries = 4'096;
+    static constexpr std::size_t kLineEntries = 4'096;  // a power of two
+    static constexpr std::size_t kAdmissionsMax = 32;   // recorded input may bring any log source
 
     explicit MatcherState(RuleSetPtr rule_set);
     MatcherState(const MatcherState&) = delete;
@@ -56,7 +56,6 @@ struct MatcherState {
     void read_event(const model::Event& event, const model::Item& item, ExtraFields extra);
     void value(FieldId field, std::string_view text);
     void compare_fields();
-    const std::vector<PredicateId>& remembered(FieldId field, std::string_view text);
     bool holds(PredicateId id) const { return (bits[id >> 6] >> (id & 63) & 1) != 0; }
     bool set(PredicateId id);
     /// Sets a predicate and wakes its rules.
@@ -74,9 +73,14 @@ struct MatcherState {
     void match_line(std::vector<RuleHit>& hits);
     void match_segments(std::vector<RuleHit>& hits);
     void fill(FieldId field);
-    void append_predicates(FieldId field, std::string_view text);
     void order_segments();
     bool leaf_holds(PredicateId id);
+
+    // Expressions, run when a rule asks: ask.cpp.
+    bool ask(PredicateId id);
+    bool occurs(std::uint32_t regex);
+    template <class Test>
+    bool any_value(FieldId field, Test test) const;
     bool evaluate(std::uint32_t node);
     /// With what fields of other origins say left open.
     Truth evaluate_part(std::uint32_t node, FieldOrigin known);
@@ -86,24 +90,37 @@ struct MatcherState {
     const RuleSetInternals& inside;
     CommandLine command;
     hs_scratch* scratch = nullptr;
-    std::string buffer, key;
-    std::vector<TextMemo<PredicateId>> fields;  ///< by field, allocated when first used
-    TextMemo<std::uint32_t> lines;              ///< rules that cannot hold for a line whatever its event
+    FoldedText folded;
+    std::string key;
+    TextMemo<std::uint32_t> lines;  ///< rules that cannot hold for a line whatever its event
     std::vector<FieldValue> values;
     std::vector<std::pair<FieldId, std::string_view>> read;  ///< those that rules read
-    std::vector<std::string_view> texts;
+    struct Texts {
+        std::uint32_t first = 0, count = 0;  ///< in line_texts or segment_texts
+    };
+    std::vector<Texts> texts_of;  ///< by field of the command line, as filled
+    std::vector<std::string_view> line_texts, segment_texts;
     std::vector<PredicateId> found, raised, line_raised, segment_raised;
     std::vector<std::uint32_t> candidates, line_rules;
     std::vector<std::uint8_t> undecided;  ///< by place in line_rules: other fields decide it
     std::vector<std::uint64_t> bits;
     std::vector<std::uint64_t> woken_at;   ///< by rule: the round it was last woken in
     std::vector<std::uint64_t> filled_at;  ///< by field of the command line: the step it was last filled in
+    struct Answer {
+        std::uint64_t step = 0;  ///< the round or step that it was asked in
+        bool occurs = false;
+    };
+    std::vector<Answer> answers;  ///< by regex
     std::uint64_t round = 0;
     std::uint64_t line_step = 0;  ///< 0: there is no line to read
     std::uint64_t segment_step = 0;
-    std::vector<std::uint8_t> present, admitted;
-    std::string last_product, last_category, last_service;
-    bool has_source = false;
+    std::vector<std::uint8_t> present;
+    struct Admission {
+        std::string product, category, service;
+        std::vector<std::uint8_t> admitted;
+    };
+    std::vector<Admission> admissions;
+    std::span<const std::uint8_t> admitted;  ///< by log source of rules: whether the item's is meant
     NumberText numbers;
     std::optional<ProcessText> process;
     bool is_parsed = false;

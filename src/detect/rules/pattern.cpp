@@ -1,4 +1,6 @@
-// Sigma strings become an exact text or a regular expression that both Vectorscan and RE2 read.
+// Sigma strings become an exact text, a literal, or a regular expression that both Vectorscan and RE2 read.
+#include <algorithm>
+
 #include "detect/rules/sigma.hpp"
 
 namespace fieldwatch::detect {
@@ -53,31 +55,41 @@ Pattern string_pattern(std::string_view text, StringMatch match) {
 
     Pattern pattern;
     pattern.cased = match.cased;
-    bool wild = false;
-    for (const auto& token : tokens) {
-        wild = wild || token.kind != Kind::Literal;
-        if (token.kind == Kind::Literal) ++pattern.literal_bytes;
-    }
-    if (!wild && !match.word) {  // the empty text too
-        for (const auto& token : tokens)
-            pattern.text.push_back(match.cased ? token.c : lower(token.c));
+    for (const auto& token : tokens)
+        pattern.literal_bytes += token.kind == Kind::Literal ? 1 : 0;
+    const bool from_any = !tokens.empty() && tokens.front().kind == Kind::Any;
+    const bool to_any = tokens.size() > 1 && tokens.back().kind == Kind::Any;
+    if ((tokens.size() == 1 && from_any) || (tokens.empty() && match.word)) {
+        pattern.kind = PatternKind::Present;
         return pattern;
     }
-    if (tokens.size() == 1 && tokens[0].kind == Kind::Any) {
-        pattern.kind = PatternKind::Present;
+    const auto inside =
+        std::span(tokens).subspan(from_any ? 1 : 0, tokens.size() - (from_any ? 1 : 0) - (to_any ? 1 : 0));
+    if (std::ranges::all_of(inside, [](const auto& token) { return token.kind == Kind::Literal; }) &&
+        !(match.word && (from_any || to_any))) {
+        for (const auto& token : inside)
+            pattern.text.push_back(match.cased ? token.c : lower(token.c));
+        if (!from_any && !to_any && !match.word) return pattern;  // the empty text too
+        pattern.kind = PatternKind::Literal;
+        if (match.word) {
+            pattern.edges = {.begins = is_word_character(pattern.text.front()),
+                             .ends = is_word_character(pattern.text.back())};
+        } else {
+            pattern.edges = {.at_start = !from_any, .at_end = !to_any};
+        }
         return pattern;
     }
     pattern.kind = PatternKind::Regex;
     std::size_t first = 0;
     std::size_t last = tokens.size();
-    if (!match.word && tokens.front().kind == Kind::Any) {
+    if (!match.word && from_any) {
         ++first;
     } else if (match.word) {
-        if (!tokens.empty() && is_word_character(tokens.front().c)) pattern.text += "\\b";
+        if (is_word_character(tokens.front().c)) pattern.text += "\\b";
     } else {
         pattern.text += "\\A";
     }
-    const bool open_end = !match.word && tokens.back().kind == Kind::Any && last > first;
+    const bool open_end = !match.word && to_any;
     if (open_end) --last;
     for (auto i = first; i < last; ++i) {
         if (tokens[i].kind == Kind::Any) {
@@ -89,7 +101,7 @@ Pattern string_pattern(std::string_view text, StringMatch match) {
         }
     }
     if (match.word) {
-        if (!tokens.empty() && is_word_character(tokens.back().c)) pattern.text += "\\b";
+        if (is_word_character(tokens.back().c)) pattern.text += "\\b";
     } else if (!open_end) {
         pattern.text += "\\z";
     }

@@ -2,17 +2,46 @@
 // wakes which rule. Private to detect/rules.
 #pragma once
 
+#include <algorithm>
+#include <numeric>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "detect/rules/correlation.hpp"
 #include "detect/rules/field_index.hpp"
-#include "detect/rules/field_names.hpp"
 #include "detect/rules/fields.hpp"
+#include "detect/rules/regex.hpp"
+#include "detect/rules/text_numbers.hpp"
 
 namespace fieldwatch::detect {
 
 using FieldId = std::uint32_t;
+inline constexpr PredicateId kNoPredicate = UINT32_MAX;
+
+/// Lists of numbers by number, in compressed rows.
+class Rows {
+  public:
+    Rows() = default;
+    /// Of (row, value) pairs; one that stands twice counts once.
+    Rows(std::size_t rows, std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs) : first_(rows + 1, 0) {
+        std::ranges::sort(pairs);
+        const auto repeated = std::ranges::unique(pairs);
+        pairs.erase(repeated.begin(), repeated.end());
+        for (const auto& [row, value] : pairs) {
+            ++first_[row + 1];
+            values_.push_back(value);
+        }
+        std::partial_sum(first_.begin(), first_.end(), first_.begin());
+    }
+    std::span<const std::uint32_t> operator[](std::size_t row) const {
+        return std::span(values_).subspan(first_[row], first_[row + 1] - first_[row]);
+    }
+
+  private:
+    std::vector<std::uint32_t> first_, values_;
+};
 
 struct ProgramNode {
     Expression::Kind kind = Expression::Kind::Leaf;
@@ -32,12 +61,27 @@ struct FieldUse {
     CommandField source;
 };
 
+struct PredicateUse {
+    FieldId field = 0;
+    FieldOrigin origin = FieldOrigin::Event;
+    bool asks = false;               ///< expressions decide it too: RuleSetInternals::asked
+    PredicateId may = kNoPredicate;  ///< of a command field: holds when this one may; none: always
+};
+
 /// A predicate that compares two fields of the event.
 struct FieldReference {
     PredicateId predicate;
     FieldId field, other;
     PatternKind kind;
     bool cased = false;
+};
+
+/// An expression over a field, run only when a rule asks.
+struct FieldRegex {
+    FieldId field;
+    /// Holds when the value has a literal that every match contains; none where no literal is known.
+    PredicateId hint = kNoPredicate;
+    Regex regex;
 };
 
 inline constexpr std::uint32_t kNoProgram = UINT32_MAX;
@@ -54,19 +98,21 @@ struct RuleSetInternals {
     std::vector<OwnedLogSource> sources;   ///< distinct
     std::vector<FieldIndex> fields;
     std::vector<FieldUse> uses;  ///< by field
-    FieldNames field_names;
+    TextNumbers field_names;
     FieldId keywords = UINT32_MAX;      ///< the full-log field, if any rule reads it
     FieldId command_line = UINT32_MAX;  ///< CommandLine, which carries the gates; none without them
     std::vector<FieldId> with_absent;   ///< fields of the event that some rule wants absent
     std::vector<FieldReference> references;
-    std::uint32_t predicate_count = 0;
-    std::vector<FieldId> field_of;           ///< by predicate
+    std::vector<FieldRegex> regexes;
+    Rows asked;  ///< by predicate: regexes of which each makes it hold too
+    std::vector<PredicateUse> predicates;
     std::vector<PredicateId> gates;          ///< all of them
+    Rows opens;                              ///< by gate: what may hold once it is open
     std::vector<PredicateId> decoder_gates;  ///< those that open all others
-    FieldIndex squeezed_gates;               ///< the gates' words where words may touch: squeeze()
+    LiteralIndex squeezed_gates;             ///< the gates' words where words may touch: squeeze()
     PredicateId trailing_blank_gate = UINT32_MAX;
-    std::vector<std::uint32_t> woken_first, woken;  ///< by predicate: rules, compressed rows
-    std::vector<std::uint32_t> always;              ///< rules that no single predicate can wake
+    Rows woken;                         ///< by predicate: rules
+    std::vector<std::uint32_t> always;  ///< rules that no single predicate can wake
 };
 
 }  // namespace fieldwatch::detect

@@ -17,38 +17,33 @@ struct Wake {
     std::vector<PredicateId> any;
 };
 
-/// The longest run of plain characters in an expression: what a text must more or less contain.
-std::size_t plain_run(std::string_view expression) {
-    std::size_t longest = 0;
-    std::size_t run = 0;
-    for (std::size_t i = 0; i < expression.size(); ++i) {
-        const char c = expression[i];
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                           c == '/' || c == '_' || c == ' ';
-        if (c == '\\') ++i;  // an escape ends a run; whether it is a character or a class does not matter
-        run = plain ? run + 1 : 0;
-        longest = std::max(longest, run);
+constexpr double kBitsMax = 12;
+
+/// How often a pattern that is no expression is likely to hold. A guess that decides which predicate wakes a
+/// rule, never whether it fires.
+double weight_of(const Pattern& pattern, std::string_view field) {
+    double bits = static_cast<double>(pattern.literal_bytes) / 2;
+    if (pattern.kind >= PatternKind::Null && pattern.kind <= PatternKind::Present) {
+        bits = 0;
+    } else if (field == "User" || field == "UserId") {
+        bits = 0;  // most of what a device does is done by one or two
+    } else if (pattern.edges.at_start || pattern.edges.at_end) {
+        bits = static_cast<double>(pattern.literal_bytes);
+    } else if (pattern.kind == PatternKind::Exact) {
+        bits = 6 + static_cast<double>(pattern.text.size()) / 2;  // a whole value is rarer than a part
     }
-    return longest;
+    return std::exp2(-std::min(kBitsMax, bits));
 }
 
-/// How often one of the patterns is likely to hold. A guess that decides which predicate wakes a rule, never
-/// whether it fires.
-double weight_of(const Predicate& predicate) {
-    constexpr double kBitsMax = 12;
+/// The same of words of which one must be in a text; letters of a word say so many bits each.
+double weight_of(const std::vector<NeededWord>& words, double bits_a_letter) {
     double weight = 0;
-    for (const auto& pattern : predicate.any_of) {
-        double bits = static_cast<double>(pattern.literal_bytes) / 2;
-        if (pattern.kind >= PatternKind::Null && pattern.kind <= PatternKind::Present) {
-            bits = 0;
-        } else if (pattern.kind == PatternKind::Exact) {
-            bits = 6 + static_cast<double>(pattern.text.size()) / 2;  // a whole value is rarer than a part
-        } else if (pattern.kind == PatternKind::Regex && pattern.cased) {
-            bits = static_cast<double>(plain_run(pattern.text));
-        }
+    for (const auto& word : words) {
+        const auto bits = bits_a_letter * static_cast<double>(word.text.size()) + (word.begins ? 1 : 0) +
+                          (word.ends ? 1 : 0);
         weight += std::exp2(-std::min(kBitsMax, bits));
     }
-    return std::min(weight, 1.0);
+    return weight;
 }
 
 class RuleSetBuilder {
@@ -79,7 +74,7 @@ class RuleSetBuilder {
         for (; correlation != documents.correlations.end(); ++correlation)
             add(*correlation, errors);
         link_correlations(out_->correlations, out_->metas, errors);
-        seal(errors);
+        seal();
         return std::move(out_);
     }
 
@@ -102,7 +97,7 @@ class RuleSetBuilder {
     }
 
     Result<FieldId> field(const std::string& name) {
-        if (const auto known = out_->field_names.find(name); known != FieldNames::kNone) return known;
+        if (const auto known = out_->field_names.find(name); known != TextNumbers::kNone) return known;
         FieldUse use;
         for (const auto& [prefix, origin] : {std::pair{std::string_view("cmd."), FieldOrigin::Segment},
                                              std::pair{std::string_view("line."), FieldOrigin::Line}}) {
@@ -114,6 +109,7 @@ class RuleSetBuilder {
         const auto id = out_->field_names.add(name);
         out_->fields.emplace_back();
         out_->uses.push_back(use);
+        present_.push_back(kNoPredicate);
         if (name.empty()) out_->keywords = id;
         return id;
     }
@@ -127,52 +123,97 @@ class RuleSetBuilder {
         if (const auto known = predicates_.find(predicate); known != predicates_.end()) return known->second;
         const auto field_id = FIELDWATCH_TRY(field(predicate.field));
         const auto use = out_->uses[field_id];
-        std::optional<Gates> gates;
+        Wake wake;
+        auto may = kNoPredicate;
         if (use.origin != FieldOrigin::Event) {
-            const auto words = gates_of(predicate, use.source);
-            if (words) gates = FIELDWATCH_TRY(gates_for(*words));
+            if (const auto words = gates_of(predicate, use.source); words && !words->empty()) {
+                may = FIELDWATCH_TRY(gated_by(*words));
+                wake = {.certain = true, .weight = 4 * weight_of(*words, 2.0), .any = {may}};
+            }
         }
         const auto id = next_predicate(field_id);
+        out_->predicates[id].may = may;
+        const bool of_event = use.origin == FieldOrigin::Event;
+        if (of_event) wake = {.certain = true, .any = {id}};
         for (const auto& pattern : predicate.any_of) {
-            if (!is_reference(pattern.kind)) {
+            double weight = of_event ? weight_of(pattern, predicate.field) : 0;
+            if (is_reference(pattern.kind)) {
+                if (!of_event)
+                    return fail(Errc::Unsupported,
+                                "fieldref compares fields of the event, not '" + predicate.field + "'");
+                const auto other = FIELDWATCH_TRY(field(pattern.text));
+                out_->references.push_back({id, field_id, other, pattern.kind, pattern.cased});
+            } else if (pattern.kind == PatternKind::Regex) {
+                const auto regex = FIELDWATCH_TRY(regex_for(field_id, pattern));
+                asked_.emplace_back(id, regex);
+                out_->predicates[id].asks = true;
+                if (of_event) weight = wake_by_hint(out_->regexes[regex], wake);
+            } else {
                 FIELDWATCH_TRY(out_->fields[field_id].add(pattern, id));
-                continue;
             }
-            if (use.origin != FieldOrigin::Event)
-                return fail(Errc::Unsupported,
-                            "fieldref compares fields of the event, not '" + predicate.field + "'");
-            const auto other = FIELDWATCH_TRY(field(pattern.text));
-            out_->references.push_back({id, field_id, other, pattern.kind, pattern.cased});
+            wake.weight += weight;
         }
+        wake.weight = std::min(1.0, wake.weight);
         predicates_.emplace(predicate, id);
-        weights_[id] = weight_of(predicate);
-        gates_[id] = std::move(gates);
+        wakes_of_[id] = std::move(wake);
         return id;
     }
 
     PredicateId next_predicate(FieldId field_id) {
-        const auto id = static_cast<PredicateId>(out_->field_of.size());
-        out_->field_of.push_back(field_id);
-        weights_.push_back(1.0);
-        gates_.emplace_back();
+        const auto id = static_cast<PredicateId>(out_->predicates.size());
+        out_->predicates.push_back({.field = field_id, .origin = out_->uses[field_id].origin});
+        wakes_of_.emplace_back();
         return id;
     }
 
-    struct Gates {
-        std::vector<PredicateId> any;
-        double weight = 0;
-    };
-    Result<Gates> gates_for(const std::vector<NeededWord>& words) {
-        Gates out;
-        for (const auto& word : words) {
-            out.any.push_back(FIELDWATCH_TRY(gate(word)));
-            // Letters of a word in a line say some two bits each; opening a gate costs a parse.
-            const double bits =
-                2.0 * static_cast<double>(word.text.size()) + (word.begins ? 1 : 0) + (word.ends ? 1 : 0);
-            out.weight += 4 * std::exp2(-std::min(12.0, bits));
+    Result<std::uint32_t> regex_for(FieldId field_id, const Pattern& pattern) {
+        const std::pair key(field_id, pattern);
+        if (const auto known = regexes_.find(key); known != regexes_.end()) return known->second;
+        auto regex = FIELDWATCH_TRY(Regex::create(pattern));
+        const auto words = needed_literals(pattern);
+        const auto hint = words.empty() ? kNoPredicate : hint_for(field_id, words);
+        out_->regexes.push_back({.field = field_id, .hint = hint, .regex = std::move(regex)});
+        return regexes_.emplace(key, static_cast<std::uint32_t>(out_->regexes.size() - 1)).first->second;
+    }
+
+    PredicateId hint_for(FieldId field_id, const std::vector<NeededWord>& words) {
+        const auto [known, added] = hints_.try_emplace({field_id, words}, kNoPredicate);
+        if (!added) return known->second;
+        known->second = next_predicate(field_id);
+        wakes_of_[known->second].weight = weight_of(words, 0.5);
+        for (const auto& word : words)
+            out_->fields[field_id].add(literal_of(word), known->second);
+        return known->second;
+    }
+
+    /// Adds what comes before the expression can hold to what wakes a rule; how often that is likely.
+    double wake_by_hint(const FieldRegex& regex, Wake& wake) {
+        if (regex.hint != kNoPredicate) {
+            wake.any.push_back(regex.hint);
+            return wakes_of_[regex.hint].weight;
         }
-        out.weight = std::min(1.0, out.weight);
-        return out;
+        auto& present = present_[regex.field];
+        if (present == kNoPredicate) {
+            present = next_predicate(regex.field);
+            out_->fields[regex.field].add_present(present);
+        }
+        wake.any.push_back(present);
+        return 1;
+    }
+
+    static Literal literal_of(const NeededWord& word) {
+        return {.text = word.text, .edges = {.begins = word.begins, .ends = word.ends}};
+    }
+
+    /// Holds when one of the words is in the line: before that, what needs them cannot.
+    Result<PredicateId> gated_by(const std::vector<NeededWord>& words) {
+        std::vector<PredicateId> gates;
+        for (const auto& word : words)
+            gates.push_back(FIELDWATCH_TRY(gate(word)));
+        const auto may = next_predicate(out_->command_line);
+        for (const auto gate : gates)
+            opens_.emplace_back(gate, may);
+        return may;
     }
 
     Result<PredicateId> gate(const NeededWord& word) {
@@ -189,10 +230,8 @@ class RuleSetBuilder {
             out_->trailing_blank_gate = id;
             return id;
         }
-        auto pattern = string_pattern(word.text, {.open_start = true, .open_end = true, .literal = true});
-        FIELDWATCH_TRY(out_->squeezed_gates.add(pattern, id));
-        pattern.text = (word.begins ? "\\b" : "") + pattern.text + (word.ends ? "\\b" : "");
-        FIELDWATCH_TRY(out_->fields[out_->command_line].add(pattern, id));
+        out_->squeezed_gates.add({.text = word.text}, id);
+        out_->fields[out_->command_line].add(literal_of(word), id);
         return id;
     }
 
@@ -201,7 +240,7 @@ class RuleSetBuilder {
         auto reads = FieldOrigin::Event;
         for (const auto& predicate : rule.predicates) {
             ids.push_back(FIELDWATCH_TRY(intern(predicate)));
-            reads = std::max(reads, out_->uses[out_->field_of[ids.back()]].origin);
+            reads = std::max(reads, out_->predicates[ids.back()].origin);
         }
         const auto number = static_cast<std::uint32_t>(out_->metas.size());
         out_->roots.push_back(flatten(rule.condition, ids));
@@ -236,8 +275,10 @@ class RuleSetBuilder {
             std::vector<std::pair<double, const Expression*>> ordered;
             for (const auto& child : expression.children) {
                 const auto wake = wake_of(child, ids);
-                // What the event says itself is known already; command fields have to be read first.
-                ordered.emplace_back((wake.certain ? wake.weight : 2.0) + (reads_command(child, ids) ? 4 : 0),
+                // What the event says itself is known already; expressions have to be run, and command fields
+                // read first.
+                ordered.emplace_back((wake.certain ? wake.weight : 2.0) + (asks(child, ids) ? 4 : 0) +
+                                         (reads_command(child, ids) ? 8 : 0),
                                      &child);
             }
             // The least likely first: most conjunctions then end at their first child.
@@ -255,13 +296,8 @@ class RuleSetBuilder {
 
     Wake wake_of(const Expression& expression, const std::vector<PredicateId>& ids) const {
         switch (expression.kind) {
-            case Expression::Kind::Leaf: {
-                const auto id = ids[expression.predicate];
-                if (out_->uses[out_->field_of[id]].origin == FieldOrigin::Event)
-                    return {.certain = true, .weight = weights_[id], .any = {id}};
-                if (!gates_[id]) return {};
-                return {.certain = true, .weight = gates_[id]->weight, .any = gates_[id]->any};
-            }
+            case Expression::Kind::Leaf:
+                return wakes_of_[ids[expression.predicate]];
             case Expression::Kind::Not:
                 return {};
             case Expression::Kind::And: {
@@ -287,41 +323,43 @@ class RuleSetBuilder {
         return {};
     }
 
-    bool reads_command(const Expression& expression, const std::vector<PredicateId>& ids) const {
-        if (expression.kind == Expression::Kind::Leaf)
-            return out_->uses[out_->field_of[ids[expression.predicate]]].origin != FieldOrigin::Event;
+    template <class Test>
+    static bool any_leaf(const Expression& expression, const std::vector<PredicateId>& ids,
+                         const Test& test) {
+        if (expression.kind == Expression::Kind::Leaf) return test(ids[expression.predicate]);
         return std::ranges::any_of(expression.children,
-                                   [&](const auto& child) { return reads_command(child, ids); });
+                                   [&](const auto& child) { return any_leaf(child, ids, test); });
+    }
+    bool reads_command(const Expression& expression, const std::vector<PredicateId>& ids) const {
+        return any_leaf(expression, ids,
+                        [&](auto id) { return out_->predicates[id].origin != FieldOrigin::Event; });
+    }
+    bool asks(const Expression& expression, const std::vector<PredicateId>& ids) const {
+        return any_leaf(expression, ids, [&](auto id) { return out_->predicates[id].asks; });
     }
 
-    void seal(std::vector<RuleError>& errors) {
-        out_->predicate_count = static_cast<std::uint32_t>(out_->field_of.size());
-        if (auto sealed = out_->squeezed_gates.seal(); !sealed)
-            errors.push_back({"", 0, {}, sealed.error().message});
+    void seal() {
+        out_->squeezed_gates.seal();
         for (FieldId id = 0; id < out_->fields.size(); ++id) {
-            if (auto sealed = out_->fields[id].seal(); !sealed)
-                errors.push_back({"", 0, {}, sealed.error().message});
+            out_->fields[id].seal();
             if (out_->uses[id].origin == FieldOrigin::Event && !out_->fields[id].absent().empty())
                 out_->with_absent.push_back(id);
         }
-        std::ranges::sort(wakes_);
-        const auto repeated = std::ranges::unique(wakes_);
-        wakes_.erase(repeated.begin(), repeated.end());
-        out_->woken_first.assign(out_->predicate_count + 1, 0);
-        for (const auto& [predicate, rule] : wakes_) {
-            ++out_->woken_first[predicate + 1];
-            out_->woken.push_back(rule);
-        }
-        for (std::size_t i = 1; i < out_->woken_first.size(); ++i)
-            out_->woken_first[i] += out_->woken_first[i - 1];
+        out_->opens = Rows(out_->predicates.size(), std::move(opens_));
+        out_->asked = Rows(out_->predicates.size(), std::move(asked_));
+        out_->woken = Rows(out_->predicates.size(), std::move(wakes_));
     }
 
     std::unique_ptr<RuleSetInternals> out_ = std::make_unique<RuleSetInternals>();
     std::map<Predicate, PredicateId> predicates_;
-    std::vector<double> weights_;              ///< by predicate
-    std::vector<std::optional<Gates>> gates_;  ///< by predicate
+    std::vector<Wake> wakes_of_;  ///< by predicate: what it takes for it to hold
     std::map<NeededWord, PredicateId> gate_ids_;
-    std::vector<std::pair<PredicateId, std::uint32_t>> wakes_;
+    std::map<std::pair<FieldId, Pattern>, std::uint32_t> regexes_;
+    std::map<std::pair<FieldId, std::vector<NeededWord>>, PredicateId> hints_;
+    std::vector<PredicateId> present_;  ///< by field: holds for any text; none until something needs it
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> opens_;  ///< gate, predicate
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> asked_;  ///< predicate, regex
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> wakes_;  ///< predicate, rule
 };
 
 }  // namespace

@@ -17,9 +17,10 @@
 namespace fieldwatch::detect {
 
 enum class PatternKind : std::uint8_t {
-    Exact,  ///< the whole value is `text`
-    Regex,  ///< `text` occurs in the value; wildcard strings become this too
-    Cidr,   ///< the value is an address inside `text`
+    Exact,    ///< the whole value is `text`
+    Literal,  ///< `text` occurs in the value, where `edges` allow it
+    Regex,    ///< the expression `text` occurs in the value; strings with wildcards inside become this too
+    Cidr,     ///< the value is an address inside `text`
     Equal,
     Less,
     LessOrEqual,
@@ -41,10 +42,18 @@ inline bool is_reference(PatternKind kind) {
 /// The number that a time modifier takes out of a date.
 enum class TimePart : std::uint8_t { None, Minute, Hour, Day, Week, Month, Year };
 
+/// Where a literal must stand.
+struct Edges {
+    bool at_start = false, at_end = false;  ///< of the text
+    bool begins = false, ends = false;      ///< no letter, digit or _ stands before, behind
+    friend auto operator<=>(const Edges&, const Edges&) = default;
+};
+
 struct Pattern {
     PatternKind kind = PatternKind::Exact;
-    std::string text;  ///< Exact without `cased`: in lower case
+    std::string text;  ///< Exact and Literal without `cased`: in lower case
     bool cased = false;
+    Edges edges;
     bool multiline = false;
     bool dot_all = true;
     TimePart part = TimePart::None;

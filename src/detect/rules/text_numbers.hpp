@@ -1,4 +1,5 @@
-// Field names to numbers, asked some ten times an event: an open table that looks at a name's ends only.
+// Texts to numbers: names of fields, and the values that rules want whole. An open table that looks at a
+// text's ends only, for it is asked some tens of times an event.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@
 
 namespace fieldwatch::detect {
 
-class FieldNames {
+class TextNumbers {
   public:
     static constexpr std::uint32_t kNone = UINT32_MAX;
 
