@@ -118,7 +118,12 @@ void LogFeed::run() {
             woken_ = false;
             last = stopping_;
         }
-        if (const auto done = pump(); !done) log::error("log-feed", done.error().message);
+        std::unique_lock pumping(pump_mutex_, std::defer_lock);
+        if (last) pumping.lock();
+        if (last || pumping.try_lock()) {
+            if (const auto done = pump(); !done) log::error("log-feed", done.error().message);
+            pumping.unlock();
+        }
         if (!last) tick();
     }
 }

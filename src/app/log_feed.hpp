@@ -33,6 +33,9 @@ class LogFeed {
     void stop();  ///< pumps what is left, joins
     /// The registry changed: look at the outbox now, not at the next turn.
     void wake();
+    /// As long as it is held the registry's changes stay in its outbox: log and registry stand still towards
+    /// each other. Time goes on in the log.
+    std::unique_lock<std::mutex> hold() { return std::unique_lock(pump_mutex_); }
 
   private:
     void run();
@@ -43,6 +46,7 @@ class LogFeed {
 
     Parts parts_;
     std::thread thread_;
+    std::mutex pump_mutex_;
     std::mutex mutex_;
     std::condition_variable wake_;
     bool stopping_ = false;

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "app/cli/command.hpp"
+#include "app/cli/operations.hpp"
 
 namespace {
 
@@ -50,6 +51,10 @@ int main(int argc, char** argv) {
     add_groups(app, session);
     add_enrollment(app, session);
     add_risk(app, session);
+    add_backup(app, session);
+    add_purge(app, session);
+    add_user(app, session);
+    add_token(app, session);
     add_doctor(app, session);
     try {
         app.parse(argc, argv);

@@ -9,12 +9,14 @@
 #include <mutex>
 #include <thread>
 
+#include "app/backup_staging.hpp"
 #include "app/content_feed.hpp"
 #include "app/data_lock.hpp"
 #include "app/detection_content.hpp"
 #include "app/indicator_folder.hpp"
 #include "app/log_feed.hpp"
 #include "app/profile.hpp"
+#include "app/purge.hpp"
 #include "app/rule_library.hpp"
 #include "base/clock.hpp"
 #include "base/ip_address.hpp"
@@ -31,6 +33,7 @@
 #include "net/tls_context.hpp"
 #include "pipeline/pipeline.hpp"
 #include "portal/portal.hpp"
+#include "registry/accounts.hpp"
 #include "registry/registry.hpp"
 #include "workspace/workspace.hpp"
 
@@ -166,24 +169,29 @@ class Maintenance {
         wake_.notify_all();
         thread_.join();
     }
+    /// As long as it is held nothing is sealed, merged or deleted.
+    std::unique_lock<std::mutex> pause() { return std::unique_lock(work_mutex_); }
 
   private:
     void run() {
         std::unique_lock lock(mutex_);
         while (!wake_.wait_for(lock, seconds(60), [this] { return stopping_; })) {
             lock.unlock();
+            std::unique_lock work(work_mutex_);
             if (const auto done = journal_.enforce_retention(); !done)
                 log::error("journal", done.error().message);
             for (auto* workspace : workspaces_.all()) {
                 if (const auto done = workspace->maintain(); !done)
                     log::error("workspace", done.error().message);
             }
+            work.unlock();
             lock.lock();
         }
     }
 
     journal::Journal& journal_;
     Workspaces& workspaces_;
+    std::mutex work_mutex_;
     std::mutex mutex_;
     std::condition_variable wake_;
     bool stopping_ = false;
@@ -279,6 +287,7 @@ Result<void> serve(const ServerConfig& config) {
 
     // The stores, each knowing its place in the log.
     const auto registry = FIELDWATCH_TRY(registry::open(data + "/registry.db", clock, random));
+    const auto accounts = FIELDWATCH_TRY(registry::open_accounts(data + "/registry.db"));
     const auto journal = FIELDWATCH_TRY(journal::open(
         {.directory = data + "/journal",
          .partition_count = config.partition_count,
@@ -356,8 +365,20 @@ Result<void> serve(const ServerConfig& config) {
                                                         .https_optional = config.https_port == 443,
                                                         .uploads_directory = data + "/uploads"}));
     DeviceLink link(hub->devices());
+    Maintenance maintenance(*journal, workspaces);
+    auto* const upkeep = FIELDWATCH_TRY(journal::upkeep_of(*journal));
+    const auto backups = FIELDWATCH_TRY(
+        BackupStaging::create({.data_directory = data,
+                               .registry = *registry,
+                               .journal = *upkeep,
+                               .feed = feed,
+                               .workspace = [&](std::string_view id) { return workspaces.by_id(id); },
+                               .pause_maintenance = [&] { return maintenance.pause(); },
+                               .clock = clock,
+                               .random = random}));
     const auto portal = FIELDWATCH_TRY(portal::Portal::create(
         {.registry = *registry,
+         .accounts = *accounts,
          .workspace = [&](std::string_view id) { return workspaces.existing(id); },
          .devices = link,
          .metrics = metrics,
@@ -369,6 +390,13 @@ Result<void> serve(const ServerConfig& config) {
                              std::string_view path) { return provision(hub->provisioning(), request, path); },
          .indicators = &indicators,
          .rules = rules.get(),
+         .purge = [&](const workspace::Purge& what) -> Result<portal::PurgeReport> {
+             const auto paused = maintenance.pause();
+             return purge(what, {.registry = *registry,
+                                 .journal = *upkeep,
+                                 .workspace = [&](std::string_view id) { return workspaces.by_id(id); }});
+         },
+         .backups = backups.get(),
          .version = FIELDWATCH_VERSION,
          .host_name = hub_host(config, hub->mqtt_port())}));
     // Bound before the first row is made, because rows link to it; it answers when everything else stands.
@@ -397,7 +425,6 @@ Result<void> serve(const ServerConfig& config) {
     running = pipeline.get();
     pipeline->start();
     feed.start();
-    const Maintenance maintenance(*journal, workspaces);
 
     const auto token = FIELDWATCH_TRY(local_token(data, *registry, random));
     FIELDWATCH_TRY(write_profile(data, {.server = page_here(config, http->port()),

@@ -14,6 +14,7 @@
 #include "journal/consumers.hpp"
 #include "journal/partition_log.hpp"
 #include "journal/retention.hpp"
+#include "journal/upkeep.hpp"
 
 namespace fieldwatch::journal {
 
@@ -66,6 +67,11 @@ Result<SegmentNames> find_segments(FileSystem& files, const Options& options,
                                    const std::vector<std::string>& names) {
     SegmentNames out;
     for (const auto& text : names) {
+        if (text.ends_with(std::string(".segment") + std::string(kRewriteSuffix))) {
+            FIELDWATCH_TRY(
+                files.remove(options.directory + "/" + text));  // of a rewrite that a crash cut short
+            continue;
+        }
         const auto name = parse_segment_name(text);
         if (!name) continue;
         if (name->partition >= options.partition_count) {
@@ -91,7 +97,7 @@ Result<SegmentNames> find_segments(FileSystem& files, const Options& options,
     return out;
 }
 
-class JournalImpl final : public Journal, private Writer, private Reader {
+class JournalImpl final : public Journal, public Upkeep, private Writer, private Reader {
   public:
     JournalImpl(Options options, FileSystem& files, const Clock& clock, Metrics& metrics)
         : options_(std::move(options)),
@@ -126,6 +132,27 @@ class JournalImpl final : public Journal, private Writer, private Reader {
 
     Result<void> keep_from(std::string_view consumer, Place lowest) override {
         return consumers_->keep_from(consumer, lowest);
+    }
+
+    std::vector<HeldFile> files() const override {
+        std::vector<HeldFile> out{{.path = options_.directory + "/meta", .bytes = 24, .finished = true}};
+        for (const auto& stream : logs_) {
+            for (const auto& log : stream) {
+                auto held = log->files();
+                std::ranges::move(held, std::back_inserter(out));
+            }
+        }
+        return out;
+    }
+
+    Result<std::uint64_t> rewrite(const Replace& replace) override {
+        std::uint64_t count = 0;
+        for (const auto stream : kStreams) {
+            for (const auto& log : logs_[std::to_underlying(stream)])
+                count +=
+                    FIELDWATCH_TRY(log->rewrite([&](ByteView record) { return replace(stream, record); }));
+        }
+        return count;
     }
 
     Result<void> enforce_retention() override {
@@ -210,6 +237,12 @@ class JournalImpl final : public Journal, private Writer, private Reader {
 };
 
 }  // namespace
+
+Result<Upkeep*> upkeep_of(Journal& journal) {
+    auto* const upkeep = dynamic_cast<Upkeep*>(&journal);
+    if (upkeep == nullptr) return fail(Errc::Unsupported, "the journal does not lie in files of this server");
+    return upkeep;
+}
 
 Result<std::unique_ptr<Journal>> open(const Options& options, FileSystem& files, const Clock& clock,
                                       Metrics& metrics) {

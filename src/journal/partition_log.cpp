@@ -99,7 +99,11 @@ void PartitionLog::run() {
         lock.unlock();
 
         if (asked_to_roll && !active()->empty()) {
-            if (const auto rolled = roll(next); !rolled) log::warning("journal", rolled.error().message);
+            if (const auto rolled = roll(next); !rolled) {
+                log::warning("journal", rolled.error().message);
+                const std::lock_guard failed(mutex_);
+                roll_error_ = rolled.error();
+            }
         }
         if (!batch.callbacks.empty()) settle(batch, commit(batch));
         batch.frames.clear();
@@ -224,6 +228,15 @@ std::vector<PartitionLog::Sealed> PartitionLog::sealed() const {
                        .bytes = segments_[i]->bytes(),
                        .newest = segments_[i + 1]->header().created});
     }
+    return out;
+}
+
+std::vector<HeldFile> PartitionLog::files() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<HeldFile> out;
+    for (const auto& segment : segments_)
+        out.push_back(
+            {.path = segment->path(), .bytes = segment->bytes(), .finished = segment != segments_.back()});
     return out;
 }
 

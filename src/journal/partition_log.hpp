@@ -5,8 +5,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -16,8 +18,12 @@
 #include "journal/commit_budget.hpp"
 #include "journal/journal.hpp"
 #include "journal/segment.hpp"
+#include "journal/upkeep.hpp"
 
 namespace fieldwatch::journal {
+
+/// Behind the name of a segment that is being written anew.
+inline constexpr std::string_view kRewriteSuffix = ".new";
 
 /// What a PartitionLog stands on; all outlive it.
 struct PartitionParts {
@@ -54,6 +60,10 @@ class PartitionLog {
     };
     std::vector<Sealed> sealed() const;  ///< oldest first
     std::uint64_t bytes() const;         ///< of all segments
+    std::vector<HeldFile> files() const;
+    /// Upkeep::rewrite for this partition. One at a time, and not beside remove_oldest_sealed().
+    using Replace = std::function<std::optional<Bytes>(ByteView record)>;
+    Result<std::uint64_t> rewrite(const Replace& replace);
     /// Errors: Io; the segment is then still listed.
     Result<void> remove_oldest_sealed();
     /// Begins a new segment before long, so that the present one can age out.
@@ -75,6 +85,9 @@ class PartitionLog {
     void settle(Pending& batch, const Result<void>& outcome);
     void refuse(Pending& batch, const Error& reason, bool for_good);
     std::shared_ptr<Segment> active() const;
+    Result<void> finish_active();
+    Result<std::uint64_t> rewrite(const std::shared_ptr<Segment>& segment, std::uint64_t end_offset,
+                                  const Replace& replace);
 
     const PartitionParts parts_;
     mutable std::mutex mutex_;
@@ -86,6 +99,7 @@ class PartitionLog {
     std::atomic<std::uint64_t> end_offset_;
     bool closing_ = false;
     bool roll_requested_ = false;
+    std::optional<Error> roll_error_;  // why the roll that was asked for last failed
     bool committer_idle_ = false;
     std::thread committer_;
 };

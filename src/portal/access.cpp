@@ -35,10 +35,64 @@ std::string_view to_string(Role role) {
     return "public";
 }
 
-Result<Principal> authenticate(const net::HttpRequest& request, registry::Registry& registry,
+std::string session_cookie(const net::HttpRequest& request) {
+    // RFC 6265 section 4.2: name=value, parted by "; ".
+    for (auto rest = request.header("cookie"); !rest.empty();) {
+        const auto end = rest.find(';');
+        auto pair = rest.substr(0, end);
+        rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+        while (pair.starts_with(' '))
+            pair.remove_prefix(1);
+        if (pair.size() > kSessionCookie.size() && pair.starts_with(kSessionCookie) &&
+            pair[kSessionCookie.size()] == '=')
+            return std::string(pair.substr(kSessionCookie.size() + 1));
+    }
+    return {};
+}
+
+bool from_our_page(const net::HttpRequest& request) {
+    const auto origin = request.header("origin");
+    if (origin.empty()) return true;
+    const auto scheme = origin.find("://");
+    return scheme != std::string_view::npos && origin.substr(scheme + 3) == request.header("host");
+}
+
+std::string csrf_of(std::string_view cookie) {
+    return hex(sha256(as_bytes("csrf " + std::string(cookie))));
+}
+std::string session_hash(std::string_view cookie) {
+    return hex(sha256(as_bytes(cookie)));
+}
+
+namespace {
+
+Result<Principal> of_session(const net::HttpRequest& request, const std::string& cookie,
+                             registry::Accounts& accounts, const Clock& clock) {
+    const auto hash = session_hash(cookie);
+    const auto session = FIELDWATCH_TRY(accounts.session(hash));
+    if (!session || session->expires <= clock.now())
+        return fail(Errc::Unauthorized, "the session has ended: sign in again");
+    const auto user = accounts.user(session->user);
+    if (!user || !user->enabled) return fail(Errc::Unauthorized, "the session has ended: sign in again");
+    const bool changes = request.method != "GET" && request.method != "HEAD";
+    if (changes && (request.header(kCsrfHeader) != csrf_of(cookie) || !from_our_page(request)))
+        return fail(Errc::Forbidden,
+                    "a request of a session needs the header X-Fieldwatch-Csrf, and comes from "
+                    "the page of this server");
+    const auto role = role_from(user->role);
+    if (!role) return fail(Errc::Internal, "user " + user->name + " has the unknown role " + user->role);
+    return Principal{.name = user->name, .role = *role, .hubs = {}, .session_hash = hash};
+}
+
+}  // namespace
+
+Result<Principal> authenticate(const net::HttpRequest& request, registry::Accounts& accounts,
                                const Clock& clock) {
     const auto header = request.header("authorization");
     if (header.empty()) {
+        const auto cookie = session_cookie(request);
+        if (!cookie.empty() && cookie.size() <= kTokenBytesMax)
+            return of_session(request, cookie, accounts, clock);
         return fail(Errc::Unauthorized, "an access token is required: Authorization: Bearer TOKEN");
     }
     const auto blank = header.find(' ');
@@ -49,14 +103,14 @@ Result<Principal> authenticate(const net::HttpRequest& request, registry::Regist
     if (token.empty() || token.size() > kTokenBytesMax) {
         return fail(Errc::Unauthorized, "the access token is not known here");
     }
-    const auto found = FIELDWATCH_TRY(registry.token_by_hash(hex(sha256(as_bytes(token)))));
+    const auto found = FIELDWATCH_TRY(accounts.token(hex(sha256(as_bytes(token)))));
     if (!found) return fail(Errc::Unauthorized, "the access token is not known here");
     if (found->expires && *found->expires <= clock.now()) {
         return fail(Errc::Unauthorized, "the access token expired at " + to_iso8601(*found->expires, 0));
     }
     const auto role = role_from(found->role);
     if (!role) return fail(Errc::Internal, "token " + found->name + " has the unknown role " + found->role);
-    return Principal{.name = found->name, .role = *role};
+    return Principal{.name = found->name, .role = *role, .hubs = found->hubs, .session_hash = {}};
 }
 
 }  // namespace fieldwatch::portal

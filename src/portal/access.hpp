@@ -1,15 +1,16 @@
-// Who asks, and what they may: bearer tokens of the registry, four roles.
+// Who asks, and what they may: bearer tokens and browser sessions of the registry, four roles.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
 #include "net/http.hpp"
-#include "registry/registry.hpp"
+#include "registry/accounts.hpp"
 
 namespace fieldwatch::portal {
 
@@ -22,11 +23,24 @@ std::string_view to_string(Role role);
 struct Principal {
     std::string name;
     Role role = Role::Public;
+    std::vector<std::string> hubs;  ///< what a token is for; empty = every hub, and the server itself
+    std::string session_hash;       ///< of a browser's session; "" = a token
 };
 
-/// The principal behind `Authorization: Bearer …` (RFC 6750 section 2.1). The registry holds SHA-256 of
-/// tokens, in hex. Errors: Unauthorized.
-Result<Principal> authenticate(const net::HttpRequest& request, registry::Registry& registry,
+/// The cookie of a browser's session, and the header that must come with it on every request that changes
+/// something: a page of another site can make a browser send the first, and never the second.
+inline constexpr std::string_view kSessionCookie = "fieldwatch_session";
+inline constexpr std::string_view kCsrfHeader = "x-fieldwatch-csrf";
+std::string session_cookie(const net::HttpRequest& request);  ///< "" = none
+/// Whether the page that asks, when the browser says which (RFC 6454 section 7), is this server's.
+bool from_our_page(const net::HttpRequest& request);
+std::string csrf_of(std::string_view cookie);       ///< what kCsrfHeader must say
+std::string session_hash(std::string_view cookie);  ///< what the registry keeps of it
+
+/// The principal behind `Authorization: Bearer …` (RFC 6750 section 2.1), or else behind the session's
+/// cookie. The registry holds SHA-256 of both, in hex. Errors: Unauthorized; Forbidden for a cookie without
+/// kCsrfHeader on a request that changes something.
+Result<Principal> authenticate(const net::HttpRequest& request, registry::Accounts& accounts,
                                const Clock& clock);
 
 }  // namespace fieldwatch::portal

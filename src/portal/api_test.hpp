@@ -21,11 +21,13 @@ class ApiTest : public ::testing::Test {
         char name[] = "/tmp/fieldwatch-api-XXXXXX";
         path_ = ::mkdtemp(name);
         registry_ = std::move(registry::open(path_ + "/registry.db", clock_, system_random()).value());
+        accounts_ = std::move(registry::open_accounts(path_ + "/registry.db").value());
         for (const auto* role : {"reader", "administrator"}) {
             ASSERT_TRUE(registry_->add_token(
                 {.name = role, .hash_hex = hex(sha256(as_bytes(std::string(role)))), .role = role}));
         }
         Parts parts{.registry = *registry_,
+                    .accounts = *accounts_,
                     .workspace = [](std::string_view) { return nullptr; },
                     .devices = devices_,
                     .metrics = metrics_,
@@ -58,6 +60,7 @@ class ApiTest : public ::testing::Test {
     Metrics metrics_;
     ManualClock clock_{Timestamp::from_unix_seconds(1'795'392'000)};
     std::unique_ptr<registry::Registry> registry_;
+    std::unique_ptr<registry::Accounts> accounts_;
     std::unique_ptr<Portal> portal_;
 };
 

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "portal/access.hpp"
+#include "portal/login_guard.hpp"
 #include "portal/notifier.hpp"
 #include "portal/portal.hpp"
 
@@ -15,12 +17,14 @@ namespace fieldwatch::portal {
 struct Context {
     const Parts& parts;
     Notifier& notifier;
+    LoginGuard& logins;
 };
 
 struct Call {
     const net::HttpRequest& request;
     Principal who;
-    std::vector<std::string> names;  ///< what stands in the place of the route's {…}, in order
+    std::vector<std::string> names;   ///< what stands in the place of the route's {…}, in order
+    mutable std::string detail = {};  ///< what the audit log says of it besides the path
 };
 
 using Answer = Result<net::HttpResponse>;  ///< an Error becomes the refusal that its code asks for
@@ -38,6 +42,14 @@ struct Scope {
     workspace::Workspace* workspace = nullptr;
 };
 Result<Scope> scope_of(const Context& context, const Call& call);
+/// Whether a token's hubs allow this request. Routes that are of no hub are for tokens of all hubs. Errors:
+/// Forbidden.
+Result<void> check_hubs(const Context& context, const Route& route, const Call& call);
+/// What stands in the place of {hub}; nullopt for a route without one.
+std::optional<std::string> hub_in_path(const Route& route, const Call& call);
+/// Into the activity log of the hub, or of every workspace where the request is of none: who asked for what,
+/// and how it ended. Nothing of what was asked but its digest.
+void audit(const Context& context, const Route& route, const Call& call, int status);
 Result<Scope> scope_of_hub(const Context& context, std::string_view hub);
 
 std::vector<Route> query_routes();
@@ -54,5 +66,10 @@ std::vector<Route> provisioning_routes();
 std::vector<Route> intel_routes();
 std::vector<Route> rule_routes();
 std::vector<Route> rule_trial_routes();
+std::vector<Route> backup_routes();
+std::vector<Route> purge_routes();
+std::vector<Route> user_routes();
+std::vector<Route> token_routes();
+std::vector<Route> session_routes();
 
 }  // namespace fieldwatch::portal

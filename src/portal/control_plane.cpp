@@ -20,7 +20,7 @@ std::string_view signature_of(int status) {
         case 409:
             return "Failed.Conflict";
         default:
-            return "Succeeded.OK";
+            return status >= 400 ? "Failed.Refused" : "Succeeded.OK";
     }
 }
 
@@ -28,25 +28,29 @@ std::string_view signature_of(int status) {
 
 Result<void> tell_control_plane(const Context& context, const Call& call, const ControlPlaneChange& change) {
     const auto now = context.parts.clock.now();
+    Json properties{{"statusCode", std::to_string(change.status)},
+                    {"method", call.request.method},
+                    {"path", call.request.path},
+                    {"role", to_string(call.who.role)}};
+    if (!change.detail.empty()) properties["detail"] = change.detail;
+    // What was asked may hold secrets: its digest tells two requests apart, and no more.
+    if (change.with_digest) properties["requestbody"] = hex(sha256(as_bytes(call.request.body)));
     model::Record record;
     record.kind = model::RecordKind::ControlPlane;
     record.received = now;
     record.sender.hub = change.hub;
-    record.body = Json{
-        {"time", to_iso8601(now)},
-        {"operationName", change.operation},
-        {"category", "Administrative"},
-        {"resultType", change.failed ? "Failure" : "Success"},
-        {"resultSignature", signature_of(change.status)},
-        {"caller", call.who.name},
-        {"callerIpAddress", call.request.peer},
-        {"correlationId", Uuid::random(context.parts.random).text()},
-        {"resourceId", "/providers/Microsoft.Devices/IotHubs/" + change.hub.value + change.resource},
-        // What was asked may hold secrets: its digest tells two requests apart, and no more.
-        {"properties",
-         Json{{"statusCode", std::to_string(change.status)},
-              {"requestbody", hex(sha256(as_bytes(call.request.body)))}}
-             .dump()}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+    record.body =
+        Json{{"time", to_iso8601(now)},
+             {"operationName", change.operation},
+             {"category", "Administrative"},
+             {"resultType", change.failed ? "Failure" : "Success"},
+             {"resultSignature", signature_of(change.status)},
+             {"caller", call.who.name},
+             {"callerIpAddress", call.request.peer},
+             {"correlationId", Uuid::random(context.parts.random).text()},
+             {"resourceId", "/providers/Microsoft.Devices/IotHubs/" + change.hub.value + change.resource},
+             {"properties", properties.dump(-1, ' ', false, Json::error_handler_t::replace)}}
+            .dump(-1, ' ', false, Json::error_handler_t::replace);
     return context.parts.registry.publish(record);
 }
 

@@ -12,6 +12,8 @@ struct ControlPlaneChange {
     std::string resource;   ///< behind the hub's id: "/certificates/NAME"; "" = the hub itself
     int status = 200;
     bool failed = false;
+    std::string detail = {};  ///< for people
+    bool with_digest = true;  ///< of the request's body; not where it holds a password
 };
 
 /// One terminal record, through the registry's outbox into the log.

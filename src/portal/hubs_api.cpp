@@ -84,10 +84,12 @@ Result<void> tell_change(const Context& context, const Call& call, const registr
                                .status = status});
 }
 
-Answer list_hubs(const Context& context, const Call&) {
+Answer list_hubs(const Context& context, const Call& call) {
     Json hubs = Json::array();
-    for (const auto& hub : FIELDWATCH_TRY(context.parts.registry.hubs()))
-        hubs.push_back(hub_json(hub));
+    const auto& own = call.who.hubs;
+    for (const auto& hub : FIELDWATCH_TRY(context.parts.registry.hubs())) {
+        if (own.empty() || std::ranges::find(own, hub.name.value) != own.end()) hubs.push_back(hub_json(hub));
+    }
     return json_reply(200, {{"value", std::move(hubs)}});
 }
 

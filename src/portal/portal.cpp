@@ -78,11 +78,12 @@ Result<Scope> scope_of(const Context& context, const Call& call) {
 
 class Portal::Impl {
   public:
-    explicit Impl(Parts parts) : parts_(std::move(parts)), context_{parts_, notifier_} {
+    explicit Impl(Parts parts) : parts_(std::move(parts)), context_{parts_, notifier_, logins_} {
         for (const auto& group :
              {settings_routes(), query_routes(), hub_routes(), certificate_routes(), device_routes(),
               twin_routes(), alert_routes(), recommendation_routes(), overview_routes(), group_routes(),
-              provisioning_routes(), intel_routes(), rule_trial_routes(), rule_routes()}) {
+              provisioning_routes(), intel_routes(), rule_trial_routes(), rule_routes(), backup_routes(),
+              purge_routes(), user_routes(), token_routes(), session_routes()}) {
             routes_.insert(routes_.end(), group.begin(), group.end());
         }
     }
@@ -130,20 +131,29 @@ class Portal::Impl {
 
     Answer call(const Route& route, const net::HttpRequest& request, std::vector<std::string> names) const {
         Call call{.request = request, .who = {}, .names = std::move(names)};
-        if (route.role != Role::Public) {
-            call.who = FIELDWATCH_TRY(authenticate(request, parts_.registry, parts_.clock));
-            if (call.who.role < route.role) {
-                return fail(Errc::Forbidden,
-                            fmt::format("this needs the role {}; the token \"{}\" has the role {}",
-                                        to_string(route.role), call.who.name, to_string(call.who.role)));
-            }
+        if (route.role == Role::Public) return route.handle(context_, call);
+        call.who = FIELDWATCH_TRY(authenticate(request, parts_.accounts, parts_.clock));
+        auto answer = permitted(route, call);
+        if (route.method != "GET" && !route.pattern.starts_with("/v1/"))
+            audit(context_, route, call, answer ? answer->status : problem(answer.error()).status);
+        return answer;
+    }
+
+    Answer permitted(const Route& route, const Call& call) const {
+        if (call.who.role < route.role) {
+            return fail(Errc::Forbidden,
+                        fmt::format("this needs the role {}; \"{}\" has the role {}", to_string(route.role),
+                                    call.who.name, to_string(call.who.role)));
         }
+        FIELDWATCH_TRY(check_hubs(context_, route, call));
         return route.handle(context_, call);
     }
 
     Result<void> try_subscribe(const net::HttpRequest& request, std::shared_ptr<net::EventStream> stream) {
-        FIELDWATCH_TRY(authenticate(request, parts_.registry, parts_.clock));
+        const auto who = FIELDWATCH_TRY(authenticate(request, parts_.accounts, parts_.clock));
         std::string hub(request.parameter("hub").value_or(""));
+        FIELDWATCH_TRY(check_hubs(context_, {"GET", kStream, Role::Reader, nullptr},
+                                  {.request = request, .who = who, .names = {}}));
         if (!hub.empty()) FIELDWATCH_TRY(model::parse_hub_name(hub));
         auto after = sequence_in(request.header("last-event-id"));
         if (const auto parameter = request.parameter("after")) after = sequence_in(*parameter);
@@ -152,6 +162,7 @@ class Portal::Impl {
 
     Parts parts_;
     Notifier notifier_;
+    LoginGuard logins_;
     Context context_;
     std::vector<Route> routes_;
 };

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,10 +15,13 @@
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "net/http.hpp"
+#include "portal/backups.hpp"
 #include "portal/devices.hpp"
 #include "portal/indicators.hpp"
 #include "portal/notifier.hpp"
+#include "registry/accounts.hpp"
 #include "registry/registry.hpp"
+#include "workspace/upkeep.hpp"
 #include "workspace/workspace.hpp"
 
 namespace fieldwatch::portal {
@@ -40,9 +44,17 @@ struct PipelineProgress {
     bool ready = false;              ///< caught up with what lay in the journal at start
 };
 
+/// What a purge changed, or would change.
+struct PurgeReport {
+    std::map<std::string, std::uint64_t> rows;  ///< by table
+    std::uint64_t sealed_files = 0;             ///< written anew
+    std::uint64_t log_records = 0;              ///< replaced in the log
+};
+
 /// Everything outlives the portal.
 struct Parts {
     registry::Registry& registry;
+    registry::Accounts& accounts;
     std::function<workspace::Workspace*(std::string_view id)> workspace;  ///< null = no such workspace
     DeviceLink& devices;
     Metrics& metrics;
@@ -55,8 +67,11 @@ struct Parts {
     std::function<net::HttpResponse(const net::HttpRequest&, std::string_view path)> provisioning = nullptr;
     IndicatorFiles* indicators = nullptr;  ///< null where there are none
     Rules* rules = nullptr;                ///< null where there are none
-    std::string version;                   ///< of the product
-    std::string host_name;                 ///< for connection strings of hubs that name none
+    /// Takes personal data out of workspaces and log; "" as hub is all of them.
+    std::function<Result<PurgeReport>(const workspace::Purge&)> purge = nullptr;
+    Backups* backups = nullptr;  ///< null where there are none
+    std::string version;         ///< of the product
+    std::string host_name;       ///< for connection strings of hubs that name none
 };
 
 class Portal {

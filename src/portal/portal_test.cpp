@@ -31,6 +31,7 @@ class PortalTest : public ::testing::Test {
         auto opened = registry::open(directory_.path + "/registry.db", clock_, system_random());
         ASSERT_TRUE(opened) << opened.error().message;
         registry_ = std::move(*opened);
+        accounts_ = std::move(*registry::open_accounts(directory_.path + "/registry.db"));
         for (const auto* role : {"reader", "analyst", "operator", "administrator"}) {
             ASSERT_TRUE(registry_->add_token({.name = std::string("a ") + role,
                                               .hash_hex = hex(sha256(as_bytes(std::string("token-") + role))),
@@ -39,6 +40,7 @@ class PortalTest : public ::testing::Test {
         ASSERT_TRUE(registry_->create_hub({.name = {"plant"}, .workspace = std::string(kWorkspace)}));
         auto created = Portal::create(
             {.registry = *registry_,
+             .accounts = *accounts_,
              .workspace = [this](std::string_view id) { return id == kWorkspace ? &workspace_ : nullptr; },
              .devices = devices_,
              .metrics = metrics_,
@@ -82,6 +84,7 @@ class PortalTest : public ::testing::Test {
     Metrics metrics_;
     ManualClock clock_{Timestamp::from_unix_seconds(1'795'392'000)};  // 2026-11-23T00:00:00Z
     std::unique_ptr<registry::Registry> registry_;
+    std::unique_ptr<registry::Accounts> accounts_;
     PipelineProgress progress_;
     std::unique_ptr<Portal> portal_;
 };

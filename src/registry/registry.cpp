@@ -203,8 +203,9 @@ class SqliteRegistry final : public Registry {
         return database_->write<void>([&](Connection& c) -> Result<void> {
             std::optional<std::int64_t> expires;
             if (token.expires) expires = token.expires->ticks;
-            static_cast<void>(FIELDWATCH_TRY(c.change("INSERT INTO tokens VALUES(?, ?, ?, ?)", token.name,
-                                                      token.hash_hex, token.role, expires)));
+            static_cast<void>(
+                FIELDWATCH_TRY(c.change("INSERT INTO tokens(name, hash, role, expires) VALUES(?, ?, ?, ?)",
+                                        token.name, token.hash_hex, token.role, expires)));
             return {};
         });
     }

@@ -58,6 +58,14 @@ constexpr std::array kSteps = {
        CREATE TABLE documents(
          hub TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, etag INTEGER NOT NULL,
          created INTEGER NOT NULL, updated INTEGER NOT NULL, PRIMARY KEY(hub, kind, id)) WITHOUT ROWID;)",
+    R"(CREATE TABLE users(
+         name TEXT PRIMARY KEY, password TEXT NOT NULL, role TEXT NOT NULL, enabled INTEGER NOT NULL,
+         created INTEGER NOT NULL, password_changed INTEGER NOT NULL) WITHOUT ROWID;
+       CREATE TABLE sessions(
+         hash TEXT PRIMARY KEY, user TEXT NOT NULL REFERENCES users(name) ON DELETE CASCADE,
+         created INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
+       CREATE INDEX sessions_of ON sessions(user, created);
+       ALTER TABLE tokens ADD COLUMN hubs TEXT NOT NULL DEFAULT '';)",
 };
 static_assert(kSteps.size() == kSchemaVersion);
 

@@ -1,4 +1,4 @@
-#include "app/cli/command.hpp"
+#include "app/cli/operations.hpp"
 
 #include <fmt/format.h>
 #include <sys/ioctl.h>
@@ -138,14 +138,19 @@ Result<nlohmann::json> call(const Session& session, std::string_view method, con
 
 Result<nlohmann::json> call_text(const Session& session, std::string_view method, const std::string& target,
                                  std::string_view body) {
+    const auto text = FIELDWATCH_TRY(call_bytes(session, method, target, body));
+    auto answer = nlohmann::json::parse(text.empty() ? "null" : text, nullptr, false);
+    if (answer.is_discarded()) return fail(Errc::Malformed, "the server's answer is not JSON");
+    return answer;
+}
+
+Result<std::string> call_bytes(const Session& session, std::string_view method, const std::string& target,
+                               std::string_view body) {
     net::HttpClient client(
         {.url = FIELDWATCH_TRY(net::parse_url(session.server)), .bearer_token = session.token});
-    const auto reply = FIELDWATCH_TRY(client.request(method, target, body));
-    auto answer = nlohmann::json::parse(reply.body.empty() ? "null" : reply.body, nullptr, false);
-    if (reply.status >= 200 && reply.status < 300) {
-        if (answer.is_discarded()) return fail(Errc::Malformed, "the server's answer is not JSON");
-        return answer;
-    }
+    auto reply = FIELDWATCH_TRY(client.request(method, target, body));
+    if (reply.status >= 200 && reply.status < 300) return std::move(reply.body);
+    const auto answer = nlohmann::json::parse(reply.body, nullptr, false);
     std::string sentence = fmt::format("the server answered {}", reply.status);
     if (answer.is_object() && answer.contains("error") && answer["error"].is_object()) {
         const auto& error = answer["error"];

@@ -148,8 +148,10 @@ void features_of(const model::Event& event, const model::Item& item, std::vector
         counts.push_back({Feature::FileChanges, hits});
     } else if (const auto* const o = std::get_if<model::Operation>(&item.payload)) {
         operation(*o, hits, counts, tokens);
-    } else if (std::holds_alternative<model::ControlPlaneOperation>(item.payload)) {
-        counts.push_back({Feature::ControlPlaneOperations, hits});
+    } else if (const auto* const control = std::get_if<model::ControlPlaneOperation>(&item.payload)) {
+        // What people do in the product itself is in the activity log, and no behaviour of the hub.
+        if (!control->operation_name.starts_with("Fieldwatch/"))
+            counts.push_back({Feature::ControlPlaneOperations, hits});
     } else if (const auto* const d = std::get_if<model::DroppedEvents>(&item.payload)) {
         const auto dropped = static_cast<double>(std::clamp<std::int64_t>(d->dropped, 0, 1'000'000'000));
         counts.push_back({Feature::DroppedEvents, dropped});

@@ -16,11 +16,12 @@
 #include "workspace/duckdb/layout.hpp"
 #include "workspace/duckdb/query_helpers.hpp"
 #include "workspace/duckdb/watchdog.hpp"
+#include "workspace/upkeep.hpp"
 #include "workspace/workspace.hpp"
 
 namespace fieldwatch::workspace {
 
-class DuckdbWorkspace final : public Workspace {
+class DuckdbWorkspace final : public Workspace, public Upkeep {
   public:
     static Result<std::unique_ptr<DuckdbWorkspace>> open(Options options, const Clock& clock,
                                                          Metrics& metrics);
@@ -32,6 +33,8 @@ class DuckdbWorkspace final : public Workspace {
     Result<std::vector<OpenAlert>> open_alerts(std::size_t count_max) override;
     Result<std::vector<OutboxRow>> outbox(std::size_t count_max) override;
     Result<void> outbox_done(std::uint64_t up_to_sequence) override;
+    Result<void> snapshot_to(const std::string& directory) override;
+    Result<Purged> purge(const Purge& what) override;
     Result<void> maintain() override;
 
   private:
@@ -71,6 +74,10 @@ class DuckdbWorkspace final : public Workspace {
     Result<void> drop_old_states();
     Result<void> checkpoint();
     std::int64_t retention_cutoff(const Table& table) const;  ///< stored ticks
+
+    // purge.cpp
+    static constexpr std::string_view kPurgedMark = "-purged-";  ///< in the name of a file written anew
+    Result<void> replace_sealed(Connection& connection, const SealedFile& old, const std::string& rows_sql);
 
     // merge.cpp
     Result<void> merge_finished_day();

@@ -41,9 +41,11 @@ SealedFile merged_of(const Table& table, const Files& files, const Layout& layou
     }
     // A second merge of the day, after a late seal, needs a name of its own.
     for (int number = 1;; ++number) {
-        merged.file = fmt::format("{}-day-{}-{}.parquet", table.name, day, number);
+        const auto stem = fmt::format("{}-day-{}-{}", table.name, day, number);
+        merged.file = stem + ".parquet";
+        // Neither that of a file which a purge wrote anew: its own may still have readers.
         const auto taken = std::ranges::any_of(
-            layout.sealed, [&merged](const SealedFile& file) { return file.file == merged.file; });
+            layout.sealed, [&stem](const SealedFile& file) { return file.file.starts_with(stem); });
         if (!taken) return merged;
     }
 }

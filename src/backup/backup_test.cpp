@@ -1,0 +1,149 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "backup/restore.hpp"
+#include "backup/target.hpp"
+#include "base/file_system.hpp"
+
+namespace fieldwatch::backup {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+class BackupFolder : public ::testing::Test {
+  protected:
+    BackupFolder() {
+        std::string pattern = fs::temp_directory_path() / "fieldwatch-backup-XXXXXX";
+        directory_ = mkdtemp(pattern.data());
+    }
+    ~BackupFolder() override { fs::remove_all(directory_); }
+
+    std::string at(const std::string& name) const { return directory_ + "/" + name; }
+
+    Result<void> back_up(const std::string& to) {
+        auto target = FIELDWATCH_TRY(create_target(to));
+        Writer writer(*target, {.product_version = "1", .created = "2026-11-28T00:00:00Z", .files = {}});
+        for (const auto& [path, content] : files_) {
+            FIELDWATCH_TRY(writer.begin(path, content.size()));
+            for (std::size_t i = 0; i < content.size(); i += 1000)
+                FIELDWATCH_TRY(writer.write(as_bytes(content.substr(i, 1000))));
+            FIELDWATCH_TRY(writer.end());
+        }
+        return writer.finish();
+    }
+    Result<Manifest> bring_back(const std::string& from) {
+        return restore(from, at("data"), [this](std::uint64_t bytes) { progress_ = bytes; });
+    }
+    static std::string content_of(const std::string& path) {
+        const auto bytes = read_file(posix_file_system(), path, 1u << 20);
+        return bytes ? std::string(as_text(*bytes)) : bytes.error().message;
+    }
+    void expect_nothing_left() const {
+        EXPECT_FALSE(fs::exists(at("data")));
+        EXPECT_FALSE(fs::exists(at("data") + std::string(kPartialSuffix)));
+    }
+
+    std::string directory_;
+    std::uint64_t progress_ = 0;
+    std::vector<std::pair<std::string, std::string>> files_{{"registry.db", std::string(70'000, 'r')},
+                                                            {"journal/meta", std::string("m\0n", 3)},
+                                                            {"workspaces/w/sealed/a.parquet", ""},
+                                                            {"token", "fw_1"}};
+};
+
+class BackupTest : public BackupFolder, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(BackupTest, ComesBackAsItWas) {
+    ASSERT_TRUE(back_up(at(GetParam())));
+    const auto manifest = bring_back(at(GetParam()));
+    ASSERT_TRUE(manifest) << manifest.error().message;
+    EXPECT_EQ(manifest->files.size(), files_.size());
+    EXPECT_EQ(manifest->product_version, "fieldwatch 1");
+    for (const auto& [path, content] : files_)
+        EXPECT_EQ(content_of(at("data/" + path)), content);
+    EXPECT_FALSE(fs::exists(at("data/" + std::string(kManifestName))));
+    EXPECT_EQ(fs::status(at("data/token")).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+    EXPECT_EQ(progress_, 70'007u);
+    EXPECT_FALSE(fs::exists(at(GetParam()) + std::string(kPartialSuffix)));
+}
+
+TEST_P(BackupTest, IsNotThereBeforeItIsWholeAndReplacesNothing) {
+    {
+        auto target = create_target(at(GetParam()));
+        ASSERT_TRUE(target);
+        Writer writer(**target, {});
+        ASSERT_TRUE(writer.begin("token", 4));
+        ASSERT_TRUE(writer.write(as_bytes("fw")));
+        EXPECT_FALSE(writer.end()) << "two bytes are missing";
+        EXPECT_FALSE(fs::exists(at(GetParam())));
+    }
+    ASSERT_TRUE(back_up(at(GetParam()))) << "what was left unfinished is no obstacle";
+    const auto again = back_up(at(GetParam()));
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, Errc::AlreadyExists);
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, BackupTest, ::testing::Values("b", "b.tar", "b.tar.gz", "b.tar.zst"));
+
+TEST_F(BackupFolder, RefusesAFileThatChanged) {
+    ASSERT_TRUE(back_up(at("b")));
+    std::fstream(at("b/registry.db"), std::ios::in | std::ios::out).write("x", 1);
+    const auto refused = bring_back(at("b"));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::Corrupt);
+    EXPECT_THAT(refused.error().message, HasSubstr("registry.db is not what was backed up"));
+    expect_nothing_left();
+}
+
+TEST_F(BackupFolder, RefusesABackupWithoutOneOfItsFilesOrWithoutItsManifest) {
+    ASSERT_TRUE(back_up(at("b")));
+    fs::remove(at("b/token"));
+    EXPECT_FALSE(bring_back(at("b")));
+    expect_nothing_left();
+    fs::remove(at("b/" + std::string(kManifestName)));
+    const auto refused = bring_back(at("b"));
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("never finished"));
+    expect_nothing_left();
+}
+
+TEST_F(BackupFolder, RefusesAnArchiveThatEndsEarly) {
+    ASSERT_TRUE(back_up(at("b.tar")));
+    fs::resize_file(at("b.tar"), 40'000);
+    EXPECT_FALSE(bring_back(at("b.tar")));
+    expect_nothing_left();
+    std::ofstream(at("text.tar")) << "no archive at all";
+    EXPECT_FALSE(bring_back(at("text.tar")));
+    expect_nothing_left();
+}
+
+TEST_F(BackupFolder, NeverWritesOverData) {
+    ASSERT_TRUE(back_up(at("b")));
+    fs::create_directory(at("data"));
+    ASSERT_TRUE(bring_back(at("b"))) << "an empty folder makes room";
+    const auto refused = bring_back(at("b"));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::AlreadyExists);
+    EXPECT_EQ(content_of(at("data/token")), "fw_1");
+}
+
+TEST_F(BackupFolder, RefusesPathsThatLeadOutside) {
+    for (const auto* path : {"", "/etc/passwd", "../x", "a/../../x", "a//b", "a/.", "a/", "a\nb", "a\\b"})
+        EXPECT_FALSE(check_path(path)) << path;
+    EXPECT_TRUE(check_path("journal/security-0000-1.segment"));
+    const auto manifest = [](const std::string& path) {
+        return R"({"format":1,"files":[{"path":")" + path + R"(","bytes":1,"sha256":")" +
+               std::string(64, '0') + "\"}]}";
+    };
+    EXPECT_TRUE(parse_manifest(manifest("a")));
+    EXPECT_FALSE(parse_manifest(manifest("../a")));
+    EXPECT_EQ(parse_manifest(R"({"format":2,"files":[]})").error().code, Errc::Unsupported);
+    EXPECT_FALSE(parse_manifest(std::string(100'000, '[')));
+}
+
+}  // namespace
+}  // namespace fieldwatch::backup

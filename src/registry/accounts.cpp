@@ -1,0 +1,237 @@
+#include "registry/accounts.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/bytes.hpp"
+#include "registry/sqlite.hpp"
+
+namespace fieldwatch::registry {
+
+namespace {
+
+constexpr std::string_view kSelect =
+    "SELECT name, password, role, enabled, created, password_changed FROM users ";
+constexpr std::size_t kNameBytesMax = 64;
+constexpr std::size_t kHashBytesMax = 512;
+
+bool is_role(std::string_view role) {
+    return role == "reader" || role == "analyst" || role == "operator" || role == "administrator";
+}
+
+Result<void> check(const User& user) {
+    const bool good_name =
+        !user.name.empty() && user.name.size() <= kNameBytesMax && std::ranges::all_of(user.name, [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   std::string_view("._@-").find(c) != std::string_view::npos;
+        });
+    if (!good_name)
+        return fail(Errc::InvalidArgument, "a user's name has 1 to 64 letters, digits and . _ @ -");
+    if (!is_role(user.role))
+        return fail(Errc::InvalidArgument, "a role is reader, analyst, operator or administrator");
+    if (!user.password_hash.starts_with("$argon2id$") || user.password_hash.size() > kHashBytesMax)
+        return fail(Errc::InvalidArgument, "a password is kept as argon2id, and not otherwise");
+    return {};
+}
+
+User user_of(const Statement& row) {
+    return {.name = row.text(0),
+            .password_hash = row.text(1),
+            .role = row.text(2),
+            .enabled = row.flag(3),
+            .created = Timestamp{row.integer(4)},
+            .password_changed = Timestamp{row.integer(5)}};
+}
+
+Token token_of(const Statement& row) {
+    Token token{.name = row.text(0), .hash_hex = row.text(1), .role = row.text(2), .expires = {}, .hubs = {}};
+    if (!row.is_null(3)) token.expires = Timestamp{row.integer(3)};
+    const auto list = row.text(4);
+    for (std::size_t at = 0; at < list.size();) {
+        const auto end = std::min(list.find(',', at), list.size());
+        token.hubs.push_back(list.substr(at, end - at));
+        at = end + 1;
+    }
+    return token;
+}
+
+Result<void> check(const Token& token) {
+    if (token.name.empty() || token.name.size() > 128 || token.hash_hex.size() != 64 ||
+        !from_hex(token.hash_hex))
+        return fail(Errc::InvalidArgument, "a token has a name and the SHA-256 of its text in hex");
+    if (!is_role(token.role))
+        return fail(Errc::InvalidArgument, "a role is reader, analyst, operator or administrator");
+    return {};
+}
+
+class SqliteAccounts final : public Accounts {
+  public:
+    explicit SqliteAccounts(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+
+    Result<void> add(const User& user) override {
+        FIELDWATCH_TRY(check(user));
+        return write([&](Connection& c) -> Result<void> {
+            auto count = FIELDWATCH_TRY(c.query("SELECT count(*) FROM users"));
+            static_cast<void>(FIELDWATCH_TRY(count.step()));
+            if (count.count(0) >= kUsersMax) return fail(Errc::Exhausted, "there are 10,000 users already");
+            static_cast<void>(FIELDWATCH_TRY(c.change("INSERT INTO users VALUES(?, ?, ?, ?, ?, ?)", user.name,
+                                                      user.password_hash, user.role, user.enabled,
+                                                      user.created.ticks, user.password_changed.ticks)));
+            return {};
+        });
+    }
+
+    Result<User> user(std::string_view name) override {
+        return read<User>([&](Connection& c) -> Result<User> {
+            auto row = FIELDWATCH_TRY(c.query(std::string(kSelect) + "WHERE name = ?", name));
+            if (!FIELDWATCH_TRY(row.step()))
+                return fail(Errc::NotFound, "there is no user " + std::string(name));
+            return user_of(row);
+        });
+    }
+
+    Result<std::vector<User>> users() override {
+        using Out = std::vector<User>;
+        return read<Out>([](Connection& c) -> Result<Out> {
+            auto rows = FIELDWATCH_TRY(c.query(std::string(kSelect) + "ORDER BY name"));
+            Out out;
+            while (FIELDWATCH_TRY(rows.step()))
+                out.push_back(user_of(rows));
+            return out;
+        });
+    }
+
+    Result<void> update(const User& user) override {
+        FIELDWATCH_TRY(check(user));
+        return write([&](Connection& c) -> Result<void> {
+            const auto changed = FIELDWATCH_TRY(c.change(
+                "UPDATE users SET password = ?, role = ?, enabled = ?, password_changed = ? WHERE name = ?",
+                user.password_hash, user.role, user.enabled, user.password_changed.ticks, user.name));
+            if (changed == 0) return fail(Errc::NotFound, "there is no user " + user.name);
+            static_cast<void>(FIELDWATCH_TRY(c.change("DELETE FROM sessions WHERE user = ?", user.name)));
+            return {};
+        });
+    }
+
+    Result<void> remove_user(std::string_view name) override {
+        return write([&](Connection& c) -> Result<void> {
+            if (FIELDWATCH_TRY(c.change("DELETE FROM users WHERE name = ?", name)) == 0)
+                return fail(Errc::NotFound, "there is no user " + std::string(name));
+            return {};  // the user's sessions go with it
+        });
+    }
+
+    Result<void> open_session(const LoginSession& session) override {
+        return write([&](Connection& c) -> Result<void> {
+            static_cast<void>(
+                FIELDWATCH_TRY(c.change("DELETE FROM sessions WHERE expires <= ?", session.created.ticks)));
+            static_cast<void>(FIELDWATCH_TRY(c.change(
+                "DELETE FROM sessions WHERE user = ? AND hash NOT IN (SELECT hash FROM sessions WHERE "
+                "user = ? ORDER BY created DESC, hash LIMIT ?)",
+                session.user, session.user, static_cast<std::int64_t>(kSessionsPerUserMax - 1))));
+            static_cast<void>(
+                FIELDWATCH_TRY(c.change("INSERT INTO sessions VALUES(?, ?, ?, ?)", session.hash_hex,
+                                        session.user, session.created.ticks, session.expires.ticks)));
+            return {};
+        });
+    }
+
+    Result<std::optional<LoginSession>> session(std::string_view hash_hex) override {
+        using Out = std::optional<LoginSession>;
+        return read<Out>([&](Connection& c) -> Result<Out> {
+            auto row = FIELDWATCH_TRY(
+                c.query("SELECT hash, user, created, expires FROM sessions WHERE hash = ?", hash_hex));
+            if (!FIELDWATCH_TRY(row.step())) return Out{};
+            return Out{{.hash_hex = row.text(0),
+                        .user = row.text(1),
+                        .created = Timestamp{row.integer(2)},
+                        .expires = Timestamp{row.integer(3)}}};
+        });
+    }
+
+    Result<void> end_session(std::string_view hash_hex) override {
+        return write([&](Connection& c) -> Result<void> {
+            static_cast<void>(FIELDWATCH_TRY(c.change("DELETE FROM sessions WHERE hash = ?", hash_hex)));
+            return {};
+        });
+    }
+
+    Result<void> add(const Token& token) override {
+        FIELDWATCH_TRY(check(token));
+        std::string hubs;
+        for (const auto& hub : token.hubs)
+            hubs += (hubs.empty() ? "" : ",") + hub;
+        std::optional<std::int64_t> expires;
+        if (token.expires) expires = token.expires->ticks;
+        return write([&](Connection& c) -> Result<void> {
+            static_cast<void>(FIELDWATCH_TRY(c.change("INSERT INTO tokens VALUES(?, ?, ?, ?, ?)", token.name,
+                                                      token.hash_hex, token.role, expires, hubs)));
+            return {};
+        });
+    }
+
+    Result<std::optional<Token>> token(std::string_view hash_hex) override {
+        using Out = std::optional<Token>;
+        return read<Out>([&](Connection& c) -> Result<Out> {
+            auto row = FIELDWATCH_TRY(
+                c.query("SELECT name, hash, role, expires, hubs FROM tokens WHERE hash = ?", hash_hex));
+            if (!FIELDWATCH_TRY(row.step())) return Out{};
+            return Out{token_of(row)};
+        });
+    }
+
+    Result<std::vector<Token>> tokens() override {
+        using Out = std::vector<Token>;
+        return read<Out>([](Connection& c) -> Result<Out> {
+            auto rows =
+                FIELDWATCH_TRY(c.query("SELECT name, hash, role, expires, hubs FROM tokens ORDER BY name"));
+            Out out;
+            while (FIELDWATCH_TRY(rows.step()))
+                out.push_back(token_of(rows));
+            return out;
+        });
+    }
+
+    Result<void> remove_token(std::string_view name) override {
+        return write([&](Connection& c) -> Result<void> {
+            if (FIELDWATCH_TRY(c.change("DELETE FROM tokens WHERE name = ?", name)) == 0)
+                return fail(Errc::NotFound, "there is no token " + std::string(name));
+            return {};
+        });
+    }
+
+  private:
+    template <class Out, class Work>
+    Result<Out> read(const Work& work) {
+        const std::lock_guard lock(mutex_);
+        return work(*connection_);
+    }
+    /// One transaction; what failed is rolled back.
+    template <class Work>
+    Result<void> write(const Work& work) {
+        const std::lock_guard lock(mutex_);
+        FIELDWATCH_TRY(connection_->execute("BEGIN IMMEDIATE"));
+        auto done = work(*connection_);
+        if (done) done = connection_->execute("COMMIT");
+        if (!done) static_cast<void>(connection_->execute("ROLLBACK"));
+        return done;
+    }
+
+    std::mutex mutex_;  // one connection, one thread at a time
+    const std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Accounts>> open_accounts(const std::string& path) {
+    return std::make_unique<SqliteAccounts>(
+        FIELDWATCH_TRY(Connection::open(path, Connection::Mode::ReadWrite)));
+}
+
+Result<void> copy_registry(const std::string& path, const std::string& to) {
+    const auto connection = FIELDWATCH_TRY(Connection::open(path, Connection::Mode::ReadOnly));
+    auto copy = FIELDWATCH_TRY(connection->query("VACUUM INTO ?", to));
+    return copy.run();
+}
+
+}  // namespace fieldwatch::registry

@@ -1,0 +1,72 @@
+// Who may use the product: people with passwords, the sessions they have opened, tokens of programs. In the
+// registry's file, on a connection of its own: these change seldom, and nothing of them goes into the log by
+// itself. What a role may is the portal's business.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+namespace fieldwatch::registry {
+
+struct User {
+    std::string name;           ///< 1 to 64 of letters, digits and . _ @ -
+    std::string password_hash;  ///< argon2id in its own text form (RFC 9106), never the password
+    std::string role;           ///< reader, analyst, operator, administrator
+    bool enabled = true;
+    Timestamp created, password_changed;
+};
+
+/// What a browser's cookie stands for. The cookie itself is not kept.
+struct LoginSession {
+    std::string hash_hex;  ///< SHA-256 of the cookie
+    std::string user;
+    Timestamp created, expires;
+};
+
+struct Token {
+    std::string name;
+    std::string hash_hex;  ///< SHA-256 of the token
+    std::string role;
+    std::optional<Timestamp> expires;
+    std::vector<std::string> hubs;  ///< what it is for; empty = all, and the server itself
+};
+
+/// Any thread; short and blocking. A call returns when its change is durable.
+class Accounts {
+  public:
+    static constexpr std::size_t kUsersMax = 10'000;
+    static constexpr std::size_t kSessionsPerUserMax = 16;  ///< the oldest goes
+
+    virtual ~Accounts() = default;
+    /// Errors: AlreadyExists, InvalidArgument, Exhausted.
+    virtual Result<void> add(const User& user) = 0;
+    virtual Result<User> user(std::string_view name) = 0;  ///< Errors: NotFound
+    virtual Result<std::vector<User>> users() = 0;         ///< by name
+    /// Role, password or being enabled changed: the user's sessions end in the same transaction.
+    virtual Result<void> update(const User& user) = 0;
+    virtual Result<void> remove_user(std::string_view name) = 0;
+
+    virtual Result<void> open_session(const LoginSession& session) = 0;  ///< those that expired go
+    virtual Result<std::optional<LoginSession>> session(std::string_view hash_hex) = 0;
+    virtual Result<void> end_session(std::string_view hash_hex) = 0;  ///< nothing when there is none
+
+    /// Errors: AlreadyExists, InvalidArgument.
+    virtual Result<void> add(const Token& token) = 0;
+    virtual Result<std::optional<Token>> token(std::string_view hash_hex) = 0;
+    virtual Result<std::vector<Token>> tokens() = 0;               ///< by name
+    virtual Result<void> remove_token(std::string_view name) = 0;  ///< Errors: NotFound
+};
+
+/// `path` is a registry that open() has opened before: its schema is the present one.
+Result<std::unique_ptr<Accounts>> open_accounts(const std::string& path);
+
+/// Writes all of a registry, as it is at one moment, into the new file `to`, while others read and write.
+Result<void> copy_registry(const std::string& path, const std::string& to);
+
+}  // namespace fieldwatch::registry
