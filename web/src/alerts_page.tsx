@@ -1,5 +1,5 @@
 // All alerts of a hub: one by one, or as the daily aggregates that a person decides about.
-import { useEffect, useMemo, useState } from "react";
+import { useMemo } from "react";
 import type { Api } from "./api";
 import { AlertsTable } from "./alerts_table";
 import { Choice, FilterBar, Search } from "./filters";
@@ -7,6 +7,7 @@ import { type AlertDay, alertDays, chosenAlerts } from "./lists";
 import { SeverityMark } from "./marks";
 import type { Alert } from "./model";
 import type { Filters } from "./place";
+import { Shown, useReading } from "./reading";
 import { download } from "./rows";
 import { csvOf } from "./tables";
 import { isNew } from "./times";
@@ -62,19 +63,13 @@ interface Props {
 }
 
 export function AlertsPage({ api, hub, filters, fresh, news, now, change, open }: Props) {
-  const [alerts, setAlerts] = useState<Alert[] | null>(null);
-  const [error, setError] = useState<string | null>(null);
   const status = filters["status"] ?? "";
   const since = filters["since"] ?? "";
-  useEffect(() => {
-    const abort = new AbortController();
+  const reading = useReading(async (signal) => {
     const parameters = new URLSearchParams({ hub, top: String(alertsMax), since: since || "P30D", status: status || "open" });
-    api.get<{ value: Alert[] }>(`/api/v1/alerts?${parameters}`, abort.signal).then(
-      (answer) => { setAlerts(answer.value); setError(null); },
-      (reason: Error) => reason.name !== "AbortError" && setError(reason.message),
-    );
-    return () => abort.abort();
+    return (await api.get<{ value: Alert[] }>(`/api/v1/alerts?${parameters}`, signal)).value;
   }, [api, hub, status, since, news]);
+  const alerts = reading.value;
   const shown = useMemo(() => chosenAlerts(alerts ?? [], filters), [alerts, filters]);
   const days = useMemo(() => alertDays(shown), [shown]);
   const daily = filters["view"] === "daily";
@@ -96,11 +91,9 @@ export function AlertsPage({ api, hub, filters, fresh, news, now, change, open }
           <Search label="Name" name="name" filters={filters} change={change} />
           <Search label="Device" name="device" filters={filters} change={change} />
         </FilterBar>
-        {error !== null && <p role="alert" className="note error">{error}</p>}
-        {alerts === null && error === null && <p className="quiet">Reading…</p>}
-        {alerts !== null && shown.length === 0 && <p className="quiet">No alert is like this.</p>}
-        {shown.length > 0 && !daily && <AlertsTable alerts={shown} fresh={fresh} now={now} open={open} />}
-        {shown.length > 0 && daily && <Days days={days} now={now} open={(day) => change({ ...filters, view: "", name: day.type })} />}
+        <Shown of={reading} empty="No alert is like this." isEmpty={() => shown.length === 0}>
+          {() => (daily ? <Days days={days} now={now} open={(day) => change({ ...filters, view: "", name: day.type })} /> : <AlertsTable alerts={shown} fresh={fresh} now={now} open={open} />)}
+        </Shown>
       </section>
     </main>
   );

@@ -1,5 +1,5 @@
 // One device: what it is, what is known against it, and what it did, each tab a query that can be taken further.
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import type { Api } from "./api";
 import { AlertsTable } from "./alerts_table";
 import { deviceTabs } from "./device_queries";
@@ -8,21 +8,14 @@ import { PlaceLink } from "./link";
 import { SeverityMark, Time } from "./marks";
 import type { Alert, Device, Recommendation } from "./model";
 import type { Go } from "./place";
+import { Shown, useReading } from "./reading";
 import { QueryCard } from "./rows";
 
 const spans: [string, string][] = [["P1D", "24 hours"], ["P7D", "7 days"], ["P30D", "30 days"]];
 
 function Twin({ api, address }: { api: Api; address: string }) {
-  const [text, setText] = useState<string | null>(null);
-  useEffect(() => {
-    const abort = new AbortController();
-    api.get<unknown>(`${address}/modules/azureiotsecurity/twin`, abort.signal).then(
-      (twin) => setText(JSON.stringify(twin, null, 2)),
-      (reason: Error) => reason.name !== "AbortError" && setText(reason.message),
-    );
-    return () => abort.abort();
-  }, [api, address]);
-  return text === null ? <p className="quiet">Reading…</p> : <pre>{text}</pre>;
+  const reading = useReading((signal) => api.get<unknown>(`${address}/modules/azureiotsecurity/twin`, signal), [api, address]);
+  return <Shown of={reading}>{(twin) => <pre>{JSON.stringify(twin, null, 2)}</pre>}</Shown>;
 }
 
 interface Props {
@@ -39,30 +32,18 @@ interface Props {
 }
 
 export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now, fresh, go }: Props) {
-  const [device, setDevice] = useState<Device | null>(null);
-  const [alerts, setAlerts] = useState<Alert[]>([]);
-  const [recommendations, setRecommendations] = useState<Recommendation[]>([]);
-  const [error, setError] = useState<string | null>(null);
   const [span, setSpan] = useState("P7D");
   const address = `/api/v1/hubs/${encodeURIComponent(hub)}/devices/${encodeURIComponent(id)}`;
-  useEffect(() => {
-    const abort = new AbortController();
+  const reading = useReading(async (signal) => {
     const scope = new URLSearchParams({ hub, device: id, top: "200" });
-    Promise.all([
-      api.get<Device>(address, abort.signal),
-      api.get<{ value: Alert[] }>(`/api/v1/alerts?${scope}&status=all`, abort.signal),
-      api.get<{ value: Recommendation[] }>(`/api/v1/recommendations?${scope}`, abort.signal),
-    ]).then(
-      ([one, found, weak]) => {
-        setDevice(one);
-        setAlerts(found.value);
-        setRecommendations(weak.value);
-        setError(null);
-      },
-      (reason: Error) => reason.name !== "AbortError" && setError(reason.message),
-    );
-    return () => abort.abort();
+    const [one, found, weak] = await Promise.all([
+      api.get<Device>(address, signal),
+      api.get<{ value: Alert[] }>(`/api/v1/alerts?${scope}&status=all`, signal),
+      api.get<{ value: Recommendation[] }>(`/api/v1/recommendations?${scope}`, signal),
+    ]);
+    return { device: one, alerts: found.value, recommendations: weak.value };
   }, [api, hub, id, address, news]);
+  const device = reading.value?.device ?? null;
   const shown = deviceTabs.find((one) => one.id === tab);
   const tabs = [{ id: "", name: "State" }, ...deviceTabs, { id: "twin", name: "Twin" }];
   return (
@@ -93,35 +74,39 @@ export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now,
           ))}
         </nav>
       </section>
-      {error !== null && <p role="alert" className="note error">{error}</p>}
+      {tab !== "" && reading.error !== null && <p role="alert" className="note error">{reading.error}</p>}
       {tab === "" && (
-        <>
-          <section className="card">
-            <h2>Alerts</h2>
-            {alerts.length === 0 ? <p className="quiet">None in 30 days.</p> : <AlertsTable alerts={alerts} fresh={fresh} now={now} open={(one) => go({ at: "alert", id: one })} />}
-          </section>
-          <section className="card">
-            <h2>Recommendations</h2>
-            {recommendations.length === 0 ? (
-              <p className="quiet">No weak state is known.</p>
-            ) : (
-              <ul className="recommendations">
-                {recommendations.map((one) => (
-                  <li key={one.id}>
-                    <SeverityMark severity={one.severity} />
-                    <button type="button" className="link" onClick={() => go({ at: "recommendation", id: one.id })}>{one.displayName}</button>
-                    <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
-                  </li>
-                ))}
-              </ul>
-            )}
-          </section>
-        </>
+        <Shown of={reading}>
+          {({ alerts, recommendations }) => (
+            <>
+              <section className="card">
+                <h2>Alerts</h2>
+                {alerts.length === 0 ? <p className="quiet">None in 30 days.</p> : <AlertsTable alerts={alerts} fresh={fresh} now={now} open={(one) => go({ at: "alert", id: one })} />}
+              </section>
+              <section className="card">
+                <h2>Recommendations</h2>
+                {recommendations.length === 0 ? (
+                  <p className="quiet">No weak state is known.</p>
+                ) : (
+                  <ul className="recommendations">
+                    {recommendations.map((one) => (
+                      <li key={one.id}>
+                        <SeverityMark severity={one.severity} />
+                        <button type="button" className="link" onClick={() => go({ at: "recommendation", id: one.id })}>{one.displayName}</button>
+                        <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
+                      </li>
+                    ))}
+                  </ul>
+                )}
+              </section>
+            </>
+          )}
+        </Shown>
       )}
       {shown && (
         <section className="card">
           <h2>{shown.name}</h2>
-          <QueryCard api={api} workspace={workspace} query={shown.query(id)} timespan={span} empty={shown.empty} investigate={(query) => go({ at: "logs", query })} />
+          <QueryCard key={shown.id + span} api={api} workspace={workspace} query={shown.query(id)} timespan={span} empty={shown.empty} investigate={(query) => go({ at: "logs", query })} />
         </section>
       )}
       {tab === "twin" && (

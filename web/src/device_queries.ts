@@ -11,10 +11,11 @@ export interface DeviceTab {
 const raw = (device: string, kinds: string) =>
   `SecurityIoTRawEvent\n| where DeviceId == ${kqlText(device)} and RawEventName ${kinds} and IsEmpty == false\n| extend E = parse_json(EventDetails)\n`;
 /** Only the newest snapshot of each day's many: its rows share their time stamp. */
-const latest = (device: string, kind: string) =>
-  `let newest = toscalar(SecurityIoTRawEvent | where DeviceId == ${kqlText(device)} and RawEventName == "${kind}" | summarize max(TimeStamp));\n` +
-  raw(device, `== "${kind}"`) +
-  "| where TimeStamp == newest\n";
+const newest = (kinds: string, columns: string) => (device: string) =>
+  `let newest = toscalar(SecurityIoTRawEvent | where DeviceId == ${kqlText(device)} and RawEventName ${kinds} | summarize max(TimeStamp));\n` +
+  `${raw(device, kinds)}| where TimeStamp == newest\n${columns}`;
+/** What happened, one row an event or summed up. */
+const events = (kinds: string, columns: string) => (device: string) => raw(device, kinds) + columns;
 
 export const deviceTabs: DeviceTab[] = [
   {
@@ -27,42 +28,39 @@ export const deviceTabs: DeviceTab[] = [
   },
   {
     id: "processes", name: "Processes", empty: "No process event is stored.",
-    query: (device) => raw(device, '== "ProcessCreate"') +
-      "| project TimeStamp, User = tostring(E.UserName), Pid = tolong(E.ProcessId), Parent = tolong(E.ParentProcessId), Command = tostring(E.CommandLine), Executable = tostring(E.Executable)\n| order by TimeStamp desc\n| take 500",
+    query: events('== "ProcessCreate"',
+      "| project TimeStamp, User = tostring(E.UserName), Pid = tolong(E.ProcessId), Parent = tolong(E.ParentProcessId), Command = tostring(E.CommandLine), Executable = tostring(E.Executable)\n| order by TimeStamp desc\n| take 500"),
   },
   {
     id: "logins", name: "Logins", empty: "No login is stored.",
-    query: (device) => raw(device, '== "Login"') +
-      "| summarize Count = count(), First = min(TimeStamp), Last = max(TimeStamp) by Result = tostring(E.Result), User = tostring(E.UserName), Remote = tostring(E.RemoteAddress), Executable = tostring(E.Executable)\n| order by Last desc",
+    query: events('== "Login"',
+      "| summarize Count = count(), First = min(TimeStamp), Last = max(TimeStamp) by Result = tostring(E.Result), User = tostring(E.UserName), Remote = tostring(E.RemoteAddress), Executable = tostring(E.Executable)\n| order by Last desc"),
   },
   {
     id: "connections", name: "Connections", empty: "No connection is stored.",
-    query: (device) => raw(device, 'in ("ConnectionCreate", "NetworkActivity")') +
-      "| summarize Count = count(), First = min(TimeStamp), Last = max(TimeStamp) by Direction = tostring(E.Direction), Remote = tostring(E.RemoteAddress), Port = tolong(E.RemotePort), Protocol = tostring(E.Protocol), Executable = tostring(E.Executable)\n| order by Count desc\n| take 500",
+    query: events('in ("ConnectionCreate", "NetworkActivity")',
+      "| summarize Count = count(), First = min(TimeStamp), Last = max(TimeStamp) by Direction = tostring(E.Direction), Remote = tostring(E.RemoteAddress), Port = tolong(E.RemotePort), Protocol = tostring(E.Protocol), Executable = tostring(E.Executable)\n| order by Count desc\n| take 500"),
   },
   {
     id: "ports", name: "Ports", empty: "No listening port is stored.",
-    query: (device) => latest(device, "ListeningPorts") +
-      "| project Protocol = tostring(E.Protocol), Address = tostring(E.LocalAddress), Port = tolong(E.LocalPort), Pid = tolong(E.Pid), TimeStamp\n| order by Port asc",
+    query: newest('== "ListeningPorts"',
+      "| project Protocol = tostring(E.Protocol), Address = tostring(E.LocalAddress), Port = tolong(E.LocalPort), Pid = tolong(E.Pid), TimeStamp\n| order by Port asc"),
   },
   {
     id: "users", name: "Users", empty: "No local user is stored.",
-    query: (device) => latest(device, "LocalUsers") +
-      "| project User = tostring(E.UserName), Id = tostring(E.UserId), Groups = tostring(E.GroupNames), TimeStamp\n| order by User asc",
+    query: newest('== "LocalUsers"',
+      "| project User = tostring(E.UserName), Id = tostring(E.UserId), Groups = tostring(E.GroupNames), TimeStamp\n| order by User asc"),
   },
   {
     id: "firewall", name: "Firewall", empty: "No firewall rule is stored.",
-    query: (device) => latest(device, "FirewallConfiguration") +
-      "| project Chain = tostring(E.ChainName), Direction = tostring(E.Direction), Action = tostring(E.Action), Protocol = tostring(E.Protocol), Source = tostring(E.SourceAddress), SourcePort = tostring(E.SourcePort), Destination = tostring(E.DestinationAddress), DestinationPort = tostring(E.DestinationPort), Priority = tolong(E.Priority), Enabled = tostring(E.Enabled)\n| order by Chain asc, Priority asc",
+    query: newest('== "FirewallConfiguration"',
+      "| project Chain = tostring(E.ChainName), Direction = tostring(E.Direction), Action = tostring(E.Action), Protocol = tostring(E.Protocol), Source = tostring(E.SourceAddress), SourcePort = tostring(E.SourcePort), Destination = tostring(E.DestinationAddress), DestinationPort = tostring(E.DestinationPort), Priority = tolong(E.Priority), Enabled = tostring(E.Enabled)\n| order by Chain asc, Priority asc"),
   },
   {
     id: "baseline", name: "Baseline", empty: "No check that failed is stored.",
-    query: (device) => {
-      const times = `let newest = toscalar(SecurityIoTRawEvent | where DeviceId == ${kqlText(device)} and RawEventName in ("OSBaseline", "Baseline") | summarize max(TimeStamp));\n`;
-      return times + raw(device, 'in ("OSBaseline", "Baseline")') +
-        '| where TimeStamp == newest\n| extend Result = coalesce(tostring(E.Result), tostring(E.BaselineCheckResult))\n| where Result !in~ ("PASS", "PASSED")\n' +
-        "| project Severity = tostring(E.Severity), Result, Check = coalesce(tostring(E.CceId), tostring(E.BaselineCheckId)), Description = coalesce(tostring(E.Description), tostring(E.BaselineCheckDescription)), Error = tostring(E.Error), Remediation = tostring(E.Remediation)\n| order by Severity asc, Check asc";
-    },
+    query: newest('in ("OSBaseline", "Baseline")',
+      '| extend Result = coalesce(tostring(E.Result), tostring(E.BaselineCheckResult))\n| where Result !in~ ("PASS", "PASSED")\n' +
+      "| project Severity = tostring(E.Severity), Result, Check = coalesce(tostring(E.CceId), tostring(E.BaselineCheckId)), Description = coalesce(tostring(E.Description), tostring(E.BaselineCheckDescription)), Error = tostring(E.Error), Remediation = tostring(E.Remediation)\n| order by Severity asc, Check asc"),
   },
   {
     id: "hub", name: "Hub activity", empty: "The hub has no record of this device.",

@@ -1,11 +1,12 @@
 // The inventory: every device of the hub, what it is doing, what is known against it.
-import { useEffect, useMemo, useState } from "react";
+import { useMemo } from "react";
 import type { Api } from "./api";
 import { DevicesTable } from "./devices_table";
 import { Choice, FilterBar, Search } from "./filters";
 import { chosenDevices } from "./lists";
 import type { Device } from "./model";
 import type { Filters } from "./place";
+import { Shown, useReading } from "./reading";
 import { download } from "./rows";
 import { csvOf } from "./tables";
 
@@ -23,25 +24,18 @@ interface Props {
 }
 
 export function DevicesPage({ api, hub, filters, news, now, change, open }: Props) {
-  const [devices, setDevices] = useState<Device[] | null>(null);
-  const [error, setError] = useState<string | null>(null);
-  useEffect(() => {
-    const abort = new AbortController();
-    const read = async () => {
-      const all: Device[] = [];
-      let after: string | undefined;
-      do {
-        const parameters = new URLSearchParams({ top: String(pageSize), ...(after !== undefined && { after }) });
-        const page = await api.get<{ value: Device[]; after?: string }>(`/api/v1/hubs/${encodeURIComponent(hub)}/devices?${parameters}`, abort.signal);
-        all.push(...page.value);
-        after = page.after;
-      } while (after !== undefined && all.length < devicesMax);
-      setDevices(all);
-      setError(null);
-    };
-    read().catch((reason: Error) => reason.name !== "AbortError" && setError(reason.message));
-    return () => abort.abort();
+  const reading = useReading(async (signal) => {
+    const all: Device[] = [];
+    let after: string | undefined;
+    do {
+      const parameters = new URLSearchParams({ top: String(pageSize), ...(after !== undefined && { after }) });
+      const page = await api.get<{ value: Device[]; after?: string }>(`/api/v1/hubs/${encodeURIComponent(hub)}/devices?${parameters}`, signal);
+      all.push(...page.value);
+      after = page.after;
+    } while (after !== undefined && all.length < devicesMax);
+    return all;
   }, [api, hub, news]);
+  const devices = reading.value;
   const shown = useMemo(() => chosenDevices(devices ?? [], filters), [devices, filters]);
   const csv = () =>
     download(csvOf({
@@ -58,10 +52,9 @@ export function DevicesPage({ api, hub, filters, news, now, change, open }: Prop
           <Choice label="Connection" name="connection" filters={filters} change={change} options={[["", "Any"], ["Connected", "Connected"], ["Disconnected", "Disconnected"], ["Disabled", "Disabled"]]} />
           <Choice label="Order" name="sort" filters={filters} change={change} options={[["", "Name"], ["alerts", "Most alerts"], ["recommendations", "Most recommendations"], ["last", "Latest event"], ["oldest", "Longest silent"]]} />
         </FilterBar>
-        {error !== null && <p role="alert" className="note error">{error}</p>}
-        {devices === null && error === null && <p className="quiet">Reading…</p>}
-        {devices !== null && shown.length === 0 && <p className="quiet">No device is like this.</p>}
-        {shown.length > 0 && <DevicesTable devices={shown.slice(0, 1000)} now={now} open={open} />}
+        <Shown of={reading} empty="No device is like this." isEmpty={() => shown.length === 0}>
+          {() => <DevicesTable devices={shown.slice(0, 1000)} now={now} open={open} />}
+        </Shown>
         {shown.length > 1000 && <p className="quiet">The first 1,000 are shown; the CSV has all.</p>}
       </section>
     </main>

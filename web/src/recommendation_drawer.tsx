@@ -1,9 +1,9 @@
 // One recommendation: the weak state, on which device, what shows it, what to do.
-import { useEffect, useState } from "react";
 import type { Api } from "./api";
 import { Drawer, Properties, Steps } from "./drawer";
 import { SeverityMark, Time } from "./marks";
 import type { Recommendation } from "./model";
+import { Shown, useReading } from "./reading";
 import { additionalValues, shownValue, textList } from "./state";
 
 function Value({ value }: { value: unknown }) {
@@ -73,18 +73,11 @@ interface Props {
 }
 
 export function RecommendationDrawer({ api, hub, id, now, close, investigate }: Props) {
-  const [one, setOne] = useState<Recommendation | null>(null);
-  const [note, setNote] = useState<string | null>(null);
-  useEffect(() => {
-    const abort = new AbortController();
-    api
-      .get<Recommendation>(`/api/v1/recommendations/${encodeURIComponent(id)}?hub=${encodeURIComponent(hub)}`, abort.signal)
-      .then(setOne, (reason: Error) => reason.name !== "AbortError" && setNote(reason.message));
-    return () => abort.abort();
-  }, [api, hub, id]);
+  const address = `/api/v1/recommendations/${encodeURIComponent(id)}?hub=${encodeURIComponent(hub)}`;
+  const reading = useReading((signal) => api.get<Recommendation>(address, signal), [api, address]);
   return (
-    <Drawer title={one?.displayName ?? "Recommendation"} note={note} close={close}>
-      {one ? <Body one={one} now={now} investigate={investigate} /> : note === null && <p className="quiet">Reading…</p>}
+    <Drawer title={reading.value?.displayName ?? "Recommendation"} note={null} close={close}>
+      <Shown of={reading}>{(one) => <Body one={one} now={now} investigate={investigate} />}</Shown>
     </Drawer>
   );
 }

@@ -1,11 +1,12 @@
 // What is weakly configured, by type, with the devices it concerns.
-import { useEffect, useMemo, useState } from "react";
+import { useMemo } from "react";
 import type { Api } from "./api";
 import { Choice, FilterBar, Search } from "./filters";
 import { recommendationGroups } from "./lists";
 import { SeverityMark, Time } from "./marks";
 import type { Recommendation } from "./model";
 import type { Filters } from "./place";
+import { Shown, useReading } from "./reading";
 
 interface Props {
   api: Api;
@@ -18,18 +19,12 @@ interface Props {
 }
 
 export function RecommendationsPage({ api, hub, filters, news, now, change, open }: Props) {
-  const [items, setItems] = useState<Recommendation[] | null>(null);
-  const [error, setError] = useState<string | null>(null);
   const state = filters["state"] ?? "";
-  useEffect(() => {
-    const abort = new AbortController();
+  const reading = useReading(async (signal) => {
     const parameters = new URLSearchParams({ hub, top: "1000", state: state || "Active" });
-    api.get<{ value: Recommendation[] }>(`/api/v1/recommendations?${parameters}`, abort.signal).then(
-      (answer) => { setItems(answer.value); setError(null); },
-      (reason: Error) => reason.name !== "AbortError" && setError(reason.message),
-    );
-    return () => abort.abort();
+    return (await api.get<{ value: Recommendation[] }>(`/api/v1/recommendations?${parameters}`, signal)).value;
   }, [api, hub, state, news]);
+  const items = reading.value;
   const groups = useMemo(() => recommendationGroups(items ?? [], filters), [items, filters]);
   return (
     <main>
@@ -41,35 +36,36 @@ export function RecommendationsPage({ api, hub, filters, news, now, change, open
           <Search label="Name" name="name" filters={filters} change={change} />
           <Search label="Device" name="device" filters={filters} change={change} />
         </FilterBar>
-        {error !== null && <p role="alert" className="note error">{error}</p>}
-        {items === null && error === null && <p className="quiet">Reading…</p>}
-        {items !== null && groups.length === 0 && <p className="quiet">No weak state is known.</p>}
-        <ul className="groups">
-          {groups.map((group) => (
-            <li key={group.type}>
-              <details open={groups.length <= 3}>
-                <summary>
-                  <SeverityMark severity={group.severity} />
-                  <strong>{group.displayName}</strong>
-                  <span className="quiet">
-                    {group.items.length.toLocaleString()} {group.items.length === 1 ? "device" : "devices"}
-                    {group.component !== "" && ` · ${group.component}`} · first seen <Time iso={group.first} now={now} relative />
-                  </span>
-                </summary>
-                <p>{group.items[0]?.description}</p>
-                <ul className="recommendations">
-                  {group.items.map((one) => (
-                    <li key={one.id}>
-                      <button type="button" className="link" onClick={() => open(one.id)}>{one.device || "the hub"}</button>
-                      <span>{one.state}</span>
-                      <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
-                    </li>
-                  ))}
-                </ul>
-              </details>
-            </li>
-          ))}
-        </ul>
+        <Shown of={reading} empty="No weak state is known." isEmpty={() => groups.length === 0}>
+          {() => (
+            <ul className="groups">
+              {groups.map((group) => (
+                <li key={group.type}>
+                  <details open={groups.length <= 3}>
+                    <summary>
+                      <SeverityMark severity={group.severity} />
+                      <strong>{group.displayName}</strong>
+                      <span className="quiet">
+                        {group.items.length.toLocaleString()} {group.items.length === 1 ? "device" : "devices"}
+                        {group.component !== "" && ` · ${group.component}`} · first seen <Time iso={group.first} now={now} relative />
+                      </span>
+                    </summary>
+                    <p>{group.items[0]?.description}</p>
+                    <ul className="recommendations">
+                      {group.items.map((one) => (
+                        <li key={one.id}>
+                          <button type="button" className="link" onClick={() => open(one.id)}>{one.device || "the hub"}</button>
+                          <span>{one.state}</span>
+                          <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
+                        </li>
+                      ))}
+                    </ul>
+                  </details>
+                </li>
+              ))}
+            </ul>
+          )}
+        </Shown>
       </section>
     </main>
   );

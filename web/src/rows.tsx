@@ -1,6 +1,6 @@
 // A query's rows, and a query that is asked and shown by itself.
-import { useEffect, useState } from "react";
-import { type Api, type QueryTable, Refusal } from "./api";
+import type { Api, QueryTable } from "./api";
+import { Shown, useReading } from "./reading";
 import { csvOf, shownCell } from "./tables";
 
 export const rowsShown = 1000;
@@ -51,24 +51,13 @@ interface Props {
   investigate: (query: string) => void;
 }
 
-/** Asks when it appears; says what it asked, and opens it in the logs. */
+/** Asks when it appears (give it a key of what it asks); says what it asked, and opens it in the logs. */
 export function QueryCard({ api, workspace, query, timespan, empty, investigate }: Props) {
-  const [table, setTable] = useState<QueryTable | null>(null);
-  const [error, setError] = useState<string | null>(null);
-  useEffect(() => {
-    const abort = new AbortController();
-    setTable(null);
-    setError(null);
-    api.query(workspace, query, timespan, abort.signal).then(setTable, (reason: Error) => {
-      if (!abort.signal.aborted) setError(reason instanceof Refusal || reason instanceof Error ? reason.message : String(reason));
-    });
-    return () => abort.abort();
-  }, [api, workspace, query, timespan]);
+  const reading = useReading((signal) => api.query(workspace, query, timespan, signal), [api, workspace, query, timespan]);
+  const table = reading.value;
   return (
     <>
-      {error !== null && <p role="alert" className="note error">{error}</p>}
-      {table === null && error === null && <p className="quiet">Reading…</p>}
-      {table !== null && (table.rows.length > 0 ? <Rows table={table} /> : <p className="quiet">{empty}</p>)}
+      <Shown of={reading} empty={empty} isEmpty={(found) => found.rows.length === 0}>{(found) => <Rows table={found} />}</Shown>
       <details className="behind">
         <summary>The query behind it</summary>
         <pre>{query}</pre>

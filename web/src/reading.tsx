@@ -1,0 +1,47 @@
+// What is read from the server while a part of the page stands: not there yet, there, or why not.
+import { type ReactNode, useCallback, useEffect, useState } from "react";
+
+export interface Reading<T> {
+  value: T | null; // what was read last; it stays while it is read again
+  error: string | null; // of the last try
+  again: () => void;
+}
+
+/** Reads when it appears and whenever one of `because` changes; what comes too late is dropped. */
+export function useReading<T>(read: (signal: AbortSignal) => Promise<T>, because: readonly unknown[]): Reading<T> {
+  const [value, setValue] = useState<T | null>(null);
+  const [error, setError] = useState<string | null>(null);
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    const abort = new AbortController();
+    read(abort.signal).then(
+      (fresh) => {
+        if (abort.signal.aborted) return;
+        setValue(fresh);
+        setError(null);
+      },
+      (reason: unknown) => abort.signal.aborted || setError(reason instanceof Error ? reason.message : String(reason)),
+    );
+    return () => abort.abort();
+  }, [...because, turn]);
+  const again = useCallback(() => setTurn((old) => old + 1), []);
+  return { value, error, again };
+}
+
+interface Props<T> {
+  of: Reading<T>;
+  empty?: string; // shown instead of nothing
+  isEmpty?: (value: T) => boolean;
+  children: (value: T) => ReactNode;
+}
+
+/** The states that everything read has: an error, not there yet, nothing there, the thing itself. */
+export function Shown<T>({ of, empty, isEmpty, children }: Props<T>) {
+  return (
+    <>
+      {of.error !== null && <p role="alert" className="note error">{of.error}</p>}
+      {of.value === null && of.error === null && <p className="quiet">Reading…</p>}
+      {of.value !== null && (isEmpty?.(of.value) ? <p className="quiet">{empty}</p> : children(of.value))}
+    </>
+  );
+}
