@@ -12,10 +12,11 @@ const types = {
   ".svg": "image/svg+xml",
   ".png": "image/png",
   ".woff2": "font/woff2",
+  ".ttf": "font/ttf",
   ".json": "application/json",
   ".txt": "text/plain; charset=utf-8",
 };
-const worthZipping = new Set([".html", ".js", ".css", ".svg", ".json", ".txt"]);
+const worthZipping = new Set([".html", ".js", ".css", ".svg", ".json", ".txt", ".ttf"]);
 
 const [dist, out] = process.argv.slice(2);
 const files = readdirSync(dist, { recursive: true, withFileTypes: true })

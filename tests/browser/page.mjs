@@ -1,21 +1,13 @@
 // The page in headless Chromium, over the real server: every alert here was raised by what a device sent through the hub.
 // Usage: node page.mjs [SCREENSHOTS], a folder for pictures of what was seen.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { patience, portsMessage, processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
+import { portsMessage, processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
+import { ask, launch } from "./browser.mjs";
 
-const require = createRequire(new URL("../../web/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
-const executablePath = "/usr/bin/chromium";
-if (!existsSync(executablePath)) {
-  console.error("SKIPPED: /usr/bin/chromium is not installed (Debian package chromium)");
-  process.exit(77);
-}
-
-const screenshots = process.argv[2];
 const server = await Server.start();
+const browser = await launch(server, process.argv[2]);
+const signedIn = (options, place) => browser.signedIn(options, place);
+const picture = (page, name) => browser.picture(page, name);
 await server.cli("hub", "create", "home");
 const origin = server.profile.server;
 const pump = await server.create("pump-3", "azureiotsecurity");
@@ -29,29 +21,6 @@ await server.rows('SecurityAlert | where AlertType in ("IoT_CryptoMiner", "IoT_C
 await server.rows("SecurityRecommendation | distinct RecommendationId");
 const [[minerId, minerLink, minerLinks]] = await server.query(`SecurityAlert | where CompromisedEntity == "pump-3" and AlertType == "IoT_CryptoMiner"
   | project SystemAlertId, AlertLink, ExtendedLinks`);
-
-const browser = await chromium.launch({
-  executablePath,
-  args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run"],
-});
-
-const picture = async (page, name) => {
-  if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.png`) });
-};
-
-async function signedIn(options = {}, place = "/") {
-  const page = await browser.newPage({ viewport: { width: 1360, height: 1000 }, ...options });
-  const complaints = [];
-  const hosts = new Set();
-  page.setDefaultTimeout(10_000 * patience);
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("request", (request) => hosts.add(new URL(request.url()).host));
-  await page.goto(`${origin}${place}#token=${server.profile.token}`);
-  await page.waitForSelector("table.alerts tbody tr");
-  return { page, complaints, hosts };
-}
 
 const failed = await runAll({
   async "asks for a token, refuses a wrong one, takes the right one"() {
@@ -135,14 +104,11 @@ const failed = await runAll({
   async "answers a query, says where a wrong one is wrong, and keeps device text text"() {
     const { page } = await signedIn();
     await page.getByRole("link", { name: "Logs" }).click();
-    const editor = page.getByRole("textbox", { name: "Query in KQL" });
-    await editor.fill("SecurityIoTRawEvent\n| where DeviceIdd == 'pump-3'");
-    await editor.press("Control+Enter");
+    await ask(page, "SecurityIoTRawEvent\n| where DeviceIdd == 'pump-3'");
     await page.locator(".failure mark").waitFor();
     assert.equal(await page.locator(".failure mark").innerText(), "DeviceIdd");
     await picture(page, "logs-error");
-    await editor.fill("SecurityIoTRawEvent\n| where RawEventName == 'ProcessCreate'\n| project TimeStamp, DeviceId, Command = tostring(parse_json(EventDetails).CommandLine)\n| order by TimeStamp desc");
-    await editor.press("Control+Enter");
+    await ask(page, "SecurityIoTRawEvent\n| where RawEventName == 'ProcessCreate'\n| project TimeStamp, DeviceId, Command = tostring(parse_json(EventDetails).CommandLine)\n| order by TimeStamp desc");
     await page.locator("table.rows tbody tr").nth(1).waitFor();
     assert.match(await page.locator("table.rows").innerText(), /<img src=x/);
     assert.equal(await page.locator("table.rows img").count(), 0);
@@ -204,7 +170,7 @@ const failed = await runAll({
     await page.locator("nav.tabs a", { hasText: /^Processes$/ }).click();
     await page.locator("table.rows tbody tr").nth(1).waitFor(); // what comes in moves the button
     await page.getByRole("button", { name: "Open in the logs" }).click();
-    await page.getByRole("textbox", { name: "Query in KQL" }).waitFor();
+    await page.locator(".query-editor .monaco-editor").waitFor();
     await page.locator("table.rows tbody tr").nth(1).waitFor();
     assert.deepEqual(complaints, []);
     await page.close();
@@ -213,14 +179,11 @@ const failed = await runAll({
   async "draws what render asks for"() {
     const { page, complaints } = await signedIn();
     await page.getByRole("link", { name: "Logs" }).click();
-    const editor = page.getByRole("textbox", { name: "Query in KQL" });
-    await editor.fill("SecurityIoTRawEvent\n| summarize Events = count() by RawEventName\n| render barchart with (title='Events by kind')");
-    await editor.press("Control+Enter");
+    await ask(page, "SecurityIoTRawEvent\n| summarize Events = count() by RawEventName\n| render barchart with (title='Events by kind')");
     await page.locator(".chart canvas").waitFor();
     await page.waitForTimeout(300);
     await picture(page, "chart");
-    await editor.fill("SecurityIoTRawEvent\n| project RawEventName\n| render timechart");
-    await editor.press("Control+Enter");
+    await ask(page, "SecurityIoTRawEvent\n| project RawEventName\n| render timechart");
     await page.getByText("do not make a timechart").waitFor();
     assert.deepEqual(complaints, []);
     await page.close();

@@ -155,8 +155,9 @@ function message(name, category, payload) {
   };
 }
 
-export const processMessage = (commandLine) => message("ProcessCreate", "Triggered",
-  [{ Executable: "/bin/sh", ProcessId: 100, ParentProcessId: 1, UserId: "0", UserName: "root", CommandLine: commandLine }]);
+/** A process that began; `more` are members of its payload in place of the usual ones. */
+export const processMessage = (commandLine, more = {}) => message("ProcessCreate", "Triggered",
+  [{ Executable: "/bin/sh", ProcessId: 100, ParentProcessId: 1, UserId: "0", UserName: "root", CommandLine: commandLine, ...more }]);
 
 /** A snapshot of listening TCP ports, each [address, port]. */
 export const portsMessage = (...endpoints) => message("ListeningPorts", "Periodic", endpoints.map(([address, port]) =>

@@ -1,10 +1,13 @@
 // One alert with everything that is known about it. All of it is shown as text: command lines are hostile input.
-import { useEffect, useState } from "react";
 import type { Api } from "./api";
+import { ProcessTree, Related } from "./alert_context";
+import { Decision } from "./alert_decision";
 import { Drawer, Properties, Steps } from "./drawer";
 import { SeverityMark, Time } from "./marks";
 import type { AlertDetail } from "./model";
-import { commandLine, entityFields, isOpen, linkedQuery, shownValue, textList } from "./state";
+import { Shown, useReading } from "./reading";
+import { commandLine, entityFields, linkedQuery, shownValue, textList } from "./state";
+import { offsetText } from "./times";
 
 const ruleFields = ["RuleId", "RuleTitle", "RuleAuthor", "RuleLicense", "RuleReferences"];
 
@@ -39,13 +42,13 @@ function Evidence({ alert, now }: { alert: AlertDetail; now: number }) {
     );
   }
   return (
-    <ol className="evidence">
+    <ol className="evidence timeline">
       {alert.evidence.map((row, index) => (
         <li key={index}>
           <div>
-            <strong>{row.name}</strong> <Time iso={row.time} now={now} />
+            <strong>{row.name}</strong> <Time iso={row.time} now={now} /> <span className="quiet">{offsetText(alert.startTime, row.time)}</span>
           </div>
-          <pre>{typeof row.details === "string" ? row.details : JSON.stringify(row.details, null, 1)}</pre>
+          <pre tabIndex={0}>{typeof row.details === "string" ? row.details : JSON.stringify(row.details, null, 1)}</pre>
         </li>
       ))}
     </ol>
@@ -53,13 +56,17 @@ function Evidence({ alert, now }: { alert: AlertDetail; now: number }) {
 }
 
 interface BodyProps {
+  api: Api;
+  hub: string;
+  workspace: string;
   alert: AlertDetail;
   now: number;
+  open: (id: string) => void;
   investigate: (query: string) => void;
   openDevice: (device: string) => void;
 }
 
-function Body({ alert, now, investigate, openDevice }: BodyProps) {
+function Body({ api, hub, workspace, alert, now, open, investigate, openDevice }: BodyProps) {
   const query = linkedQuery(alert.extendedLinks);
   const command = commandLine(alert.extendedProperties, alert.entities);
   const techniques = [...textList(alert.techniques), ...textList(alert.subTechniques)];
@@ -121,6 +128,8 @@ function Body({ alert, now, investigate, openDevice }: BodyProps) {
           </button>
         )}
       </section>
+      <ProcessTree api={api} workspace={workspace} alert={alert} now={now} />
+      <Related api={api} hub={hub} workspace={workspace} alert={alert} now={now} open={open} investigate={investigate} />
       <section>
         <h3>Rule</h3>
         <Properties values={[["Type", alert.type], ...shown(rule), ["Alert id", alert.id]]} />
@@ -129,54 +138,23 @@ function Body({ alert, now, investigate, openDevice }: BodyProps) {
   );
 }
 
-interface Props {
-  api: Api;
-  hub: string;
+interface Props extends Omit<BodyProps, "alert"> {
   id: string;
-  now: number;
+  news: number;
+  mayDecide: boolean;
   close: () => void;
-  investigate: (query: string) => void;
-  openDevice: (device: string) => void;
 }
 
-export function AlertDrawer({ api, hub, id, now, close, investigate, openDevice }: Props) {
-  const [alert, setAlert] = useState<AlertDetail | null>(null);
-  const [note, setNote] = useState<string | null>(null);
-  const [asked, setAsked] = useState(false);
-  const address = `/api/v1/alerts/${encodeURIComponent(id)}`;
-  const scope = `?hub=${encodeURIComponent(hub)}`;
-
-  useEffect(() => {
-    const abort = new AbortController();
-    api
-      .get<AlertDetail>(address + scope, abort.signal)
-      .then(setAlert, (reason: Error) => reason.name !== "AbortError" && setNote(reason.message));
-    return () => abort.abort();
-  }, [api, address, scope]);
-
-  const dismiss = () => {
-    if (!asked) return setAsked(true);
-    api.post(`${address}/dismiss${scope}`).then(
-      () => setNote("Dismissed. The list follows when the decision has passed through the log."),
-      (reason: Error) => setNote(reason.message),
-    );
-    setAsked(false);
-  };
-
+export function AlertDrawer({ api, hub, id, news, mayDecide, close, ...rest }: Props) {
+  const address = `/api/v1/alerts/${encodeURIComponent(id)}?hub=${encodeURIComponent(hub)}`;
+  const reading = useReading((signal) => api.get<AlertDetail>(address, signal), [api, address, news]);
   return (
     <Drawer
-      title={alert?.displayName ?? "Alert"}
-      note={note}
+      title={reading.value?.displayName ?? "Alert"}
       close={close}
-      footer={
-        alert && isOpen(alert.status) && (
-          <button type="button" className={asked ? "danger" : undefined} onClick={dismiss}>
-            {asked ? "Dismiss for good?" : "Dismiss"}
-          </button>
-        )
-      }
+      footer={reading.value && mayDecide && <Decision api={api} hub={hub} alert={reading.value} decided={reading.again} />}
     >
-      {alert ? <Body alert={alert} now={now} investigate={investigate} openDevice={openDevice} /> : note === null && <p className="quiet">Reading…</p>}
+      <Shown of={reading}>{(alert) => <Body api={api} hub={hub} alert={alert} {...rest} />}</Shown>
     </Drawer>
   );
 }

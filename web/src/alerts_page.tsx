@@ -19,7 +19,7 @@ const severityOptions = [["", "Any"], ["High", "High"], ["Medium", "Medium"], ["
 
 function Days({ days, now, open }: { days: AlertDay[]; now: number; open: (day: AlertDay) => void }) {
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table className="alerts">
         <thead>
           <tr>

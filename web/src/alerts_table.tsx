@@ -11,7 +11,7 @@ interface Props {
 
 export function AlertsTable({ alerts, fresh, now, open }: Props) {
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table className="alerts">
         <thead>
           <tr>

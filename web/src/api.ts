@@ -44,15 +44,30 @@ export class Api {
     return { authorization: `Bearer ${this.token}` };
   }
 
-  async get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  private async read(path: string, signal?: AbortSignal): Promise<Response> {
     const response = await fetch(path, { headers: this.headers(), ...(signal && { signal }) });
     if (!response.ok) throw await refusal(response);
-    return (await response.json()) as T;
+    return response;
   }
 
-  async post(path: string): Promise<void> {
-    const response = await fetch(path, { method: "POST", headers: this.headers() });
+  async get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    return (await (await this.read(path, signal)).json()) as T;
+  }
+
+  async text(path: string, signal?: AbortSignal): Promise<string> {
+    return (await this.read(path, signal)).text();
+  }
+
+  /** Changes something: `body` goes as it is when it is text or a file, as JSON otherwise. What the server answers, null for nothing. */
+  async send<T>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T | null> {
+    const response = await fetch(path, {
+      method,
+      headers: this.headers(),
+      ...(body !== undefined && { body: typeof body === "string" || body instanceof Blob ? body : JSON.stringify(body) }),
+    });
     if (!response.ok) throw await refusal(response);
+    const text = await response.text();
+    return text === "" ? null : (JSON.parse(text) as T);
   }
 
   /** The first table of a KQL query; `timespan` is an ISO 8601 duration before now. Throws Refusal. */

@@ -17,6 +17,20 @@ const newest = (kinds: string, columns: string) => (device: string) =>
 /** What happened, one row an event or summed up. */
 const events = (kinds: string, columns: string) => (device: string) => raw(device, kinds) + columns;
 
+const within = (device: string, from: string, to: string) =>
+  `SecurityIoTRawEvent\n| where DeviceId == ${kqlText(device)} and TimeStamp between (${from} .. ${to})\n`;
+const moment = (iso: string) => `datetime(${/^[\d:.TZ-]+$/.test(iso) ? iso : "null"})`;
+
+/** What the device did around an alert, of any kind. */
+export const eventsAround = (device: string, start: string, end: string) =>
+  within(device, `${moment(start)} - 5m`, `${moment(end)} + 5m`) +
+  "| project TimeStamp, RawEventName, EventDetails\n| order by TimeStamp asc\n| take 200";
+/** The processes that may have led to it: long enough before that a session's shell is among them. */
+export const processesAround = (device: string, start: string, end: string) =>
+  within(device, `${moment(start)} - 1h`, `${moment(end)} + 5m`) +
+  '| where RawEventName == "ProcessCreate" and IsEmpty == false\n| extend E = parse_json(EventDetails)\n' +
+  "| project TimeStamp, Pid = tolong(E.ProcessId), Parent = tolong(E.ParentProcessId), User = tostring(E.UserName), Command = tostring(E.CommandLine)\n| order by TimeStamp asc\n| take 5000";
+
 export const deviceTabs: DeviceTab[] = [
   {
     id: "timeline", name: "Timeline", empty: "Nothing of note in this time.",

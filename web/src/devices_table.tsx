@@ -27,7 +27,7 @@ export function OpenAlerts({ device }: { device: Device }) {
 
 export function DevicesTable({ devices, now, open }: { devices: Device[]; now: number; open: (device: string) => void }) {
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table>
         <thead>
           <tr>

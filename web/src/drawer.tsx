@@ -3,13 +3,12 @@ import { type ReactNode, useEffect, useRef } from "react";
 
 interface Props {
   title: string;
-  note: string | null;
   close: () => void;
   children: ReactNode;
   footer?: ReactNode;
 }
 
-export function Drawer({ title, note, close, children, footer }: Props) {
+export function Drawer({ title, close, children, footer }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (
@@ -27,11 +26,6 @@ export function Drawer({ title, note, close, children, footer }: Props) {
             ✕
           </button>
         </header>
-        {note !== null && (
-          <p role="status" className="note">
-            {note}
-          </p>
-        )}
         {children}
         {footer && <footer>{footer}</footer>}
       </div>

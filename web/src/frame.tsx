@@ -1,18 +1,17 @@
 // What surrounds every place of the page: the header, the hub in view, its live data, the drawers.
 import { useEffect, useState } from "react";
 import { AlertDrawer } from "./alert_drawer";
-import { AlertsPage } from "./alerts_page";
 import type { Api } from "./api";
-import { DevicePage } from "./device_page";
-import { DevicesPage } from "./devices_page";
 import { PlaceLink } from "./link";
 import { type Link, useLive } from "./live";
-import { Logs } from "./logs";
 import { Time } from "./marks";
-import { Overview } from "./overview";
-import { type Filters, type Place, usePlace } from "./place";
+import type { Who } from "./model";
+import { type Place, usePlace } from "./place";
+import { PlaceBody } from "./place_body";
+import { useReading } from "./reading";
 import { RecommendationDrawer } from "./recommendation_drawer";
-import { RecommendationsPage } from "./recommendations_page";
+
+type Behind = Exclude<Place, { at: "alert" | "recommendation" }>;
 
 function useNow(): number {
   const [now, setNow] = useState(Date.now);
@@ -23,12 +22,22 @@ function useNow(): number {
   return now;
 }
 
-const tabs: [name: string, to: Place, within: Place["at"][]][] = [
-  ["Overview", { at: "overview" }, ["overview"]],
-  ["Alerts", { at: "alerts", filters: {} }, ["alerts", "alert"]],
-  ["Recommendations", { at: "recommendations", filters: {} }, ["recommendations", "recommendation"]],
-  ["Devices", { at: "devices", filters: {} }, ["devices", "device"]],
-  ["Logs", { at: "logs", query: null }, ["logs"]],
+const places: [title: string, tabs: [name: string, to: Place, within: Place["at"][]][]][] = [
+  ["Security", [
+    ["Overview", { at: "overview" }, ["overview"]],
+    ["Alerts", { at: "alerts", filters: {} }, ["alerts", "alert"]],
+    ["Recommendations", { at: "recommendations", filters: {} }, ["recommendations", "recommendation"]],
+    ["Devices", { at: "devices", filters: {} }, ["devices", "device"]],
+    ["Logs", { at: "logs", query: null }, ["logs"]],
+  ]],
+  ["Detection", [
+    ["Custom alerts", { at: "groups", filters: {} }, ["groups", "group"]],
+    ["Intelligence", { at: "intelligence", filters: {} }, ["intelligence"]],
+  ]],
+  ["Hub", [
+    ["Settings", { at: "settings", filters: {} }, ["settings"]],
+    ["System health", { at: "health", filters: {} }, ["health"]],
+  ]],
 ];
 
 const links: Record<Link, string> = { connecting: "Connecting", live: "Live", lost: "Connection lost, trying again" };
@@ -40,16 +49,13 @@ export function Frame({ api, onRefused, leave }: { api: Api; onRefused: () => vo
   const now = useNow();
   const { data } = live;
   const name = data?.overview.hub ?? hub ?? live.hubs[0]?.name ?? "";
-  const [behind, setBehind] = useState<Place>({ at: "overview" }); // what a drawer lies over
+  const [behind, setBehind] = useState<Behind>({ at: "overview" }); // what a drawer lies over
   useEffect(() => {
     if (place.at !== "alert" && place.at !== "recommendation") setBehind(place);
   }, [place]);
-  const over = place.at === "alert" || place.at === "recommendation" ? behind : place;
   const close = () => go(behind);
-  const openAlert = (id: string) => go({ at: "alert", id });
-  const openRecommendation = (id: string) => go({ at: "recommendation", id });
-  const openDevice = (id: string) => go({ at: "device", id, tab: "" });
   const investigate = (query: string) => go({ at: "logs", query });
+  const who = useReading((signal) => api.get<Who>("/api/v1/who", signal), [api]).value;
   return (
     <>
       <header className="top">
@@ -68,13 +74,6 @@ export function Frame({ api, onRefused, leave }: { api: Api; onRefused: () => vo
         ) : (
           <span className="hub">{name}</span>
         )}
-        <nav aria-label="Places">
-          {tabs.map(([name, to, within]) => (
-            <PlaceLink key={name} to={to} hub={hub} go={go} here={within.includes(place.at)}>
-              {name}
-            </PlaceLink>
-          ))}
-        </nav>
         <span className={`link ${live.link}`} role="status">
           {links[live.link]}
         </span>
@@ -89,83 +88,50 @@ export function Frame({ api, onRefused, leave }: { api: Api; onRefused: () => vo
           Sign out
         </button>
       </header>
-      {live.error !== null && (
-        <p role="alert" className="note error">
-          {live.error}
-        </p>
-      )}
-      {data === null && live.error === null && <p className="quiet loading">Reading…</p>}
-      {data && over.at === "logs" && (
-        <Logs
-          key={data.overview.workspace}
-          api={api}
-          workspace={data.overview.workspace}
-          asked={over.query}
-          keep={(query) => go({ at: "logs", query })}
-        />
-      )}
-      {data && over.at === "overview" && (
-        <Overview
-          data={data}
-          fresh={live.fresh}
-          now={now}
-          openAlert={openAlert}
-          openRecommendation={openRecommendation}
-          openDevice={openDevice}
-          showSeverity={(severity) => go({ at: "alerts", filters: { severity } })}
-        />
-      )}
-      {data && over.at === "alerts" && (
-        <AlertsPage
-          api={api}
-          hub={data.overview.hub}
-          filters={over.filters}
-          fresh={live.fresh}
-          news={data.overview.sequence}
-          now={now}
-          change={(filters: Filters) => go({ at: "alerts", filters })}
-          open={openAlert}
-        />
-      )}
-      {data && over.at === "recommendations" && (
-        <RecommendationsPage
-          api={api}
-          hub={data.overview.hub}
-          filters={over.filters}
-          news={data.overview.sequence}
-          now={now}
-          change={(filters: Filters) => go({ at: "recommendations", filters })}
-          open={openRecommendation}
-        />
-      )}
-      {data && over.at === "devices" && (
-        <DevicesPage
-          api={api}
-          hub={data.overview.hub}
-          filters={over.filters}
-          news={data.overview.sequence}
-          now={now}
-          change={(filters: Filters) => go({ at: "devices", filters })}
-          open={openDevice}
-        />
-      )}
-      {data && over.at === "device" && (
-        <DevicePage
-          key={over.id}
-          api={api}
-          hub={data.overview.hub}
-          chosenHub={hub}
-          workspace={data.overview.workspace}
-          id={over.id}
-          tab={over.tab}
-          news={data.overview.sequence}
-          now={now}
-          fresh={live.fresh}
-          go={go}
-        />
-      )}
+      <div className="body">
+        <nav className="rail" aria-label="Places">
+          {places.map(([title, tabs]) => (
+            <ul key={title} aria-label={title}>
+              {tabs.map(([name, to, within]) => (
+                <li key={name}>
+                  <PlaceLink to={to} hub={hub} go={go} here={within.includes(place.at)}>{name}</PlaceLink>
+                </li>
+              ))}
+            </ul>
+          ))}
+        </nav>
+        <div className="place">
+          {live.error !== null && <p role="alert" className="note error">{live.error}</p>}
+          {data === null && live.error === null && <p className="quiet loading">Reading…</p>}
+          {data && (
+            <PlaceBody
+              place={place.at === "alert" || place.at === "recommendation" ? behind : place}
+              api={api}
+              data={data}
+              chosenHub={hub}
+              fresh={live.fresh}
+              now={now}
+              mayChange={who?.role === "administrator"}
+              go={go}
+            />
+          )}
+        </div>
+      </div>
       {data && place.at === "alert" && (
-        <AlertDrawer key={place.id} api={api} hub={data.overview.hub} id={place.id} now={now} close={close} investigate={investigate} openDevice={openDevice} />
+        <AlertDrawer
+          key={place.id}
+          api={api}
+          hub={data.overview.hub}
+          workspace={data.overview.workspace}
+          id={place.id}
+          news={data.overview.sequence}
+          mayDecide={who?.role === "operator" || who?.role === "administrator"}
+          now={now}
+          close={close}
+          open={(id) => go({ at: "alert", id })}
+          investigate={investigate}
+          openDevice={(id) => go({ at: "device", id })}
+        />
       )}
       {data && place.at === "recommendation" && (
         <RecommendationDrawer key={place.id} api={api} hub={data.overview.hub} id={place.id} now={now} close={close} investigate={investigate} />

@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { type Api, type QueryTable, Refusal } from "./api";
 import { QueryChart } from "./query_chart";
+import { QueryEditor } from "./query_editor";
 import { download, Rows, rowsShown } from "./rows";
 import { csvOf, filtersTime } from "./tables";
 
@@ -50,7 +51,8 @@ interface Outcome {
 }
 
 export function Logs({ api, workspace, asked, keep }: Props) {
-  const [query, setQuery] = useState(asked ?? examples[0]?.[1] ?? "");
+  const [given, setGiven] = useState({ text: asked ?? examples[0]?.[1] ?? "" });
+  const [query, setQuery] = useState(given.text);
   const [range, setRange] = useState(asked === null ? "P1D" : "P30D"); // a link's alert may be weeks old
   const [running, setRunning] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
@@ -89,19 +91,7 @@ export function Logs({ api, workspace, asked, keep }: Props) {
   return (
     <main className="logs">
       <section className="card">
-        <textarea
-          aria-label="Query in KQL"
-          spellCheck={false}
-          rows={Math.min(16, Math.max(6, query.split("\n").length + 1))}
-          value={query}
-          onChange={(event) => setQuery(event.target.value)}
-          onKeyDown={(event) => {
-            if (event.key === "Enter" && (event.ctrlKey || event.metaKey || event.shiftKey)) {
-              event.preventDefault();
-              ask();
-            }
-          }}
-        />
+        <QueryEditor api={api} workspace={workspace} query={query} given={given} refusal={outcome?.query === query ? outcome.refusal : null} change={setQuery} run={ask} />
         <div className="bar">
           <button type="button" className="primary" onClick={ask} disabled={running}>
             {running ? "Running…" : "Run"}
@@ -120,7 +110,7 @@ export function Logs({ api, workspace, asked, keep }: Props) {
           <span className="quiet">Ctrl+Enter runs</span>
           <span className="examples">
             {examples.map(([name, text]) => (
-              <button type="button" key={name} onClick={() => setQuery(text)}>
+              <button type="button" key={name} onClick={() => { setQuery(text); setGiven({ text }); }}>
                 {name}
               </button>
             ))}

@@ -91,4 +91,32 @@ export interface Device {
 export interface Hub {
   name: string;
   workspace: string;
+  securityEnabled: boolean;
+  storeRawEvents: boolean;
+  maskAddresses: boolean;
+  twinData: boolean;
+  hostNames: string;
+  configuration: HubConfiguration | null;
+  created: string;
+  etag: string;
+}
+
+export interface FilterRule {
+  filterName: string;
+  action: string;
+  ipMask: string;
+}
+
+/** What the page knows of a hub's configuration; the rest stays as it is. */
+export interface HubConfiguration {
+  ipFilterRules?: FilterRule[];
+  publicNetworkAccess?: string;
+  minTlsVersion?: string;
+  diagnosticSettings?: { name: string; logs?: { category: string; enabled: boolean; retentionPolicy?: { enabled: boolean; days: number } }[] }[];
+}
+
+export interface Who {
+  name: string;
+  role: "reader" | "analyst" | "operator" | "administrator";
+  version: string;
 }

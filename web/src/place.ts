@@ -1,20 +1,24 @@
 // Where the viewer is: the address says it, so that links in alerts and bookmarks lead there.
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 
-/** What a list shows, as the address carries it: name → value, empty values left out. */
+/** What a place shows, as the address carries it: name → value, empty values left out. */
 export type Filters = Readonly<Record<string, string>>;
+
+// The first part of the address → the place of all, and of one of them.
+const lists = {
+  alerts: "alerts", recommendations: "recommendations", devices: "devices", "custom-alerts": "groups",
+  intelligence: "intelligence", settings: "settings", health: "health",
+} as const;
+const items = { alerts: "alert", recommendations: "recommendation", devices: "device", "custom-alerts": "group" } as const;
+
+type ListName = (typeof lists)[keyof typeof lists];
+type ItemName = (typeof items)[keyof typeof items];
 
 export type Place =
   | { at: "overview" }
-  | { at: "alerts"; filters: Filters }
-  | { at: "alert"; id: string }
-  | { at: "recommendations"; filters: Filters }
-  | { at: "recommendation"; id: string }
-  | { at: "devices"; filters: Filters }
-  | { at: "device"; id: string; tab: string }
+  | { [At in ListName]: { at: At; filters: Filters } }[ListName]
+  | { [At in ItemName]: { at: At; id: string; tab?: string } }[ItemName]
   | { at: "logs"; query: string | null };
-
-const lists = ["alerts", "recommendations", "devices"] as const;
 
 function filtersOf(parameters: URLSearchParams): Filters {
   return Object.fromEntries([...parameters].filter(([name, value]) => name !== "hub" && value !== ""));
@@ -27,10 +31,8 @@ export function placeOf(path: string, search: string): Place {
   if (first === "logs") return { at: "logs", query: parameters.get("query") };
   try {
     const id = decodeURIComponent(second);
-    if (first === "alerts" && id !== "") return { at: "alert", id };
-    if (first === "recommendations" && id !== "") return { at: "recommendation", id };
-    if (first === "devices" && id !== "") return { at: "device", id, tab: parameters.get("tab") ?? "" };
-    for (const at of lists) if (first === at) return { at, filters: filtersOf(parameters) };
+    if (id !== "" && first in items) return { at: items[first as keyof typeof items], id, tab: parameters.get("tab") ?? "" };
+    if (id === "" && first in lists) return { at: lists[first as keyof typeof lists], filters: filtersOf(parameters) };
   } catch {
     // a % that begins no escape: no place of ours
   }
@@ -42,29 +44,52 @@ export function addressOf(place: Place, hub: string | null): string {
   const parameters = new URLSearchParams();
   if (hub !== null) parameters.set("hub", hub);
   if (place.at === "logs" && place.query !== null) parameters.set("query", place.query);
-  if (place.at === "device" && place.tab !== "") parameters.set("tab", place.tab);
+  if ("id" in place && place.tab) parameters.set("tab", place.tab);
   if ("filters" in place) for (const [name, value] of Object.entries(place.filters)) if (value !== "") parameters.set(name, value);
   const search = parameters.size === 0 ? "" : `?${parameters}`;
-  if (place.at === "alert") return `/alerts/${encodeURIComponent(place.id)}${search}`;
-  if (place.at === "recommendation") return `/recommendations/${encodeURIComponent(place.id)}${search}`;
-  if (place.at === "device") return `/devices/${encodeURIComponent(place.id)}${search}`;
-  return (place.at === "overview" ? "/" : `/${place.at}`) + search;
+  if (place.at === "overview" || place.at === "logs") return (place.at === "logs" ? "/logs" : "/") + search;
+  const first = Object.entries("id" in place ? items : lists).find(([, at]) => at === place.at)?.[0] ?? "";
+  return `/${first}${"id" in place ? `/${encodeURIComponent(place.id)}` : ""}${search}`;
 }
 
 const here = (): Place => placeOf(window.location.pathname, window.location.search);
 
 export type Go = (place: Place) => void;
 
+// One editor at a time may hold what is not saved yet.
+let unsaved = false;
+const mayLeave = (): boolean => !unsaved || window.confirm("Leave without saving?");
+
+/** While `changed`, leaving the place or the page asks first. */
+export function useUnsaved(changed: boolean) {
+  useEffect(() => {
+    if (!changed) return;
+    const ask = (event: BeforeUnloadEvent) => event.preventDefault();
+    unsaved = true;
+    window.addEventListener("beforeunload", ask);
+    return () => {
+      unsaved = false;
+      window.removeEventListener("beforeunload", ask);
+    };
+  }, [changed]);
+}
+
 /** The present place, and a way to another; the browser's back button undoes it. */
 export function usePlace(hub: string | null): [Place, Go] {
   const [place, setPlace] = useState(here);
+  const address = useRef("");
+  address.current = addressOf(place, hub);
   useEffect(() => {
-    const follow = () => setPlace(here());
+    const follow = () => {
+      if (mayLeave()) setPlace(here());
+      else window.history.pushState(null, "", address.current);
+    };
     window.addEventListener("popstate", follow);
     return () => window.removeEventListener("popstate", follow);
   }, []);
   const go = useCallback(
     (next: Place) => {
+      if (!mayLeave()) return;
       window.history.pushState(null, "", addressOf(next, hub));
       setPlace(next);
     },

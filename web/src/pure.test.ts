@@ -4,9 +4,14 @@ import { describe, expect, it } from "vitest";
 import { EventParser } from "./event_stream";
 import type { Alert, Overview } from "./model";
 import { addressOf, placeOf } from "./place";
-import { additionalValues, commandLine, emptiness, entityFields, linkedQuery, textList, withAlert, withCounted } from "./state";
+import { cleared, isSetUp, linesOf, saysOf, windowText, withRule } from "./groups";
+import { isLoss, namesOf, seriesOf } from "./prometheus";
+import document from "../../docs/kql-support.md?raw";
+import { completionsAt, type KqlSchema, wordsOf } from "./kql_completion";
+import { additionalValues, commandLine, emptiness, entityFields, linkedQuery, processIds, textList, withAlert, withCounted } from "./state";
 import { csvOf, filtersTime } from "./tables";
-import { age, isNew, utcText } from "./times";
+import { age, isNew, offsetText, utcText } from "./times";
+import { processTrees, type ProcessRow } from "./process_tree";
 import { tokenInFragment } from "./token";
 
 const alert = (id: string, startTime: string, status = "New"): Alert => ({
@@ -92,6 +97,8 @@ describe("times and tokens", () => {
     expect(isNew("2026-11-21T12:00:00Z", now)).toBe(false);
     expect(utcText("2026-11-22T11:59:55.1234567Z")).toBe("2026-11-22 11:59:55 UTC");
     expect(utcText("never")).toBe("never");
+    expect(offsetText("2026-11-22T11:00:00Z", "2026-11-22T11:02:05Z")).toBe("+2 min 5 s");
+    expect(offsetText("2026-11-22T11:00:00Z", "2026-11-22T09:30:00Z")).toBe("−1 h 30 min");
   });
   it("take the token out of a fragment", () => {
     expect(tokenInFragment("#token=abc")).toBe("abc");
@@ -190,5 +197,97 @@ describe("charts", () => {
   it("need a number", () => {
     expect(chartOf({ columns: columns(["a", "string"]), rows: [["x"]] }, { visualization: "piechart" })).toBeNull();
     expect(chartOf({ columns: columns(["a", "string"], ["n", "long"]), rows: [["x", 3]] }, { visualization: "piechart" })?.series[0]?.data).toEqual([{ name: "x", value: 3 }]);
+  });
+});
+
+describe("security groups", () => {
+  const range = { ruleType: "R", displayName: "r", description: "", isEnabled: true, minThreshold: 1, maxThreshold: 5, timeWindowSize: "PT015M" };
+  const list = { ruleType: "L", displayName: "l", description: "", isEnabled: false, valueType: "Ip", allowlistValues: [] };
+  const properties = { timeWindowRules: [range], allowlistRules: [list] };
+  it("change one rule and keep the others", () => {
+    const next = withRule(properties, "L", { allowlistValues: ["10.0.0.0/8"], isEnabled: true });
+    expect(next["allowlistRules"]?.[0]).toMatchObject({ isEnabled: true, allowlistValues: ["10.0.0.0/8"] });
+    expect(next["timeWindowRules"]?.[0]).toBe(range);
+  });
+  it("take a rule out whole, so that it does not come back", () => {
+    expect(isSetUp({ ...range, ...cleared(range) })).toBe(false);
+    expect(isSetUp({ ...list, isEnabled: true, allowlistValues: ["a"], ...cleared(list) })).toBe(false);
+    expect(isSetUp(range)).toBe(true);
+  });
+  it("say what they allow", () => {
+    expect(saysOf(range)).toBe("allows 1 to 5 in 15 minutes");
+    expect(saysOf({ ...list, allowlistValues: ["a", "b", "c", "d"] })).toBe("allows a, b, c and 1 more");
+    expect(saysOf(list)).toBe("allows nothing");
+    expect(windowText("P1D")).toBe("1 day");
+    expect(windowText("PT1H30M")).toBe("PT1H30M");
+    expect(linesOf(" a \n\nb\na\r\n")).toEqual(["a", "b"]);
+  });
+});
+
+describe("the server's counters", () => {
+  const text = '# HELP fieldwatch_hub_messages_refused_total Device messages refused\n# TYPE fieldwatch_hub_messages_refused_total counter\nfieldwatch_hub_messages_refused_total{reason="a \\"b\\""} 3\n# TYPE fieldwatch_http_connections gauge\nfieldwatch_http_connections 2\nnonsense\n';
+  it("come out of their text form", () => {
+    const [refused, connections] = seriesOf(text);
+    expect(refused).toEqual({ name: "fieldwatch_hub_messages_refused_total", help: "Device messages refused", counter: true, labels: { reason: 'a "b"' }, value: 3 });
+    expect(connections).toMatchObject({ counter: false, value: 2, labels: {} });
+    expect(refused && namesOf(refused)).toEqual(["hub", 'messages refused · a "b"']);
+    expect([refused, connections].map((one) => one && isLoss(one))).toEqual([true, false]);
+  });
+});
+
+describe("a process tree", () => {
+  const row = (time: number, pid: number, parent: number, command: string): ProcessRow => ({ time: `2026-11-22T10:00:${String(time).padStart(2, "0")}Z`, pid, parent, user: "root", command });
+  const shape = (nodes: ReturnType<typeof processTrees>): unknown[] => nodes.map((node) => [node.command, ...shape(node.children)]);
+  it("has the ancestors and descendants of what is meant, and nobody else", () => {
+    const rows = [row(0, 1, 0, "init"), row(1, 10, 1, "sshd"), row(2, 11, 1, "cron"), row(3, 20, 10, "bash"), row(4, 30, 20, "curl"), row(5, 31, 20, "miner"), row(6, 40, 31, "child"), row(7, 41, 40, "grandchild")];
+    expect(shape(processTrees(rows, (one) => one.pid === 31))).toEqual([["init", ["sshd", ["bash", ["miner", ["child", ["grandchild"]]]]]]]);
+  });
+  it("takes the newest process of an id for the parent, and survives one that is its own", () => {
+    const rows = [row(0, 5, 0, "old"), row(1, 5, 0, "new"), row(2, 6, 5, "meant"), row(3, 7, 7, "itself")];
+    expect(shape(processTrees(rows, (one) => one.pid === 6 || one.pid === 7))).toEqual([["new", ["meant"]], ["itself"]]);
+  });
+  it("is about the process of the alert, not its parent", () => {
+    const entities = [{ $id: "1", Type: "process", ProcessId: "31", ParentProcess: { $ref: "2" } }, { $id: "2", Type: "process", ProcessId: "20" }];
+    expect([...processIds(entities, [])]).toEqual([31]);
+    expect([...processIds([], [{ time: "", name: "ProcessCreate", details: { ProcessId: 7 } }])]).toEqual([7]);
+  });
+});
+
+describe("completion", () => {
+  const schema: KqlSchema = {
+    tables: [{ name: "SecurityAlert", columns: [{ name: "AlertType", type: "string" }] }, { name: "AzureDiagnostics", columns: [{ name: "Category", type: "string" }] }],
+    words: [{ kind: "operator", name: "summarize", signature: "", note: "" }, { kind: "aggregate", name: "dcount", signature: "dcount(value)", note: "" }, { kind: "function", name: "ago", signature: "ago(timespan)", note: "" }],
+  };
+  const at = (text: string) => completionsAt(text, schema).map((one) => one.label);
+  it("begins with tables, and takes operators behind a bar", () => {
+    expect(at("Sec")).toEqual(expect.arrayContaining(["SecurityAlert", "AzureDiagnostics", "union"]));
+    expect(at("SecurityAlert\n| sum")).toEqual(["summarize"]);
+    expect(at("let x = 1;\n")).toEqual(expect.arrayContaining(["SecurityAlert", "x"]));
+    expect(at("SecurityAlert | join kind=inner (")).toContain("AzureDiagnostics");
+  });
+  it("knows the columns of the tables that are named, and those that the query makes", () => {
+    const found = at("SecurityAlert | extend Day = bin(StartTime, 1d) | where ");
+    expect(found).toEqual(expect.arrayContaining(["AlertType", "Day", "ago", "has"]));
+    expect(found).not.toContain("Category");
+    expect(found).not.toContain("dcount");
+    expect(at("SecurityAlert | summarize N = dc")).toEqual(expect.arrayContaining(["dcount", "AlertType"]));
+    expect(at("SecurityAlert | where AlertType in (")).not.toContain("union");
+  });
+  it("says nothing inside texts and comments", () => {
+    expect(at('SecurityAlert | where AlertType == "Sec')).toEqual([]);
+    expect(at("// Sec")).toEqual([]);
+    expect(at('SecurityAlert | where AlertType == "a|b" | ')).toEqual(["summarize"]);
+    expect(at("print @'c:\\' | ")).toEqual(["summarize"]);
+  });
+});
+
+describe("the words of KQL", () => {
+  it("are those of the compiler's document", () => {
+    const words = wordsOf(document);
+    const kindOf = (name: string) => words.find((word) => word.name === name)?.kind;
+    expect([kindOf("summarize"), kindOf("mv-expand"), kindOf("dcount"), kindOf("strlen"), kindOf("ago")]).toEqual(["operator", "operator", "aggregate", "function", "function"]);
+    expect(kindOf("externaldata")).toBeUndefined();
+    expect(words.find((word) => word.name === "arg_max")?.signature).toBe("arg_max(value, column, …|*)");
+    expect(words.length).toBeGreaterThan(150);
   });
 });

@@ -76,7 +76,7 @@ export function RecommendationDrawer({ api, hub, id, now, close, investigate }: 
   const address = `/api/v1/recommendations/${encodeURIComponent(id)}?hub=${encodeURIComponent(hub)}`;
   const reading = useReading((signal) => api.get<Recommendation>(address, signal), [api, address]);
   return (
-    <Drawer title={reading.value?.displayName ?? "Recommendation"} note={null} close={close}>
+    <Drawer title={reading.value?.displayName ?? "Recommendation"} close={close}>
       <Shown of={reading}>{(one) => <Body one={one} now={now} investigate={investigate} />}</Shown>
     </Drawer>
   );

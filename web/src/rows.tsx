@@ -7,7 +7,7 @@ export const rowsShown = 1000;
 
 export function Rows({ table }: { table: QueryTable }) {
   return (
-    <div className="scroll">
+    <div className="scroll" tabIndex={0}>
       <table className="rows">
         <thead>
           <tr>
@@ -46,7 +46,7 @@ interface Props {
   api: Api;
   workspace: string;
   query: string;
-  timespan: string;
+  timespan: string | null;
   empty: string;
   investigate: (query: string) => void;
 }

@@ -1,5 +1,5 @@
 // What the page knows, and how news change it: pure, so that it can be tested without a page.
-import type { Alert, Overview, Severity } from "./model";
+import type { Alert, Evidence, Overview, Severity } from "./model";
 
 export const alertsShown = 100;
 
@@ -58,6 +58,20 @@ export function commandLine(properties: Record<string, unknown>, entities: unkno
     if (typeof found === "string" && found !== "") return found;
   }
   return null;
+}
+
+/** The ids of the processes that an alert is about: of its process entities, else of the process events behind it. */
+export function processIds(entities: unknown, evidence: Evidence[]): Set<number> {
+  const ids = new Set<number>();
+  const add = (id: unknown) => {
+    const number = typeof id === "string" && id !== "" ? Number(id) : id;
+    if (typeof number === "number" && Number.isInteger(number) && number > 0) ids.add(number);
+  };
+  const all = Array.isArray(entities) ? (entities as Record<string, unknown>[]) : [];
+  const parents = new Set(all.map((one) => (one?.["ParentProcess"] as Record<string, unknown> | undefined)?.["$ref"]));
+  for (const one of all) if (one?.["Type"] === "process" && !parents.has(one["$id"])) add(one["ProcessId"]);
+  if (ids.size === 0) for (const row of evidence) add((row.details as Record<string, unknown> | null)?.["ProcessId"]);
+  return ids;
 }
 
 /** The evidence of a recommendation: values are texts, and lists and objects JSON inside them. */

@@ -22,6 +22,17 @@ export function age(iso: string, now: number): string {
   return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
+/** How long after `from`: "+3 s", "+2 min 5 s", "−1 h 0 min"; empty where either is no time. */
+export function offsetText(from: string, iso: string): string {
+  const seconds = Math.round((new Date(iso).getTime() - new Date(from).getTime()) / 1000);
+  if (Number.isNaN(seconds)) return "";
+  const sign = seconds < 0 ? "−" : "+";
+  const whole = Math.abs(seconds);
+  if (whole < 60) return `${sign}${whole} s`;
+  if (whole < 3600) return `${sign}${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${sign}${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
 const dayMs = 86_400_000;
 
 /** The mark New depends on age only: spec/alerts.md section 3. */

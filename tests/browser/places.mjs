@@ -1,0 +1,262 @@
+// Places where a person decides: custom alerts, intelligence, settings, rules, what is said of an alert; and how the server is doing.
+// Usage: node places.mjs [SCREENSHOTS], a folder for pictures of each place at two sizes.
+import assert from "node:assert/strict";
+import { processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
+import { accessible, launch, write } from "./browser.mjs";
+
+const server = await Server.start();
+const browser = await launch(server, process.argv[2]);
+await server.cli("hub", "create", "home");
+const origin = server.profile.server;
+const pump = await server.create("pump-3", "azureiotsecurity");
+await publish(server, pump, processMessage("sshd: operator", { ProcessId: 40, ParentProcessId: 1 }));
+await publish(server, pump, processMessage("bash -l", { ProcessId: 41, ParentProcessId: 40 }));
+await publish(server, pump, processMessage("uptime", { ProcessId: 42, ParentProcessId: 41 }));
+await publish(server, pump, processMessage("cpuminer-multi <b>x</b>", { ProcessId: 43, ParentProcessId: 41 }));
+await publish(server, pump, { nonsense: true }); // a message that does not conform
+const [[minerId]] = await server.rows('SecurityAlert | where AlertType == "IoT_CryptoMiner" | distinct SystemAlertId');
+const at = (place, awaited, more) => browser.signedIn({}, place, { awaited, ...more });
+const reader = JSON.parse(await server.request("PUT", "/api/v1/tokens/reader", { role: "reader" })).token;
+const alertsOf = (type) => server.query(`SecurityAlert | where AlertType == "${type}" | distinct SystemAlertId`);
+
+const failed = await runAll({
+  async "sets up a custom alert for a group, by keyboard, and it acts within seconds"() {
+    await server.request("PATCH", "/api/v1/hubs/home/devices/pump-3/twin", { tags: { SecurityGroup: "pumps" } });
+    const { page, complaints } = await at("/", ".rail");
+    await page.getByRole("link", { name: "Custom alerts" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("link", { name: "default" }).waitFor();
+    await page.getByLabel("A new group").fill("pumps");
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Add a custom alert").selectOption({ label: "Execution of a process that isn't allowed" });
+    assert.match(page.url(), /\/custom-alerts\/pumps$/);
+    await page.getByLabel(/^Allowed/).fill("busybox\nuptime");
+    await page.getByLabel("Add a custom alert").selectOption({ label: "Number of device to cloud messages (MQTT protocol) is not in allowed range" });
+    await page.getByLabel("At least").fill("9");
+    await page.getByLabel("At most").fill("3");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.locator("[role=alert]", { hasText: /minThreshold|at most|threshold/i }).waitFor();
+    await page.getByLabel("At least").fill("0");
+    await page.getByLabel("At most").fill("5000");
+    await page.getByLabel("In each").selectOption("PT1H");
+    await page.getByRole("button", { name: "Save" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByText("It acts within seconds").waitFor();
+    const began = performance.now();
+    await until("a process that is not allowed is an alert", async () => {
+      await publish(server, pump, processMessage("ls -l", { Executable: "/bin/ls" }));
+      return (await alertsOf("IoT_CA_ProcessNotAllowed")).length > 0;
+    }, 120);
+    console.log(`     acted within ${Math.round(performance.now() - began)} ms`);
+    await page.reload();
+    assert.equal(await page.getByLabel(/^Allowed/).inputValue(), "busybox\nuptime");
+    assert.equal(await page.getByLabel("In each").inputValue(), "PT1H");
+    // what is not saved is asked about
+    await page.getByLabel("At most").fill("7");
+    page.once("dialog", (dialog) => void dialog.dismiss());
+    await page.getByRole("link", { name: "Devices", exact: true }).click();
+    assert.match(page.url(), /custom-alerts\/pumps$/);
+    await page.getByRole("button", { name: "Undo" }).click();
+    assert.equal(await page.getByLabel("At most").inputValue(), "5000");
+    await page.getByRole("button", { name: "Take out: Number of device to cloud messages (MQTT protocol)" }).click();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("It acts within seconds").waitFor();
+    await page.getByRole("link", { name: "Custom alerts" }).first().click();
+    await page.getByText("allows busybox, uptime").waitFor();
+    assert.equal(await page.getByText("in 1 hour").count(), 0);
+    assert.deepEqual(complaints.filter((one) => !one.includes("400")), []);
+    await page.close();
+  },
+
+  async "imports indicators, looks one up, removes the file"() {
+    const { page, complaints } = await at("/intelligence", "text=No file has been imported.");
+    const text = ["# a list <script>alert(1)</script>", ...Array.from({ length: 30 }, (_, i) => `198.51.100.${i + 1}`), "not an indicator at all"].join("\n");
+    await page.getByLabel("File").setInputFiles({ name: "feed.txt", mimeType: "text/plain", buffer: Buffer.from(text) });
+    await page.getByRole("button", { name: "Import" }).click();
+    await page.getByText("It acts within seconds").waitFor();
+    await page.getByRole("cell", { name: "feed.txt" }).waitFor({ timeout: 60_000 });
+    await page.getByText("30 indicators are in force").waitFor();
+    await page.getByLabel("An address, name, URL or hash").fill("198.51.100.7");
+    await page.keyboard.press("Enter");
+    await page.locator(".properties", { hasText: "198.51.100.7" }).waitFor();
+    assert.match(page.url(), /value=198\.51\.100\.7/);
+    await page.getByLabel("An address, name, URL or hash").fill("198.51.100.99");
+    await page.getByRole("button", { name: "Look up" }).click();
+    await page.getByText("No indicator names").waitFor();
+    await page.getByLabel("File").setInputFiles({ name: "feed.txt", mimeType: "text/plain", buffer: Buffer.from("198.51.100.1\n") });
+    await page.getByRole("button", { name: "Import" }).click();
+    await page.getByRole("button", { name: "Import all the same" }).waitFor(); // it lost more than half
+    assert.match(await page.locator("[role=alert]").innerText(), /half|shr/i);
+    await page.getByRole("button", { name: "Remove" }).click();
+    await page.getByRole("button", { name: "Remove feed.txt?" }).click();
+    await page.getByText("No file has been imported.").waitFor({ timeout: 60_000 });
+    assert.deepEqual(complaints.filter((one) => !one.includes("412")), []);
+    await page.close();
+  },
+
+  async "changes a hub's settings and shows no key"() {
+    const { page, complaints } = await at("/settings", "text=Raw events");
+    const security = page.getByRole("switch", { name: "Security" });
+    await security.focus();
+    await page.keyboard.press("Space");
+    await page.getByText("Security is off.").waitFor();
+    assert.equal(JSON.parse(await server.request("GET", "/api/v1/hubs/home")).securityEnabled, false);
+    await security.click();
+    await page.getByText("Security is on.").waitFor();
+    await page.getByRole("link", { name: "Network" }).click();
+    await page.getByRole("button", { name: "Add a rule" }).click();
+    await page.getByLabel("Name").fill("plant");
+    await page.getByLabel("Addresses", { exact: true }).fill("nowhere");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.locator("[role=alert]", { hasText: "needs an action" }).waitFor();
+    await page.getByLabel("Addresses", { exact: true }).fill("127.0.0.0/8");
+    await page.getByRole("button", { name: "Add a rule" }).click();
+    await page.getByLabel("Name").nth(1).fill("rest");
+    await page.getByLabel("Action").nth(1).selectOption("Reject");
+    await page.getByLabel("Addresses", { exact: true }).nth(1).fill("192.0.2.0/24");
+    await page.getByRole("button", { name: "Move rule 2 up" }).click();
+    await page.getByLabel("Least TLS version").selectOption("1.3");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("It holds for new connections.").waitFor();
+    const { configuration } = JSON.parse(await server.request("GET", "/api/v1/hubs/home"));
+    assert.deepEqual(configuration.ipFilterRules.map((rule) => [rule.filterName, rule.action]), [["rest", "Reject"], ["plant", "Accept"]]);
+    assert.equal(configuration.minTlsVersion, "1.3");
+    await page.getByRole("link", { name: "Diagnostics" }).click();
+    await page.getByLabel("Connections").check();
+    await page.getByLabel("TwinQueries").check();
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Saved.").waitFor();
+    await page.getByRole("link", { name: "Enrollments" }).click();
+    await page.getByText("Nobody is enrolled.").waitFor();
+    await server.cli("enrollment", "create", "line-a", "--group");
+    await page.reload();
+    await page.getByRole("cell", { name: "line-a" }).waitFor();
+    assert.match(page.url(), /tab=enrollments/);
+    const enrolled = JSON.parse(await server.cli("enrollment", "show", "line-a", "--group", "--format", "json"));
+    const shown = await page.content();
+    for (const key of Object.values(enrolled.attestation.symmetricKey)) assert.ok(!shown.includes(key), "a key is on the page");
+    await server.cli("hub", "update", "home", "--tls-minimum", "1.2", "--ip-filter", "none");
+    assert.deepEqual(complaints.filter((one) => !one.includes("400")), []);
+    await page.close();
+  },
+
+  async "says how the server is doing"() {
+    const { page, complaints } = await at("/health", "text=Refused, lost, done again");
+    await page.locator(".properties div", { hasText: "Messages that did not conform" }).getByText("1", { exact: true }).waitFor();
+    await page.locator("tr.loss", { hasText: "dead letters" }).waitFor();
+    await page.getByLabel("Show").selectOption("all");
+    await page.getByRole("searchbox", { name: "Name" }).fill("journal");
+    await page.getByRole("cell", { name: "records made durable" }).waitFor();
+    await page.reload();
+    assert.equal(await page.getByRole("searchbox", { name: "Name" }).inputValue(), "journal");
+    assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
+  async "shows who started the process of an alert, what happened around it, and takes a decision"() {
+    const { page, complaints } = await at(`/alerts/${minerId}`, "dialog.drawer pre.command");
+    const drawer = page.locator("dialog.drawer");
+    await drawer.locator(".process.meant").waitFor();
+    const commands = await drawer.locator(".process code").allInnerTexts();
+    assert.deepEqual(commands, ["sshd: operator", "bash -l", "cpuminer-multi <b>x</b>"]);
+    await drawer.getByText("Its events from five minutes before").click();
+    await drawer.locator("table.rows tbody tr").nth(3).waitFor();
+    await drawer.getByText("Other alerts of this device").click();
+    await drawer.getByRole("button", { name: "Custom alert - a process was executed" }).waitFor();
+    await drawer.getByRole("button", { name: "In progress" }).click();
+    await drawer.locator(".facts", { hasText: "InProgress" }).waitFor();
+    await drawer.getByRole("button", { name: "Dismiss" }).click();
+    await drawer.getByRole("button", { name: "Dismiss for good?" }).click();
+    await drawer.locator(".facts", { hasText: "Dismissed" }).waitFor();
+    assert.equal(await drawer.getByRole("button", { name: "Resolve" }).count(), 0);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
+  async "completes tables, columns and operators while a query is written"() {
+    const { page, complaints, hosts } = await at("/logs", ".query-editor .monaco-editor");
+    const words = page.locator(".suggest-widget .monaco-list-row");
+    await write(page, "");
+    await page.keyboard.type("SecurityI");
+    await words.filter({ hasText: "SecurityIoTRawEvent" }).first().waitFor();
+    await page.keyboard.press("Enter");
+    await page.keyboard.type(" | wh");
+    await words.filter({ hasText: "where" }).first().waitFor();
+    await page.keyboard.press("Enter");
+    await page.keyboard.type(" RawEventN");
+    await words.filter({ hasText: "RawEventName" }).first().waitFor();
+    await page.keyboard.press("Enter");
+    await page.keyboard.type(' == "ProcessCreate"');
+    await page.keyboard.press("Control+Enter");
+    await page.locator("table.rows tbody tr").nth(3).waitFor();
+    assert.equal(new URL(page.url()).searchParams.get("query"), 'SecurityIoTRawEvent | where RawEventName == "ProcessCreate"');
+    await page.keyboard.type("\n| order by TimeSt");
+    await words.filter({ hasText: "TimeStamp" }).first().waitFor();
+    await browser.picture(page, "hunting");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Tab"); // the editor lets the keyboard go
+    assert.equal(await page.evaluate(() => document.activeElement?.closest(".query-editor") === null), true);
+    assert.deepEqual([...hosts], [new URL(origin).host]);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
+  async "loads little before the editor"() {
+    const page = await browser.newPage();
+    const sizes = new Map();
+    page.on("response", async (response) => sizes.set(new URL(response.url()).pathname, (await response.request().sizes().catch(() => null))?.responseBodySize ?? 0));
+    await page.goto(`${origin}/#token=${server.profile.token}`);
+    await page.waitForSelector(".chart canvas");
+    const files = [...sizes].filter(([path]) => path === "/" || path.startsWith("/assets/"));
+    const kib = files.reduce((sum, [, bytes]) => sum + bytes, 0) / 1024;
+    console.log(`     ${Math.round(kib)} KiB for the overview with its chart`);
+    assert.ok(files.length >= 4 && kib > 50 && kib <= 300, `${kib} KiB: ${JSON.stringify(files)}`);
+    await page.close();
+  },
+
+  async "lets a reader look and change nothing, and says why"() {
+    const { page } = await at("/custom-alerts/pumps", "text=Execution of a process", { token: reader });
+    assert.equal(await page.getByRole("button", { name: "Save" }).count(), 0);
+    assert.ok(await page.getByRole("checkbox").first().isDisabled());
+    await page.getByRole("link", { name: "Settings" }).click();
+    await page.getByText("needs the role administrator").waitFor();
+    assert.ok(await page.getByRole("switch").first().isDisabled());
+    await page.goto(`${origin}/alerts/${minerId}`);
+    await page.locator("dialog.drawer pre.command").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Resolve" }).count(), 0);
+    await page.close();
+  },
+
+  async "says what is not there"() {
+    const { page } = await at("/custom-alerts/nobody", "[role=alert]");
+    assert.match(await page.locator("[role=alert]").innerText(), /has no security group/);
+    await page.close();
+  },
+
+  async "is accessible everywhere, light and dark, large and small"() {
+    const places = [
+      ["overview", "/", ".chart canvas"], ["alerts", "/alerts?status=all", "table.alerts"], ["alert", `/alerts/${minerId}`, ".process.meant"],
+      ["recommendations", "/recommendations", ".filters"], ["devices", "/devices", "table"], ["device", "/devices/pump-3?tab=processes", "table.rows"],
+      ["logs", "/logs", ".query-editor .monaco-editor"], ["custom-alerts", "/custom-alerts", ".groups"], ["custom-alert", "/custom-alerts/pumps", ".rules"],
+      ["intelligence", "/intelligence?value=198.51.100.1", "text=No indicator names"], ["settings", "/settings", ".rules"], ["settings-network", "/settings?tab=network", "form"],
+      ["settings-diagnostics", "/settings?tab=diagnostics", ".checks"], ["settings-enrollments", "/settings?tab=enrollments", "table"], ["health", "/health?show=all", "table.counters"],
+    ];
+    const looks = [["", { viewport: { width: 1360, height: 1000 } }], ["-phone-dark", { viewport: { width: 390, height: 844 }, colorScheme: "dark" }]];
+    for (const [suffix, options] of looks) {
+      const { page } = await browser.signedIn(options, "/", { awaited: ".rail" });
+      for (const [name, place, awaited] of places) {
+        await page.goto(`${origin}${place}`);
+        await page.waitForSelector(awaited);
+        await page.waitForTimeout(150); // what fades in has arrived
+        await browser.picture(page, `${name}${suffix}`);
+        await accessible(page, `${name}${suffix}`);
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        assert.ok(overflow <= 0, `${name}${suffix} is ${overflow} px wider than the window`);
+      }
+      await page.close();
+    }
+  },
+});
+await browser.close();
+await server.stop();
+process.exit(failed === 0 ? 0 : 1);

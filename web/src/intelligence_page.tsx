@@ -1,0 +1,180 @@
+// Indicators that detection looks things up in: which files they come from, whether a value is among them, import and removal.
+import { useEffect, useRef, useState } from "react";
+import { type Api, ApiError } from "./api";
+import { Properties } from "./drawer";
+import type { Filters, Go } from "./place";
+import { Shown, useReading } from "./reading";
+import { Outcome, Sure, useSaving } from "./saving";
+import { shownValue } from "./state";
+
+interface Bad {
+  line: number;
+  why: string;
+}
+interface Source {
+  name: string;
+  indicators: number;
+  warningListEntries: number;
+  skipped: number;
+  bad: Bad[];
+}
+interface Intel {
+  value: Source[];
+  inForce: number;
+  byType: Record<string, number>;
+}
+interface Found {
+  value: string;
+  found: boolean;
+  indicator?: Record<string, unknown>;
+}
+
+function LookUp({ api, value, ask }: { api: Api; value: string; ask: (value: string) => void }) {
+  const [text, setText] = useState(value);
+  useEffect(() => setText(value), [value]);
+  return (
+    <section className="card">
+      <h2>Look up</h2>
+      <form className="bar" role="search" onSubmit={(event) => { event.preventDefault(); ask(text.trim()); }}>
+        <label className="filter wide">
+          <span>An address, name, URL or hash</span>
+          <input type="search" value={text} spellCheck={false} autoComplete="off" onChange={(event) => setText(event.target.value)} />
+        </label>
+        <button type="submit">Look up</button>
+      </form>
+      {value !== "" && <Answer key={value} api={api} value={value} />}
+    </section>
+  );
+}
+
+function Answer({ api, value }: { api: Api; value: string }) {
+  const reading = useReading((signal) => api.get<Found>(`/api/v1/intel/lookup?${new URLSearchParams({ value })}`, signal), [api, value]);
+  return (
+    <Shown of={reading}>
+      {(answer) =>
+        answer.indicator ? (
+          <Properties values={Object.entries(answer.indicator).map(([name, one]) => [name, shownValue(one)])} />
+        ) : (
+          <p className="quiet">No indicator names <span className="device">{answer.value}</span>, or a warning-list does.</p>
+        )
+      }
+    </Shown>
+  );
+}
+
+function Refused({ bad }: { bad: Bad[] }) {
+  return (
+    <details>
+      <summary>{bad.length.toLocaleString()} {bad.length === 1 ? "line was" : "lines were"} left out</summary>
+      <ul className="plain">{bad.map((one, index) => <li key={index}>{one.line > 0 && `Line ${one.line}: `}{one.why}</li>)}</ul>
+    </details>
+  );
+}
+
+const followMs = [1_000, 3_000, 6_000, 12_000, 24_000, 40_000]; // an import acts when its content version does
+
+interface Props {
+  api: Api;
+  filters: Filters;
+  mayChange: boolean;
+  go: Go;
+}
+
+export function IntelligencePage({ api, filters, mayChange, go }: Props) {
+  const reading = useReading((signal) => api.get<Intel>("/api/v1/intel", signal), [api]);
+  const saving = useSaving();
+  const chooser = useRef<HTMLInputElement>(null);
+  const [name, setName] = useState("");
+  const [shrunk, setShrunk] = useState(false);
+  const later = useRef<ReturnType<typeof setTimeout>[]>([]);
+  useEffect(() => () => later.current.forEach(clearTimeout), []);
+  const follow = () => {
+    reading.again();
+    later.current = followMs.map((ms) => setTimeout(reading.again, ms));
+  };
+  const bring = async (force: boolean) => {
+    const file = chooser.current?.files?.[0];
+    if (!file) return;
+    const address = `/api/v1/intel/${encodeURIComponent(name || file.name)}${force ? "?force=true" : ""}`;
+    setShrunk(false);
+    const read = async () => {
+      try {
+        await api.send("PUT", address, file);
+      } catch (reason) {
+        if (reason instanceof ApiError && reason.status === 412) setShrunk(true);
+        throw reason;
+      }
+    };
+    if (await saving.run(read, "Imported. It acts within seconds.")) follow();
+  };
+  const remove = async (source: string) => {
+    if (await saving.run(() => api.send("DELETE", `/api/v1/intel/${encodeURIComponent(source)}`), `${source} is removed.`)) follow();
+  };
+  return (
+    <main>
+      <LookUp api={api} value={filters["value"] ?? ""} ask={(value) => go({ at: "intelligence", filters: { value } })} />
+      <section className="card">
+        <h2>Files</h2>
+        <Outcome of={saving} />
+        <Shown of={reading}>
+          {(intel) => (
+            <>
+              <p className="quiet">
+                {intel.inForce.toLocaleString()} {intel.inForce === 1 ? "indicator is" : "indicators are"} in force
+                {Object.entries(intel.byType).map(([type, count]) => ` · ${type} ${count.toLocaleString()}`)}
+              </p>
+              {intel.value.length === 0 ? (
+                <p className="quiet">No file has been imported.</p>
+              ) : (
+                <div className="scroll" tabIndex={0}>
+                  <table>
+                    <thead>
+                      <tr>
+                        <th scope="col">File</th>
+                        <th scope="col" className="number">Indicators</th>
+                        <th scope="col" className="number">Warning-list entries</th>
+                        <th scope="col" className="number">Skipped</th>
+                        <th scope="col">Left out</th>
+                        {mayChange && <th scope="col"><span className="unseen">Remove</span></th>}
+                      </tr>
+                    </thead>
+                    <tbody>
+                      {intel.value.map((source) => (
+                        <tr key={source.name}>
+                          <td className="device">{source.name}</td>
+                          <td className="number">{source.indicators.toLocaleString()}</td>
+                          <td className="number">{source.warningListEntries.toLocaleString()}</td>
+                          <td className="number">{source.skipped.toLocaleString()}</td>
+                          <td>{source.bad.length === 0 ? <span className="quiet">none</span> : <Refused bad={source.bad} />}</td>
+                          {mayChange && <td><Sure text="Remove" question={`Remove ${source.name}?`} busy={saving.busy} act={() => void remove(source.name)} /></td>}
+                        </tr>
+                      ))}
+                    </tbody>
+                  </table>
+                </div>
+              )}
+            </>
+          )}
+        </Shown>
+      </section>
+      {mayChange && (
+        <section className="card">
+          <h2>Import</h2>
+          <p className="quiet">STIX, MISP, abuse.ch CSV, JSON Lines, or one value a line, up to 32 MiB. A file of the same name takes the old one's place.</p>
+          <form className="bar" onSubmit={(event) => { event.preventDefault(); void bring(false); }}>
+            <label className="filter">
+              <span>File</span>
+              <input type="file" ref={chooser} required onChange={(event) => setName(event.target.files?.[0]?.name ?? "")} />
+            </label>
+            <label className="filter">
+              <span>Name here</span>
+              <input value={name} spellCheck={false} autoComplete="off" onChange={(event) => setName(event.target.value)} />
+            </label>
+            <button type="submit" className="primary" disabled={saving.busy || name === ""}>{saving.busy ? "Importing…" : "Import"}</button>
+            {shrunk && <button type="button" className="danger" onClick={() => void bring(true)}>Import all the same</button>}
+          </form>
+        </section>
+      )}
+    </main>
+  );
+}

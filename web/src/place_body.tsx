@@ -1,0 +1,69 @@
+// The place that the address names, with what it needs of the live data.
+import type { Api } from "./api";
+import { AlertsPage } from "./alerts_page";
+import { DevicePage } from "./device_page";
+import { DevicesPage } from "./devices_page";
+import { GroupPage } from "./group_page";
+import { GroupsPage } from "./groups_page";
+import { HealthPage } from "./health_page";
+import { IntelligencePage } from "./intelligence_page";
+import type { PageData } from "./live";
+import { Logs } from "./logs";
+import { Overview } from "./overview";
+import type { Go, Place } from "./place";
+import { RecommendationsPage } from "./recommendations_page";
+import { SettingsPage } from "./settings_page";
+
+interface Props {
+  place: Exclude<Place, { at: "alert" | "recommendation" }>;
+  api: Api;
+  data: PageData;
+  chosenHub: string | null;
+  fresh: ReadonlySet<string>;
+  now: number;
+  mayChange: boolean;
+  go: Go;
+}
+
+export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, go }: Props) {
+  const { hub, workspace, sequence: news } = data.overview;
+  const openAlert = (id: string) => go({ at: "alert", id });
+  const openRecommendation = (id: string) => go({ at: "recommendation", id });
+  const openDevice = (id: string) => go({ at: "device", id });
+  const list = { api, hub, news, now };
+  const editor = { api, hub, chosenHub, mayChange, go };
+  switch (place.at) {
+    case "overview":
+      return (
+        <Overview
+          data={data}
+          fresh={fresh}
+          now={now}
+          openAlert={openAlert}
+          openRecommendation={openRecommendation}
+          openDevice={openDevice}
+          showSeverity={(severity) => go({ at: "alerts", filters: { severity } })}
+        />
+      );
+    case "alerts":
+      return <AlertsPage {...list} filters={place.filters} fresh={fresh} change={(filters) => go({ at: "alerts", filters })} open={openAlert} />;
+    case "recommendations":
+      return <RecommendationsPage {...list} filters={place.filters} change={(filters) => go({ at: "recommendations", filters })} open={openRecommendation} />;
+    case "devices":
+      return <DevicesPage {...list} filters={place.filters} change={(filters) => go({ at: "devices", filters })} open={openDevice} />;
+    case "device":
+      return <DevicePage key={place.id} {...list} chosenHub={chosenHub} workspace={workspace} id={place.id} tab={place.tab ?? ""} fresh={fresh} go={go} />;
+    case "logs":
+      return <Logs key={workspace} api={api} workspace={workspace} asked={place.query} keep={(query) => go({ at: "logs", query })} />;
+    case "groups":
+      return <GroupsPage key={hub} {...editor} filters={place.filters} />;
+    case "group":
+      return <GroupPage key={`${hub} ${place.id}`} {...editor} id={place.id} />;
+    case "intelligence":
+      return <IntelligencePage api={api} filters={place.filters} mayChange={mayChange} go={go} />;
+    case "settings":
+      return <SettingsPage key={hub} {...editor} filters={place.filters} now={now} />;
+    case "health":
+      return <HealthPage api={api} overview={data.overview} filters={place.filters} now={now} go={go} />;
+  }
+}

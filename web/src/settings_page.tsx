@@ -1,0 +1,169 @@
+// A hub's settings: what is collected, who may reach it, what is logged, who enrolls.
+import { useEffect, useState } from "react";
+import type { Api } from "./api";
+import { Enrollments } from "./enrollments";
+import { FilterRules } from "./filter_rules";
+import { PlaceLink } from "./link";
+import type { FilterRule, Hub, HubConfiguration } from "./model";
+import { type Filters, type Go, useUnsaved } from "./place";
+import { Shown, useReading } from "./reading";
+import { Outcome, type Saving, useSaving } from "./saving";
+
+const tabs = [["", "Data collection"], ["network", "Network"], ["diagnostics", "Diagnostics"], ["enrollments", "Enrollments"]] as const;
+
+const switches = [
+  ["securityEnabled", "Security", "Evaluates what this hub sees. Off stops the evaluation and keeps the data."],
+  ["storeRawEvents", "Raw events", "Keeps what agents send in the workspace. Off: investigation and baseline details are not available."],
+  ["twinData", "Twin data", "Off: custom alerts, and alerts and recommendations about identities and Edge deployments stop."],
+  ["maskAddresses", "Mask addresses", "Hides the last part of device addresses in what is stored."],
+] as const;
+
+const categories = [
+  "Connections", "DeviceTelemetry", "C2DCommands", "DeviceIdentityOperations", "FileUploadOperations", "DirectMethods", "C2DTwinOperations", "D2CTwinOperations",
+  "TwinQueries", "JobsOperations", "Routes",
+] as const;
+
+interface FormProps {
+  hub: Hub;
+  mayChange: boolean;
+  busy: boolean;
+  save: (change: Partial<Hub>, said: string) => void;
+}
+
+function Collection({ hub, mayChange, busy, save }: FormProps) {
+  return (
+    <ul className="rules">
+      {switches.map(([name, title, meaning]) => (
+        <li className="rule" key={name}>
+          <label className="switch">
+            <input
+              type="checkbox"
+              role="switch"
+              checked={hub[name]}
+              disabled={!mayChange || busy}
+              onChange={(event) => save({ [name]: event.target.checked }, `${title} is ${event.target.checked ? "on" : "off"}.`)}
+            />
+            <strong>{title}</strong>
+          </label>
+          <p className="quiet">{meaning}</p>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Network({ hub, mayChange, busy, save }: FormProps) {
+  const stored = hub.configuration?.ipFilterRules ?? [];
+  const [rules, setRules] = useState<FilterRule[]>(stored);
+  const [open, setOpen] = useState(hub.configuration?.publicNetworkAccess !== "Disabled");
+  const [tls, setTls] = useState(hub.configuration?.minTlsVersion === "1.3" ? "1.3" : "1.2");
+  const next: HubConfiguration = { ipFilterRules: rules, publicNetworkAccess: open ? "Enabled" : "Disabled", minTlsVersion: tls };
+  const changed =
+    JSON.stringify(rules) !== JSON.stringify(stored) ||
+    open !== (hub.configuration?.publicNetworkAccess !== "Disabled") ||
+    tls !== (hub.configuration?.minTlsVersion === "1.3" ? "1.3" : "1.2");
+  useUnsaved(changed);
+  return (
+    <form onSubmit={(event) => { event.preventDefault(); save({ configuration: next }, "Saved. It holds for new connections."); }}>
+      <h3>IP filter</h3>
+      <p className="quiet">The first rule that covers an address decides; an address that no rule covers is let in.</p>
+      <FilterRules rules={rules} mayChange={mayChange} change={setRules} />
+      <h3>Reach</h3>
+      <label className="switch">
+        <input type="checkbox" role="switch" checked={open} disabled={!mayChange} onChange={(event) => setOpen(event.target.checked)} />
+        <strong>Public addresses</strong>
+      </label>
+      <p className="quiet">Off: only private, link-local and loopback addresses may connect.</p>
+      <label className="filter">
+        <span>Least TLS version</span>
+        <select value={tls} disabled={!mayChange} onChange={(event) => setTls(event.target.value)}>
+          <option value="1.2">1.2</option>
+          <option value="1.3">1.3</option>
+        </select>
+      </label>
+      {mayChange && <p className="bar"><button type="submit" className="primary" disabled={!changed || busy}>Save</button></p>}
+    </form>
+  );
+}
+
+const keptOf = (hub: Hub): string[] =>
+  (hub.configuration?.diagnosticSettings ?? []).flatMap((setting) => (setting.logs ?? []).filter((log) => log.enabled).map((log) => log.category));
+
+function Diagnostics({ hub, mayChange, busy, save }: FormProps) {
+  const stored = keptOf(hub);
+  const [kept, setKept] = useState<readonly string[]>(stored);
+  const changed = [...kept].sort().join() !== [...stored].sort().join();
+  useUnsaved(changed);
+  const submit = () => {
+    const logs = kept.map((category) => ({ category, enabled: true, retentionPolicy: { enabled: true, days: 0 } }));
+    const settings = logs.length === 0 ? [] : [{ name: "fieldwatch", logs }];
+    save({ configuration: { diagnosticSettings: settings } }, "Saved.");
+  };
+  return (
+    <form onSubmit={(event) => { event.preventDefault(); submit(); }}>
+      <p className="quiet">Categories that are declared as logged. A hub that logs nothing, or not everything, has a recommendation about it.</p>
+      <ul className="plain checks">
+        {[...new Set([...categories, ...stored])].map((category) => (
+          <li key={category}>
+            <label className="switch">
+              <input
+                type="checkbox"
+                checked={kept.includes(category)}
+                disabled={!mayChange}
+                onChange={(event) => setKept(event.target.checked ? [...kept, category] : kept.filter((one) => one !== category))}
+              />
+              {category}
+            </label>
+          </li>
+        ))}
+      </ul>
+      {mayChange && <p className="bar"><button type="submit" className="primary" disabled={!changed || busy}>Save</button></p>}
+    </form>
+  );
+}
+
+interface Props {
+  api: Api;
+  hub: string;
+  chosenHub: string | null;
+  filters: Filters;
+  mayChange: boolean;
+  now: number;
+  go: Go;
+}
+
+export function SettingsPage({ api, hub, chosenHub, filters, mayChange, now, go }: Props) {
+  const address = `/api/v1/hubs/${encodeURIComponent(hub)}`;
+  const reading = useReading((signal) => api.get<Hub>(address, signal), [api, address]);
+  const saving: Saving = useSaving();
+  const tab = filters["tab"] ?? "";
+  useEffect(saving.clear, [tab, saving.clear]);
+  const save = (change: Partial<Hub>, said: string) => {
+    void saving.run(() => api.send("PATCH", address, change), said).then((done) => done && reading.again());
+  };
+  const forms = (one: Hub) => {
+    const props = { hub: one, mayChange, busy: saving.busy, save };
+    if (tab === "network") return <Network key={one.etag} {...props} />;
+    if (tab === "diagnostics") return <Diagnostics key={one.etag} {...props} />;
+    if (tab === "enrollments") return <Enrollments api={api} mayRead={mayChange} now={now} />;
+    return <Collection {...props} />;
+  };
+  return (
+    <main>
+      <section className="card">
+        <div className="bar"><h2>Settings of <span className="device">{hub}</span></h2></div>
+        <nav className="tabs" aria-label="Settings">
+          {tabs.map(([id, name]) => (
+            <PlaceLink key={id} to={{ at: "settings", filters: { tab: id } }} hub={chosenHub} go={go} here={tab === id}>{name}</PlaceLink>
+          ))}
+        </nav>
+      </section>
+      <section className="card">
+        <h2>{tabs.find(([id]) => id === tab)?.[1] ?? "Data collection"}</h2>
+        {!mayChange && <p className="quiet">Changing these needs the role administrator.</p>}
+        <Outcome of={saving} />
+        <Shown of={reading}>{forms}</Shown>
+      </section>
+    </main>
+  );
+}
