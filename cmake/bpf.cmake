@@ -20,7 +20,7 @@ function(fieldwatch_bpf target)
     set(skeleton ${CMAKE_CURRENT_BINARY_DIR}/skeletons/${stem}.skel.h)
     add_custom_command(OUTPUT ${skeleton}
       COMMAND ${BPF_CLANG} -target bpf -mcpu=v2 -O2 -g -Wall -Wextra -Werror -Wno-missing-field-initializers -Wno-unused-parameter
-              -D__TARGET_ARCH_${arch} -I${CMAKE_SOURCE_DIR}/src -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+              -D__TARGET_ARCH_${arch} -I${CMAKE_SOURCE_DIR}/src -idirafter ${CMAKE_SYSROOT}/usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
               -MD -MF ${object}.d -MT ${skeleton} -c ${CMAKE_CURRENT_SOURCE_DIR}/${file} -o ${object}.unlinked
       COMMAND ${BPFTOOL} gen object ${object} ${object}.unlinked
       COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_CURRENT_BINARY_DIR}/skeletons

@@ -31,6 +31,9 @@ function(fieldwatch_library name)
   list(TRANSFORM arg_DEPS PREPEND fieldwatch_ OUTPUT_VARIABLE deps)
   target_link_libraries(fieldwatch_${name} PUBLIC ${deps} PRIVATE fieldwatch_options ${arg_LINK})
 
+  if(FIELDWATCH_AGENT_ONLY)
+    return()
+  endif()
   if(tests AND NOT FIELDWATCH_FUZZ)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE fieldwatch_${name} fieldwatch_options ${arg_LINK} GTest::gmock GTest::gtest_main

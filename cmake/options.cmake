@@ -1,6 +1,7 @@
 # Language level, warnings and sanitizers, for every target of the tree.
 option(FIELDWATCH_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer (clang only)" OFF)
 option(FIELDWATCH_TSAN "ThreadSanitizer" OFF)
+option(FIELDWATCH_AGENT_ONLY "The device's side alone, without tests: what cross builds need" OFF)
 option(FIELDWATCH_FUZZ "Build the fuzzers with libFuzzer, instead of the tests (with FIELDWATCH_SANITIZE)" OFF)
 
 set(CMAKE_CXX_STANDARD 23)

@@ -41,7 +41,6 @@ constexpr int kBoth[] = {
     SYS_close,
     SYS_lseek,
     SYS_fstat,
-    SYS_mmap,
     SYS_munmap,
     SYS_mprotect,
     SYS_mremap,
@@ -128,6 +127,11 @@ constexpr int kBoth[] = {
     SYS_readlink,
     SYS_poll,
     SYS_epoll_wait,
+#endif
+#ifdef SYS_mmap  // 32-bit ARM has mmap2 only
+    SYS_mmap,
+#endif
+#ifdef SYS_time
     SYS_time,
 #endif
 #ifdef SYS_faccessat2

@@ -1,0 +1,119 @@
+#!/usr/bin/python3
+"""The agent as devices get it: a package for each architecture. agent_packages.py ARCH…  builds it from build/agent[-ARCH], unpacks it
+and runs what is in it against the real server; the foreign ones under qemu-user, where the kernel gives them neither BPF nor the
+proc connector, so that they prove the last steps of the ladders. This machine's own is also installed, by install.sh, in a copy of /."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import agent
+from harness import TOP, Server
+
+QEMU = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
+FILE_BYTES_MAX = 1 << 20  # both programs
+
+
+def own_arch():
+    return subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def make_package(arch, folder):
+    build = TOP / "build" / ("agent" if arch == own_arch() else f"agent-{arch}")
+    done = subprocess.run([TOP / "packaging/deb/build", arch, build, folder], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return pathlib.Path(done.stdout.strip())
+
+
+def under_qemu(program, arch):
+    """Puts a script in the program's place, so that both the shell and the agent itself start it through qemu."""
+    moved = program.with_name(program.name + ".real")
+    program.rename(moved)
+    program.write_text(f'#!/bin/sh\nexec {QEMU[arch]} -L {TOP}/.deps/sysroot-{arch} {moved} "$@"\n')
+    program.chmod(0o755)
+
+
+def what_is_in_it_collects(arch, package, folder):
+    root = folder / arch
+    subprocess.run(["dpkg-deb", "-x", package, root], check=True)
+    programs = [root / "usr/lib/fieldwatch-agent" / name for name in ("fieldwatch-agent", "fieldwatch-collector")]
+    sizes = [program.stat().st_size for program in programs]
+    print(f"        {arch}: fieldwatch-agent {sizes[0]} bytes, fieldwatch-collector {sizes[1]}, package {package.stat().st_size}", flush=True)
+    assert sum(sizes) <= FILE_BYTES_MAX, sizes
+    if arch != own_arch():
+        for program in programs:
+            under_qemu(program, arch)
+    agent.AGENT = root / "usr/bin/fieldwatch-agent"
+    with Server() as server, agent.Agent(server) as device:
+        device.until("collecting", lambda: "collecting: processes by" in device.log(), 60)
+        if arch != own_arch():
+            assert "processes by polling" in device.log(), device.log()
+        device.until("connected", lambda: "connected to the hub" in device.log(), 60)
+        # Long enough for a look at /proc every 200 ms.
+        lasting = subprocess.Popen(["/bin/sh", "-c", ": mark-package; sleep 3"])
+        seen = agent.events(server, "ProcessCreate", "mark-package", seconds=60)
+        assert seen[0]["CommandLine"] == "/bin/sh -c : mark-package; sleep 3" and seen[0]["UserId"] == "0", seen
+        lasting.wait()
+        ports = agent.events(server, "ListeningPorts", str(server.profile["hubPort"]), seconds=60)
+        assert ports[0]["Protocol"] == "tcp", ports
+        system = agent.events(server, "SystemInformation", "Os", seconds=60)
+        assert system[0]["HostName"], system
+        assert device.status()["connected"], device.status()
+
+
+INSTALL = """
+set -e
+mount -t tmpfs none "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount --rbind /proc "$1/root/proc"
+mount --bind /dev "$1/root/dev"
+mkdir -p "$1/root/package"
+cp "$2" "$3" "$4" "$1/root/package"
+printf %s "$5" | chroot "$1/root" sh /package/install.sh --package /package --ca-file /package/ca.pem
+chroot "$1/root" sh -c 'getent passwd fieldwatch-agent; stat -c "%a %n" /etc/fieldwatch-agent /etc/fieldwatch-agent/connection_string.txt; dpkg -V fieldwatch-agent'
+chroot "$1/root" timeout 60 sh -c 'fieldwatch-agent run & n=0
+  until grep -qs "\\"connected\\":true" /var/lib/fieldwatch-agent/status.json; do n=$((n + 1)); [ $n -lt 400 ]; sleep 0.1; done
+  stat -c "owner %U" /var/lib/fieldwatch-agent/status.json; kill $!; wait $!'
+chroot "$1/root" dpkg --purge fieldwatch-agent
+[ ! -e "$1/root/etc/fieldwatch-agent" ] && [ ! -e "$1/root/var/lib/fieldwatch-agent" ]
+"""
+
+
+def one_line_installs_it(package, folder):
+    with Server() as server:
+        text = server.make_device("installed").text
+        place = folder / "root"
+        place.mkdir()
+        done = subprocess.run(["unshare", "-m", "sh", "-c", INSTALL, "_", place, package, TOP / "packaging/install.sh",
+                               server.data / "ca" / "ca.pem", text], capture_output=True, text=True, timeout=180)
+        assert done.returncode == 0, done.stdout + done.stderr
+        for expected in ("fieldwatch-agent:x:", "700 /etc/fieldwatch-agent", "600 /etc/fieldwatch-agent/connection_string.txt",
+                         "owner fieldwatch-agent", "config.json: good; installed/azureiotsecurity"):
+            assert expected in done.stdout, (expected, done.stdout + done.stderr)
+
+
+def main(architectures):
+    if os.geteuid() != 0:
+        print("SKIPPED agent_packages.py: installing and collecting need root")
+        return agent.SKIPPED
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="fieldwatch-packages-"))
+    folder.chmod(0o755)
+    try:
+        for arch in architectures:
+            package = make_package(arch, folder)
+            what_is_in_it_collects(arch, package, folder)
+            print(f"ok      {arch}: what is in the package collects", flush=True)
+            if arch == own_arch():
+                one_line_installs_it(package, folder)
+                print(f"ok      {arch}: one line installs it", flush=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or [own_arch(), "arm64", "armhf"]))
