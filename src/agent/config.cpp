@@ -6,6 +6,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "agent/response/request.hpp"
 #include "base/file_system.hpp"
 #include "base/uuid.hpp"
 
@@ -55,6 +56,21 @@ Result<void> paths_into(const json& object, const char* key, std::vector<std::st
     return {};
 }
 
+Result<void> allowed_into(const json& object, std::uint32_t& out) {
+    const auto found = object.find("Allow");
+    if (found == object.end()) return {};
+    const Error wrong{Errc::InvalidArgument,
+                      "Response.Allow must be a list of snapshot, processes, kill, block, isolate"};
+    if (!found->is_array()) return std::unexpected(wrong);
+    for (const auto& word : *found) {
+        const auto allowed =
+            word.is_string() ? allowed_from(word.get_ref<const std::string&>()) : std::nullopt;
+        if (!allowed) return std::unexpected(wrong);
+        out |= *allowed;
+    }
+    return {};
+}
+
 Result<void> mode_into(const json& object, const char* key, fw_mode& out) {
     std::string text = "auto";
     FIELDWATCH_TRY(text_into(object, key, text));
@@ -90,9 +106,11 @@ Result<void> read_authentication(const json& object, AgentConfig& config) {
         return fail(Errc::Unsupported,
                     "Authentication.Identity: this version knows SecurityModule, not " + identity);
     }
-    if (method != "SasToken" && method != "SymmetricKey") {
-        return fail(Errc::Unsupported,
-                    "Authentication.AuthenticationMethod: this version knows SasToken, not " + method);
+    config.by_certificate = method == "SelfSignedCertificate" || method == "Certificate";
+    if (!config.by_certificate && method != "SasToken" && method != "SymmetricKey") {
+        return fail(Errc::InvalidArgument,
+                    "Authentication.AuthenticationMethod is none of SasToken, SymmetricKey, "
+                    "SelfSignedCertificate, Certificate");
     }
     FIELDWATCH_TRY(text_into(object, "FilePath", config.key_file));
     FIELDWATCH_TRY(text_into(object, "DeviceId", config.device_id));
@@ -108,7 +126,18 @@ Result<void> check_permissions(const std::string& path, mode_t forbidden, const 
     return {};
 }
 
+constexpr std::size_t kSecretBytesMax = 32 * 1'024;  // a chain of certificates and a key
+
 }  // namespace
+
+Result<std::string> read_secret(const std::string& path) {
+    FIELDWATCH_TRY(check_permissions(path, S_IROTH | S_IWOTH, "read by others"));
+    const auto content = FIELDWATCH_TRY(read_file(posix_file_system(), path, kSecretBytesMax));
+    auto text = as_text(content);
+    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
+        text.remove_suffix(1);
+    return std::string(text);
+}
 
 Result<AgentConfig> parse_config(std::string_view text) {
     const auto root = json::parse(text, nullptr, false);
@@ -121,7 +150,7 @@ Result<AgentConfig> parse_config(std::string_view text) {
     warn_of_unknown(object, "",
                     {"AgentId", "TriggerdEventsInterval", "TriggeredEventsInterval", "ConnectionTimeout",
                      "RemoteConfigurationObjectName", "Authentication", "Logging", "ConnectionStringFile",
-                     "CaFile", "ConnectHost", "Port", "StateDirectory", "User", "Collectors"},
+                     "CaFile", "ConnectHost", "Port", "StateDirectory", "User", "Collectors", "Response"},
                     config.warnings);
     FIELDWATCH_TRY(text_into(object, "AgentId", config.agent_id));
     if (!config.agent_id.empty() && !Uuid::parse(config.agent_id)) {
@@ -142,20 +171,29 @@ Result<AgentConfig> parse_config(std::string_view text) {
     }
     if (const auto collectors = object.find("Collectors"); collectors != object.end()) {
         if (!collectors->is_object()) return fail(Errc::InvalidArgument, "Collectors must be an object");
-        warn_of_unknown(
-            *collectors, "Collectors.",
-            {"Process", "ProcessExit", "Connection", "Logins", "Loopback", "WatchedPaths", "WatchRecursive"},
-            config.warnings);
+        warn_of_unknown(*collectors, "Collectors.",
+                        {"Process", "ProcessExit", "Connection", "ConnectionUdp", "Logins", "Loopback",
+                         "WatchedPaths", "WatchRecursive"},
+                        config.warnings);
         FIELDWATCH_TRY(mode_into(*collectors, "Process", config.mode[FW_CLASS_EXEC]));
         config.mode[FW_CLASS_EXIT] = config.mode[FW_CLASS_EXEC];
         if (collectors->contains("ProcessExit")) {
             FIELDWATCH_TRY(mode_into(*collectors, "ProcessExit", config.mode[FW_CLASS_EXIT]));
         }
         FIELDWATCH_TRY(mode_into(*collectors, "Connection", config.mode[FW_CLASS_TCP]));
+        config.mode[FW_CLASS_UDP] = config.mode[FW_CLASS_TCP];
+        if (collectors->contains("ConnectionUdp")) {
+            FIELDWATCH_TRY(mode_into(*collectors, "ConnectionUdp", config.mode[FW_CLASS_UDP]));
+        }
         FIELDWATCH_TRY(boolean_into(*collectors, "Logins", config.logins));
         FIELDWATCH_TRY(boolean_into(*collectors, "Loopback", config.loopback));
         FIELDWATCH_TRY(boolean_into(*collectors, "WatchRecursive", config.watch_recursive));
         FIELDWATCH_TRY(paths_into(*collectors, "WatchedPaths", config.watched_paths));
+    }
+    if (const auto response = object.find("Response"); response != object.end()) {
+        if (!response->is_object()) return fail(Errc::InvalidArgument, "Response must be an object");
+        warn_of_unknown(*response, "Response.", {"Allow"}, config.warnings);
+        FIELDWATCH_TRY(allowed_into(*response, config.response_allowed));
     }
     if (const auto authentication = object.find("Authentication"); authentication != object.end()) {
         if (!authentication->is_object())
@@ -176,29 +214,30 @@ Result<AgentConfig> load_config(const std::string& path) {
     return config;
 }
 
-Result<sas::ConnectionString> load_identity(const AgentConfig& config) {
-    const auto& path =
-        config.connection_string_file.empty() ? config.key_file : config.connection_string_file;
-    FIELDWATCH_TRY(check_permissions(path, S_IROTH | S_IWOTH, "read by others"));
-    const auto content = FIELDWATCH_TRY(read_file(posix_file_system(), path, 4'096));
-    auto text = as_text(content);
-    while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back())))
-        text.remove_suffix(1);
-    sas::ConnectionString identity;
-    if (config.connection_string_file.empty()) {
-        identity.host_name = config.host_name;
-        identity.device_id = config.device_id;
-        identity.module_id = config.module_id;
-        identity.shared_access_key = text;
-    } else {
-        auto parsed = sas::parse_connection_string(text);
+Result<AgentIdentity> load_identity(const AgentConfig& config) {
+    const bool by_string = !config.connection_string_file.empty();
+    AgentIdentity identity;
+    auto& names = identity.names;
+    names.host_name = config.host_name;
+    names.device_id = config.device_id;
+    names.module_id = config.module_id;
+    const auto& path = by_string ? config.connection_string_file : config.key_file;
+    if (by_string) {
+        auto parsed = sas::parse_connection_string(FIELDWATCH_TRY(read_secret(path)));
         if (!parsed) return in_context(path, parsed.error());
-        identity = std::move(*parsed);
+        names = std::move(*parsed);
+    } else if (!config.by_certificate) {
+        names.shared_access_key = FIELDWATCH_TRY(read_secret(path));
     }
-    if (identity.host_name.empty() || identity.device_id.empty() || identity.shared_access_key.empty()) {
-        return fail(Errc::InvalidArgument, path + ": HostName, DeviceId and a key must be given");
+    if (names.host_name.empty() || names.device_id.empty())
+        return fail(Errc::InvalidArgument, path + ": HostName and DeviceId must be given");
+    if (config.by_certificate || names.x509) {
+        if (config.key_file.empty())
+            return fail(Errc::InvalidArgument, "Authentication.FilePath must name the certificate");
+        identity.certificate = FIELDWATCH_TRY(read_secret(config.key_file));
+        return identity;
     }
-    if (!from_base64(identity.shared_access_key))
+    if (names.shared_access_key.empty() || !from_base64(names.shared_access_key))
         return fail(Errc::InvalidArgument, path + ": the key is not base64");
     return identity;
 }
@@ -211,10 +250,13 @@ std::string format_config(const AgentConfig& config) {
     if (!config.agent_id.empty()) object["AgentId"] = config.agent_id;
     if (config.port != 0) object["Port"] = config.port;
     if (!config.connect_host.empty()) object["ConnectHost"] = config.connect_host;
+    if (config.by_certificate)
+        object["Authentication"] = {{"AuthenticationMethod", "Certificate"}, {"FilePath", config.key_file}};
     json collectors = {{"Logins", config.logins}, {"Loopback", config.loopback}};
     const std::pair<const char*, fw_mode> modes[] = {{"Process", config.mode[FW_CLASS_EXEC]},
                                                      {"ProcessExit", config.mode[FW_CLASS_EXIT]},
-                                                     {"Connection", config.mode[FW_CLASS_TCP]}};
+                                                     {"Connection", config.mode[FW_CLASS_TCP]},
+                                                     {"ConnectionUdp", config.mode[FW_CLASS_UDP]}};
     for (const auto& [name, mode] : modes) {
         for (const auto& known : kModes) {
             if (known.mode == mode) collectors[name] = known.text;

@@ -19,18 +19,21 @@ struct AgentConfig {
     std::string connection_string_file;
     std::string key_file, device_id, module_id = "azureiotsecurity",
                                      host_name;  ///< the other way to name an identity
+    bool by_certificate = false;                 ///< FilePath is a certificate with its private key, PEM
     std::string connect_host;                    ///< "" = HostName
     std::uint16_t port = 0;                      ///< 0 = the one HostName names, else 8883
     std::string ca_file;
     std::string state_directory = "/var/lib/fieldwatch-agent";
     std::string user = "fieldwatch-agent";  ///< whom the sender becomes; "nobody" if there is no such account
-    fw_mode mode[FW_CLASS_COUNT] = {FW_MODE_NONE, FW_MODE_NONE, FW_MODE_NONE};
+    fw_mode mode[FW_CLASS_COUNT] = {};      ///< FW_MODE_NONE: the best that works
     bool loopback = false;
     bool logins = true;
     std::vector<std::string> watched_paths = {"/etc",           "/usr/bin",        "/usr/sbin",
                                               "/usr/local/bin", "/usr/local/sbin", "/lib/systemd/system",
                                               "/var/spool/cron"};
     bool watch_recursive = true;
+    std::uint32_t response_allowed =
+        0;  ///< enum Allowed: what the hub may have done here, if the twin says so too
     std::vector<std::string> warnings;  ///< unknown keys and the like
 };
 
@@ -38,8 +41,16 @@ struct AgentConfig {
 /// anyone, or a key file read by others.
 Result<AgentConfig> load_config(const std::string& path);
 Result<AgentConfig> parse_config(std::string_view json);
-/// Reads connection string or key; checks that they are there and whole.
-Result<sas::ConnectionString> load_identity(const AgentConfig& config);
+/// The text of a file that others may not read, without the white space at its end. Errors: Forbidden,
+/// NotFound, TooLarge.
+Result<std::string> read_secret(const std::string& path);
+
+struct AgentIdentity {
+    sas::ConnectionString names;
+    std::string certificate;  ///< PEM with its private key; "" = the key of `names` is the credential
+};
+/// Reads connection string, key or certificate; checks that they are there and whole.
+Result<AgentIdentity> load_identity(const AgentConfig& config);
 
 /// Text of a configuration file for `provision`.
 std::string format_config(const AgentConfig& config);

@@ -24,13 +24,12 @@ void EventWriter::enqueue(fieldwatch_kind kind, const std::vector<const Observat
     const auto queue = wanted == FIELDWATCH_PRIORITY_HIGH          ? Queue::High
                        : wanted == FIELDWATCH_PRIORITY_OPERATIONAL ? Queue::Operational
                                                                    : Queue::Low;
-    const bool marked = kind == FIELDWATCH_PROCESS_CREATE || kind == FIELDWATCH_CONNECTION_CREATE;
     const auto at = static_cast<std::size_t>(queue);
     EventIdentity identity;
     identity.time_unix_ms = payloads.size() == 1 ? payloads.front()->time_unix_ms : 0;
     if (identity.time_unix_ms == 0) identity.time_unix_ms = clock_.now().unix_millis();
     identity.local_offset_minutes = local_offset_minutes(identity.time_unix_ms);
-    if (marked) {
+    if (!payloads.empty()) {  // an empty snapshot has nowhere to carry it
         identity.boot_id = boot_ids_[at];
         identity.sequence = ++sequences_[at];
     }
@@ -78,6 +77,30 @@ void EventWriter::emit_snapshot(fieldwatch_kind kind, std::vector<Observation> p
     }
     for (const auto& part : parts)
         enqueue(kind, part);
+}
+
+std::string EventWriter::sequences() const {
+    std::string out;
+    for (std::size_t i = 0; i < kQueueCount; ++i)
+        out.append(out.empty() ? "" : " ")
+            .append(boot_ids_[i])
+            .append(":")
+            .append(std::to_string(sequences_[i]));
+    return out;
+}
+
+void EventWriter::tell_start(const Start& start) {
+    Observation event{.kind = FIELDWATCH_DIAGNOSTIC};
+    const bool intact = start.spool_breaks == 0;
+    event.text("Severity", intact ? "Information" : "Error");
+    event.text("Message",
+               intact ? "agent started" : "agent started; its spool was altered while it stood still");
+    event.integer("ProcessId", ::getpid());
+    event.integer("ThreadId", ::getpid());
+    event.extra("SpoolBreaks", std::to_string(start.spool_breaks));
+    event.extra("SpoolTornBytes", std::to_string(start.spool_torn_bytes));
+    event.extra("PreviousSequences", start.previous_sequences.empty() ? "none" : start.previous_sequences);
+    emit(event);
 }
 
 void EventWriter::diagnose(std::string_view severity, std::string message) {

@@ -28,6 +28,16 @@ class EventWriter {
     void emit_findings(const std::vector<ConfigurationFinding>& findings);
     void diagnose(std::string_view severity, std::string message);
 
+    /// Evidence of what happened while the agent stood still; the first event of a run.
+    struct Start {
+        std::string previous_sequences;  ///< sequences() of the run before, "" = not known
+        std::uint64_t spool_breaks = 0;
+        std::uint64_t spool_torn_bytes = 0;
+    };
+    void tell_start(const Start& start);
+    /// Each queue's marker and the highest number that it has given: `GUID:NUMBER`, three, by blanks.
+    std::string sequences() const;
+
     fieldwatch_priority priority(fieldwatch_kind kind) const {
         return twin_.settings().priority[static_cast<std::size_t>(kind)];
     }

@@ -1,8 +1,14 @@
 #include "agent/hub_link.hpp"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
+#include <cstring>
+#include <span>
 
+#include "agent/interpreter.hpp"
 #include "protocol/mqtt/packet.hpp"
 #include "protocol/mqtt/topic.hpp"
 #include "protocol/mqtt/user_name.hpp"
@@ -74,11 +80,12 @@ void HubLink::begin() {
     out_.clear();
     out_sent_ = 0;
     ping_sent_ = false;
-    auto client =
-        net::TlsClient::start({.host = options_.connect_host,
-                               .port = options_.port,
-                               .server_name = std::string(sas::without_port(options_.identity.host_name)),
-                               .ca_file = options_.ca_file});
+    auto client = net::TlsClient::start(
+        {.host = pinned_ ? address_text(pinned_->bytes.data(), pinned_->family) : options_.connect_host,
+         .port = options_.port,
+         .server_name = std::string(sas::without_port(options_.identity.host_name)),
+         .ca_file = options_.ca_file,
+         .certificate = options_.certificate});
     if (!client) return fail_with(client.error());
     tls_ = std::move(*client);
     state_ = State::Connecting;
@@ -107,17 +114,21 @@ Result<void> HubLink::send_connect() {
                                               .api_version = "2021-04-12",
                                               .model_id = "",
                                               .client_type = "fieldwatch-agent/" + options_.agent_version});
-    const auto token = FIELDWATCH_TRY(sas::make_token({.resource = scope(),
-                                                       .key_base64 = identity.shared_access_key,
-                                                       .expiry = clock_.now() + Ticks(kTokenLife),
-                                                       .policy = ""}));
-    mqtt::encode_connect(out_, {.client_id = client_id,
-                                .user_name = user,
-                                .password = as_bytes(token),
-                                .will = std::nullopt,
-                                .clean_session = true,
-                                .keep_alive_seconds = kKeepAliveSeconds});
-    renew_ns_ = clock_.monotonic().count() + kRenewNs;
+    std::string token;  // whom the certificate names needs none
+    if (options_.certificate.empty()) {
+        token = FIELDWATCH_TRY(sas::make_token({.resource = scope(),
+                                                .key_base64 = identity.shared_access_key,
+                                                .expiry = clock_.now() + Ticks(kTokenLife),
+                                                .policy = ""}));
+    }
+    mqtt::encode_connect(out_,
+                         {.client_id = client_id,
+                          .user_name = user,
+                          .password = token.empty() ? std::nullopt : std::optional<ByteView>(as_bytes(token)),
+                          .will = std::nullopt,
+                          .clean_session = true,
+                          .keep_alive_seconds = kKeepAliveSeconds});
+    renew_ns_ = token.empty() ? INT64_MAX : clock_.monotonic().count() + kRenewNs;
     return {};
 }
 
@@ -158,8 +169,10 @@ Result<void> HubLink::take_frames() {
                 state_ = State::Ready;
                 failures_ = 0;
                 next_ping_ns_ = clock_.monotonic().count() + kPingNs;
-                const mqtt::Filter filters[] = {{mqtt::kTwinResponsesFilter, 0}, {mqtt::kDesiredFilter, 0}};
-                mqtt::encode_subscribe(out_, next_packet_id(), filters);
+                const mqtt::Filter filters[] = {
+                    {mqtt::kTwinResponsesFilter, 0}, {mqtt::kDesiredFilter, 0}, {mqtt::kMethodsFilter, 0}};
+                mqtt::encode_subscribe(out_, next_packet_id(),
+                                       std::span(filters).first(options_.methods ? 3 : 2));
                 get_twin();
                 handlers_.ready();
                 break;
@@ -201,6 +214,12 @@ Result<void> HubLink::take_publish(std::string_view topic, std::string_view body
         } else {
             handlers_.reported(parsed.status);
         }
+    } else if (parsed.kind == mqtt::HubTopicKind::Method && options_.methods) {
+        const auto method = percent_decode(parsed.method);
+        const auto [status, answer] = handlers_.method(method, body);
+        const auto answer_topic = mqtt::method_response_topic(status, parsed.request_id);
+        mqtt::encode_publish(out_,
+                             {.topic = answer_topic, .payload = as_bytes(answer), .packet_id = 0, .qos = 0});
     }
     return {};
 }
@@ -231,6 +250,22 @@ void HubLink::fail_with(const Error& error) {
     }
     next_attempt_ns_ = now + wait;
     handlers_.lost(error, wait / 1'000'000);
+}
+
+std::optional<NetworkAddress> HubLink::peer() const {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    if (!is_ready() || ::getpeername(tls_->fd(), reinterpret_cast<sockaddr*>(&peer), &size) != 0)
+        return std::nullopt;
+    NetworkAddress out;
+    if (peer.ss_family == AF_INET) {
+        std::memcpy(out.bytes.data(), &reinterpret_cast<const sockaddr_in*>(&peer)->sin_addr, 4);
+        return out;
+    }
+    if (peer.ss_family != AF_INET6) return std::nullopt;
+    out.family = 6;
+    std::memcpy(out.bytes.data(), &reinterpret_cast<const sockaddr_in6*>(&peer)->sin6_addr, 16);
+    return out;
 }
 
 std::uint16_t HubLink::next_packet_id() {

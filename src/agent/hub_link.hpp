@@ -8,7 +8,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "agent/response/request.hpp"
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "net/tls_client.hpp"
@@ -21,7 +23,9 @@ struct HubLinkOptions {
     std::string connect_host;  ///< "" = the identity's gateway or host
     std::uint16_t port = 0;    ///< 0 = the one HostName names, else 8883
     std::string ca_file;
+    std::string certificate;  ///< PEM with its private key, for an identity of X.509
     std::string agent_version;
+    bool methods = false;  ///< take direct methods
 };
 
 /// One thread. Errors never end it: they end the connection, are told, and the next attempt is planned.
@@ -32,6 +36,8 @@ class HubLink {
         std::function<void(std::string_view twin)> twin;      ///< answer of GET
         std::function<void(std::string_view patch)> desired;  ///< change of desired
         std::function<void(int status)> reported;             ///< answer of PATCH
+        /// A direct method: its answer's status and JSON. Only with HubLinkOptions::methods.
+        std::function<std::pair<int, std::string>(std::string_view method, std::string_view payload)> method;
         std::function<void(std::uint64_t tag)> acknowledged;  ///< a publish is durable at the hub
         std::function<void(const Error&, std::int64_t retry_ms)>
             lost;  ///< nothing in flight is known to have arrived
@@ -43,6 +49,11 @@ class HubLink {
     int fd() const;  ///< -1: none now
     short wanted_events() const;
     std::int64_t wake_ns() const;  ///< monotonic
+
+    /// The hub's address of the connection that stands; nothing if there is none.
+    std::optional<NetworkAddress> peer() const;
+    /// Connects there from now on, whatever the name's address is; nullopt = by name again.
+    void pin(std::optional<NetworkAddress> address) { pinned_ = address; }
 
     bool is_ready() const { return state_ == State::Ready; }
     std::size_t in_flight() const { return in_flight_.size(); }
@@ -71,6 +82,7 @@ class HubLink {
     const Clock& clock_;
     Random& random_;
     State state_ = State::Idle;
+    std::optional<NetworkAddress> pinned_;
     std::optional<net::TlsClient> tls_;
     Bytes in_, out_;
     std::size_t out_sent_ = 0;

@@ -12,8 +12,6 @@ namespace fieldwatch::agent {
 
 namespace {
 
-constexpr std::int64_t kSameLoginMs = 5'000;
-
 /// A field of NUL-padded text that may lack its zero.
 template <std::size_t N>
 std::string_view padded(const char (&text)[N]) {
@@ -125,6 +123,15 @@ Observation Interpreter::exec(const fw_exec_head& head, std::string_view text) {
     out.extra("GrandparentExecutable", grandparent_executable);
     out.extra("WorkingDirectory", directory.empty() && reversed ? "/" : directory);
     out.extra("ContainerId", container_id(cgroup));
+    // A path of another mount namespace names another file here, which the inode tells but for chance.
+    if (head.mount_namespace != 0) {
+        out.extra("MountNamespace", std::to_string(head.mount_namespace));
+    } else if (const auto& hash = images_.of(executable, head.executable_inode, clock_.monotonic().count());
+               !hash.empty()) {
+        out.extra("Hash", hash);
+        out.extra("HashAlgorithm", "SHA256");
+    }
+    if (head.network_namespace != 0) out.extra("NetworkNamespace", std::to_string(head.network_namespace));
     if (head.login_uid != 0xffffffff) out.extra("LoginUid", std::to_string(head.login_uid));
     return out;
 }
@@ -163,18 +170,14 @@ Observation Interpreter::connection(const fw_connection& record) {
     return out;
 }
 
-std::optional<Observation> Interpreter::once(Observation observation) {
+std::optional<Observation> Interpreter::once(Observation observation, LoginSource source) {
     std::string identity;
     for (const auto& field : observation.fields) {
         const std::string_view name = field.name;
         if (name == "UserName" || name == "RemoteAddress" || name == "Result") identity += field.text + "|";
     }
-    const bool repeated = identity == last_login_ &&
-                          observation.time_unix_ms - last_login_ms_ < kSameLoginMs &&
-                          identity.ends_with("Success|");
-    last_login_ = std::move(identity);
-    last_login_ms_ = observation.time_unix_ms;
-    if (repeated) return std::nullopt;
+    if (!logins_.is_new(identity, static_cast<std::size_t>(source), observation.time_unix_ms))
+        return std::nullopt;
     return observation;
 }
 
@@ -192,11 +195,13 @@ std::optional<Observation> Interpreter::login(const fw_login& record) {
     if (record.family != 0) out.text("RemoteAddress", address_text(record.remote, record.family));
     out.text("Result", record.result == FW_LOGIN_SUCCESS ? "Success" : "Fail");
     out.extra("Terminal", std::string(terminal));
-    return once(std::move(out));
+    return once(std::move(out), LoginSource::Records);
 }
 
 std::optional<Observation> Interpreter::log_line(const fw_log_line& record) {
-    const auto login = parse_login_line({record.line, record.size});
+    const std::string_view line(record.line, record.size);
+    const bool is_audit = record.source == FW_LOG_AUDIT;
+    const auto login = is_audit ? parse_audit_login(line) : parse_login_line(line);
     if (!login) return std::nullopt;
     Observation out{.kind = FIELDWATCH_LOGIN,
                     .time_unix_ms = static_cast<std::int64_t>(record.time_ns / 1'000'000),
@@ -210,7 +215,9 @@ std::optional<Observation> Interpreter::log_line(const fw_log_line& record) {
         if (!login->port.empty()) out.text("RemotePort", std::string(login->port));
     }
     out.text("Result", login->success ? "Success" : "Fail");
-    return once(std::move(out));
+    out.extra("ByUserName", std::string(login->by));
+    out.extra("Terminal", std::string(login->terminal));
+    return once(std::move(out), is_audit ? LoginSource::Audit : LoginSource::Lines);
 }
 
 Observation Interpreter::port(const fw_port& record) {

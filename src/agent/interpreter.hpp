@@ -14,6 +14,9 @@
 #include "agent/accounts.hpp"
 #include "agent/aggregation/observation.hpp"
 #include "agent/bpf/records.h"
+#include "agent/inventory/image_hashes.hpp"
+#include "agent/several_sources.hpp"
+#include "base/clock.hpp"
 
 namespace fieldwatch::agent {
 
@@ -22,13 +25,14 @@ class Interpreter {
   public:
     static constexpr std::size_t kProcessesMax = 2'048;
 
-    explicit Interpreter(Accounts& accounts) : accounts_(accounts) {}
+    explicit Interpreter(Accounts& accounts, const Clock& clock = system_clock())
+        : accounts_(accounts), clock_(clock) {}
 
     Observation exec(const fw_exec_head& head, std::string_view text);
     /// Nothing for a process whose exec was not seen (a fork that never ran another program).
     std::optional<Observation> exit(const fw_exit& record);
     Observation connection(const fw_connection& record);
-    /// Nothing for the second record of the same log-in (wtmp and the log both tell it).
+    /// Nothing for a log-in that another source has told within 5 s (wtmp, the log, audit).
     std::optional<Observation> login(const fw_login& record);
     std::optional<Observation> log_line(const fw_log_line& record);
     Observation port(const fw_port& record);
@@ -42,13 +46,15 @@ class Interpreter {
     };
     const Known* find(std::uint32_t pid);
     void remember(std::uint32_t pid, Known known);
-    std::optional<Observation> once(Observation observation);
+    enum class LoginSource : std::uint8_t { Records, Lines, Audit };
+    std::optional<Observation> once(Observation observation, LoginSource source);
 
     Accounts& accounts_;
+    const Clock& clock_;
+    ImageHashes images_;
     std::unordered_map<std::uint32_t, Known> processes_;
     std::deque<std::uint32_t> order_;
-    std::string last_login_;  // what identifies the last log-in, and when
-    std::int64_t last_login_ms_ = 0;
+    SeveralSources<std::string, 3, 32> logins_{5'000};
 };
 
 /// `/a/b/c` from names in leaf-to-root order, each NUL-terminated.

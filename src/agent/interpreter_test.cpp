@@ -107,6 +107,87 @@ TEST(Interpreter, TheSameLoginToldByTwoSourcesIsReportedOnce) {
     EXPECT_TRUE(interpreter.log_line(line));
 }
 
+TEST(Interpreter, TwoFailuresToldByTwoSourcesAreTwo) {
+    Accounts accounts("/nonexistent", "/nonexistent");
+    Interpreter interpreter(accounts);
+    fw_login record{};
+    record.time_ns = 1'000'000'000;
+    record.result = FW_LOGIN_FAIL;
+    record.family = 4;
+    record.remote[0] = 192;
+    std::memcpy(record.user, "root", 4);
+    fw_log_line line{};
+    line.source = FW_LOG_AUTH;
+    line.time_ns = record.time_ns;
+    constexpr std::string_view kText = "h sshd[5]: Failed password for root from 192.0.0.0 port 1 ssh2";
+    line.size = kText.size();
+    std::memcpy(line.line, kText.data(), kText.size());
+    int told = 0;
+    for (int i = 0; i < 2; ++i)
+        told += interpreter.login(record).has_value();
+    for (int i = 0; i < 2; ++i)
+        told += interpreter.log_line(line).has_value();
+    EXPECT_EQ(told, 2);
+}
+
+TEST(LoginLine, ReadsWhoBecameWhom) {
+    const auto opened = parse_login_line(
+        "Nov 22 21:00:00 gw su[81]: pam_unix(su:session): session opened for user root(uid=0) by "
+        "alice(uid=1000)");
+    ASSERT_TRUE(opened);
+    EXPECT_TRUE(opened->success);
+    EXPECT_EQ(opened->user, "root");
+    EXPECT_EQ(opened->by, "alice");
+    EXPECT_EQ(opened->executable, "/usr/bin/su");
+    EXPECT_EQ(opened->pid, 81U);
+    const auto failed = parse_login_line(
+        "2026-11-22T21:00:00+00:00 gw sudo: pam_unix(sudo:auth): authentication failure; logname=alice "
+        "uid=1000 "
+        "euid=0 tty=/dev/pts/0 ruser=alice rhost=  user=alice");
+    ASSERT_TRUE(failed);
+    EXPECT_FALSE(failed->success);
+    EXPECT_EQ(failed->user, "alice");
+    EXPECT_EQ(failed->terminal, "/dev/pts/0");
+    EXPECT_EQ(failed->executable, "/usr/bin/sudo");
+    EXPECT_TRUE(failed->address.empty());
+    const auto local = parse_login_line(
+        "Nov 22 21:00:00 gw login[9]: pam_unix(login:session): session opened for user root by LOGIN(uid=0)");
+    ASSERT_TRUE(local);
+    EXPECT_TRUE(local->by.empty());
+    for (const auto* other :
+         {"Nov 22 21:00:00 gw CRON[9]: pam_unix(cron:session): session opened for user root(uid=0) by "
+          "(uid=0)",
+          "Nov 22 21:00:00 gw su[9]: pam_unix(su:session): session closed for user root",
+          "Nov 22 21:00:00 gw app[9]: su[9]: pam_unix(su:session): session opened for user root by x"}) {
+        EXPECT_FALSE(parse_login_line(other)) << other;
+    }
+}
+
+TEST(LoginLine, ReadsAuditRecords) {
+    const auto su = parse_audit_login(
+        "1100 audit(1700000000.123:45): pid=4321 uid=1000 auid=1000 ses=1 subj=unconfined "
+        "msg='op=PAM:authentication grantors=? acct=\"root\" exe=\"/usr/bin/su\" hostname=? addr=? "
+        "terminal=/dev/pts/0 res=failed'");
+    ASSERT_TRUE(su);
+    EXPECT_EQ(su->user, "root");
+    EXPECT_EQ(su->operation, "PAM:authentication");
+    EXPECT_EQ(su->executable, "/usr/bin/su");
+    EXPECT_EQ(su->terminal, "/dev/pts/0");
+    EXPECT_EQ(su->pid, 4321U);
+    EXPECT_FALSE(su->success);
+    EXPECT_TRUE(su->address.empty());
+    const auto ssh = parse_audit_login(
+        "1112 audit(1700000000.123:46): pid=5 uid=0 auid=1000 ses=2 msg='op=login acct=\"bob\" "
+        "exe=\"/usr/sbin/sshd\" hostname=h addr=192.0.2.9 terminal=ssh res=success'");
+    ASSERT_TRUE(ssh);
+    EXPECT_TRUE(ssh->success);
+    EXPECT_EQ(ssh->address, "192.0.2.9");
+    EXPECT_FALSE(
+        parse_audit_login("1100 audit(1.1:1): pid=5 msg='op=PAM:authentication acct=\"bob\" "
+                          "exe=\"/usr/sbin/sshd\" res=success'"));
+    EXPECT_FALSE(parse_audit_login("1300 audit(1.1:1): arch=c000003e syscall=59 success=yes"));
+}
+
 TEST(ContainerId, IsTheSixtyFourHexDigitsOfACgroupName) {
     const std::string id(64, 'a');
     EXPECT_EQ(container_id("docker-" + id + ".scope"), id);

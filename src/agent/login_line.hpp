@@ -1,4 +1,5 @@
-// Reads what authentication logs say of log-ins: sshd's accepted and failed lines, and failures of login(1).
+// Reads what logs say of log-ins: the authentication log's lines of sshd, su, sudo and login(1), and the
+// records that their PAM stacks send to the kernel's audit.
 #pragma once
 
 #include <cstdint>
@@ -9,16 +10,22 @@
 namespace fieldwatch::agent {
 
 struct LoginLine {
-    std::uint32_t pid = 0;
-    std::string_view user;     ///< view into the line
+    std::uint32_t pid = 0;     ///< 0: the line does not say
+    std::string_view user;     ///< view into the line, as all views here
+    std::string_view by;       ///< who became that user; "" where nobody was logged in before
     std::string_view address;  ///< perhaps a host name
     std::string_view port;
+    std::string_view terminal;
     std::string operation;
     std::string executable;
     bool success = false;
 };
 
-/// Nothing when the line tells of no log-in.
+/// Nothing when the line tells of no log-in. `line` is one of syslog's, with its header.
 std::optional<LoginLine> parse_login_line(std::string_view line);
+
+/// The same of an audit record: its type's number, a blank, and its text (`1100 audit(…): pid=… msg='op=…'`).
+/// Of authentications only those of programs that tell no log-in besides (su, sudo and the like).
+std::optional<LoginLine> parse_audit_login(std::string_view record);
 
 }  // namespace fieldwatch::agent

@@ -107,12 +107,13 @@ bool is_valid(const fw_login& record) {
 }
 
 bool is_valid(const fw_log_line& record) {
-    return record.source == FW_LOG_AUTH && record.size <= sizeof record.line;
+    return (record.source == FW_LOG_AUTH || record.source == FW_LOG_AUDIT) &&
+           record.size <= sizeof record.line;
 }
 
 bool is_valid(const fw_status& record) {
     return record.ready <= 1 &&
-           std::ranges::all_of(record.mode, [](auto mode) { return mode <= FW_MODE_OFF; }) &&
+           std::ranges::all_of(record.mode, [](auto mode) { return mode <= FW_MODE_LAST; }) &&
            std::ranges::all_of(record.counters, [](const auto& one) { return one.dropped <= one.produced; });
 }
 

@@ -33,6 +33,7 @@ constexpr std::int64_t kShutdownNs = 5 * kSecond;
 constexpr std::int64_t kSettleNs = 2 * kSecond;
 constexpr std::size_t kInFlightMax = 2;  // of up to 200 KiB each: memory that a small device lacks
 constexpr int kDatagramsPerTurn = 256;
+constexpr const char* kSequencesFile = "sequences";
 
 std::atomic<bool> stop_requested{false};
 
@@ -61,18 +62,20 @@ std::optional<Aggregated> aggregated(fieldwatch_kind kind) {
 
 }  // namespace
 
-Sender::Sender(AgentConfig config, sas::ConnectionString identity, int socket, const Clock& clock,
+Sender::Sender(AgentConfig config, AgentIdentity identity, Sockets sockets, const Clock& clock,
                Random& random)
     : config_(std::move(config)),
-      socket_(socket),
+      socket_(sockets.collector),
       clock_(clock),
       random_(random),
       twin_(config_.object_name),
-      hub_({.identity = std::move(identity),
+      hub_({.identity = std::move(identity.names),
             .connect_host = config_.connect_host,
             .port = config_.port,
             .ca_file = config_.ca_file,
-            .agent_version = std::string(kAgentVersion)},
+            .certificate = std::move(identity.certificate),
+            .agent_version = std::string(kAgentVersion),
+            .methods = config_.response_allowed != 0},
            {.ready =
                 [this] {
                     say(Severity::Information, "connected to the hub");
@@ -92,6 +95,8 @@ Sender::Sender(AgentConfig config, sas::ConnectionString identity, int socket, c
                         say(Severity::Warning,
                             "the hub refuses the reported twin: " + std::to_string(status));
                 },
+            .method = [this](std::string_view name,
+                             std::string_view payload) { return call_method(name, payload); },
             .acknowledged = [this](std::uint64_t batch) { outbox_.acknowledged(batch); },
             .lost =
                 [this](const Error& error, std::int64_t retry_ms) {
@@ -104,7 +109,22 @@ Sender::Sender(AgentConfig config, sas::ConnectionString identity, int socket, c
                     outbox_.lose_all();
                 }},
            clock, random),
-      control_(socket) {}
+      control_(sockets.collector),
+      methods_({.allowed = config_.response_allowed,
+                .socket = sockets.responder,
+                .take_snapshot = [this] { next_snapshot_ns_ = 0; },
+                .hub_addresses =
+                    [this] {
+                        const auto peer = hub_.peer();
+                        return peer ? std::vector{*peer} : std::vector<NetworkAddress>{};
+                    },
+                .isolated =
+                    [this](std::chrono::seconds expiry) {
+                        // Names cannot be resolved meanwhile: the hub is found where it is now.
+                        const bool is_isolated = expiry.count() > 0;
+                        hub_.pin(is_isolated ? hub_.peer() : std::nullopt);
+                        isolated_until_ns_ = is_isolated ? now_ns() + expiry.count() * kSecond : 0;
+                    }}) {}
 
 void Sender::request_stop() {
     stop_requested.store(true);
@@ -129,6 +149,7 @@ Result<void> Sender::open() {
     if (recovered.torn_bytes > 0) {
         say(Severity::Warning, "spool: " + std::to_string(recovered.torn_bytes) + " torn bytes cut off");
     }
+    if (recovered.breaks > 0) say(Severity::Error, "spool: altered while the agent stood still");
     outbox_.on_gone = [this](const WaitingEvent& event) {
         if (event.spooled) spool_->forget(event.number);
     };
@@ -138,8 +159,17 @@ Result<void> Sender::open() {
         event.since_ns = now_ns();
         outbox_.restore(std::move(event));
     }
+    EventWriter::Start start{.spool_breaks = recovered.breaks, .spool_torn_bytes = recovered.torn_bytes};
+    if (const auto kept = read_file(files, kSequencesFile, 256)) start.previous_sequences = as_text(*kept);
+    writer_.tell_start(start);
+    keep_sequences();
     open_inventory();
     return {};
+}
+
+void Sender::keep_sequences() {
+    const auto kept = replace_file(posix_file_system(), kSequencesFile, as_bytes(writer_.sequences()));
+    if (!kept) say(Severity::Error, "sequences: " + kept.error().message);
 }
 
 int Sender::run() {
@@ -244,7 +274,8 @@ void Sender::take_status(const fw_status& status) {
     if (!changed) return;
     const auto text = "collecting: processes by " + std::string(mode_name(status.mode[FW_CLASS_EXEC])) +
                       ", exits by " + std::string(mode_name(status.mode[FW_CLASS_EXIT])) +
-                      ", connections by " + std::string(mode_name(status.mode[FW_CLASS_TCP]));
+                      ", connections by " + std::string(mode_name(status.mode[FW_CLASS_TCP])) + ", UDP by " +
+                      std::string(mode_name(status.mode[FW_CLASS_UDP]));
     say(Severity::Information, text);
     writer_.diagnose("Information", text);
     next_status_ns_ = 0;
@@ -288,6 +319,10 @@ void Sender::tick() {
     if (now >= next_spool_ns_) {
         next_spool_ns_ = now + kSpoolEvery;
         spool_waiting(now - kSpoolAge);
+    }
+    if (isolated_until_ns_ != 0 && now >= isolated_until_ns_) {
+        isolated_until_ns_ = 0;
+        hub_.pin(std::nullopt);
     }
     if (now >= give_back_ns_) {
         give_back_ns_ = INT64_MAX;
@@ -359,17 +394,20 @@ void Sender::send_messages(Queue trigger) {
 
 void Sender::spool_waiting(std::int64_t older_than_ns) {
     bool failed = false;
+    bool wrote = false;
     // Twice the cache bounds the disk: what is over is dropped events' own records, gone with the next sync.
     if (spool_->bytes() < 2 * static_cast<std::uint64_t>(twin_.settings().cache_bytes)) {
         outbox_.spool_unwritten(older_than_ns, [&](const WaitingEvent& event) {
             const bool written = spool_->append(event);
             failed |= !written;
+            wrote |= written;
             return written;
         });
     }
     if (const auto synced = spool_->sync(); !synced || failed) {
         say(Severity::Error, "spool: " + (synced ? std::string("cannot write") : synced.error().message));
     }
+    if (wrote) keep_sequences();  // while all goes out at once, the hub's side knows better
 }
 
 void Sender::shut_down() {
@@ -386,6 +424,7 @@ void Sender::shut_down() {
     }
     hub_.disconnect();
     (void)spool_->sync();
+    keep_sequences();
     write_status_file();
     say(Severity::Information, "stopped; " + std::to_string(outbox_.waiting()) + " events wait in the spool");
 }
@@ -409,6 +448,17 @@ void Sender::apply(const Result<Twin::Update>& update) {
     hub_.report(twin_.reported(kAgentVersion));
 }
 
+std::pair<int, std::string> Sender::call_method(std::string_view name, std::string_view payload) {
+    const auto answer = methods_.call(name, payload, twin_.settings().response);
+    // The audit trail: what was asked, and what became of it. Both texts are the hub's.
+    const auto text = "response: " + std::string(name.substr(0, 64)) + " " +
+                      std::string(payload.substr(0, 256)) + " -> " + std::to_string(answer.status) + " " +
+                      answer.body.substr(0, 256);
+    say(Severity::Warning, text);
+    writer_.diagnose("Warning", text);
+    return {answer.status, answer.body};
+}
+
 void Sender::send_control(bool snapshot) {
     fw_control control{};
     const auto mode = [&](fw_class which, fieldwatch_kind kind) {
@@ -417,6 +467,7 @@ void Sender::send_control(bool snapshot) {
     mode(FW_CLASS_EXEC, FIELDWATCH_PROCESS_CREATE);
     mode(FW_CLASS_EXIT, FIELDWATCH_PROCESS_TERMINATE);
     mode(FW_CLASS_TCP, FIELDWATCH_CONNECTION_CREATE);
+    mode(FW_CLASS_UDP, FIELDWATCH_CONNECTION_CREATE);
     control.loopback = config_.loopback ? 1 : 0;
     control.logins = config_.logins && !writer_.is_off(FIELDWATCH_LOGIN) ? 1 : 0;
     control.firewall = writer_.is_off(FIELDWATCH_FIREWALL_CONFIGURATION) ? 0 : 1;

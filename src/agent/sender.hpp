@@ -16,6 +16,7 @@
 #include "agent/interpreter.hpp"
 #include "agent/inventory/inventory.hpp"
 #include "agent/record_batch.hpp"
+#include "agent/response/methods.hpp"
 #include "agent/spool/outbox.hpp"
 #include "agent/spool/spool.hpp"
 #include "agent/statistics.hpp"
@@ -30,8 +31,12 @@ inline constexpr std::string_view kAgentVersion = "0.1.0";
 /// signal asked to stop, and what could be sent or spooled in five seconds has been.
 class Sender {
   public:
-    Sender(AgentConfig config, sas::ConnectionString identity, int socket, const Clock& clock,
-           Random& random);
+    /// `socket` leads to the collector, `responder` to the responder (-1: there is none).
+    struct Sockets {
+        int collector = -1;
+        int responder = -1;
+    };
+    Sender(AgentConfig config, AgentIdentity identity, Sockets sockets, const Clock& clock, Random& random);
     Result<void> open();
     int run();
     static void request_stop();  ///< async-signal-safe
@@ -54,11 +59,13 @@ class Sender {
     void send_due();
     void send_messages(Queue trigger);
     void spool_waiting(std::int64_t older_than_ns);
+    void keep_sequences();
     void shut_down();
     std::int64_t next_wake_ns() const;
 
     // twin
     void apply(const Result<Twin::Update>& update);
+    std::pair<int, std::string> call_method(std::string_view name, std::string_view payload);
     void send_control(bool snapshot);
     void write_status_file();
 
@@ -70,7 +77,7 @@ class Sender {
     Random& random_;
     Twin twin_;
     Accounts accounts_{"/etc/passwd", "/etc/group"};
-    Interpreter interpreter_{accounts_};
+    Interpreter interpreter_{accounts_, clock_};
     std::array<Aggregator, kAggregatedCount> aggregators_;
     Outbox outbox_{{}};
     EventWriter writer_{twin_, outbox_, clock_, random_};
@@ -78,6 +85,8 @@ class Sender {
     std::unique_ptr<Spool> spool_;
     HubLink hub_;
     BatchWriter control_;
+    Methods methods_;
+    std::int64_t isolated_until_ns_ = 0;
 
     std::vector<Observation> ports_;
     std::uint32_t ports_snapshot_ = 0;

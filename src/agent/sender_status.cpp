@@ -12,6 +12,8 @@ std::string_view mode_name(std::uint32_t mode) {
             return "proc-connector (incomplete: short-lived processes are missed)";
         case FW_MODE_POLL:
             return "polling (incomplete: what is short-lived is missed)";
+        case FW_MODE_AUDIT:
+            return "audit (as far as the device's own rules go; elsewhere short-lived processes are missed)";
         case FW_MODE_OFF:
             return "off";
         default:
@@ -26,7 +28,7 @@ std::string format_status(const AgentStatus& status, Timestamp now) {
     out["lastError"] = status.last_error;
     out["agentId"] = status.agent_id;
     out["desiredVersion"] = status.desired_version;
-    static constexpr const char* kClasses[] = {"process", "processExit", "connection"};
+    static constexpr const char* kClasses[] = {"process", "processExit", "connection", "connectionUdp"};
     for (std::size_t i = 0; i < FW_CLASS_COUNT; ++i) {
         out["collectors"][kClasses[i]] = {{"mode", std::string(mode_name(status.collector.mode[i]))},
                                           {"seen", status.collector.counters[i].produced},

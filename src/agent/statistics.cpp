@@ -40,8 +40,10 @@ std::vector<Observation> Statistics::take_drops(const Outbox& outbox, const fw_s
     const auto& operational = since[static_cast<std::size_t>(Queue::Operational)];
     low.extra("OperationalCollected", text(operational.collected));
     low.extra("OperationalDropped", text(operational.dropped_full + operational.dropped_large));
-    static constexpr const char* kSeen[] = {"ProcessSeen", "ProcessExitSeen", "ConnectionSeen"};
-    static constexpr const char* kLost[] = {"ProcessLost", "ProcessExitLost", "ConnectionLost"};
+    static constexpr const char* kSeen[] = {"ProcessSeen", "ProcessExitSeen", "ConnectionSeen",
+                                            "ConnectionUdpSeen"};
+    static constexpr const char* kLost[] = {"ProcessLost", "ProcessExitLost", "ConnectionLost",
+                                            "ConnectionUdpLost"};
     for (std::size_t i = 0; i < FW_CLASS_COUNT; ++i) {
         const auto& now = collector.counters[i];
         const auto& told = told_collector_.counters[i];

@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,6 +24,8 @@
 #include "agent/config.hpp"
 #include "agent/inventory/packages.hpp"
 #include "agent/inventory/system_information.hpp"
+#include "agent/provisioning_client.hpp"
+#include "agent/response/request.hpp"
 #include "agent/sender.hpp"
 #include "agent/system_calls.hpp"
 #include "base/file_system.hpp"
@@ -51,8 +54,13 @@ constexpr std::string_view kHelp =
   fieldwatch-agent check-config [--config FILE]  read the configuration and the credentials, say what is wrong
   fieldwatch-agent status [--config FILE]        what the running agent sees, sends and loses, as JSON
   fieldwatch-agent provision --connection-string-file FILE --ca-file FILE [--port N] [--connect-host HOST]
-                             [--state DIR] [--user NAME] [--config FILE]
-                                                 write a configuration; FILE's content stays where it is
+                             [--certificate FILE] [--state DIR] [--user NAME] [--config FILE]
+                                                 write a configuration; FILE's content stays where it is; a
+                                                 certificate file has the private key too, PEM, and goes with a
+                                                 connection string that ends in ;x509=true
+  fieldwatch-agent provision --dps-host HOST --id-scope SCOPE --registration-id ID (--key-file FILE | --certificate FILE)
+                             --connection-string-file FILE --ca-file FILE […]
+                                                 the same, after asking a provisioning service for the hub: FILE is written
   fieldwatch-agent sbom [--root DIR]             what software is installed here, as CycloneDX 1.5 JSON
 
 The configuration is /etc/fieldwatch-agent/config.json unless --config says otherwise.
@@ -63,6 +71,8 @@ struct Arguments {
     std::string command;
     std::string config = "/etc/fieldwatch-agent/config.json";
     AgentConfig provision;
+    agent::ProvisioningOptions provisioning;
+    std::string registration_key_file;
     std::string root;
     bool help = false;
 };
@@ -87,6 +97,17 @@ bool parse(int argc, char** argv, Arguments& out) {
             out.provision.connection_string_file = value;
         } else if (word == "--ca-file") {
             out.provision.ca_file = value;
+        } else if (word == "--dps-host") {
+            out.provisioning.host = value;
+        } else if (word == "--id-scope") {
+            out.provisioning.id_scope = value;
+        } else if (word == "--registration-id") {
+            out.provisioning.registration_id = value;
+        } else if (word == "--key-file") {
+            out.registration_key_file = value;
+        } else if (word == "--certificate") {
+            out.provision.key_file = value;
+            out.provision.by_certificate = true;
         } else if (word == "--port") {
             const int port = std::atoi(value.c_str());
             if (port < 1 || port > 65'535) return false;
@@ -167,12 +188,40 @@ Result<void> give_up_privileges(const Account& account) {
     return {};
 }
 
-Result<int> run_sender(AgentConfig config, int socket) {
+/// Starts the third process, if the local configuration allows anything that needs it; the sender's end of
+/// the socket, else -1. It keeps root until the sender has given it up, and takes nothing from it before.
+int start_responder(const AgentConfig& config, const std::string& collector) {
+    if ((config.response_allowed & (agent::kAllowKill | agent::kAllowBlock | agent::kAllowIsolate)) == 0)
+        return -1;
+    int sockets[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) return -1;
+    const timeval patience{.tv_sec = 3, .tv_usec = 0};
+    ::setsockopt(sockets[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const auto allowed = std::to_string(config.response_allowed);
+    const auto sender = std::to_string(::getpid());
+    const auto parent = std::to_string(::getppid());  // the collector, as soon as it has become it
+    const auto child = ::fork();
+    if (child == 0) {
+        ::dup2(sockets[0], 3);
+        if (sockets[0] == 3) ::fcntl(3, F_SETFD, 0);
+        ::execl(collector.c_str(), "fieldwatch-collector", "respond", allowed.c_str(), sender.c_str(),
+                parent.c_str(), nullptr);
+        ::_exit(1);
+    }
+    ::close(sockets[0]);
+    if (child > 0) return sockets[1];
+    ::close(sockets[1]);
+    return -1;
+}
+
+Result<int> run_sender(AgentConfig config, int socket, const std::string& collector) {
     auto identity = FIELDWATCH_TRY(agent::load_identity(config));
+    const int responder = start_responder(config, collector);
     const auto account = account_of(config.user);
     FIELDWATCH_TRY(enter_state_directory(config, account));
     FIELDWATCH_TRY(give_up_privileges(account));
-    agent::Sender sender(std::move(config), std::move(identity), socket, system_clock(), system_random());
+    agent::Sender sender(std::move(config), std::move(identity),
+                         {.collector = socket, .responder = responder}, system_clock(), system_random());
     FIELDWATCH_TRY(sender.open());
     if (const auto limited = agent::limit_system_calls(agent::Half::Sender); !limited)
         agent::say(Severity::Warning, limited.error().message);
@@ -213,7 +262,7 @@ int run(const Arguments& arguments) {
         if (!config) return complain(config.error());
         for (const auto& warning : config->warnings)
             agent::say(Severity::Warning, "configuration: " + warning);
-        const auto result = run_sender(std::move(*config), sockets[1]);
+        const auto result = run_sender(std::move(*config), sockets[1], collector);
         return result ? *result : complain(result.error());
     }
     const int moved = ::dup2(sockets[0], 3);  // where the collector looks; open beyond its exec
@@ -233,8 +282,8 @@ int check_config(const Arguments& arguments) {
     for (const auto& warning : config->warnings)
         std::printf("warning: %s\n", warning.c_str());
     const auto port = config->port != 0 ? ", port " + std::to_string(config->port) : std::string();
-    std::printf("%s: good; %s/%s at %s%s\n", arguments.config.c_str(), identity->device_id.c_str(),
-                identity->module_id.c_str(), identity->host_name.c_str(), port.c_str());
+    std::printf("%s: good; %s/%s at %s%s\n", arguments.config.c_str(), identity->names.device_id.c_str(),
+                identity->names.module_id.c_str(), identity->names.host_name.c_str(), port.c_str());
     return 0;
 }
 
@@ -259,10 +308,37 @@ int status(const Arguments& arguments) {
     return 0;
 }
 
+/// Asks the provisioning service and writes what it says as a connection string of the device.
+Result<void> ask_for_hub(const Arguments& arguments) {
+    auto options = arguments.provisioning;
+    const auto& config = arguments.provision;
+    if (options.id_scope.empty() || options.registration_id.empty() ||
+        arguments.registration_key_file.empty() == config.key_file.empty())
+        return fail(
+            Errc::InvalidArgument,
+            "--dps-host goes with --id-scope, --registration-id and one of --key-file and --certificate");
+    options.port = config.port;
+    options.ca_file = config.ca_file;
+    auto& secret = config.by_certificate ? options.certificate : options.key_base64;
+    secret = FIELDWATCH_TRY(
+        agent::read_secret(config.by_certificate ? config.key_file : arguments.registration_key_file));
+    const auto device = FIELDWATCH_TRY(agent::provision(options, system_clock(), std::chrono::seconds(60)));
+    const auto text = sas::format({.host_name = device.hub,
+                                   .device_id = device.device_id,
+                                   .shared_access_key = options.key_base64,
+                                   .x509 = config.by_certificate}) +
+                      "\n";
+    ::umask(0077);
+    return replace_file(posix_file_system(), config.connection_string_file, as_bytes(text));
+}
+
 int provision(const Arguments& arguments) {
     if (arguments.provision.connection_string_file.empty() || arguments.provision.ca_file.empty()) {
         std::fputs("fieldwatch-agent: provision needs --connection-string-file and --ca-file\n", stderr);
         return 2;
+    }
+    if (!arguments.provisioning.host.empty()) {
+        if (const auto asked = ask_for_hub(arguments); !asked) return complain(asked.error());
     }
     const auto identity = agent::load_identity(arguments.provision);
     if (!identity) return complain(identity.error());
@@ -275,8 +351,8 @@ int provision(const Arguments& arguments) {
                                       as_bytes(agent::format_config(arguments.provision)));
     if (!written) return complain(written.error());
     ::chmod(arguments.config.c_str(), 0600);
-    std::printf("%s: written for %s/%s\n", arguments.config.c_str(), identity->device_id.c_str(),
-                identity->module_id.c_str());
+    std::printf("%s: written for %s/%s\n", arguments.config.c_str(), identity->names.device_id.c_str(),
+                identity->names.module_id.c_str());
     return 0;
 }
 

@@ -1,5 +1,6 @@
 // fieldwatch-collector: the agent's privileged half, a program of its own so that no TLS, JSON or MQTT code
-// is even mapped where the privileges are. fieldwatch-agent starts it; it is of no use alone.
+// is even mapped where the privileges are. fieldwatch-agent starts it; it is of no use alone. With `respond`
+// it is the responder, a process of its own (agent/response/responder.hpp).
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,8 +10,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 #include "agent/collectors/collector.hpp"
+#include "agent/response/responder.hpp"
 
 #ifdef FIELDWATCH_SMALL
 // As in agent_main.cpp: no demangler where nothing throws.
@@ -39,11 +42,27 @@ int wait_for(pid_t child) {
     return 1;
 }
 
+bool read_number(const char* text, std::uint32_t& out) {
+    return std::from_chars(text, text + std::strlen(text), out).ec == std::errc{};
+}
+
+/// `respond ALLOWED SENDER COLLECTOR`. A terminal's Ctrl-C reaches it too: it ends when the sender has.
+int respond(char** arguments) {
+    std::uint32_t allowed = 0, sender = 0, collector = 0;
+    if (!read_number(arguments[0], allowed) || !read_number(arguments[1], sender) ||
+        !read_number(arguments[2], collector))
+        return 2;
+    ::signal(SIGINT, SIG_IGN);
+    ::signal(SIGTERM, SIG_IGN);
+    return fieldwatch::agent::Responder(kSocket, allowed, sender, collector).run();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     std::uint32_t sender = 0;
-    if (argc != 2 || std::from_chars(argv[1], argv[1] + std::strlen(argv[1]), sender).ec != std::errc{}) {
+    if (argc == 5 && std::string_view(argv[1]) == "respond") return respond(argv + 2);
+    if (argc != 2 || !read_number(argv[1], sender)) {
         std::fputs("fieldwatch-collector: is started by fieldwatch-agent run\n", stderr);
         return 2;
     }

@@ -137,12 +137,13 @@ class Lines {
 
 class Sending {
   public:
-    Sending(Options options, sas::ConnectionString identity)
+    Sending(Options options, agent::AgentIdentity identity)
         : options_(std::move(options)),
-          hub_({.identity = std::move(identity),
+          hub_({.identity = std::move(identity.names),
                 .connect_host = options_.config.connect_host,
                 .port = options_.config.port,
                 .ca_file = options_.config.ca_file,
+                .certificate = std::move(identity.certificate),
                 .agent_version = std::string(kVersion)},
                {.ready = [] {},
                 .twin = [](std::string_view) {},

@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
@@ -33,6 +34,42 @@ std::string openssl_reason() {
     const char* reason = code ? ERR_reason_error_string(code) : nullptr;
     ERR_clear_error();
     return reason ? reason : "the connection broke";
+}
+
+struct FreePem {
+    void operator()(BIO* bio) const { BIO_free(bio); }
+    void operator()(X509* certificate) const { X509_free(certificate); }
+    void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
+};
+
+/// Refuses every passphrase: there is nobody to ask.
+int no_passphrase(char*, int, int, void*) {
+    return -1;
+}
+
+Result<void> use_certificate(SSL_CTX* context, const std::string& pem) {
+    const auto open = [&] {
+        return std::unique_ptr<BIO, FreePem>(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    };
+    const auto wrong = [](const char* what) {
+        return fail(Errc::InvalidArgument, std::string(what) + ": " + openssl_reason());
+    };
+    const auto certificates = open();
+    const std::unique_ptr<X509, FreePem> own(
+        PEM_read_bio_X509(certificates.get(), nullptr, no_passphrase, nullptr));
+    if (!own || SSL_CTX_use_certificate(context, own.get()) != 1) return wrong("our certificate");
+    while (auto* above = PEM_read_bio_X509(certificates.get(), nullptr, no_passphrase, nullptr)) {
+        if (SSL_CTX_add0_chain_cert(context, above) != 1) {
+            X509_free(above);
+            return wrong("our certificate's chain");
+        }
+    }
+    ERR_clear_error();  // the end of the text is no error
+    const auto keys = open();
+    const std::unique_ptr<EVP_PKEY, FreePem> key(
+        PEM_read_bio_PrivateKey(keys.get(), nullptr, no_passphrase, nullptr));
+    if (!key || SSL_CTX_use_PrivateKey(context, key.get()) != 1) return wrong("our private key");
+    return {};
 }
 
 bool is_address(const std::string& host) {
@@ -78,6 +115,7 @@ Result<void> TlsClient::Connection::set_up(const TlsClientOptions& options) {
                              ? SSL_CTX_set_default_verify_paths(context.get()) == 1
                              : SSL_CTX_load_verify_file(context.get(), options.ca_file.c_str()) == 1;
     if (!trusted) return fail(Errc::InvalidArgument, "CA file " + options.ca_file + ": " + openssl_reason());
+    if (!options.certificate.empty()) FIELDWATCH_TRY(use_certificate(context.get(), options.certificate));
     ssl.reset(SSL_new(context.get()));
     if (!ssl) return fail(Errc::Internal, "OpenSSL gives no connection");
     const auto& name = options.server_name.empty() ? options.host : options.server_name;

@@ -18,6 +18,9 @@ struct TlsClientOptions {
     std::uint16_t port = 0;
     std::string server_name;  ///< whom the certificate must name; "" = host
     std::string ca_file;      ///< PEM bundle of trusted authorities; "" = the system's
+    /// Who we are: PEM text, the certificate, those that lead to its authority, and the private key, in any
+    /// order but for the first; "" = nobody says so by certificate.
+    std::string certificate;
 };
 
 /// One connection. One thread. Closed by its destructor (without close_notify if that would block).

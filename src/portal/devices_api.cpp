@@ -1,4 +1,6 @@
 // Devices and modules: inventory with what each last said, registration, enabling, connection strings.
+#include <algorithm>
+#include <charconv>
 #include <map>
 
 #include <fmt/format.h>
@@ -37,6 +39,26 @@ Json entry_json(const Context& context, const registry::Entry& entry) {
     json["created"] = to_iso8601(entry.created);
     json["etag"] = std::to_string(entry.etag);
     return json;
+}
+
+constexpr std::size_t kQueuesOfARun = 3;
+
+/// `GUID:NUMBER GUID:NUMBER …` as the agent says it (docs/formats/spool.md); what is malformed is left out.
+std::map<std::string, std::int64_t> parse_sequences(std::string_view text) {
+    std::map<std::string, std::int64_t> out;
+    while (!text.empty() && out.size() < kQueuesOfARun) {
+        const auto end = std::min(text.find(' '), text.size());
+        const auto part = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        const auto colon = part.find(':');
+        std::int64_t number = 0;
+        if (colon == std::string_view::npos) continue;
+        const auto digits = part.substr(colon + 1);
+        const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+        if (error == std::errc{} && stop == digits.data() + digits.size() && number >= 0)
+            out.emplace(part.substr(0, colon), number);
+    }
+    return out;
 }
 
 /// What the workspace knows of each device.
@@ -88,6 +110,56 @@ Result<Activities> activities(const Context& context, const Scope& scope, std::s
         found[row.text("DeviceId")].recommendations = row.number("Active");
     }
     return found;
+}
+
+/// What the numbers of a device's events tell: which should have come and did not, and what the agent found
+/// changed in its spool. Nothing where no agent of ours numbers its events.
+Result<Json> integrity(const Context& context, const Scope& scope, std::string_view device) {
+    if (scope.workspace == nullptr) return Json(nullptr);
+    const auto of_device = fmt::format(
+        "SecurityIoTRawEvent | where TimeGenerated > {} and AssociatedResourceId endswith {} and DeviceId == "
+        "{} "
+        "| extend Extra = parse_json(tostring(parse_json(EventDetails).ExtraDetails)) ",
+        kql_datetime(context.parts.clock.now() - std::chrono::hours(24 * 30)),
+        kql_string("/iothubs/" + scope.hub.name.value), kql_string(device));
+    const auto runs = FIELDWATCH_TRY(
+        ask(*scope.workspace, of_device +
+                                  "| extend Run = tostring(Extra.BootId), Number = tolong(Extra.Sequence) "
+                                  "| where isnotempty(Run) and isnotnull(Number) "
+                                  "| summarize First = min(Number), Last = max(Number), "
+                                  "Seen = dcount(Number, 4) by Run"));
+    if (runs.rows.empty()) return Json(nullptr);
+    std::map<std::string, std::int64_t, std::less<>> last;
+    std::int64_t missing = 0;
+    for (std::size_t i = 0; i < runs.rows.size(); ++i) {
+        const Row row(runs, i);
+        last[row.text("Run")] = row.number("Last");
+        missing +=
+            std::max<std::int64_t>(0, row.number("Last") - row.number("First") + 1 - row.number("Seen"));
+    }
+    const auto starts = FIELDWATCH_TRY(
+        ask(*scope.workspace, of_device +
+                                  "| where RawEventName == \"Diagnostic\" "
+                                  "| extend Previous = tostring(Extra.PreviousSequences), "
+                                  "Breaks = tolong(Extra.SpoolBreaks) | where isnotempty(Previous) "
+                                  "| project TimeGenerated, Previous, Breaks | sort by TimeGenerated asc"));
+    std::int64_t breaks = 0, unknown = 0;
+    Json last_break = nullptr;
+    for (std::size_t i = 0; i < starts.rows.size(); ++i) {
+        const Row row(starts, i);
+        breaks += row.number("Breaks");
+        if (row.number("Breaks") > 0) last_break = row.text("TimeGenerated");
+        const auto previous = parse_sequences(row.text("Previous"));
+        unknown += previous.empty();
+        for (const auto& [run, number] : previous) {
+            const auto came = last.find(run);
+            missing += std::max<std::int64_t>(0, number - (came == last.end() ? 0 : came->second));
+        }
+    }
+    return Json{{"missingEvents", missing},
+                {"startsWithoutPast", std::max<std::int64_t>(0, unknown - 1)},  // the first has none
+                {"spoolBreaks", breaks},
+                {"lastSpoolBreak", last_break}};
 }
 
 /// spec/portal.md P5: Not installed, Never reported, Reporting, Silent.
@@ -153,7 +225,9 @@ Result<Json> shown(const Context& context, const registry::Entry& entry) {
     if (!entry.identity.module.empty()) return entry_json(context, entry);
     const auto scope = FIELDWATCH_TRY(scope_of_hub(context, entry.identity.hub.value));
     const auto known = FIELDWATCH_TRY(activities(context, scope, entry.identity.device.value));
-    return device_json(context, entry, known);
+    auto json = FIELDWATCH_TRY(device_json(context, entry, known));
+    json["integrity"] = FIELDWATCH_TRY(integrity(context, scope, entry.identity.device.value));
+    return json;
 }
 
 Answer get_entry(const Context& context, const Call& call) {

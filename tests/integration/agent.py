@@ -1,18 +1,23 @@
 #!/usr/bin/python3
 """The real agent on this machine, against the real server: what runs, connects, listens and logs in here arrives there."""
 
+import base64
+import hashlib
+import hmac
 import json
 import os
 import pathlib
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 
-from harness import BUILD, PATIENCE, Server, main
+from harness import BUILD, PATIENCE, Credentials, Server, main
 
 AGENT = pathlib.Path(os.environ.get("FIELDWATCH_AGENT", BUILD / "src" / "agent" / "fieldwatch-agent"))
 OBJECT = "ms_iotn:urn_azureiot_Security_SecurityAgentConfiguration"
@@ -24,7 +29,7 @@ NO_LEAK_SEARCH = {"ASAN_OPTIONS": "detect_leaks=0"}
 class Agent:
     """`fieldwatch-agent run` as the device "here". Its /var/log is a folder of its own, so that a test may log in."""
 
-    def __init__(self, server, device="here", connection_string=None, ca=None, connect_host=None):
+    def __init__(self, server, device="here", connection_string=None, ca=None, connect_host=None, certificate=None, allow=()):
         self.server = server
         self.device = device
         self.folder = server.data / f"agent-{device}"
@@ -42,8 +47,14 @@ class Agent:
                      "--state", self.folder / "state", "--config", self.config]
         if connect_host:
             provision += ["--connect-host", connect_host, "--port", str(server.profile["hubPort"])]
+        if certificate:
+            provision += ["--certificate", certificate]
         done = subprocess.run(provision, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+        if allow:
+            config = json.loads(self.config.read_text())
+            config["Configuration"]["Response"] = {"Allow": list(allow)}
+            self.config.write_text(json.dumps(config))
         self.process = None
 
     def __enter__(self):
@@ -201,7 +212,7 @@ def each_half_holds_only_what_it_needs():
         for half in (collector, sender):
             assert half["NoNewPrivs"] == "1" and half["Uid"].split()[0] != "0" and half["CapInh"] == half["CapAmb"] == "0" * 16, half
         assert int(sender["CapPrm"], 16) == 0, sender
-        allowed = 1 << 2 | 1 << 12 | 1 << 19 | 1 << 38 | 1 << 39  # DAC_READ_SEARCH, NET_ADMIN, SYS_PTRACE, PERFMON, BPF
+        allowed = 1 << 2 | 1 << 12 | 1 << 19 | 1 << 37 | 1 << 38 | 1 << 39  # DAC_READ_SEARCH, NET_ADMIN, SYS_PTRACE, AUDIT_READ, PERFMON, BPF
         held = int(collector["CapPrm"], 16)
         assert held and held & ~allowed == 0 and int(collector["CapBnd"], 16) & ~allowed == 0, collector
         links = open_descriptors(agent.pids()[0])
@@ -271,6 +282,166 @@ def a_twin_change_takes_effect():
         assert not events(server, "ProcessCreate", "mark-unseen", 0)
 
 
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def tampering_is_shown():
+    def shown():
+        return json.loads(server.cli("device", "show", "here", "--hub", "home", "--format", "json"))["integrity"]
+
+    def stand_still(mark):
+        """The agent, stopped while what it saw waits in its spool."""
+        before = agent.log().count("collecting: processes by bpf")
+        agent.start()
+        agent.until("collecting", lambda: agent.log().count("collecting: processes by bpf") > before)
+        for number in range(5):
+            run(mark, str(number))
+        time.sleep(1)
+        agent.stop()
+        return sorted((agent.folder / "state" / "spool").glob("*.chain"))
+
+    with Server() as server:
+        agent = Agent(server)
+        port = server.profile["hubPort"]
+        with agent:
+            agent.until_collecting()
+            run("mark-before")
+            events(server, "ProcessCreate", "mark-before")
+            agent.stop()
+        server.kill()
+
+        segment = stand_still("mark-edited")[-1]
+        content = bytearray(segment.read_bytes())
+        at = content.index(b"mark-edited 3")
+        content[at:at + 4] = b"MARK"
+        begin = 0  # the record that holds it gets a right checksum again, as somebody with care would do
+        while begin + 36 + struct.unpack_from("<I", content, begin)[0] <= at:
+            begin += 36 + struct.unpack_from("<I", content, begin)[0]
+        end = begin + 36 + struct.unpack_from("<I", content, begin)[0]
+        struct.pack_into("<I", content, begin + 4, crc32c(content[begin + 8:end]))
+        segment.write_bytes(content)
+        agent.start()
+        server.start(hub_port=port)
+        events(server, "ProcessCreate", "mark-edited", 4, 60)
+        agent.until("the break", lambda: (shown() or {}).get("spoolBreaks") == 1, 60)
+        agent.until("all that was sent", lambda: shown()["missingEvents"] == 0, 60)
+        text = server.cli("device", "show", "here", "--hub", "home")
+        assert "complete" in text and "altered: 1 breaks" in text, text
+        agent.stop()
+        server.kill()
+
+        for segment in stand_still("mark-removed"):
+            segment.unlink()
+        agent.start()
+        server.start(hub_port=port)
+        agent.until("the gap", lambda: shown()["missingEvents"] >= 5, 60)
+        agent.stop()
+
+
+def a_certificate_is_an_identity():
+    with Server() as server:
+        both = server.data / "identity.pem"
+        own, key = server.data / "own.pem", server.data / "own.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+                        "-out", own, "-days", "2", "-subj", "/CN=printed"], check=True, capture_output=True)
+        both.touch(0o600)
+        both.write_text(own.read_text() + key.read_text())
+        shown = subprocess.run(["openssl", "x509", "-in", own, "-noout", "-fingerprint", "-sha256"], check=True, capture_output=True, text=True)
+        server.cli("hub", "create", "home")
+        server.cli("device", "create", "printed", "--hub", "home", "--module", "azureiotsecurity", "--auth", "x509-thumbprint",
+                   "--thumbprint", shown.stdout.split("=")[1].strip().replace(":", ""))
+        text = server.cli("device", "connection-string", "printed", "--hub", "home", "--module", "azureiotsecurity").strip()
+        assert "x509=true" in text and "SharedAccessKey" not in text, text
+        with Agent(server, "printed", text, certificate=both) as agent:
+            agent.until_collecting()
+            run("mark-certificate")
+            events(server, "ProcessCreate", "mark-certificate")
+
+
+def a_provisioned_device_finds_its_hub():
+    with Server() as server:
+        server.cli("hub", "create", "home")
+        scope = json.loads(server.cli("enrollment", "scope", "--format", "json"))["idScope"]
+        made = json.loads(server.cli("enrollment", "create", "press-1", "--format", "json"))
+        key = server.data / "registration.key"
+        key.touch(0o600)
+        key.write_text(made["attestation"]["symmetricKey"]["primaryKey"] + "\n")
+        host = Credentials(server.make_device("other").text).host
+        text = server.data / "made.txt"
+        done = subprocess.run([AGENT, "provision", "--dps-host", host.split(":")[0], "--port", str(server.profile["hubPort"]), "--id-scope", scope,
+                               "--registration-id", "press-1", "--key-file", key, "--connection-string-file", text,
+                               "--ca-file", server.data / "ca" / "ca.pem", "--config", server.data / "provisioned.json"],
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert text.stat().st_mode & 0o777 == 0o600 and "DeviceId=press-1" in text.read_text(), text.read_text()
+        with Agent(server, "press-1", text.read_text().strip()) as agent:
+            agent.until_collecting()
+            run("mark-provisioned")
+            events(server, "ProcessCreate", "mark-provisioned")
+        key.write_text(base64.b64encode(b"another").decode())
+        refused = subprocess.run([AGENT, "provision", "--dps-host", host.split(":")[0], "--port", str(server.profile["hubPort"]), "--id-scope", scope,
+                                  "--registration-id", "press-1", "--key-file", key, "--connection-string-file", text,
+                                  "--ca-file", server.data / "ca" / "ca.pem", "--config", server.data / "refused.json"],
+                                 capture_output=True, text=True)
+        assert refused.returncode == 1 and "refuses" in refused.stderr, refused
+
+
+def the_hub_may_do_what_the_owner_allows():
+    def call(method, payload):
+        profile = server.profile
+        policies = json.loads(server.cli("hub", "show", "home", "--keys", "--format", "json"))["policies"]
+        expires = int(time.time()) + 600
+        host = urllib.parse.quote(agent_host, safe="")
+        signed = hmac.new(base64.b64decode(policies["service"]), f"{host}\n{expires}".encode(), hashlib.sha256).digest()
+        token = f"SharedAccessSignature sr={host}&sig={urllib.parse.quote(base64.b64encode(signed).decode(), safe='')}&se={expires}&skn=service"
+        body = json.dumps({"methodName": method, "payload": payload, "responseTimeoutInSeconds": 15}).encode()
+        made = urllib.request.Request(f"https://127.0.0.1:{profile['hubHttpsPort']}/twins/here/modules/azureiotsecurity/methods?api-version=2021-04-12",
+                                      method="POST", data=body,
+                                      headers={"Authorization": token, "Content-Type": "application/json", "Host": agent_host})
+        trust = ssl.create_default_context(cafile=server.data / "ca" / "ca.pem")
+        trust.check_hostname = False
+        with urllib.request.urlopen(made, timeout=30, context=trust) as reply:
+            answer = json.loads(reply.read())
+        return answer["status"], answer["payload"]
+
+    def enable(value):
+        request(server, "PATCH", "/api/v1/hubs/home/devices/here/modules/azureiotsecurity/twin",
+                {"properties": {"desired": {OBJECT: {"responseEnabled": {"value": value}}}}})
+
+    with Server() as server:
+        credentials = server.make_device("here")
+        agent_host = credentials.host
+        with Agent(server, connection_string=credentials.text, allow=("processes", "kill")) as agent:
+            agent.until_collecting()
+            victim = subprocess.Popen(["/bin/sleep", "600"])
+            try:
+                status, answer = call("killProcess", {"pid": victim.pid})
+                assert status == 403 and "twin" in answer["reason"], answer
+                enable(True)
+                agent.until("the twin", lambda: call("processTree", {"pid": victim.pid})[0] == 200)
+                tree = call("processTree", {"pid": victim.pid})[1]
+                mine = next(one for one in tree["processes"] if one["pid"] == victim.pid)
+                assert mine["commandLine"] == "/bin/sleep 600" and mine["parentPid"] == os.getpid(), mine
+                assert call("isolate", {})[0] == 403
+                assert call("killProcess", {"pid": victim.pid, "start": mine["start"] + 1})[0] == 404
+                assert call("killProcess", {"pid": victim.pid, "start": mine["start"], "dryRun": True})[0] == 200
+                assert victim.poll() is None
+                assert call("killProcess", {"pid": agent.pids()[1]})[0] == 403
+                assert call("killProcess", {"pid": victim.pid, "start": mine["start"]})[0] == 200
+                assert victim.wait(10) == -signal.SIGKILL
+            finally:
+                victim.kill()
+                victim.wait()
+            trail = events(server, "Diagnostic", "killProcess", 5)
+            assert any("200" in one["Message"] for one in trail) and any("403" in one["Message"] for one in trail), trail
+
+
 def a_storm_is_seen_whole():
     with Server() as server, Agent(server) as agent:
         agent.until_collecting()
@@ -302,4 +473,5 @@ if __name__ == "__main__":
         print("SKIPPED agent.py: the agent collects as root only")
         sys.exit(SKIPPED)
     main(what_happens_here_arrives, each_half_holds_only_what_it_needs, an_outage_loses_and_doubles_nothing,
-         a_twin_change_takes_effect, a_storm_is_seen_whole, a_stranger_is_not_talked_to)
+         a_twin_change_takes_effect, tampering_is_shown, a_certificate_is_an_identity, a_provisioned_device_finds_its_hub,
+         the_hub_may_do_what_the_owner_allows, a_storm_is_seen_whole, a_stranger_is_not_talked_to)

@@ -110,6 +110,12 @@ int BPF_PROG(on_exec, struct task_struct* task, int old_pid, struct linux_binprm
     head->login_uid = 0xffffffff;
     if (bpf_core_field_exists(task->loginuid)) head->login_uid = BPF_CORE_READ(task, loginuid.val);
     head->flags = FW_PATHS_REVERSED;
+    head->executable_inode = BPF_CORE_READ(bprm, file, f_inode, i_ino);
+    head->mount_namespace = BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+    if (!own_mount_namespace || head->mount_namespace == own_mount_namespace) head->mount_namespace = 0;
+    head->network_namespace = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+    if (!own_network_namespace || head->network_namespace == own_network_namespace)
+        head->network_namespace = 0;
     head->reserved[0] = head->reserved[1] = head->reserved[2] = 0;
 
     scratch->at = 0;

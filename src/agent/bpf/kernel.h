@@ -38,8 +38,12 @@ struct path {
     struct vfsmount* mnt;
     struct dentry* dentry;
 };
+struct inode {
+    unsigned long i_ino;
+};
 struct file {
     struct path f_path;
+    struct inode* f_inode;
 };
 struct fs_struct {
     struct path pwd;
@@ -65,6 +69,19 @@ struct cgroup {
 struct css_set {
     struct cgroup* dfl_cgrp;
 };
+struct ns_common {
+    unsigned int inum;
+};
+struct net {
+    struct ns_common ns;
+};
+struct mnt_namespace {
+    struct ns_common ns;
+};
+struct nsproxy {
+    struct mnt_namespace* mnt_ns;
+    struct net* net_ns;
+};
 struct task_struct {
     int pid;
     int tgid;
@@ -76,17 +93,12 @@ struct task_struct {
     struct signal_struct* signal;
     struct fs_struct* fs;
     struct css_set* cgroups;
+    struct nsproxy* nsproxy;
     kuid_t loginuid;
     __u64 start_boottime;
 };
 struct linux_binprm {
     struct file* file;
-};
-struct ns_common {
-    unsigned int inum;
-};
-struct net {
-    struct ns_common ns;
 };
 typedef struct {
     struct net* net;
@@ -120,6 +132,8 @@ __u64 dropped;
 __u64 untracked;
 __u32 own_pids[2];
 __u32 loopback;
+__u32 own_mount_namespace; /* the device's, not the agent's; 0: not known, and none is told */
+__u32 own_network_namespace;
 
 /* One wake-up per 200 ms or 256 KiB instead of one per event: twenty times cheaper (spec/linux-collection.md
  * 0). The collector drains every 200 ms by itself; this wakes it early when a ring fills. */
@@ -130,6 +144,36 @@ static __always_inline __u64 wake_flags(void* ring, __u64 wake_bytes) {
 
 static __always_inline int is_own(__u32 pid) {
     return pid != 0 && (pid == own_pids[0] || pid == own_pids[1]);
+}
+
+enum { FAMILY_IPV4 = 2, FAMILY_IPV6 = 10 };
+
+/* 0: of another family. */
+static __always_inline int read_addresses(struct fw_connection* record, const struct sock* sk) {
+    const __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+    if (family == FAMILY_IPV4) {
+        const __u32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
+        const __u32 remote = BPF_CORE_READ(sk, __sk_common.skc_daddr);
+        record->family = 4;
+        __builtin_memcpy(record->local, &local, 4);
+        __builtin_memcpy(record->remote, &remote, 4);
+        return 1;
+    }
+    if (family == FAMILY_IPV6) {
+        record->family = 6;
+        BPF_CORE_READ_INTO(&record->local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
+        BPF_CORE_READ_INTO(&record->remote, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
+        return 1;
+    }
+    return 0;
+}
+
+static __always_inline int is_loopback(const struct fw_connection* record) {
+    if (record->family == 4) return record->remote[0] == 127;
+    const __u32* words = (const __u32*)record->remote;
+    if (words[0] != 0 || words[1] != 0) return 0;
+    if (words[2] == 0) return words[3] == __builtin_bswap32(1);
+    return words[2] == __builtin_bswap32(0xffff) && record->remote[12] == 127; /* ::ffff:127.0.0.0/104 */
 }
 
 char LICENSE[] SEC("license") = "GPL";

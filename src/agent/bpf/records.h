@@ -61,12 +61,15 @@ struct fw_exec_head {
     fw_u64 time_ns;  /* CLOCK_BOOTTIME in the ring, CLOCK_REALTIME on the socket */
     fw_u64 start_ns; /* the process's start, CLOCK_BOOTTIME: with pid it names a process */
     fw_u64 cgroup_id;
+    fw_u64 executable_inode; /* 0: not known */
     fw_u32 pid;
     fw_u32 parent_pid;
     fw_u32 grandparent_pid;
     fw_u32 uid;
     fw_u32 login_uid; /* 0xffffffff: none */
     fw_u32 flags;
+    fw_u32 mount_namespace; /* inode numbers; 0: the device's own, or not known */
+    fw_u32 network_namespace;
     fw_u16 executable_size;
     fw_u16 parent_size;
     fw_u16 directory_size;
@@ -150,7 +153,10 @@ struct fw_login {
     char terminal[32];
 };
 
-enum fw_log_source { FW_LOG_AUTH = 1 };
+enum fw_log_source {
+    FW_LOG_AUTH = 1, /* a line of a log file */
+    FW_LOG_AUDIT = 2 /* the number of an audit record's type, a blank, its text */
+};
 
 struct fw_log_line {
     fw_u64 time_ns; /* when it was read */
@@ -182,9 +188,18 @@ enum fw_mode {
     FW_MODE_BPF = 1,
     FW_MODE_PROC_CONNECTOR = 2,
     FW_MODE_POLL = 3,
-    FW_MODE_OFF = 4
+    FW_MODE_OFF = 4,
+    FW_MODE_AUDIT =
+        5, /* with the proc connector or polling, which tell what no rule of the device's asks for */
+    FW_MODE_LAST = 5
 };
-enum fw_class { FW_CLASS_EXEC = 0, FW_CLASS_EXIT = 1, FW_CLASS_TCP = 2, FW_CLASS_COUNT = 3 };
+enum fw_class {
+    FW_CLASS_EXEC = 0,
+    FW_CLASS_EXIT = 1,
+    FW_CLASS_TCP = 2,
+    FW_CLASS_UDP = 3,
+    FW_CLASS_COUNT = 4
+};
 
 struct fw_counters {
     fw_u64 produced; /* seen by the source */

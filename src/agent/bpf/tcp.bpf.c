@@ -5,7 +5,7 @@
 #include "agent/bpf/kernel.h"
 
 enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_SYN_RECV = 3, TCP_CLOSE = 7, TCP_LISTEN = 10 };
-enum { FAMILY_IPV4 = 2, FAMILY_IPV6 = 10, PROTOCOL_TCP = 6 };
+enum { PROTOCOL_TCP = 6 };
 
 struct owner {
     __u32 pid;
@@ -45,33 +45,6 @@ static __always_inline struct owner current_owner(void) {
         .uid = (__u32)bpf_get_current_uid_gid(),
     };
     return owner;
-}
-
-static __always_inline int read_addresses(struct fw_connection* record, const struct sock* sk) {
-    const __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-    if (family == FAMILY_IPV4) {
-        const __u32 local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
-        const __u32 remote = BPF_CORE_READ(sk, __sk_common.skc_daddr);
-        record->family = 4;
-        __builtin_memcpy(record->local, &local, 4);
-        __builtin_memcpy(record->remote, &remote, 4);
-        return 1;
-    }
-    if (family == FAMILY_IPV6) {
-        record->family = 6;
-        BPF_CORE_READ_INTO(&record->local, sk, __sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8);
-        BPF_CORE_READ_INTO(&record->remote, sk, __sk_common.skc_v6_daddr.in6_u.u6_addr8);
-        return 1;
-    }
-    return 0;
-}
-
-static __always_inline int is_loopback(const struct fw_connection* record) {
-    if (record->family == 4) return record->remote[0] == 127;
-    const __u32* words = (const __u32*)record->remote;
-    if (words[0] != 0 || words[1] != 0) return 0;
-    if (words[2] == 0) return words[3] == __builtin_bswap32(1);
-    return words[2] == __builtin_bswap32(0xffff) && record->remote[12] == 127; /* ::ffff:127.0.0.0/104 */
 }
 
 static __always_inline void emit(const struct sock* sk, const struct owner* owner, __u8 direction,

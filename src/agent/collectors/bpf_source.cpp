@@ -2,13 +2,18 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <string>
 
 #include "exec.skel.h"
 #include "exit.skel.h"
 #include "tcp.skel.h"
+#include "udp.skel.h"
 
 namespace fieldwatch::agent {
 
@@ -18,18 +23,72 @@ int be_quiet(enum libbpf_print_level, const char*, va_list) {
     return 0;
 }
 
-/// The three skeletons have the same shape; this is what differs.
+/// Attaches what libbpf can attach from a program's section alone: 0, or minus the error.
+template <class Skeleton>
+int attach_all(Skeleton* skeleton) {
+    return Skeleton::attach(skeleton);
+}
+
+/// Where the unified control groups are mounted, alone or beside the older kind; -1 where they are not.
+int open_control_group_root() {
+    constexpr long kCgroup2Magic = 0x63677270;  // linux/magic.h
+    for (const auto* path : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
+        const int fd = ::open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct statfs status{};
+        if (fd >= 0 && ::fstatfs(fd, &status) == 0 && static_cast<long>(status.f_type) == kCgroup2Magic)
+            return fd;
+        if (fd >= 0) ::close(fd);
+    }
+    errno = ENOENT;
+    return -1;
+}
+
+/// Sends on connected sockets at the tracepoint, or, where the kernel has none, their connects.
+int attach_udp(fieldwatch_udp* skeleton) {
+    const int root = open_control_group_root();
+    if (root < 0) return -errno;
+    auto& programs = skeleton->progs;
+    auto& links = skeleton->links;
+    bool attached = true;
+    const auto to_root = [&](bpf_program* program, bpf_link*& link) {
+        link = bpf_program__attach_cgroup(program, root);
+        attached &= link != nullptr;
+    };
+    to_root(programs.on_sendmsg4, links.on_sendmsg4);
+    to_root(programs.on_sendmsg6, links.on_sendmsg6);
+    to_root(programs.on_recvmsg4, links.on_recvmsg4);
+    to_root(programs.on_recvmsg6, links.on_recvmsg6);
+    links.on_send = bpf_program__attach(programs.on_send);
+    if (!links.on_send) {
+        to_root(programs.on_connect4, links.on_connect4);
+        to_root(programs.on_connect6, links.on_connect6);
+    }
+    const int error = errno;
+    ::close(root);
+    errno = error;
+    return attached ? 0 : -error;
+}
+
+/// The skeletons have the same shape; this is what differs.
 struct ExecTraits {
     using Skeleton = fieldwatch_exec;
     static bpf_map* ring(Skeleton* skeleton) { return skeleton->maps.exec_ring; }
+    static int attach(Skeleton* skeleton) { return attach_all(skeleton); }
 };
 struct ExitTraits {
     using Skeleton = fieldwatch_exit;
     static bpf_map* ring(Skeleton* skeleton) { return skeleton->maps.exit_ring; }
+    static int attach(Skeleton* skeleton) { return attach_all(skeleton); }
 };
 struct TcpTraits {
     using Skeleton = fieldwatch_tcp;
     static bpf_map* ring(Skeleton* skeleton) { return skeleton->maps.tcp_ring; }
+    static int attach(Skeleton* skeleton) { return attach_all(skeleton); }
+};
+struct UdpTraits {
+    using Skeleton = fieldwatch_udp;
+    static bpf_map* ring(Skeleton* skeleton) { return skeleton->maps.udp_ring; }
+    static int attach(Skeleton* skeleton) { return attach_udp(skeleton); }
 };
 
 template <class Traits>
@@ -49,7 +108,9 @@ class LoadedSource final : public BpfSource {
         skeleton_->bss->own_pids[0] = options.own_pids[0];
         skeleton_->bss->own_pids[1] = options.own_pids[1];
         skeleton_->bss->loopback = options.loopback ? 1 : 0;
-        if (Skeleton::attach(skeleton_) != 0) return refused("attach");
+        skeleton_->bss->own_mount_namespace = options.namespaces.mount;
+        skeleton_->bss->own_network_namespace = options.namespaces.network;
+        if (Traits::attach(skeleton_) != 0) return refused("attach");
         ring_ =
             ring_buffer__new(bpf_map__fd(Traits::ring(skeleton_)), &LoadedSource::on_record, this, nullptr);
         if (!ring_) return refused("map the ring of");
@@ -111,6 +172,8 @@ Result<std::unique_ptr<BpfSource>> BpfSource::open(fw_class which, const Options
             return open_as<ExecTraits>(options);
         case FW_CLASS_EXIT:
             return open_as<ExitTraits>(options);
+        case FW_CLASS_UDP:
+            return open_as<UdpTraits>(options);
         default:
             return open_as<TcpTraits>(options);
     }

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "agent/bpf/records.h"
+#include "agent/collectors/proc.hpp"
 #include "base/result.hpp"
 
 namespace fieldwatch::agent {
@@ -17,6 +18,7 @@ class BpfSource {
     struct Options {
         std::uint32_t own_pids[2] = {0, 0};  ///< never reported
         bool loopback = false;               ///< report loopback connections too
+        Namespaces namespaces;               ///< of the device: not told of each process
     };
     /// One record as the kernel wrote it; false = the taker is full, stop for now. The record itself counts
     /// as taken.

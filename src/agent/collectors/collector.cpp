@@ -107,13 +107,16 @@ void Collector::apply(const fw_control& control) {
         if (const auto limited = limit_system_calls(Half::Collector); !limited)
             std::fprintf(stderr, "fieldwatch-collector: %s\n", limited.error().message.c_str());
     }
+    if (!before) device_ = namespaces_of("/proc", 1);
     control_ = control;
     const auto changed = [&](fw_class which) {
         return !before || before->mode[which] != control.mode[which];
     };
     if (changed(FW_CLASS_EXEC) || changed(FW_CLASS_EXIT)) open_processes(control);
-    if (changed(FW_CLASS_TCP)) open_connections(control);
-    if (bpf_[FW_CLASS_TCP]) bpf_[FW_CLASS_TCP]->set_loopback(control.loopback != 0);
+    for (const auto which : {FW_CLASS_TCP, FW_CLASS_UDP}) {
+        if (changed(which)) open_connections(which, control);
+        if (bpf_[which]) bpf_[which]->set_loopback(control.loopback != 0);
+    }
     if (control.logins && !logins_) {
         logins_.emplace(
             LoginFollower::Paths{},
@@ -123,19 +126,22 @@ void Collector::apply(const fw_control& control) {
     } else if (!control.logins) {
         logins_.reset();
     }
+    open_audit(control);
     if (!before) (void)give_back_memory();  // loading a program parses the kernel's 5 MB of types
-    if (control.snapshot || changed(FW_CLASS_EXEC) || changed(FW_CLASS_EXIT) || changed(FW_CLASS_TCP)) {
+    if (control.snapshot || changed(FW_CLASS_EXEC) || changed(FW_CLASS_EXIT) || changed(FW_CLASS_TCP) ||
+        changed(FW_CLASS_UDP)) {
         send_status();
     }
-    // Whom neither the packet filter nor the proc connector needs it for keeps no right over the network.
-    if (!control.firewall && !processes_) forgo_net_admin();
+    // Whom neither the packet filter, the proc connector nor the control group's hooks need it for keeps no
+    // right over the network.
+    if (!control.firewall && !processes_ && !bpf_[FW_CLASS_UDP]) forgo_net_admin();
     if (control.snapshot) send_snapshot();
     if (control.snapshot && control.firewall) send_firewall();
 }
 
 void Collector::open_processes(const fw_control& control) {
     processes_.reset();
-    const BpfSource::Options options{.own_pids = {own_pids_[0], own_pids_[1]}};
+    const BpfSource::Options options{.own_pids = {own_pids_[0], own_pids_[1]}, .namespaces = device_};
     bool need_fallback = false;
     for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT}) {
         bpf_[which].reset();
@@ -153,7 +159,7 @@ void Collector::open_processes(const fw_control& control) {
     }
     if (!need_fallback) return;
     ProcessFallback::Handlers handlers{
-        .exec = [this](const ProcessFacts& facts) { take_facts(facts); },
+        .exec = [this](const ProcessFacts& facts) { take_facts(facts, ExecSource::Fallback); },
         .exit =
             [this](fw_exit record) {
                 if (mode_[FW_CLASS_EXIT] == FW_MODE_BPF || mode_[FW_CLASS_EXIT] == FW_MODE_OFF) return;
@@ -179,18 +185,20 @@ void Collector::open_processes(const fw_control& control) {
     }
 }
 
-void Collector::open_connections(const fw_control& control) {
-    bpf_[FW_CLASS_TCP].reset();
-    connections_.reset();
-    mode_[FW_CLASS_TCP] = FW_MODE_OFF;
-    const auto wanted = static_cast<fw_mode>(control.mode[FW_CLASS_TCP]);
+void Collector::open_connections(fw_class which, const fw_control& control) {
+    auto& poller = connections_[which == FW_CLASS_UDP];
+    bpf_[which].reset();
+    poller.reset();
+    mode_[which] = FW_MODE_OFF;
+    const auto wanted = static_cast<fw_mode>(control.mode[which]);
     if (wanted == FW_MODE_OFF) return;
     if (wanted == FW_MODE_NONE || wanted == FW_MODE_BPF) {
         const BpfSource::Options options{.own_pids = {own_pids_[0], own_pids_[1]},
                                          .loopback = control.loopback != 0};
-        if (auto source = BpfSource::open(FW_CLASS_TCP, options)) {
-            bpf_[FW_CLASS_TCP] = std::move(*source);
-            mode_[FW_CLASS_TCP] = FW_MODE_BPF;
+        if (auto source = BpfSource::open(which, options)) {
+            bpf_[which] = std::move(*source);
+            mode_[which] = FW_MODE_BPF;
+            if (which == FW_CLASS_UDP) return;
             for (const auto& port : take_port_snapshot("/proc", 0).ports) {
                 if (port.protocol != IPPROTO_TCP) continue;
                 bpf_[FW_CLASS_TCP]->add_listener(own_network_namespace(), port.port, port.pid, port.uid);
@@ -198,31 +206,35 @@ void Collector::open_connections(const fw_control& control) {
             return;
         }
     }
-    mode_[FW_CLASS_TCP] = FW_MODE_NONE;
+    mode_[which] = FW_MODE_NONE;
     if (wanted == FW_MODE_BPF) return;
-    mode_[FW_CLASS_TCP] = FW_MODE_POLL;
-    connections_.emplace(ConnectionPoller::Handlers{
-        .connection =
-            [this](const fw_connection& record) {
-                if (is_own(record.pid)) return;
-                if (!writer_.has_room()) {
-                    ++refused_[FW_CLASS_TCP];
-                } else {
-                    (void)writer_.put(FW_CONNECTION, record);
-                }
-            },
-        .listen = [this](const fw_listen& record) { (void)writer_.put(FW_LISTEN, record); }});
+    mode_[which] = FW_MODE_POLL;
+    poller.emplace(which == FW_CLASS_UDP ? IPPROTO_UDP : IPPROTO_TCP,
+                   ConnectionPoller::Handlers{
+                       .connection =
+                           [this, which](const fw_connection& record) {
+                               if (is_own(record.pid)) return;
+                               if (!writer_.has_room()) {
+                                   ++refused_[which];
+                               } else {
+                                   (void)writer_.put(FW_CONNECTION, record);
+                               }
+                           },
+                       .listen = [this](const fw_listen& record) { (void)writer_.put(FW_LISTEN, record); }});
 }
 
 void Collector::drain() {
     (void)writer_.flush();
-    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP})
+    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP, FW_CLASS_UDP})
         drain_ring(which);
+    if (audit_) audit_->drain(real_ns());  // first: it has the whole command line of what is gone already
     if (processes_) processes_->drain();
     const auto now = boot_ns();
     if (now >= next_second_ns_) {
         next_second_ns_ = now + kSecond;
-        if (connections_) connections_->poll("/proc", control_->loopback != 0, now + boot_to_real_ns_);
+        for (auto& poller : connections_) {
+            if (poller) poller->poll("/proc", control_->loopback != 0, now + boot_to_real_ns_);
+        }
         if (logins_) logins_->poll(now + boot_to_real_ns_);
     }
     (void)writer_.flush();
@@ -263,8 +275,33 @@ bool Collector::take_exec(std::span<const std::byte> record) {
                        std::as_bytes(std::span(&copy, 1)).first(record.size()));
 }
 
-void Collector::take_facts(const ProcessFacts& facts) {
+/// Audit is read along where the log-ins have no log file, or the kernel takes no program for execs.
+void Collector::open_audit(const fw_control& control) {
+    const bool for_logins = control.logins && !logins_->has_log();
+    if (!for_logins && !processes_) return audit_.reset();
+    if (audit_) return;
+    auto reader = AuditReader::open({.exec =
+                                         [this](const ProcessFacts& facts) {
+                                             if (!processes_ || mode_[FW_CLASS_EXEC] == FW_MODE_OFF) return;
+                                             if (mode_[FW_CLASS_EXEC] != FW_MODE_BPF &&
+                                                 mode_[FW_CLASS_EXEC] != FW_MODE_AUDIT) {
+                                                 mode_[FW_CLASS_EXEC] = FW_MODE_AUDIT;
+                                                 send_status();
+                                             }
+                                             take_facts(facts, ExecSource::Audit);
+                                         },
+                                     .line =
+                                         [this](const fw_log_line& record) {
+                                             if (control_->logins && !logins_->has_log())
+                                                 (void)writer_.put(FW_LOG_LINE, record);
+                                         }});
+    if (reader) audit_ = std::move(*reader);
+}
+
+void Collector::take_facts(const ProcessFacts& facts, ExecSource source) {
     if (is_own(facts.pid) || is_own(facts.parent_pid) || mode_[FW_CLASS_EXEC] == FW_MODE_BPF) return;
+    const auto now_ms = static_cast<std::int64_t>(boot_ns() / 1'000'000);
+    if (!execs_.is_new(facts.pid, static_cast<std::size_t>(source), now_ms)) return;
     if (!writer_.has_room()) {
         ++refused_[FW_CLASS_EXEC];
         return;
@@ -286,7 +323,13 @@ void Collector::take_facts(const ProcessFacts& facts) {
     record.head.grandparent_pid = parent.parent_pid;
     record.head.uid = facts.uid;
     record.head.login_uid = facts.login_uid;
-    record.head.flags = FW_ARGS_LATE;
+    record.head.flags = source == ExecSource::Audit ? 0 : FW_ARGS_LATE;
+    record.head.executable_inode = facts.executable_inode;
+    const auto foreign = [](std::uint32_t of, std::uint32_t device) {
+        return device == 0 || of == device ? 0 : of;
+    };
+    record.head.mount_namespace = foreign(facts.namespaces.mount, device_.mount);
+    record.head.network_namespace = foreign(facts.namespaces.network, device_.network);
     if (facts.arguments.size() >= FW_ARGS_MAX) record.head.flags |= FW_ARGS_TRUNCATED;
     record.head.executable_size = append(facts.executable, FW_PATH_MAX);
     record.head.parent_size = append(parent.executable, FW_PATH_MAX);
@@ -333,14 +376,18 @@ void Collector::send_firewall() {
 
 void Collector::send_status() {
     fw_status status{};
-    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP}) {
+    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP, FW_CLASS_UDP}) {
+        const bool is_process = which == FW_CLASS_EXEC || which == FW_CLASS_EXIT;
+        const auto& poller = connections_[which == FW_CLASS_UDP];
         status.mode[which] = static_cast<fw_u32>(mode_[which]);
         if (bpf_[which]) {
             status.counters[which] = bpf_[which]->counters();
-        } else if (processes_ && which != FW_CLASS_TCP) {
+        } else if (audit_ && mode_[which] == FW_MODE_AUDIT) {
+            status.counters[which] = audit_->counters();
+        } else if (processes_ && is_process) {
             status.counters[which] = processes_->counters(which);
-        } else if (connections_ && which == FW_CLASS_TCP) {
-            status.counters[which] = connections_->counters();
+        } else if (poller && !is_process) {
+            status.counters[which] = poller->counters();
         }
         status.counters[which].dropped += refused_[which];
     }

@@ -7,11 +7,13 @@
 #include <optional>
 
 #include "agent/bpf/records.h"
+#include "agent/collectors/audit.hpp"
 #include "agent/collectors/bpf_source.hpp"
 #include "agent/collectors/logins.hpp"
 #include "agent/collectors/proc_connector.hpp"
 #include "agent/collectors/sockets.hpp"
 #include "agent/record_batch.hpp"
+#include "agent/several_sources.hpp"
 
 namespace fieldwatch::agent {
 
@@ -27,12 +29,14 @@ class Collector {
     void receive_control();
     void apply(const fw_control& control);
     void open_processes(const fw_control& control);
-    void open_connections(const fw_control& control);
+    void open_connections(fw_class which, const fw_control& control);
     void drain();
     void drain_ring(fw_class which);
     bool take(fw_class which, std::span<const std::byte> record);
     bool take_exec(std::span<const std::byte> record);
-    void take_facts(const ProcessFacts& facts);
+    enum class ExecSource : std::uint8_t { Fallback, Audit };
+    void open_audit(const fw_control& control);
+    void take_facts(const ProcessFacts& facts, ExecSource source);
     void send_snapshot();
     void send_firewall();
     void send_status();
@@ -45,9 +49,12 @@ class Collector {
     std::optional<fw_control> control_;
     std::unique_ptr<BpfSource> bpf_[FW_CLASS_COUNT];
     std::unique_ptr<ProcessFallback> processes_;
-    std::optional<ConnectionPoller> connections_;
+    std::optional<ConnectionPoller> connections_[2];  // TCP, UDP
     std::optional<LoginFollower> logins_;
-    fw_mode mode_[FW_CLASS_COUNT] = {FW_MODE_NONE, FW_MODE_NONE, FW_MODE_NONE};
+    std::unique_ptr<AuditReader> audit_;
+    SeveralSources<std::uint32_t, 2, 256> execs_{2'000};  // by pid
+    Namespaces device_;                                   // the first process's
+    fw_mode mode_[FW_CLASS_COUNT] = {};
     std::uint64_t refused_[FW_CLASS_COUNT] = {};  // lost on the way from a fallback to the socket
     std::uint64_t boot_to_real_ns_ = 0;
     std::uint64_t next_second_ns_ = 0;

@@ -58,6 +58,12 @@ void LoginFollower::poll(std::uint64_t now_ns) {
     }
 }
 
+bool LoginFollower::has_log() const {
+    return std::ranges::any_of(files_, [](const Followed& file) {
+        return file.kind == Followed::Kind::Log && ::access(file.path.c_str(), F_OK) == 0;
+    });
+}
+
 void LoginFollower::read_records(Followed& file, const std::string& bytes) {
     static_assert(sizeof(fw_login::user) == sizeof(utmp::ut_user) &&
                   sizeof(fw_login::terminal) == sizeof(utmp::ut_line));

@@ -27,6 +27,8 @@ class LoginFollower {
     /// Reads what was appended since the last call, at most 64 KiB a file; a file that shrank or was replaced
     /// (log rotation) is read from its start.
     void poll(std::uint64_t now_ns);
+    /// Whether this device keeps an authentication log as a file.
+    bool has_log() const;
 
   private:
     struct Followed {

@@ -59,17 +59,22 @@ Error refused(const char* what) {
 }  // namespace
 
 Result<void> narrow_privileges(std::uint32_t sender_pid) {
+    const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+    (void)::setrlimit(RLIMIT_MEMLOCK, &unlimited);  // kernels before 5.11 count maps against it
+    const bool has_bpf = ::prctl(PR_CAPBSET_READ, kBpf, 0, 0, 0) >= 0;
+    const auto loading = has_bpf ? bit(kBpf) | bit(kPerfmon) : bit(CAP_SYS_ADMIN);
+    return keep_only(
+        loading | bit(CAP_SYS_PTRACE) | bit(CAP_DAC_READ_SEARCH) | bit(CAP_NET_ADMIN) | bit(CAP_AUDIT_READ),
+        sender_pid);
+}
+
+Result<void> keep_only(std::uint64_t wanted, std::uint32_t sender_pid) {
     if (::geteuid() != 0) return {};
     const auto status = read_small("/proc/" + std::to_string(sender_pid) + "/status", 4'096);
     const auto uid = real_id(status, "\nUid:\t");
     const auto gid = real_id(status, "\nGid:\t");
     if (!uid || !gid) return fail(Errc::Io, "the sender's account cannot be seen");
 
-    const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
-    (void)::setrlimit(RLIMIT_MEMLOCK, &unlimited);  // kernels before 5.11 count maps against it
-    const bool has_bpf = ::prctl(PR_CAPBSET_READ, kBpf, 0, 0, 0) >= 0;
-    const auto loading = has_bpf ? bit(kBpf) | bit(kPerfmon) : bit(CAP_SYS_ADMIN);
-    const auto wanted = loading | bit(CAP_SYS_PTRACE) | bit(CAP_DAC_READ_SEARCH) | bit(CAP_NET_ADMIN);
     Sets sets;
     if (!sets.read()) return std::unexpected(refused("capget"));
     const auto kept = sets.permitted() & wanted;

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bit>
@@ -60,6 +61,11 @@ std::uint64_t start_ns(std::string_view stat) {
     return 0;
 }
 
+std::uint64_t inode_of(const std::string& path) {
+    struct stat status{};
+    return ::stat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
 }  // namespace
 
 std::string read_small(const std::string& path, std::size_t bytes_max) {
@@ -96,6 +102,8 @@ bool read_process(const std::string& proc, std::uint32_t pid, ProcessFacts& out)
     out.uid = status_number(status, "Uid:");
     out.start_ns = start_ns(read_small(base + "stat", 1024));
     out.executable = read_link(base + "exe");
+    out.executable_inode = inode_of(base + "exe");
+    out.namespaces = namespaces_of(proc, pid);
     out.directory = read_link(base + "cwd");
     out.arguments = read_small(base + "cmdline", FW_ARGS_MAX);
     const auto cgroup = read_small(base + "cgroup", 4096);
@@ -107,6 +115,12 @@ bool read_process(const std::string& proc, std::uint32_t pid, ProcessFacts& out)
     const auto login = read_small(base + "loginuid", 16);
     if (!number(std::string_view(login), out.login_uid)) out.login_uid = 0xffffffff;
     return true;
+}
+
+Namespaces namespaces_of(const std::string& proc, std::uint32_t pid) {
+    const auto base = proc + "/" + std::to_string(pid) + "/ns/";
+    return {static_cast<std::uint32_t>(inode_of(base + "mnt")),
+            static_cast<std::uint32_t>(inode_of(base + "net"))};
 }
 
 std::vector<std::uint32_t> list_processes(const std::string& proc) {

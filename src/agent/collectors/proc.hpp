@@ -12,6 +12,12 @@
 
 namespace fieldwatch::agent {
 
+/// Inode numbers, 0 = not known.
+struct Namespaces {
+    std::uint32_t mount = 0;
+    std::uint32_t network = 0;
+};
+
 struct ProcessFacts {
     std::uint32_t pid = 0;
     std::uint32_t parent_pid = 0;
@@ -20,6 +26,8 @@ struct ProcessFacts {
     std::uint64_t start_ns = 0;  ///< since boot, to the kernel's clock tick (10 ms)
     std::string executable;      ///< "" for kernel threads and what may not be read
     std::string directory;
+    std::uint64_t executable_inode = 0;
+    Namespaces namespaces;
     std::string cgroup;     ///< last name of the unified path
     std::string arguments;  ///< NUL-separated, at most FW_ARGS_MAX
 };
@@ -31,6 +39,9 @@ std::string read_link(const std::string& path);
 /// False when the process is gone. `proc` is the mount point, "/proc".
 bool read_process(const std::string& proc, std::uint32_t pid, ProcessFacts& out);
 std::vector<std::uint32_t> list_processes(const std::string& proc);
+
+/// Needs CAP_SYS_PTRACE for processes of others.
+Namespaces namespaces_of(const std::string& proc, std::uint32_t pid);
 
 struct SocketRow {
     std::array<std::uint8_t, 16> local{};

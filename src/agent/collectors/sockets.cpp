@@ -90,15 +90,16 @@ void ConnectionPoller::report(const SocketRow& row, std::uint32_t pid, bool inbo
 }
 
 void ConnectionPoller::poll(const std::string& proc, bool loopback, std::uint64_t now_ns) {
+    const bool is_udp = protocol_ == IPPROTO_UDP;
     std::vector<SocketRow> rows;
-    read_table(proc, "tcp", 4, IPPROTO_TCP, rows);
-    read_table(proc, "tcp6", 6, IPPROTO_TCP, rows);
+    read_table(proc, is_udp ? "udp" : "tcp", 4, protocol_, rows);
+    read_table(proc, is_udp ? "udp6" : "tcp6", 6, protocol_, rows);
 
     std::set<std::pair<std::uint8_t, std::uint16_t>> listening;
     std::set<Key> connections;
     std::vector<const SocketRow*> fresh;
     for (const auto& row : rows) {
-        if (row.state == kListen) listening.emplace(row.family, row.local_port);
+        if (row.state == (is_udp ? kClosed : kListen)) listening.emplace(row.family, row.local_port);
         if (row.state != kEstablished || (!loopback && is_loopback(row))) continue;
         const Key key{row.inode, row.local_port, row.remote_port};
         connections.insert(key);
@@ -124,7 +125,7 @@ void ConnectionPoller::poll(const std::string& proc, bool loopback, std::uint64_
             handlers_.listen(record);
         }
     };
-    if (!first_) {
+    if (!first_ && !is_udp) {
         tell(listening, listening_, 1);
         tell(listening_, listening, 0);
     }

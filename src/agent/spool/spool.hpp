@@ -1,11 +1,13 @@
 // Waiting events on disk, so that a crash or power cut loses at most the last seconds: append-only segments,
-// each record with its CRC (docs/formats/spool.md). A mirror of the outbox, not a second queue: what is here
-// is in memory too.
+// each record with its CRC and a hash chain over all (docs/formats/spool.md). A mirror of the outbox, not a
+// second queue: what is here is in memory too.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -24,10 +26,16 @@ class Spool {
     struct Recovered {
         std::vector<WaitingEvent> events;  ///< not acknowledged before, oldest first
         std::uint64_t torn_bytes = 0;      ///< cut off ends: power was lost while they were written
+        std::uint64_t breaks = 0;          ///< whole records that do not follow from those before: tampering
     };
+    /// First half of SHA-256(chain before, record): what a record says about all before it.
+    using Chain = std::array<std::byte, 16>;
+
     /// Opens or makes the directory and reads what is there. Errors: Io.
     static Result<std::unique_ptr<Spool>> open(FileSystem& files, std::string directory,
                                                Recovered& recovered);
+    /// What the last record written or read says.
+    const Chain& chain() const { return chain_; }
 
     bool append(const WaitingEvent& event);
     void forget(std::uint64_t number);  ///< acknowledged or dropped; written with the next sync()
@@ -41,12 +49,16 @@ class Spool {
         std::uint64_t number = 0;
         std::uint64_t bytes = 0;
         std::size_t live = 0;
+        bool chained = true;  ///< false: written by release 0.1, whose records have no chain
     };
     Spool(FileSystem& files, std::string directory) : files_(files), directory_(std::move(directory)) {}
     Result<void> recover(Recovered& recovered);
+    std::size_t recover_segment(ByteView content, std::uint64_t number, bool chained, Recovered& recovered);
     Result<void> write(std::uint8_t type, std::uint8_t queue, std::uint64_t number, std::string_view body);
+    Result<void> write_record(std::uint8_t type, std::uint8_t queue, std::uint64_t number,
+                              std::string_view body);
     Result<void> roll();
-    std::string path(std::uint64_t number) const;
+    std::string path(std::uint64_t number, bool chained) const;
 
     FileSystem& files_;
     std::string directory_;
@@ -54,6 +66,9 @@ class Spool {
     std::unique_ptr<File> current_;
     std::unordered_map<std::uint64_t, std::uint64_t> where_;  // event number -> segment number
     std::vector<std::uint64_t> forgotten_;
+    std::map<std::uint64_t, WaitingEvent> found_;  // during recover() only
+    Chain chain_{};
+    bool chain_known_ = false;  // false until the first record of a start
     std::uint64_t bytes_ = 0;
     bool dirty_ = false;
 };

@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "agent/spool/outbox.hpp"
+#include "base/hash.hpp"
 
 namespace fieldwatch::agent {
 namespace {
@@ -58,14 +61,16 @@ TEST_F(SpoolTest, ATornEndCostsTheLastRecordOnly) {
     const auto file = std::filesystem::directory_iterator(directory_)->path();
     std::ifstream in(file, std::ios::binary);
     const std::string whole{std::istreambuf_iterator<char>(in), {}};
-    for (std::size_t size = 25; size < whole.size();
+    constexpr std::size_t kFirst = 36 + 41;  // the segment's beginning, then the first event
+    for (std::size_t size = kFirst; size < whole.size();
          ++size) {  // power lost at every byte of the second record
         std::ofstream(file, std::ios::binary | std::ios::trunc)
             .write(whole.data(), static_cast<std::streamsize>(size));
         open(recovered);
         ASSERT_EQ(recovered.events.size(), 1U) << size;
         EXPECT_EQ(recovered.events[0].json, "first");
-        EXPECT_EQ(recovered.torn_bytes, size - 25);
+        EXPECT_EQ(recovered.torn_bytes, size - kFirst);
+        EXPECT_EQ(recovered.breaks, 0U);
     }
 }
 
@@ -86,6 +91,67 @@ TEST_F(SpoolTest, AnyFlippedBitIsNoticed) {
         open(recovered);
         EXPECT_TRUE(recovered.events.empty()) << bit;
     }
+}
+
+TEST_F(SpoolTest, ARecordThatWasRewrittenWithItsChecksumIsNoticed) {
+    Spool::Recovered recovered;
+    auto spool = open(recovered);
+    for (std::uint64_t i = 1; i <= 3; ++i)
+        ASSERT_TRUE(spool->append(event(i, "event" + std::to_string(i))));
+    ASSERT_TRUE(spool->sync());
+    spool.reset();
+    const auto file = std::filesystem::directory_iterator(directory_)->path();
+    std::ifstream in(file, std::ios::binary);
+    std::string whole{std::istreambuf_iterator<char>(in), {}};
+    const auto at = whole.find("event2") - 36;
+    whole[at + 36] = 'E';
+    const auto crc = crc32c(as_bytes(std::string_view(whole).substr(at + 8, 36 - 8 + 6)));
+    std::memcpy(whole.data() + at + 4, &crc, sizeof crc);
+    std::ofstream(file, std::ios::binary | std::ios::trunc)
+        .write(whole.data(), static_cast<std::streamsize>(whole.size()));
+    spool = open(recovered);
+    EXPECT_EQ(recovered.events.size(), 3U);
+    EXPECT_EQ(recovered.breaks, 1U);
+    EXPECT_EQ(recovered.torn_bytes, 0U);
+    ASSERT_TRUE(spool->append(event(4, "after")));  // the chain goes on from what is there
+    ASSERT_TRUE(spool->sync());
+    open(recovered);
+    EXPECT_EQ(recovered.breaks, 1U);
+}
+
+TEST_F(SpoolTest, ASegmentThatWasTakenAwayIsNoticed) {
+    Spool::Recovered recovered;
+    auto spool = open(recovered);
+    const std::string big(100'000, 'x');
+    for (std::uint64_t i = 1; i <= 9; ++i)
+        ASSERT_TRUE(spool->append(event(i, big)));
+    ASSERT_TRUE(spool->sync());
+    spool.reset();
+    std::vector<std::filesystem::path> segments(std::filesystem::directory_iterator(directory_), {});
+    std::ranges::sort(segments);
+    ASSERT_EQ(segments.size(), 3U);
+    open(recovered);
+    EXPECT_EQ(recovered.breaks, 0U);
+    std::filesystem::remove(segments[1]);
+    open(recovered);
+    EXPECT_EQ(recovered.breaks, 1U);
+    EXPECT_EQ(recovered.events.size(), 6U);
+}
+
+TEST_F(SpoolTest, ReadsASegmentOfTheFirstRelease) {
+    // docs/formats/spool.md of 0.1: size, checksum, type, queue, 0, number, body.
+    std::string record("\2\0\0\0____\1\0\0\0\1\0\0\0\0\0\0\0{}", 22);
+    const auto crc = crc32c(as_bytes(std::string_view(record).substr(8)));
+    std::memcpy(record.data() + 4, &crc, sizeof crc);
+    std::ofstream(directory_ + "/0000000001.spool", std::ios::binary) << record;
+    Spool::Recovered recovered;
+    auto spool = open(recovered);
+    ASSERT_EQ(recovered.events.size(), 1U);
+    EXPECT_EQ(recovered.events[0].json, "{}");
+    EXPECT_EQ(recovered.breaks, 0U);
+    spool->forget(1);
+    ASSERT_TRUE(spool->sync());
+    EXPECT_FALSE(std::filesystem::exists(directory_ + "/0000000001.spool"));
 }
 
 TEST_F(SpoolTest, SegmentsGoWhenNothingWaitsInThem) {

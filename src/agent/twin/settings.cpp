@@ -72,6 +72,7 @@ constexpr BooleanProperty kBooleans[] = {
     {"aggregationEnabledProcessTerminate",
      [](Settings& s) -> bool& { return s.aggregate[kAggregateTerminate]; }},
     {"baselineCustomChecksEnabled", [](Settings& s) -> bool& { return s.custom_checks; }},
+    {"responseEnabled", [](Settings& s) -> bool& { return s.response; }},
 };
 
 struct TextProperty {

@@ -34,6 +34,7 @@ struct Settings {
     std::array<Ticks, kAggregatedCount> aggregate_interval{std::chrono::hours(1), std::chrono::hours(1),
                                                            std::chrono::hours(1)};
     bool custom_checks = false;
+    bool response = false;  ///< direct methods act, as far as the local configuration allows
     std::string custom_checks_path;
     std::string custom_checks_hash;
     std::string hub_resource_id;

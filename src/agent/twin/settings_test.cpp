@@ -121,7 +121,7 @@ TEST(Twin, ReportsTheWholeEffectiveConfigurationCanonically) {
     EXPECT_EQ(reported["desiredVersion"]["value"], 9);
     EXPECT_EQ(reported["agentVersion"]["value"], "1.2.3");
     EXPECT_EQ(reported["maxMessageSizeInBytes"]["value"], 204'800);
-    EXPECT_EQ(reported.size(), 38U);
+    EXPECT_EQ(reported.size(), 39U);
 }
 
 TEST(Twin, RestoresWhatItPersisted) {

@@ -63,6 +63,21 @@ std::string agent_words(const Json& device) {
     return state == "Silent" ? "silent" : state;
 }
 
+std::string numbers_words(const Json& integrity) {
+    const auto missing = integrity.value("missingEvents", std::int64_t{0});
+    const auto resets = integrity.value("startsWithoutPast", std::int64_t{0});
+    std::string out = missing == 0 ? "complete" : fmt::format("{} missing", missing);
+    if (resets > 0) out += fmt::format("; the agent forgot its past {} times", resets);
+    return out;
+}
+
+std::string spool_words(const Json& integrity) {
+    const auto breaks = integrity.value("spoolBreaks", std::int64_t{0});
+    if (breaks == 0) return "intact";
+    return fmt::format("altered: {} breaks of its hash chain, last found {}", breaks,
+                       short_time(integrity, "lastSpoolBreak"));
+}
+
 void print_device(const Session& session, const Json& device) {
     if (session.format == "json") return print_json(device);
     TextTable table({"PROPERTY", "VALUE"});
@@ -88,6 +103,10 @@ void print_device(const Session& session, const Json& device) {
         table.add({"last event", short_time(device, "lastEvent")});
         table.add({"open alerts", open_alerts(device)});
         show("recommendations", "activeRecommendations");
+    }
+    if (const auto found = device.find("integrity"); found != device.end() && found->is_object()) {
+        table.add({"event numbers", numbers_words(*found)});
+        table.add({"agent's spool", spool_words(*found)});
     }
     session.format == "csv" ? table.print_csv() : table.print();
 }
