@@ -1,17 +1,15 @@
 #include "agent/inventory/image_hashes.hpp"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <optional>
 
 #include "base/bytes.hpp"
-#include "base/hash.hpp"
+#include "base/sha256_stream.hpp"
 
 namespace fieldwatch::agent {
 
@@ -40,18 +38,15 @@ std::string identity_of(const struct stat& status) {
 
 /// Nothing when the file cannot be read to its end.
 std::optional<std::string> hash_of(int fd, std::uint64_t size) {
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-    if (!hash || EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr) != 1) return std::nullopt;
+    Sha256Stream hash;
     std::array<std::byte, 64 * 1'024> block;
     for (std::uint64_t left = size; left > 0;) {
         const auto got = ::read(fd, block.data(), block.size());
         if (got <= 0) return std::nullopt;
-        EVP_DigestUpdate(hash.get(), block.data(), static_cast<std::size_t>(got));
+        hash.add(ByteView(block).first(static_cast<std::size_t>(got)));
         left -= std::min(left, static_cast<std::uint64_t>(got));
     }
-    Sha256 digest;
-    EVP_DigestFinal_ex(hash.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr);
-    return hex(digest);
+    return hex(hash.finish());
 }
 
 }  // namespace
