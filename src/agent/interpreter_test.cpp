@@ -86,47 +86,44 @@ TEST(Interpreter, TheExitOfAnUnknownProcessIsNotReported) {
     EXPECT_FALSE(interpreter.exit(record));
 }
 
-TEST(Interpreter, TheSameLoginToldByTwoSourcesIsReportedOnce) {
-    Accounts accounts("/nonexistent", "/nonexistent");
-    Interpreter interpreter(accounts);
+/// wtmp's or btmp's record of root, from 192.0.0.0.
+fw_login login_of_root(std::uint8_t result, std::uint64_t time_ns) {
     fw_login record{};
-    record.time_ns = 1'000'000'000;
-    record.result = FW_LOGIN_SUCCESS;
+    record.time_ns = time_ns;
+    record.result = result;
     record.family = 4;
     record.remote[0] = 192;
     std::memcpy(record.user, "root", 4);
-    ASSERT_TRUE(interpreter.login(record));
+    return record;
+}
+
+fw_log_line line_of(std::string_view text, std::uint64_t time_ns) {
     fw_log_line line{};
     line.source = FW_LOG_AUTH;
-    line.time_ns = 1'500'000'000;
+    line.time_ns = time_ns;
+    line.size = static_cast<fw_u16>(text.size());
+    std::memcpy(line.line, text.data(), text.size());
+    return line;
+}
+
+TEST(Interpreter, TheSameLoginToldByTwoSourcesIsReportedOnce) {
+    Accounts accounts("/nonexistent", "/nonexistent");
+    Interpreter interpreter(accounts);
+    ASSERT_TRUE(interpreter.login(login_of_root(FW_LOGIN_SUCCESS, 1'000'000'000)));
     constexpr std::string_view kText = "h sshd[5]: Accepted password for root from 192.0.0.0 port 1 ssh2";
-    line.size = kText.size();
-    std::memcpy(line.line, kText.data(), kText.size());
-    EXPECT_FALSE(interpreter.log_line(line));
-    line.time_ns = 60'000'000'000;
-    EXPECT_TRUE(interpreter.log_line(line));
+    EXPECT_FALSE(interpreter.log_line(line_of(kText, 1'500'000'000)));
+    EXPECT_TRUE(interpreter.log_line(line_of(kText, 60'000'000'000)));
 }
 
 TEST(Interpreter, TwoFailuresToldByTwoSourcesAreTwo) {
     Accounts accounts("/nonexistent", "/nonexistent");
     Interpreter interpreter(accounts);
-    fw_login record{};
-    record.time_ns = 1'000'000'000;
-    record.result = FW_LOGIN_FAIL;
-    record.family = 4;
-    record.remote[0] = 192;
-    std::memcpy(record.user, "root", 4);
-    fw_log_line line{};
-    line.source = FW_LOG_AUTH;
-    line.time_ns = record.time_ns;
     constexpr std::string_view kText = "h sshd[5]: Failed password for root from 192.0.0.0 port 1 ssh2";
-    line.size = kText.size();
-    std::memcpy(line.line, kText.data(), kText.size());
     int told = 0;
     for (int i = 0; i < 2; ++i)
-        told += interpreter.login(record).has_value();
+        told += interpreter.login(login_of_root(FW_LOGIN_FAIL, 1'000'000'000)).has_value();
     for (int i = 0; i < 2; ++i)
-        told += interpreter.log_line(line).has_value();
+        told += interpreter.log_line(line_of(kText, 1'000'000'000)).has_value();
     EXPECT_EQ(told, 2);
 }
 
