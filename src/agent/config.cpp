@@ -189,6 +189,7 @@ Result<AgentConfig> parse_config(std::string_view text) {
         FIELDWATCH_TRY(boolean_into(*collectors, "Loopback", config.loopback));
         FIELDWATCH_TRY(boolean_into(*collectors, "WatchRecursive", config.watch_recursive));
         FIELDWATCH_TRY(paths_into(*collectors, "WatchedPaths", config.watched_paths));
+        config.watched_paths_chosen = collectors->contains("WatchedPaths");
     }
     if (const auto response = object.find("Response"); response != object.end()) {
         if (!response->is_object()) return fail(Errc::InvalidArgument, "Response must be an object");

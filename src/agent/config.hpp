@@ -31,6 +31,7 @@ struct AgentConfig {
     std::vector<std::string> watched_paths = {"/etc",           "/usr/bin",        "/usr/sbin",
                                               "/usr/local/bin", "/usr/local/sbin", "/lib/systemd/system",
                                               "/var/spool/cron"};
+    bool watched_paths_chosen = false;  ///< the file names them; else they are the ones above
     bool watch_recursive = true;
     std::uint32_t response_allowed =
         0;  ///< enum Allowed: what the hub may have done here, if the twin says so too

@@ -8,12 +8,8 @@
 namespace fieldwatch::agent {
 
 void Sender::open_inventory() {
-    Inventory::Options options;
-    options.watched_paths = config_.watched_paths;
-    options.watch_recursive = config_.watch_recursive;
-    options.ignored_paths = {config_.state_directory};
     inventory_ = std::make_unique<Inventory>(
-        std::move(options),
+        Inventory::Options{},
         Inventory::Handlers{.is_off = [this](fieldwatch_kind kind) { return writer_.is_off(kind); },
                             .snapshot =
                                 [this](fieldwatch_kind kind, std::vector<Observation> payloads) {
@@ -31,8 +27,10 @@ void Sender::open_inventory() {
 void Sender::configure_inventory() {
     const auto& settings = twin_.settings();
     const bool custom = settings.custom_checks;
-    inventory_->set_watched(settings.watched_paths.value_or(config_.watched_paths),
-                            settings.watch_recursive.value_or(config_.watch_recursive));
+    inventory_->set_watched({.paths = settings.watched_paths.value_or(config_.watched_paths),
+                             .recursive = settings.watch_recursive.value_or(config_.watch_recursive),
+                             .ignored = {config_.state_directory},
+                             .by_default = !settings.watched_paths && !config_.watched_paths_chosen});
     inventory_->set_custom_checks(custom ? settings.custom_checks_path : "",
                                   custom ? settings.custom_checks_hash : "");
 }

@@ -314,7 +314,7 @@ def events_of_newer_agents():
     for name, mask, near in (("A44_IoT_FileCreated", "Created", "Modified"), ("A45_IoT_FileModified", "Modified", "Opened"), ("A46_IoT_FileDeleted", "Deleted", "Moved")):
         log = Log(name)
         file = {"Path": "/etc/app/secret.conf", "Mask": mask, "HitCount": 1}
-        newer(log, "FileSystem", file, [file | {"Mask": near}, file | {"Mask": "Accessed"}])
+        newer(log, "FileSystem", file, [file | {"Mask": near}, file | {"Mask": "Accessed"}, file | {"ExtraDetails": {"WatchedBy": "default"}}])
         log.send("aggregated-5", "FileSystem", file | {"HitCount": 5}, version="2.0", category="Aggregated")
         if mask == "Modified":
             log.send("positive-metadata", "FileSystem", file | {"Mask": "Metadata changed"}, version="2.0")

@@ -84,6 +84,11 @@ def a_new_user_sees_it_work():
         counts = {name: count for name, count in rows["tables"][0]["rows"]}
         assert counts.get("ProcessCreate", 0) > 0 and "ListeningPorts" in counts, counts
 
+        # Nothing that ./start itself did is worth more than a note, and the risk is what a sceptic believes.
+        loud = [a for a in machine.alerts() if a["severity"] == "High"]
+        assert not loud, f"a fresh start raises {loud}"
+        print(machine.cli("risk"), flush=True)
+
         _, seconds = machine.start()
         print(f"        a second ./start: {seconds:.1f} s", flush=True)
         assert seconds < 30, "a second ./start finds everything in place and is quick"

@@ -52,10 +52,9 @@ void Inventory::set_custom_checks(const std::string& path, const std::string& sh
     }
 }
 
-void Inventory::set_watched(std::vector<std::string> paths, bool recursive) {
-    if (paths == options_.watched_paths && recursive == options_.watch_recursive) return;
-    options_.watched_paths = std::move(paths);
-    options_.watch_recursive = recursive;
+void Inventory::set_watched(FileWatch::Options watch) {
+    if (watch == options_.watch) return;
+    options_.watch = std::move(watch);
     watch_.reset();
 }
 
@@ -98,11 +97,9 @@ void Inventory::take_snapshots(std::int64_t now_ns) {
 }
 
 void Inventory::tick(std::int64_t now_ns) {
-    const bool watching = !handlers_.is_off(FIELDWATCH_FILE_SYSTEM) && !options_.watched_paths.empty();
+    const bool watching = !handlers_.is_off(FIELDWATCH_FILE_SYSTEM) && !options_.watch.paths.empty();
     if (watching && !watch_) {
-        watch_.emplace(FileWatch::Options{.paths = options_.watched_paths,
-                                          .recursive = options_.watch_recursive,
-                                          .ignored = options_.ignored_paths});
+        watch_.emplace(options_.watch);
         std::string refused;
         for (const auto& path : watch_->refused())
             refused += " " + path;

@@ -23,9 +23,7 @@ class Inventory {
   public:
     struct Options {
         std::string root;  ///< "" = this system
-        std::vector<std::string> watched_paths;
-        bool watch_recursive = true;
-        std::vector<std::string> ignored_paths;
+        FileWatch::Options watch;
         std::string custom_checks_folder = "/etc/fieldwatch-agent/baseline.d";
     };
     struct Handlers {
@@ -38,7 +36,7 @@ class Inventory {
 
     /// The owner's checks, as the twin names them; "" = none.
     void set_custom_checks(const std::string& path, const std::string& sha256);
-    void set_watched(std::vector<std::string> paths, bool recursive);
+    void set_watched(FileWatch::Options watch);
     /// With each snapshot pass.
     void take_snapshots(std::int64_t now_ns);
     /// Tells a snapshot that somebody else took, if it is new or was not told for long.

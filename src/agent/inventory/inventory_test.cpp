@@ -221,6 +221,21 @@ TEST(FileWatch, WatchesAFolderThatCameLater) {
         changes, [](const auto& one) { return text_of(one, "Path").ends_with("/later/file"); }));
 }
 
+TEST(FileWatch, SaysThatNobodyChoseThePaths) {
+    for (const bool by_default : {false, true}) {
+        Folder root;
+        FileWatch watch({.paths = {root.path()}, .ignored = {}, .by_default = by_default});
+        root.write("new", "1");
+        watch.read();
+        const auto changes = watch.take();
+        ASSERT_FALSE(changes.empty());
+        for (const auto& one : changes) {
+            EXPECT_EQ(one.extras.empty(), !by_default);
+            if (by_default) EXPECT_EQ(one.extras.front().text, "default");
+        }
+    }
+}
+
 TEST(FileWatch, CountsWhatItsTableCannotHold) {
     Folder root;
     FileWatch watch({.paths = {root.path()}, .recursive = false, .ignored = {}});
@@ -252,7 +267,7 @@ TEST(Inventory, TellsAnUnchangedThingOnceAndAChangedOneAgain) {
     Folder root;
     root.write("var/lib/dpkg/status", "Package: a\nStatus: install ok installed\nVersion: 1\n");
     Collected out;
-    Inventory inventory({.root = root.path(), .watched_paths = {}, .ignored_paths = {}}, out.handlers());
+    Inventory inventory({.root = root.path(), .watch = {}}, out.handlers());
     inventory.take_snapshots(0);
     inventory.take_snapshots(30'000'000'000);
     EXPECT_EQ(out.count(FIELDWATCH_SBOM), 1U);
@@ -269,7 +284,7 @@ TEST(Inventory, TellsAnUnchangedThingOnceAndAChangedOneAgain) {
 
 TEST(Inventory, HearsTheKernelOfADeviceThatComes) {
     Collected out;
-    Inventory inventory({.root = "", .watched_paths = {}, .ignored_paths = {}}, out.handlers());
+    Inventory inventory({.root = "", .watch = {}}, out.handlers());
     std::ofstream trigger("/sys/devices/virtual/mem/null/uevent");
     if (inventory.hardware_fd() < 0 || !trigger.is_open()) GTEST_SKIP() << "needs root and uevents";
     trigger << "add" << std::flush;

@@ -121,6 +121,7 @@ std::vector<Observation> FileWatch::take() {
         one.text("Mask", key.second);
         one.text("Path", key.first);
         one.integer("HitCount", static_cast<std::int64_t>(change.hits));
+        if (options_.by_default) one.extra("WatchedBy", "default");
     }
     changes_.clear();
     return out;

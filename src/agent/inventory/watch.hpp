@@ -26,6 +26,11 @@ class FileWatch {
         std::vector<std::string> paths;    ///< folders, and single files
         bool recursive = true;             ///< folders below them too
         std::vector<std::string> ignored;  ///< paths below which nothing is told: the agent's own
+        /// Nobody chose these paths: each change says so (`WatchedBy: default`), for the catalogue's alerts
+        /// about watched paths are for those that somebody chose.
+        bool by_default = false;
+
+        friend bool operator==(const Options&, const Options&) = default;
     };
     explicit FileWatch(Options options);
     ~FileWatch();

@@ -112,7 +112,7 @@ const std::vector<CategoryFields>& agent_fields() {
         {"network_connection",
          {"SourceIp", "SourcePort", "DestinationIp", "DestinationPort", "DestinationHostname", "Initiated",
           "Protocol", "Image", "CommandLine", "User"}},
-        {"file_event", {"TargetFilename", "file.mask", "Image"}},
+        {"file_event", {"TargetFilename", "file.mask", "file.watched_by", "Image"}},
         {"login", {"User", "Image", "SourceIp", "SourcePort"}},
         {"listening_port", {"Image", "Protocol"}},
         {"peripheral",
@@ -178,6 +178,7 @@ void event_fields(const model::Event& event, const model::Item& item, const Addr
         add("TargetFilename", file->path);
         add("file.mask", file->mask);
         add("Image", file->executable);
+        add("file.watched_by", model::find(item.extra_details, "WatchedBy"));
     } else if (const auto* port = std::get_if<model::ListeningPort>(&item.payload)) {
         add("Image", port->executable);
         add("Protocol", port->protocol);
