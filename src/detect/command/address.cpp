@@ -152,13 +152,19 @@ bool is_external(std::string_view host, const AddressSettings& settings) {
     while (!host.empty() && host.back() == '.')
         host.remove_suffix(1);
     if (host.find('.') == std::string_view::npos) return false;
-    return std::ranges::none_of(settings.local_suffixes, [&](std::string_view suffix) {
+    const auto lies_below = [&](std::string_view suffix) {
         if (!suffix.empty() && suffix.front() == '.') suffix.remove_prefix(1);
         if (suffix.empty() || host.size() < suffix.size()) return false;
         const auto tail = host.substr(host.size() - suffix.size());
         return equals_ignoring_case(tail, suffix) &&
                (host.size() == suffix.size() || host[host.size() - suffix.size() - 1] == '.');
-    });
+    };
+    // Names that the public tree never holds: RFC 6762, RFC 8375, RFC 6761; `internal` is ICANN's reservation
+    // of 2024.
+    static constexpr std::array<std::string_view, 5> kLocal{"local", "home.arpa", "localhost", "localdomain",
+                                                            "internal"};
+    return std::ranges::none_of(kLocal, lies_below) &&
+           std::ranges::none_of(settings.local_suffixes, lies_below);
 }
 
 bool is_local_login(std::string_view remote_address) {

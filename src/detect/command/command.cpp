@@ -30,6 +30,54 @@ bool unpacks(std::string_view name) {
     return std::ranges::find(kNames, name) != kNames.end();
 }
 
+int digit_of(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return 16;
+}
+
+/// What printf and `echo -e` print of `\x41`, `\101`, `\n` and their like.
+std::string unescaped(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '\\' || i + 1 >= text.size()) {
+            out.push_back(text[i]);
+            continue;
+        }
+        const char kind = text[++i];
+        const int base = kind == 'x' ? 16 : 8;
+        const std::size_t first = kind == 'x' || kind == '0' ? i + 1 : i;
+        int value = 0;
+        std::size_t at = first;
+        while (at < text.size() && at - first < (base == 16 ? 2U : 3U) && digit_of(text[at]) < base)
+            value = value * base + digit_of(text[at++]);
+        if (at > first) {
+            out.push_back(static_cast<char>(value));
+            i = at - 1;
+        } else {
+            out.push_back(kind == 'n' ? '\n' : kind == 't' ? '\t' : kind);
+        }
+    }
+    return out;
+}
+
+/// Bytes of hexadecimal text with any blanks between; empty when it holds anything else.
+std::string of_hexadecimal(std::string_view text) {
+    std::string digits;
+    for (const char c : text) {
+        if (digit_of(c) < 16) {
+            digits.push_back(c);
+        } else if (c != ' ' && c != '\n') {
+            return {};
+        }
+    }
+    std::string out;
+    for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+        out.push_back(static_cast<char>(digit_of(digits[i]) * 16 + digit_of(digits[i + 1])));
+    return out;
+}
+
 bool contains_any(std::string_view text, std::initializer_list<std::string_view> needles) {
     return std::ranges::any_of(needles,
                                [&](auto needle) { return text.find(needle) != std::string_view::npos; });
@@ -144,12 +192,16 @@ void CommandLine::describe(Segment& segment) {
     const bool netcat = (name == "nc" || name == "ncat" || name == "netcat") && segment.redirects_count > 0;
     bool code = false;
     if (segment.has(Fact::RunsCode)) {
-        for (const auto word : words.subspan(1)) {
-            code =
-                code || (contains_any(word, {"http://", "https://", "ftp://"}) &&
-                         contains_any(word, {"urllib", "urlopen", "requests.get", "LWP", "file_get_contents",
-                                             "open-uri", "urlretrieve", "HTTP::Tiny"}));
-        }
+        const auto any = [&](std::initializer_list<std::string_view> needles) {
+            return std::ranges::any_of(words.subspan(1),
+                                       [&](auto word) { return contains_any(word, needles); });
+        };
+        code = any({"http://", "https://", "ftp://"}) &&
+               any({"urllib", "urlopen", "requests.get", "LWP", "file_get_contents", "open-uri",
+                    "urlretrieve", "HTTP::Tiny"});
+        if (code &&
+            any({"exec(", "eval(", "eval get", "system", "subprocess", "popen", "include", "instance_eval"}))
+            set(segment, Fact::RunsDownload);
     }
     if ((is_downloader(name) && words.size() > 1) || shares || netcat || code) set(segment, Fact::Downloads);
     if (in_temporary_directory(segment.path) || in_temporary_directory(segment.script)) {
@@ -210,6 +262,7 @@ void CommandLine::describe_interpreter(Segment& segment) {
 /// `echo BASE64 | base64 -d | sh` and its kin: the decoded text is a command line of its own.
 void CommandLine::decode_pipelines(std::size_t first) {
     for (std::size_t i = first; i < segments_.size(); ++i) {
+        enqueue_piped_text(i);
         const auto& decoder = segments_[i];
         const auto words = argv(decoder);
         const auto has = [&](std::string_view word) { return std::ranges::find(words, word) != words.end(); };
@@ -217,7 +270,8 @@ void CommandLine::decode_pipelines(std::size_t first) {
             decoder.name == "base64" && (has("-d") || has("--decode") || has("-D") || has("-di"));
         const bool openssl =
             decoder.name == "openssl" && has("-d") && (has("base64") || has("-base64") || has("-a"));
-        if (!base64_tool && !openssl) continue;
+        const bool hexadecimal = decoder.name == "xxd" && (has("-r") || has("-rp") || has("-pr"));
+        if (!base64_tool && !openssl && !hexadecimal) continue;
 
         std::string_view encoded;
         for (const auto& redirect : redirects(decoder)) {
@@ -240,17 +294,75 @@ void CommandLine::decode_pipelines(std::size_t first) {
         }
         if (!executed) continue;
         const auto depth = static_cast<std::uint8_t>(decoder.depth + 1);
-        enqueue(arena_.copy(decode_loosely(encoded)), static_cast<std::int32_t>(i), Origin::Decoded, depth);
+        const auto decoded = hexadecimal ? of_hexadecimal(encoded) : decode_loosely(encoded);
+        enqueue(arena_.copy(decoded), static_cast<std::int32_t>(i), Origin::Decoded, depth);
+    }
+}
+
+/// `echo TEXT | sh` and `sh <<< TEXT`: the text is what runs. Escapes in it hide something: that counts as
+/// decoded.
+void CommandLine::enqueue_piped_text(std::size_t index) {
+    const auto& shell = segments_[index];
+    if (shell.interpreter != Interpreter::Shell || !shell.has(Fact::ReadsCode)) return;
+    std::string text;
+    bool hidden = false;
+    for (const auto& redirect : redirects(shell)) {
+        if (redirect.operation == "<<<") text = redirect.target;
+    }
+    if (text.empty() && shell.before == Operator::Pipe && index > 0) {
+        const auto& source = segments_[index - 1];
+        const auto words = argv(source);
+        if ((source.name != "echo" && source.name != "printf") || words.size() < 2) return;
+        bool escapes = source.name == "printf";
+        for (const auto word : words.subspan(1)) {
+            if (word.size() > 1 && word.front() == '-' &&
+                word.find_first_not_of("neE", 1) == std::string_view::npos) {
+                escapes = escapes || word.find('e') != std::string_view::npos;
+                continue;
+            }
+            text.append(text.empty() ? "" : " ").append(word);
+        }
+        hidden = escapes && text.find("\\x") != std::string::npos;
+        if (escapes) text = unescaped(text);
+    }
+    enqueue(arena_.copy(text), static_cast<std::int32_t>(index), hidden ? Origin::Decoded : Origin::Shell,
+            static_cast<std::uint8_t>(shell.depth + 1));
+}
+
+std::optional<std::string_view> CommandLine::value_of(std::string_view variable) const {
+    for (auto at = assignments_.rbegin(); at != assignments_.rend(); ++at) {
+        if (at->size() <= variable.size() || !at->starts_with(variable) || (*at)[variable.size()] != '=')
+            continue;
+        const auto value = at->substr(variable.size() + 1);
+        return value.size() <= kValueBytesMax ? std::optional(value) : std::nullopt;
+    }
+    return std::nullopt;
+}
+
+/// `export NAME=value` sets what later words of the line may say.
+void CommandLine::note_exports(const Segment& segment) {
+    static constexpr std::array<std::string_view, 5> kNames{"export", "declare", "local", "readonly",
+                                                            "typeset"};
+    if (std::ranges::find(kNames, segment.name) == kNames.end()) return;
+    for (const auto word : argv(segment).subspan(1)) {
+        if (word.find('=') != std::string_view::npos && assignments_.size() < kWordsMax)
+            assignments_.push_back(word);
     }
 }
 
 void CommandLine::relate_pipelines() {
     for (std::size_t i = segments_.size(); i-- > 1;) {
         const auto& later = segments_[i];
-        auto& earlier = segments_[i - 1];
-        if (later.pipeline != earlier.pipeline) continue;
-        if (later.has(Fact::ReadsCode) || later.has(Fact::PipesToInterpreter))
-            set(earlier, Fact::PipesToInterpreter);
+        const bool code = later.has(Fact::ReadsCode) || later.has(Fact::PipesToInterpreter);
+        if (!code) continue;
+        if (later.pipeline == segments_[i - 1].pipeline) {
+            set(segments_[i - 1], Fact::PipesToInterpreter);
+        } else if (later.before == Operator::Pipe) {  // what a group prints, all of it
+            for (std::size_t j = i; j-- > 0 && segments_[j].parent == later.parent;) {
+                set(segments_[j], Fact::PipesToInterpreter);
+                if (segments_[j].before == Operator::Group || segments_[j].before == Operator::None) break;
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -124,6 +125,7 @@ class CommandLine {
     static constexpr std::size_t kWordsMax = 4'096;
     static constexpr std::size_t kDepthMax = 5;
     static constexpr std::size_t kArenaBytesMax = 4 * kBytesMax;
+    static constexpr std::size_t kValueBytesMax = 4'096;  ///< of a variable; longer ones stay unread
 
     explicit CommandLine(CommandSettings settings = {}) : settings_(std::move(settings)) {}
 
@@ -169,6 +171,10 @@ class CommandLine {
     void relate_downloads();
     void note_outputs(const Segment& segment);
     bool fetched(std::string_view path) const;
+    /// What the line gave the variable before; nullopt when it did not.
+    std::optional<std::string_view> value_of(std::string_view variable) const;
+    void note_exports(const Segment& segment);
+    void enqueue_piped_text(std::size_t segment);
     std::string_view normalise(std::string_view path);
     std::string_view joined(std::string_view left, std::string_view right);
     void settings(const Segment& s, std::vector<std::string_view>& out);

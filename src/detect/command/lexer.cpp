@@ -25,6 +25,10 @@ bool special(char c) {
     return kSpecial[static_cast<unsigned char>(c)];
 }
 
+bool is_name_character(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
 int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -107,7 +111,8 @@ void CommandLexer::end_segment(Operator after, std::size_t end) {
     redirect_ = {};
     if (words_.empty() && redirects_.empty()) {
         // `;;`, an empty group, or a newline after an operator: the operator before stands.
-        if (after != Operator::None && before_ == Operator::None) before_ = after;
+        const bool group_pipes = after == Operator::Pipe && before_ == Operator::Group;  // `(a; b) | c`
+        if (after != Operator::None && (before_ == Operator::None || group_pipes)) before_ = after;
         segment_begin_ = at_;
         return;
     }
@@ -126,6 +131,7 @@ void CommandLexer::end_segment(Operator after, std::size_t end) {
         segment.redirects_count = static_cast<std::uint32_t>(redirects_.size());
         line_.redirects_.insert(line_.redirects_.end(), redirects_.begin(), redirects_.end());
         CommandUnwrapper(line_, segment, text_, end, words_).run();
+        line_.note_exports(segment);
         line_.segments_.push_back(segment);
     }
     if (after != Operator::Pipe) pipeline_ = line_.pipelines_++;
@@ -225,6 +231,8 @@ void CommandLexer::lex_quote(char quote) {
             at_ += 2;
         } else if (c == '`') {
             lex_backtick();
+        } else if (c == '$' && lex_variable(false)) {
+            continue;
         } else if (c == '$' && at(at_ + 1) == '(' && lex_dollar()) {
             if (at_ > end) {  // the substitution held the quote that seemed to close
                 end = text_.find('"', at_);
@@ -292,12 +300,45 @@ bool CommandLexer::lex_dollar() {
             return true;
         }
     }
+    if (lex_variable(true)) return true;
     if (next != '{') return false;
     const auto close = text_.find('}', at_);
     if (close == std::string_view::npos) return false;
     begin_building();
     line_.buffer_.append(text_.substr(at_, close - at_ + 1));
     at_ = close + 1;
+    return true;
+}
+
+/// `$NAME` or `${NAME}` that the line itself set before: its value stands there. Outside quotes it splits at
+/// blanks, as a shell does it.
+bool CommandLexer::lex_variable(bool splits) {
+    const bool braces = at(at_ + 1) == '{';
+    const auto begin = at_ + (braces ? 2 : 1);
+    auto end = begin;
+    while (is_name_character(at(end)))
+        ++end;
+    if (end == begin || (braces && at(end) != '}')) return false;
+    const auto value = line_.value_of(text_.substr(begin, end - begin));
+    if (!value) return false;
+    const bool fits = value->size() + line_.buffer_.size() <= CommandLine::kBytesMax &&
+                      line_.arena_.used() + value->size() <= CommandLine::kArenaBytesMax;
+    if (!fits) line_.truncated_ = true;
+    begin_building();
+    bool blank = false;
+    for (const char c : fits ? *value : std::string_view{}) {
+        if (splits && kBlanks.find(c) != std::string_view::npos) {
+            blank = true;
+            continue;
+        }
+        if (blank && !line_.buffer_.empty()) {
+            end_word();
+            begin_building();
+        }
+        blank = false;
+        line_.buffer_.push_back(c);
+    }
+    at_ = end + (braces ? 1 : 0);
     return true;
 }
 

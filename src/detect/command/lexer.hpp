@@ -31,6 +31,7 @@ class CommandLexer {
     void lex_quote(char quote);
     void lex_ansi_quote();
     bool lex_dollar();
+    bool lex_variable(bool splits);
     void lex_backtick();
     void lex_backslash();
     std::size_t closing_parenthesis(std::size_t open) const;
@@ -70,6 +71,8 @@ class CommandUnwrapper {
     void queue_shell_text();
     void queue_from(std::size_t word);
     void queue_find_exec();
+    void queue_carried_shell();
+    void queue_device_shell();
 
     CommandLine& line_;
     Segment& segment_;

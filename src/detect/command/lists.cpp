@@ -120,7 +120,7 @@ void hosts_of(std::string_view word, bool names, Values& out) {
             }
             after_mark = false;
         }
-        if (stop == '@') after_mark = !in_path;
+        if (stop == '@') after_mark = !in_path && !token.empty();  // `-F x=@file` names a file
         if (stop == '/') in_path = true;
         if (stop == ':' || stop == '=' || stop == ',') in_path = false;
         at = end + 1;

@@ -134,14 +134,35 @@ void CommandUnwrapper::queue_from(std::size_t word) {
 void CommandUnwrapper::queue_shell_text() {
     if (segment_.name == "eval") return queue_from(1);
     if (segment_.name == "find") return queue_find_exec();
+    if (segment_.name == "adb") return queue_device_shell();
     const bool carries = is_shell(segment_.name) || segment_.name == "su" || segment_.name == "runuser";
-    if (!carries) return;
+    if (!carries) return queue_carried_shell();
     for (std::size_t i = 1; i < words_.size(); ++i) {
         const auto word = words_[i].value;
         const bool cluster = word.size() > 1 && word[0] == '-' && word[1] != '-';
         if (word == "--command" || (cluster && word.find('c') != std::string_view::npos))
             return queue_from(i + 1);
         if (!word.starts_with('-') && is_shell(segment_.name)) return;  // a script: no -c follows
+    }
+}
+
+/// `docker run alpine sh -c X`, `kubectl exec p -- bash -c X`, `ssh h sh -c X`, `script -qc X`: whatever
+/// starts the shell, X is what runs.
+void CommandUnwrapper::queue_carried_shell() {
+    for (std::size_t i = 1; i + 1 < words_.size(); ++i) {
+        const auto word = words_[i].value;
+        const bool script = segment_.name == "script" && word.starts_with('-') && word.ends_with('c');
+        if (script) return queue_from(i + 1);
+        const auto option = words_[i + 1].value;
+        const bool runs = option.starts_with('-') && !option.starts_with("--") && option.ends_with('c');
+        if (runs && i + 2 < words_.size() && is_shell(basename_of(word))) return queue_from(i + 2);
+    }
+}
+
+/// `adb [-s DEVICE] shell X`.
+void CommandUnwrapper::queue_device_shell() {
+    for (std::size_t i = 1; i + 1 < words_.size(); ++i) {
+        if (words_[i].value == "shell") return queue_from(i + 1);
     }
 }
 
