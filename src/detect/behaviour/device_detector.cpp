@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/json_text.hpp"
+#include "detect/behaviour/evidence_query.hpp"
 
 namespace fieldwatch::detect {
 namespace {
@@ -244,6 +245,7 @@ void DeviceDetector::raise(Judged& judged, Timestamp end, Context& context) {
         extended.key(to_string(static_cast<Aspect>(i))).real(score.probabilities[i]);
     extended.end_object();
     write_contributions(extended, score.contributions);
+    extended.member(kEvidenceQueryKey, evidence_query(device.name, end, score.contributions));
     extended.end_object();
     JsonWriter entities(alert.entities_json);
     entities.begin_array()

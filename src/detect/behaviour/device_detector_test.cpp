@@ -124,6 +124,13 @@ TEST(DeviceDetector, TellsOfAProgramThatNobodyEverRan) {
         << alert.extended_json;
     EXPECT_NE(alert.extended_json.find("/tmp/.x/kworkerds"), std::string::npos);
     EXPECT_LE(alert.severity, model::Severity::Medium) << "a model alone never says high";
+    EXPECT_NE(alert.extended_json.find(
+                  R"("EvidenceQuery":"SecurityIoTRawEvent | where DeviceId == \"device-4\" and )"
+                  R"(TimeGenerated between (datetime()"),
+              std::string::npos)
+        << alert.extended_json;
+    EXPECT_NE(alert.extended_json.find(R"(EventDetails contains \"/tmp/.x/kworkerds\")"), std::string::npos)
+        << alert.extended_json;
 }
 
 TEST(DeviceDetector, TellsOfMuchMoreActivityThanUsual) {

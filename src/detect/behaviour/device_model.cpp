@@ -154,6 +154,8 @@ void DeviceModel::contribute_levels(WindowScore& out, const FeatureLevels& level
              .amount = amount,
              .expected_most = levels.high(i, slot),
              .weight = distance,
+             .counted = static_cast<Feature>(i),
+             .of_hour = &levels == &hour_levels_,
              .evidence = last_});
     }
 }

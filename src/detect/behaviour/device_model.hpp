@@ -60,7 +60,9 @@ struct Contribution {
     double weight = 0;                      ///< in bits or usual deviations: what it is ordered by
     std::uint32_t peers = 0, peers_of = 0;  ///< how many of the group do this; 0 of 0 where nobody counts
     bool is_token = false;
-    TokenKind kind = TokenKind::Image;
+    TokenKind kind = TokenKind::Image;  ///< of a token
+    Feature counted = Feature::Events;  ///< of what is no token
+    bool of_hour = false;               ///< of the hour that ends, not of the five minutes
     model::LogPosition evidence;
 };
 

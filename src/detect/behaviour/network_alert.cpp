@@ -1,6 +1,7 @@
 #include "detect/behaviour/network_alert.hpp"
 
 #include "base/json_text.hpp"
+#include "detect/behaviour/evidence_query.hpp"
 
 namespace fieldwatch::detect {
 
@@ -21,6 +22,10 @@ model::Alert network_alert(const NetworkAlert& what, const model::Event& event, 
     extended.key("observed").real(what.observed);
     extended.key("expected").begin_array().real(0).real(what.expected_most).end_array();
     extended.end_object().end_array();
+    extended.member(
+        kEvidenceQueryKey,
+        evidence_query(FlowRows{
+            .device = event.device, .flow = flow, .since = what.since, .one_address = what.one_address}));
     extended.end_object();
     JsonWriter entities(alert.entities_json);
     entities.begin_array();

@@ -54,6 +54,8 @@ struct NetworkAlert {
     const AlertType& type;
     std::string discriminator, description, feature;
     double observed = 0, expected_most = 0;
+    Timestamp since;          ///< the first of what was counted
+    bool one_address = true;  ///< it was counted of one address, not of all on the port
 };
 
 /// `learned`: the thresholds are the device's own; else those for devices that nobody knows yet.

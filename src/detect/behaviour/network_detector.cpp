@@ -131,7 +131,7 @@ void NetworkDetector::judge_ports(Sight& sight) {
     const bool tcp = flow.transport == Transport::Tcp;
     const double usual = static_cast<double>(sight.device.standard.addresses);
     const double factor = flow.measured ? 1 : kAgentFactor;
-    const auto judge = [&](PortTable& table, const Limit& limit, std::string_view span) {
+    const auto judge = [&](PortTable& table, const Limit& limit, Ticks span) {
         auto& entry = table.add(flow);
         const double count = entry.addresses.count();
         const double most = factor * limit.of(sight.learned, usual);
@@ -143,13 +143,16 @@ void NetworkDetector::judge_ports(Sight& sight) {
              .discriminator = fmt::format("{}/{}", to_string(flow.transport), flow.port),
              .description = fmt::format("The device tried port {}/{} on about {:.0f} addresses within {}; "
                                         "up to {:.0f} is tolerated.",
-                                        flow.port, to_string(flow.transport), count, span, most),
+                                        flow.port, to_string(flow.transport), count,
+                                        span == kWindow ? "five minutes" : "an hour", most),
              .feature = "addresses tried on one port",
              .observed = std::round(count),
-             .expected_most = most});
+             .expected_most = most,
+             .since = flow.time - span,
+             .one_address = false});
     };
-    judge(sight.device.ports, tcp ? kTcpAddresses : kOtherAddresses, "five minutes");
-    judge(sight.device.long_ports, tcp ? kTcpAddressesLong : kOtherAddressesLong, "an hour");
+    judge(sight.device.ports, tcp ? kTcpAddresses : kOtherAddresses, kWindow);
+    judge(sight.device.long_ports, tcp ? kTcpAddressesLong : kOtherAddressesLong, kLongWindow);
 }
 
 void NetworkDetector::judge_destination(Sight& sight) {
@@ -166,7 +169,8 @@ void NetworkDetector::judge_destination(Sight& sight) {
                                      feature, flow.remote.text(), observed, most),
                      .feature = std::string(feature),
                      .observed = std::round(observed),
-                     .expected_most = most});
+                     .expected_most = most,
+                     .since = flow.time - kWindow});
     };
     const double usual = static_cast<double>(sight.device.standard.flows);
     const double factor = entry.lookups * 2 > entry.flows ? kLookupFactor : flow.measured ? 1 : kAgentFactor;
@@ -233,7 +237,8 @@ void NetworkDetector::judge_contact(Sight& sight) {
                                             contact->count, gap, contact->unanswered),
                  .feature = "regular contacts with one address",
                  .observed = static_cast<double>(contact->count),
-                 .expected_most = contact->fresh ? 0.0 : 9.0});
+                 .expected_most = contact->fresh ? 0.0 : 9.0,
+                 .since = contact->first});
 }
 
 void NetworkDetector::judge_new_port(Sight& sight) {
@@ -260,7 +265,9 @@ void NetworkDetector::judge_new_port(Sight& sight) {
                                     flow.port, to_string(flow.transport), flow.remote.text()),
          .feature = "flows to a port that is new to the device",
          .observed = static_cast<double>(device.new_port_flows),
-         .expected_most = 0});
+         .expected_most = 0,
+         .since = flow.time - kLongWindow,
+         .one_address = false});
 }
 
 void NetworkDetector::save(ByteWriter& out) const {

@@ -78,10 +78,19 @@ std::string extended_properties(const model::Alert& alert) {
 
 std::string links(const Options& options, const model::Alert& alert) {
     const auto query = ready_made_query(options, alert.hub.value, alert.display_name);
-    return compact(Json::array({{{"Href", options.portal_url + "/logs?query=" + percent_encode(query)},
-                                 {"Category", "Investigate"},
-                                 {"Label", "Investigate the alerts in the workspace"},
-                                 {"Type", "webLink"}}}));
+    auto out = Json::array();
+    const auto add = [&](const std::string& text, const char* label) {
+        out.push_back({{"Href", options.portal_url + "/logs?query=" + percent_encode(text)},
+                       {"Category", "Investigate"},
+                       {"Label", label},
+                       {"Type", "webLink"}});
+    };
+    add(query, "Investigate the alerts in the workspace");
+    // What standard behaviour says of a window names the rows that it was counted over.
+    const auto extended = object_of(alert.extended_json);
+    if (const auto rows = extended.find("EvidenceQuery"); rows != extended.end() && rows->is_string())
+        add(rows->get<std::string>(), "The rows behind this explanation");
+    return compact(out);
 }
 
 /// `[[partition, offset, item], …]`: what the hidden columns of the rows behind an alert hold.
