@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
     add_purge(app, session);
     add_user(app, session);
     add_token(app, session);
+    add_simulate(app, session);
     add_doctor(app, session);
     try {
         app.parse(argc, argv);

@@ -87,6 +87,7 @@ void add_rules(CLI::App& app, Session& session);
 void add_risk(CLI::App& app, Session& session);
 void add_intel(CLI::App& app, Session& session);
 void add_groups(CLI::App& app, Session& session);
+void add_simulate(CLI::App& app, Session& session);
 void add_enrollment(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);
 
