@@ -16,6 +16,7 @@ namespace {
 // Tail probabilities of a window: 8,766 windows a month, so about 0.9 and 0.09 such windows by chance.
 constexpr double kMediumConfidence = 1e-4, kHighConfidence = 1e-5;
 constexpr double kLearningBits = 60;  ///< two kinds of things that nobody ever did: told even while learning
+constexpr std::uint32_t kFirstWindows = 36;  ///< three hours in which all is new: nothing is told
 constexpr std::uint32_t kPeersLeast = 5;
 constexpr double kFleetShare = 0.3;
 constexpr Ticks kMerge = std::chrono::hours(6), kDay = std::chrono::hours(24),
@@ -77,6 +78,13 @@ const AlertType& type_named(std::string_view name) {
 
 std::string_view confidence_word(double probability) {
     return probability < kHighConfidence ? "high" : probability < kMediumConfidence ? "medium" : "low";
+}
+
+/// Whether a cause is among what weighed most: a token by its name, a count by its feature.
+bool shows(const WindowScore& score, std::string_view cause) {
+    return std::ranges::any_of(score.contributions, [&](const Contribution& one) {
+        return (one.is_token ? one.observed : one.feature) == cause;
+    });
 }
 
 std::string told(const Contribution& top) {
@@ -177,6 +185,7 @@ void DeviceDetector::decide(Judged& judged) const {
     auto& device = *judged.device;
     const auto& score = judged.score;
     if (device.model.is_idle() || score.contributions.empty()) return;
+    if (device.model.windows() < kFirstWindows) return;
     const bool learning = device.model.windows() < DeviceModel::kDayWindows;
     if (learning ? score.novelty_bits < kLearningBits : score.probability >= kMediumConfidence) return;
     const auto& top = score.contributions.front();
@@ -191,17 +200,22 @@ void DeviceDetector::raise_fleet(std::vector<Judged>& judged, Timestamp end, Con
         if (!one.type.empty()) alike[{one.device->hub, one.type + "/" + one.discriminator}].push_back(&one);
     for (auto& [key, members] : alike) {
         const auto& hub = key.first;
-        if (members.size() < kPeersLeast ||
-            static_cast<double>(members.size()) < kFleetShare * groups_.get(hub).devices)
+        // Whoever did the same counts, told or not: what is unusual for a busy device may be less so for a
+        // quiet one.
+        const auto count = std::ranges::count_if(judged, [&](const Judged& one) {
+            return one.device->hub == hub && shows(one.score, members.front()->discriminator);
+        });
+        if (count < static_cast<std::ptrdiff_t>(kPeersLeast) ||
+            static_cast<double>(count) < kFleetShare * groups_.get(hub).devices)
             continue;
         const auto& top = members.front()->score.contributions.front();
         auto alert = device_alert(kFleet, at_end(hub, hub, end, top.evidence), top.evidence);
         alert.component = "IoT Hub";
         alert.discriminator = key.second;
-        alert.description = fmt::format("{} devices of the hub, all at once: {} {}", members.size(),
-                                        top.feature, top.observed);
+        alert.description =
+            fmt::format("{} devices of the hub, all at once: {} {}", count, top.feature, top.observed);
         JsonWriter extended(alert.extended_json);
-        extended.begin_object().member("Devices", static_cast<std::int64_t>(members.size()));
+        extended.begin_object().member("Devices", static_cast<std::int64_t>(count));
         write_contributions(extended, members.front()->score.contributions);
         extended.end_object();
         JsonWriter entities(alert.entities_json);
