@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <condition_variable>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -70,15 +71,14 @@ class Workspaces {
         const std::lock_guard lock(mutex_);
         const auto found = open_.find(id);
         if (found != open_.end()) return found->second.get();
-        auto opened = FIELDWATCH_TRY(
-            workspace::open({.directory = fmt::format("{}/workspaces/{}", config_.data_directory, id),
-                             .id = std::string(id),
-                             .partition_count = config_.partition_count,
-                             .raw_retention = config_.raw_retention,
-                             .alert_retention = config_.alert_retention,
-                             .memory_bytes_max = config_.workspace_memory_bytes_max,
-                             .portal_url = page_url_},
-                            system_clock(), metrics_));
+        auto opened = FIELDWATCH_TRY(workspace::open({.directory = directory_of(id),
+                                                      .id = std::string(id),
+                                                      .partition_count = config_.partition_count,
+                                                      .raw_retention = config_.raw_retention,
+                                                      .alert_retention = config_.alert_retention,
+                                                      .memory_bytes_max = config_.workspace_memory_bytes_max,
+                                                      .portal_url = page_url_},
+                                                     system_clock(), metrics_));
         return open_.emplace(id, std::move(opened)).first->second.get();
     }
     /// Null for an id that no hub has: nobody makes a workspace by asking for one.
@@ -129,7 +129,24 @@ class Workspaces {
         return out;
     }
 
+    /// What the files of one take on disk; files that go meanwhile do not count.
+    std::uint64_t bytes(std::string_view id) const {
+        std::uint64_t out = 0;
+        std::error_code ignored;
+        const auto directory = directory_of(id);
+        for (auto file = std::filesystem::recursive_directory_iterator(directory, ignored);
+             file != std::filesystem::recursive_directory_iterator(); file.increment(ignored)) {
+            const auto size = file->file_size(ignored);
+            if (!ignored) out += size;
+        }
+        return out;
+    }
+
   private:
+    std::string directory_of(std::string_view id) const {
+        return fmt::format("{}/workspaces/{}", config_.data_directory, id);
+    }
+
     const ServerConfig& config_;
     registry::Registry& registry_;
     Metrics& metrics_;
@@ -148,7 +165,8 @@ portal::PipelineProgress progress_of(const pipeline::Pipeline& pipeline) {
     out.ready = true;
     out.dead_letters = pipeline.dead_letters().total();
     for (const auto& partition : pipeline.progress()) {
-        out.partitions.push_back({partition.partition, partition.journal_end, partition.committed});
+        out.partitions.push_back({partition.partition, partition.journal_end, partition.committed,
+                                  partition.checkpoint, partition.healthy});
         out.ready = out.ready && partition.healthy;
     }
     return out;
@@ -385,6 +403,12 @@ Result<void> serve(const ServerConfig& config) {
          .clock = clock,
          .random = random,
          .progress = [&] { return running == nullptr ? portal::PipelineProgress{} : progress_of(*running); },
+         .dead_letters =
+             [&](std::string_view name, std::size_t count_max) {
+                 return running == nullptr ? std::vector<model::DeadLetter>{}
+                                           : running->dead_letters().list(name, "", count_max);
+             },
+         .workspace_bytes = [&](std::string_view id) { return workspaces.bytes(id); },
          .content_changed = [&] { renewal.wake(); },
          .provisioning = [&](const net::HttpRequest& request,
                              std::string_view path) { return provision(hub->provisioning(), request, path); },
@@ -398,6 +422,7 @@ Result<void> serve(const ServerConfig& config) {
          },
          .backups = backups.get(),
          .version = FIELDWATCH_VERSION,
+         .started = clock.now(),
          .host_name = hub_host(config, hub->mqtt_port())}));
     // Bound before the first row is made, because rows link to it; it answers when everything else stands.
     const auto http = FIELDWATCH_TRY(net::HttpServer::create({.address = config.page_listen,

@@ -11,6 +11,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "model/alert_decision.hpp"
 #include "model/event.hpp"
 #include "model/finding.hpp"
 #include "model/record.hpp"
@@ -57,9 +58,8 @@ class Engine {
 
     /// A person's decision (AlertState record), spec/alerts.md section 3: by alert id, or by aggregate
     /// `TYPE/yyyy-mm-dd`.
-    virtual void set_alert_status(std::string_view hub, std::string_view alert_or_aggregate,
-                                  model::AlertStatus status, Timestamp at,
-                                  std::vector<model::Finding>& out) = 0;
+    virtual void decide(std::string_view hub, std::string_view alert_or_aggregate,
+                        const model::AlertDecision& decision, std::vector<model::Finding>& out) = 0;
 
     /// From here on other rules apply; state of rules whose stateful part is unchanged stays.
     virtual void set_content(ContentPtr content) = 0;

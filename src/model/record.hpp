@@ -25,7 +25,7 @@ enum class RecordKind : std::uint8_t {
     HubConfiguration = 7,  ///< body: JSON of spec/hub-signals.md section 5
     Content = 8,           ///< control: content version in force from here on, body JSON {"version","hash"}
     Tick = 9,              ///< control: time passes; no body
-    AlertState = 10,       ///< control: a person's decision, body JSON {"alertId"|"aggregate","status","by"}
+    AlertState = 10,       ///< control: a person's decision, body JSON: model/alert_decision.hpp
     SigmaEvent = 11,       ///< offline input only: {"logsource":{…},"fields":{…}}
 };
 

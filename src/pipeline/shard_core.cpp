@@ -234,12 +234,17 @@ Result<void> ShardCore::switch_content(std::string_view hash) {
 void ShardCore::alert_state(const model::RecordView& record, model::LogPosition position, Outcome& out) {
     const auto body = control_reader_.parse(record.body);
     if (!body) return dead_letter(record, position, body.error().message, out);
-    const auto status = model::alert_status_from((*body)->text_of("status"));
+    const model::AlertDecision decision{.status = model::alert_status_from((*body)->text_of("status")),
+                                        .by = std::string((*body)->text_of("by")),
+                                        .reason = std::string((*body)->text_of("reason")),
+                                        .comment = std::string((*body)->text_of("comment")),
+                                        .feedback = std::string((*body)->text_of("feedback")),
+                                        .at = record.received};
     const auto alert = (*body)->text_of("alertId");
     const auto target = alert.empty() ? (*body)->text_of("aggregate") : alert;
-    if (!status || target.empty())
+    if ((!decision.status && !decision.says_something()) || target.empty())
         return dead_letter(record, position, "/status, /alertId or /aggregate: is missing or unknown", out);
-    engine_->set_alert_status(record.hub, target, *status, record.received, out.findings);
+    engine_->decide(record.hub, target, decision, out.findings);
 }
 
 void ShardCore::dead_letter(const model::RecordView& record, model::LogPosition position, std::string reason,

@@ -1,5 +1,6 @@
 // Alerts: the list, one with the rows that are its evidence, a person's decisions.
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -11,6 +12,7 @@ namespace fieldwatch::portal {
 namespace {
 
 constexpr std::size_t kAlertsPageMax = 1'000;
+constexpr std::size_t kReasonBytesMax = 200, kCommentBytesMax = 2'000;
 constexpr std::size_t kEvidenceMax = 32;  ///< as many positions as an alert keeps
 
 /// The last row of each alert of a hub, as a KQL fragment; the members of docs/api.md's "alert in a list".
@@ -181,8 +183,35 @@ Answer get_alert(const Context& context, const Call& call) {
     return json_reply(200, reply);
 }
 
+/// What a person may say: members of docs/api.md.
+struct Decision {
+    std::string status, reason, comment, feedback;  ///< empty: not said
+};
+
+Result<Decision> decision_of(const net::HttpRequest& request) {
+    Decision out;
+    if (request.body.empty()) return out;
+    const auto body = FIELDWATCH_TRY(body_object(request, {"status", "reason", "comment", "feedback"}));
+    FIELDWATCH_TRY(read_member(body, "status", out.status));
+    FIELDWATCH_TRY(read_member(body, "reason", out.reason));
+    FIELDWATCH_TRY(read_member(body, "comment", out.comment));
+    FIELDWATCH_TRY(read_member(body, "feedback", out.feedback));
+    if (!out.status.empty() && out.status != "InProgress" && out.status != "Resolved" &&
+        out.status != "Dismissed")
+        return not_among("status", out.status, {"InProgress", "Resolved", "Dismissed"});
+    if (!out.feedback.empty() && out.feedback != "Useful" && out.feedback != "NotUseful")
+        return not_among("feedback", out.feedback, {"Useful", "NotUseful"});
+    for (const auto& [name, text, bytes_max] : {std::tuple{"reason", &out.reason, kReasonBytesMax},
+                                                std::tuple{"comment", &out.comment, kCommentBytesMax}}) {
+        if (text->size() > bytes_max)
+            return fail(Errc::InvalidArgument,
+                        fmt::format("\"{}\" may have {} bytes; it has {}", name, bytes_max, text->size()));
+    }
+    return out;
+}
+
 /// A decision is an event in the device's own partition: the pipeline turns it into the alert's next row.
-Answer decide(const Context& context, const Call& call, std::string_view status) {
+Answer decide(const Context& context, const Call& call, const Decision& decision) {
     const auto scope = FIELDWATCH_TRY(scope_of(context, call));
     const auto table = FIELDWATCH_TRY(find_alert(scope, call.names[0]));
     const Row row(table, 0);
@@ -190,24 +219,29 @@ Answer decide(const Context& context, const Call& call, std::string_view status)
     record.kind = model::RecordKind::AlertState;
     record.received = context.parts.clock.now();
     record.sender = {.hub = scope.hub.name, .device = {row.text("CompromisedEntity")}};
-    record.body =
-        Json{{"alertId", row.text("SystemAlertId")}, {"status", status}, {"by", call.who.name}}.dump();
+    Json said{{"alertId", row.text("SystemAlertId")}, {"by", call.who.name}};
+    for (const auto& [name, text] :
+         {std::pair{"status", &decision.status}, std::pair{"reason", &decision.reason},
+          std::pair{"comment", &decision.comment}, std::pair{"feedback", &decision.feedback}}) {
+        if (!text->empty()) said[name] = *text;
+    }
+    record.body = said.dump();
     FIELDWATCH_TRY(context.parts.registry.publish(record));
-    return json_reply(202, {{"id", row.text("SystemAlertId")}, {"status", status}});
+    return json_reply(202, {{"id", row.text("SystemAlertId")},
+                            {"status", decision.status.empty() ? row.text("Status") : decision.status}});
 }
 
 Answer dismiss_alert(const Context& context, const Call& call) {
-    return decide(context, call, "Dismissed");
+    auto decision = FIELDWATCH_TRY(decision_of(call.request));
+    decision.status = "Dismissed";
+    return decide(context, call, decision);
 }
 
-Answer set_alert_status(const Context& context, const Call& call) {
-    const auto body = FIELDWATCH_TRY(body_object(call.request, {"status"}));
-    std::string status;
-    FIELDWATCH_TRY(read_member(body, "status", status));
-    if (status != "InProgress" && status != "Resolved" && status != "Dismissed") {
-        return not_among("status", status, {"InProgress", "Resolved", "Dismissed"});
-    }
-    return decide(context, call, status);
+Answer change_alert(const Context& context, const Call& call) {
+    const auto decision = FIELDWATCH_TRY(decision_of(call.request));
+    if (decision.status.empty() && decision.comment.empty() && decision.feedback.empty())
+        return fail(Errc::InvalidArgument, "one of \"status\", \"comment\", \"feedback\" is required");
+    return decide(context, call, decision);
 }
 
 }  // namespace
@@ -216,7 +250,7 @@ std::vector<Route> alert_routes() {
     return {{"GET", "/api/v1/alerts", Role::Reader, list_alerts},
             {"GET", "/api/v1/alerts/{id}", Role::Reader, get_alert},
             {"POST", "/api/v1/alerts/{id}/dismiss", Role::Operator, dismiss_alert},
-            {"PATCH", "/api/v1/alerts/{id}", Role::Operator, set_alert_status}};
+            {"PATCH", "/api/v1/alerts/{id}", Role::Operator, change_alert}};
 }
 
 }  // namespace fieldwatch::portal

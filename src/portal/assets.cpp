@@ -20,8 +20,10 @@ constexpr std::string_view kPolicy =
 
 std::optional<net::HttpResponse> serve_asset(const net::HttpRequest& request, std::span<const Asset> assets) {
     const auto* asset = find(assets, request.path == "/" ? "/index.html" : request.path);
-    const auto last_segment = request.path.substr(request.path.rfind('/') + 1);
-    if (asset == nullptr && last_segment.find('.') == std::string::npos) asset = find(assets, "/index.html");
+    // The page's own places, /devices/pump.3 among them; a file that is not there is nothing.
+    const bool is_file = request.path.starts_with("/assets/") ||
+                         (request.path.rfind('/') == 0 && request.path.find('.') != std::string::npos);
+    if (asset == nullptr && !is_file) asset = find(assets, "/index.html");
     if (asset == nullptr) return std::nullopt;
     net::HttpResponse response;
     response.headers = {

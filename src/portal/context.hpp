@@ -71,5 +71,6 @@ std::vector<Route> purge_routes();
 std::vector<Route> user_routes();
 std::vector<Route> token_routes();
 std::vector<Route> session_routes();
+std::vector<Route> system_routes();
 
 }  // namespace fieldwatch::portal

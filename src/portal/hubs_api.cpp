@@ -13,6 +13,22 @@
 namespace fieldwatch::portal {
 namespace {
 
+/// Who may sign for the hub, without what they sign with.
+Json policies_json(const registry::Hub& hub) {
+    Json out = Json::array();
+    for (const auto& policy : hub.policies) {
+        Json rights = Json::array();
+        for (const auto& [name, has] : {std::pair{"RegistryRead", policy.registry_read},
+                                        std::pair{"RegistryWrite", policy.registry_write},
+                                        std::pair{"ServiceConnect", policy.service_connect},
+                                        std::pair{"DeviceConnect", policy.device_connect}}) {
+            if (has) rights.push_back(name);
+        }
+        out.push_back({{"name", policy.name}, {"rights", std::move(rights)}});
+    }
+    return out;
+}
+
 Json hub_json(const registry::Hub& hub) {
     return {{"name", hub.name.value},
             {"workspace", hub.workspace},
@@ -22,6 +38,7 @@ Json hub_json(const registry::Hub& hub) {
             {"twinData", hub.twin_data},
             {"hostNames", hub.host_names},
             {"configuration", Json::parse(hub.configuration_json, nullptr, false)},
+            {"sharedPolicies", policies_json(hub)},
             {"created", to_iso8601(hub.created)},
             {"etag", std::to_string(hub.etag)}};
 }

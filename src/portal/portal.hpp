@@ -14,6 +14,7 @@
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
+#include "model/finding.hpp"
 #include "net/http.hpp"
 #include "portal/backups.hpp"
 #include "portal/devices.hpp"
@@ -37,6 +38,8 @@ struct PipelineProgress {
         std::uint32_t partition = 0;
         std::uint64_t journal_end = 0;  ///< one past the newest durable record
         std::uint64_t committed = 0;    ///< one past the newest record whose rows are visible
+        std::uint64_t checkpoint = 0;   ///< a restart would replay from here
+        bool healthy = true;            ///< false while its shard waits to try again after an error
     };
     std::vector<Partition> partitions;
     std::uint64_t dead_letters = 0;  ///< since start
@@ -61,6 +64,11 @@ struct Parts {
     const Clock& clock;
     Random& random;
     std::function<PipelineProgress()> progress;
+    /// The newest messages of a hub that did not conform, newest first.
+    std::function<std::vector<model::DeadLetter>(std::string_view hub, std::size_t count_max)> dead_letters =
+        [](std::string_view, std::size_t) { return std::vector<model::DeadLetter>{}; };
+    /// What the files of a workspace take on disk.
+    std::function<std::uint64_t(std::string_view id)> workspace_bytes = [](std::string_view) { return 0; };
     /// What detection runs on was changed in the registry: groups, settings. Returns at once.
     std::function<void()> content_changed = [] {};
     /// The provisioning service behind a path like /enrollments/{id}; "" is what it is itself.
@@ -71,6 +79,7 @@ struct Parts {
     std::function<Result<PurgeReport>(const workspace::Purge&)> purge = nullptr;
     Backups* backups = nullptr;  ///< null where there are none
     std::string version;         ///< of the product
+    Timestamp started;           ///< of the server
     std::string host_name;       ///< for connection strings of hubs that name none
 };
 

@@ -72,8 +72,14 @@ class Fleet {
     }
     void dismiss(const model::Alert& alert) {
         std::vector<model::Finding> out;
-        engine_->set_alert_status("hub", alert.id.text(), model::AlertStatus::Dismissed,
-                                  Timestamp::from_unix_seconds(kStart + now_), out);
+        engine_->decide("hub", alert.id.text(),
+                        {.status = model::AlertStatus::Dismissed,
+                         .by = {},
+                         .reason = {},
+                         .comment = {},
+                         .feedback = {},
+                         .at = Timestamp::from_unix_seconds(kStart + now_)},
+                        out);
     }
     std::vector<std::string> types() const {
         std::vector<std::string> out;

@@ -1,6 +1,7 @@
 #include "detect/lifecycle/alert_book.hpp"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "base/json_text.hpp"
 
@@ -45,6 +46,40 @@ void add_member(std::string& object, std::string_view key, std::string_view valu
     if (object.size() > 1) object += ',';
     JsonWriter(object).member(key, value);
     object += '}';
+}
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kNotes = "Notes";
+
+/// The notes of an alert's properties; an empty list where there are none.
+Json notes_of(const std::string& properties) {
+    if (properties.find("\"Notes\":") == std::string::npos) return Json::array();
+    const auto object = Json::parse(properties, nullptr, /*allow_exceptions=*/false);
+    const auto found = object.is_object() ? object.find(kNotes) : object.end();
+    return found != object.end() && found->is_array() ? *found : Json::array();
+}
+
+void set_notes(std::string& properties, Json notes) {
+    if (notes.empty()) return;
+    auto object = Json::parse(properties, nullptr, /*allow_exceptions=*/false);
+    if (!object.is_object()) object = Json::object();
+    object[kNotes] = std::move(notes);
+    properties = object.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+void add_note(std::string& properties, const model::AlertDecision& decision) {
+    auto notes = notes_of(properties);
+    auto note = Json{{"Time", to_iso8601(decision.at)}, {"By", decision.by}};
+    if (decision.status) note["Status"] = to_string(*decision.status);
+    for (const auto& [name, text] :
+         {std::pair{"Reason", &decision.reason}, std::pair{"Comment", &decision.comment},
+          std::pair{"Feedback", &decision.feedback}}) {
+        if (!text->empty()) note[name] = *text;
+    }
+    notes.push_back(std::move(note));
+    if (notes.size() > AlertBook::kNotesMax) notes.erase(notes.begin());
+    set_notes(properties, std::move(notes));
 }
 
 }  // namespace
@@ -97,7 +132,9 @@ void AlertBook::restate(const model::Alert& newer, Timestamp now, std::vector<mo
     if (open == nullptr) return;
     auto& held = open->alert;
     held.hit_count = newer.hit_count;
+    auto notes = notes_of(held.extended_json);
     held.extended_json = newer.extended_json;
+    set_notes(held.extended_json, std::move(notes));
     for (const auto& position : newer.evidence)
         add_evidence(held.evidence, position);
     if (now >= open->last_row + kUpdateInterval) {
@@ -167,22 +204,24 @@ void AlertBook::absorb(std::string_view hub, std::string_view type, std::string_
     emit(*open, now, out);
 }
 
-void AlertBook::set_status(std::string_view hub, std::string_view alert_or_aggregate,
-                           model::AlertStatus status, Timestamp at, std::vector<model::Finding>& out) {
+void AlertBook::decide(std::string_view hub, std::string_view alert_or_aggregate,
+                       const model::AlertDecision& decision, std::vector<model::Finding>& out) {
     const auto id = Uuid::parse(alert_or_aggregate);
     const auto aggregate = join({hub, alert_or_aggregate});
     for (auto& [key, open] : open_) {
         const bool meant =
             id ? open.alert.id == *id && open.alert.hub.value == hub
                : aggregate_key(open.alert.hub.value, open.alert.type, open.alert.start) == aggregate;
-        if (!meant || open.alert.status == status) continue;
+        const bool changes = decision.status && open.alert.status != *decision.status;
+        if (!meant || (!changes && !decision.says_something())) continue;
         if (!id && !is_open(open.alert))
             continue;  // a resolved alert stays resolved when its aggregate is dismissed
         settle(open);
-        open.alert.status = status;
-        emit(open, at, out);
+        if (decision.status) open.alert.status = *decision.status;
+        if (decision.says_something()) add_note(open.alert.extended_json, decision);
+        emit(open, decision.at, out);
     }
-    if (!id && status == model::AlertStatus::Dismissed) dismissed_.get(aggregate) = 1;
+    if (!id && decision.status == model::AlertStatus::Dismissed) dismissed_.get(aggregate) = 1;
 }
 
 void AlertBook::save(ByteWriter& out) const {

@@ -13,6 +13,7 @@
 #include "base/bounded_table.hpp"
 #include "base/bytes.hpp"
 #include "detect/state.hpp"
+#include "model/alert_decision.hpp"
 #include "model/finding.hpp"
 
 namespace fieldwatch::detect {
@@ -47,9 +48,12 @@ class AlertBook {
                 std::string_view discriminator, std::string_view correlation_key, Timestamp now,
                 std::vector<model::Finding>& out);
 
-    /// A person's decision about one alert (its id) or all of a type on a UTC date (`TYPE/yyyy-mm-dd`).
-    void set_status(std::string_view hub, std::string_view alert_or_aggregate, model::AlertStatus status,
-                    Timestamp at, std::vector<model::Finding>& out);
+    static constexpr std::size_t kNotesMax = 16;  ///< of one alert; the oldest goes first
+
+    /// A person's decision about one alert (its id) or all of a type on a UTC date (`TYPE/yyyy-mm-dd`). What
+    /// was said becomes one of the alert's `Notes`, a member of its ExtendedProperties.
+    void decide(std::string_view hub, std::string_view alert_or_aggregate,
+                const model::AlertDecision& decision, std::vector<model::Finding>& out);
 
     /// Writes the update rows that are due.
     void advance(Timestamp now, std::vector<model::Finding>& out);

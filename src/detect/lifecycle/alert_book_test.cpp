@@ -1,0 +1,76 @@
+// What a person says of an alert stays with it, whatever its detector says later.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "detect/lifecycle/alert_book.hpp"
+
+namespace fieldwatch::detect {
+namespace {
+
+using Json = nlohmann::json;
+
+class Notes : public ::testing::Test {
+  protected:
+    static Timestamp at(std::int64_t second) { return Timestamp::from_unix_seconds(1'800'000'000 + second); }
+    static model::Alert miner(std::string properties) {
+        model::Alert alert;
+        alert.type = "IoT_CryptoMiner";
+        alert.hub.value = "h";
+        alert.compromised_entity = "d";
+        alert.start = alert.end = at(0);
+        alert.evidence = {{.partition = 0, .offset = 1, .item = 0}};
+        alert.extended_json = std::move(properties);
+        return alert;
+    }
+    model::Alert last() const { return std::get<model::Alert>(found_.back()); }
+    Json notes() const { return Json::parse(last().extended_json).value("Notes", Json::array()); }
+    model::AlertDecision said(std::string comment) const {
+        model::AlertDecision decision;
+        decision.by = "ann";
+        decision.comment = std::move(comment);
+        decision.at = at(60);
+        return decision;
+    }
+
+    AlertBook book_;
+    std::vector<model::Finding> found_;
+};
+
+TEST_F(Notes, StayWhenTheAlertSaysMore) {
+    book_.raise(miner(R"({"Count":1})"), std::chrono::hours(1), at(0), found_);
+    auto decision = said("our own \"miner\"");
+    decision.status = model::AlertStatus::Dismissed;
+    decision.reason = "Expected here";
+    book_.decide("h", last().id.text(), decision, found_);
+    EXPECT_EQ(last().status, model::AlertStatus::Dismissed);
+    book_.restate(miner(R"({"Count":2})"), at(300), found_);
+    EXPECT_EQ(Json::parse(last().extended_json)["Count"], 2);
+    ASSERT_EQ(notes().size(), 1u);
+    EXPECT_EQ(notes()[0], (Json{{"Time", to_iso8601(at(60))},
+                                {"By", "ann"},
+                                {"Status", "Dismissed"},
+                                {"Reason", "Expected here"},
+                                {"Comment", "our own \"miner\""}}));
+}
+
+TEST_F(Notes, AloneChangeNoStatus) {
+    book_.raise(miner("{}"), std::chrono::hours(1), at(0), found_);
+    const auto before = found_.size();
+    book_.decide("h", last().id.text(), said("looking"), found_);
+    EXPECT_EQ(found_.size(), before + 1);
+    EXPECT_EQ(last().status, model::AlertStatus::New);
+    book_.decide("h", last().id.text(), said(""), found_);
+    EXPECT_EQ(found_.size(), before + 1);
+}
+
+TEST_F(Notes, AreBounded) {
+    book_.raise(miner("{}"), std::chrono::hours(1), at(0), found_);
+    for (int i = 0; i < 40; ++i)
+        book_.decide("h", last().id.text(), said(std::to_string(i)), found_);
+    ASSERT_EQ(notes().size(), AlertBook::kNotesMax);
+    EXPECT_EQ(notes().back()["Comment"], "39");
+}
+
+}  // namespace
+}  // namespace fieldwatch::detect
