@@ -9,6 +9,8 @@ const browser = await launch(server, process.argv[2]);
 await server.cli("hub", "create", "home");
 const origin = server.profile.server;
 const pump = await server.create("pump-3", "azureiotsecurity");
+const dotted = "pump.4";
+await server.create(dotted, "azureiotsecurity");
 await publish(server, pump, processMessage("sshd: operator", { ProcessId: 40, ParentProcessId: 1 }));
 await publish(server, pump, processMessage("bash -l", { ProcessId: 41, ParentProcessId: 40 }));
 await publish(server, pump, processMessage("uptime", { ProcessId: 42, ParentProcessId: 41 }));
@@ -126,6 +128,8 @@ const failed = await runAll({
     await page.getByLabel("TwinQueries").check();
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("Saved.").waitFor();
+    await page.getByRole("link", { name: "Shared policies" }).click();
+    await page.getByRole("cell", { name: "iothubowner" }).waitFor();
     await page.getByRole("link", { name: "Enrollments" }).click();
     await page.getByText("Nobody is enrolled.").waitFor();
     await server.cli("enrollment", "create", "line-a", "--group");
@@ -141,8 +145,10 @@ const failed = await runAll({
   },
 
   async "says how the server is doing"() {
-    const { page, complaints } = await at("/health", "text=Refused, lost, done again");
-    await page.locator(".properties div", { hasText: "Messages that did not conform" }).getByText("1", { exact: true }).waitFor();
+    const { page, complaints } = await at("/health", "text=From the log to the tables");
+    await page.getByText("Ready", { exact: true }).waitFor();
+    assert.equal(await page.locator("section", { hasText: "From the log" }).locator("tbody tr").count(), 4);
+    await page.locator(".letters td", { hasText: "pump-3" }).first().waitFor();
     await page.locator("tr.loss", { hasText: "dead letters" }).waitFor();
     await page.getByLabel("Show").selectOption("all");
     await page.getByRole("searchbox", { name: "Name" }).fill("journal");
@@ -153,7 +159,7 @@ const failed = await runAll({
     await page.close();
   },
 
-  async "shows who started the process of an alert, what happened around it, and takes a decision"() {
+  async "shows who started the process of an alert, what happened around it, and takes a decision with its reason"() {
     const { page, complaints } = await at(`/alerts/${minerId}`, "dialog.drawer pre.command");
     const drawer = page.locator("dialog.drawer");
     await drawer.locator(".process.meant").waitFor();
@@ -165,10 +171,63 @@ const failed = await runAll({
     await drawer.getByRole("button", { name: "Custom alert - a process was executed" }).waitFor();
     await drawer.getByRole("button", { name: "In progress" }).click();
     await drawer.locator(".facts", { hasText: "InProgress" }).waitFor();
-    await drawer.getByRole("button", { name: "Dismiss" }).click();
-    await drawer.getByRole("button", { name: "Dismiss for good?" }).click();
+    await drawer.getByLabel("Comment").fill("our own <i>benchmark</i>");
+    await drawer.getByRole("button", { name: "Comment", exact: true }).click();
+    await drawer.locator(".notes .comment", { hasText: "our own <i>benchmark</i>" }).waitFor();
+    await drawer.getByRole("button", { name: "Dismiss…" }).click();
+    assert.ok(await drawer.getByRole("button", { name: "Dismiss for good" }).isDisabled());
+    await drawer.getByLabel("Reason").selectOption("Expected here");
+    await drawer.getByRole("button", { name: "Dismiss for good" }).click();
+    await drawer.locator(".notes .chip", { hasText: "Expected here" }).waitFor();
     await drawer.locator(".facts", { hasText: "Dismissed" }).waitFor();
-    assert.equal(await drawer.getByRole("button", { name: "Resolve" }).count(), 0);
+    await drawer.getByRole("button", { name: "Not useful" }).click();
+    await drawer.locator(".notes .chip", { hasText: "not useful" }).waitFor();
+    assert.equal(await drawer.getByRole("button", { name: "Dismiss…" }).count(), 0);
+    assert.deepEqual(complaints, []);
+    await page.close();
+    const [[notes]] = await server.query(`SecurityAlert | where SystemAlertId == "${minerId}" | top 1 by TimeGenerated desc | project tostring(parse_json(ExtendedProperties).Notes[1].Reason)`);
+    assert.equal(notes, "Expected here");
+  },
+
+  async "lists rules, and takes one from its first line to its first alert, and back"() {
+    const { page, complaints } = await at("/rules", ".rules-table tbody tr");
+    await page.getByRole("searchbox", { name: "Name, id, technique" }).fill("coin miner image");
+    await until("only rules of miners are listed", async () => (await page.locator(".rules-table tbody tr").count()) < 5, 20);
+    await page.locator(".rules-table a").first().click();
+    await page.locator("pre.source", { hasText: "detection:" }).waitFor();
+    await page.locator(".properties div", { hasText: "Author" }).first().waitFor();
+    await page.getByRole("link", { name: "Rules" }).first().click();
+    await page.getByRole("link", { name: "Write a rule" }).click();
+    const text = page.getByLabel("Rules in Sigma");
+    await page.getByLabel("File").fill("own/thermostat.yml");
+    const good = (await text.inputValue()).replaceAll("suspicious-word", "thermostat-9").replace("What it finds", "Thermostat tool");
+    await text.fill(good.replace("|contains:", "|containz:"));
+    await page.getByRole("button", { name: "Check and test" }).click();
+    await page.locator(".failures", { hasText: "containz" }).waitFor();
+    await text.fill(good);
+    await text.press("Control+Enter");
+    await page.getByText("1 of 1 rule compiles, 1 with samples, all of which say what they should.").waitFor();
+    await page.getByRole("button", { name: "What would change" }).click();
+    await page.locator(".note p", { hasText: "Thermostat tool" }).waitFor();
+    await page.getByRole("button", { name: "Backtest" }).click();
+    await page.getByText(/events of .* to .* in/).waitFor();
+    await browser.picture(page, "backtest");
+    await page.getByLabel("Note").fill("for hall b");
+    await page.getByRole("button", { name: "Apply" }).click();
+    await page.getByText("Applied. It is in force.").waitFor({ timeout: 60_000 });
+    await until("the rule of one's own is an alert", async () => {
+      await publish(server, pump, processMessage("sh -c thermostat-9"));
+      return (await server.query('SecurityAlert | where DisplayName == "Thermostat tool" | take 1')).length > 0;
+    }, 60);
+    await page.getByRole("link", { name: "Rules" }).first().click();
+    await page.getByLabel("From").selectOption("applied");
+    await page.locator(".rules-table", { hasText: "Thermostat tool" }).waitFor();
+    await page.locator(".versions li", { hasText: "for hall b" }).waitFor();
+    const pack = page.locator(".versions li", { hasText: "The pack" });
+    await pack.getByRole("button", { name: "Go back to it" }).click();
+    await pack.getByRole("button", { name: "Go back to the pack?" }).click();
+    await page.getByText("The set of version 0 is in force again.").waitFor({ timeout: 60_000 });
+    await page.getByText("No rule is like this.").waitFor();
     assert.deepEqual(complaints, []);
     await page.close();
   },
@@ -227,9 +286,11 @@ const failed = await runAll({
     await page.close();
   },
 
-  async "says what is not there"() {
+  async "says what is not there, and finds what has a dot in its name"() {
     const { page } = await at("/custom-alerts/nobody", "[role=alert]");
     assert.match(await page.locator("[role=alert]").innerText(), /has no security group/);
+    await page.goto(`${origin}/devices/${dotted}`);
+    await page.locator("h2.device", { hasText: dotted }).waitFor();
     await page.close();
   },
 
@@ -238,8 +299,9 @@ const failed = await runAll({
       ["overview", "/", ".chart canvas"], ["alerts", "/alerts?status=all", "table.alerts"], ["alert", `/alerts/${minerId}`, ".process.meant"],
       ["recommendations", "/recommendations", ".filters"], ["devices", "/devices", "table"], ["device", "/devices/pump-3?tab=processes", "table.rows"],
       ["logs", "/logs", ".query-editor .monaco-editor"], ["custom-alerts", "/custom-alerts", ".groups"], ["custom-alert", "/custom-alerts/pumps", ".rules"],
+      ["rules", "/rules?sort=hits", ".rules-table"], ["rule-edit", "/rules/new?tab=edit", ".editor"],
       ["intelligence", "/intelligence?value=198.51.100.1", "text=No indicator names"], ["settings", "/settings", ".rules"], ["settings-network", "/settings?tab=network", "form"],
-      ["settings-diagnostics", "/settings?tab=diagnostics", ".checks"], ["settings-enrollments", "/settings?tab=enrollments", "table"], ["health", "/health?show=all", "table.counters"],
+      ["settings-policies", "/settings?tab=policies", "table"], ["settings-diagnostics", "/settings?tab=diagnostics", ".checks"], ["settings-enrollments", "/settings?tab=enrollments", "table"], ["health", "/health?show=all", "table.counters"],
     ];
     const looks = [["", { viewport: { width: 1360, height: 1000 } }], ["-phone-dark", { viewport: { width: 390, height: 844 }, colorScheme: "dark" }]];
     for (const [suffix, options] of looks) {

@@ -1,8 +1,32 @@
-// What a person decides about an alert. It goes through the log, and comes back as the alert's next row.
+// What a person decides and says about an alert. It goes through the log, and comes back as the alert's next row.
+import { useState } from "react";
 import type { Api } from "./api";
-import type { AlertDetail } from "./model";
-import { Outcome, Sure, useSaving } from "./saving";
+import { Time } from "./marks";
+import type { AlertDetail, Note } from "./model";
+import { Outcome, useSaving } from "./saving";
 import { isOpen } from "./state";
+
+const reasons = ["False positive", "Expected here", "Already handled", "A test", "Other"] as const;
+
+export function Notes({ notes, now }: { notes: Note[]; now: number }) {
+  if (notes.length === 0) return null;
+  return (
+    <section>
+      <h3>What was said</h3>
+      <ul className="plain notes">
+        {notes.map((note, index) => (
+          <li key={index}>
+            <span className="quiet">{note.By} · <Time iso={note.Time} now={now} /></span>{" "}
+            {[note.Status, note.Reason, note.Feedback === "NotUseful" ? "not useful" : note.Feedback === "Useful" ? "useful" : undefined]
+              .filter((text) => text !== undefined)
+              .map((text) => <span className="chip" key={text}>{text}</span>)}
+            {note.Comment !== undefined && <div className="comment">{note.Comment}</div>}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
 
 interface Props {
   api: Api;
@@ -12,23 +36,53 @@ interface Props {
 }
 
 export function Decision({ api, hub, alert, decided }: Props) {
+  const [comment, setComment] = useState("");
+  const [reason, setReason] = useState("");
+  const [dismissing, setDismissing] = useState(false);
   const saving = useSaving();
-  const decide = async (status: string, said: string) => {
+  const say = async (what: Record<string, string>, said: string) => {
     const address = `/api/v1/alerts/${encodeURIComponent(alert.id)}?hub=${encodeURIComponent(hub)}`;
-    if (await saving.run(() => api.send("PATCH", address, { status }), `${said}. It shows when the decision has passed through the log.`)) decided();
+    const text = comment.trim();
+    if (!(await saving.run(() => api.send("PATCH", address, { ...what, ...(text !== "" && { comment: text }) }), said))) return;
+    setComment("");
+    setDismissing(false);
+    decided();
   };
+  const followed = "It shows when the decision has passed through the log.";
   return (
-    <div className="decision">
+    <form className="decision" onSubmit={(event) => { event.preventDefault(); void say({ status: "Dismissed", reason }, `Dismissed. ${followed}`); }}>
       <Outcome of={saving} />
-      {isOpen(alert.status) && (
+      <label className="filter wide">
+        <span>Comment</span>
+        <textarea rows={2} maxLength={500} value={comment} onChange={(event) => setComment(event.target.value)} />
+      </label>
+      <div className="bar">
+        <button type="button" disabled={saving.busy || comment.trim() === ""} onClick={() => void say({}, `Said. ${followed}`)}>Comment</button>
+        <button type="button" disabled={saving.busy} onClick={() => void say({ feedback: "Useful" }, `Thank you. ${followed}`)}>Useful</button>
+        <button type="button" disabled={saving.busy} onClick={() => void say({ feedback: "NotUseful" }, `Thank you. ${followed}`)}>Not useful</button>
+        {isOpen(alert.status) && (
+          <>
+            {alert.status !== "InProgress" && (
+              <button type="button" disabled={saving.busy} onClick={() => void say({ status: "InProgress" }, `In progress. ${followed}`)}>In progress</button>
+            )}
+            <button type="button" disabled={saving.busy} onClick={() => void say({ status: "Resolved" }, `Resolved. ${followed}`)}>Resolve</button>
+            {!dismissing && <button type="button" onClick={() => setDismissing(true)}>Dismiss…</button>}
+          </>
+        )}
+      </div>
+      {dismissing && (
         <div className="bar">
-          {alert.status !== "InProgress" && (
-            <button type="button" disabled={saving.busy} onClick={() => void decide("InProgress", "In progress")}>In progress</button>
-          )}
-          <button type="button" disabled={saving.busy} onClick={() => void decide("Resolved", "Resolved")}>Resolve</button>
-          <Sure text="Dismiss" question="Dismiss for good?" busy={saving.busy} act={() => void decide("Dismissed", "Dismissed")} />
+          <label className="filter">
+            <span>Reason</span>
+            <select value={reason} required autoFocus onChange={(event) => setReason(event.target.value)}>
+              <option value="">Pick one…</option>
+              {reasons.map((one) => <option key={one}>{one}</option>)}
+            </select>
+          </label>
+          <button type="submit" className="danger" disabled={saving.busy || reason === ""}>Dismiss for good</button>
+          <button type="button" onClick={() => setDismissing(false)}>Cancel</button>
         </div>
       )}
-    </div>
+    </form>
   );
 }

@@ -1,14 +1,15 @@
 // One alert with everything that is known about it. All of it is shown as text: command lines are hostile input.
 import type { Api } from "./api";
 import { ProcessTree, Related } from "./alert_context";
-import { Decision } from "./alert_decision";
+import { Decision, Notes } from "./alert_decision";
 import { Drawer, Properties, Steps } from "./drawer";
 import { SeverityMark, Time } from "./marks";
 import type { AlertDetail } from "./model";
 import { Shown, useReading } from "./reading";
-import { commandLine, entityFields, linkedQuery, shownValue, textList } from "./state";
+import { commandLine, entityFields, linkedQuery, notesOf, shownValue, textList } from "./state";
 import { offsetText } from "./times";
 
+const shownApart = ["Notes", "CommandLine"];
 const ruleFields = ["RuleId", "RuleTitle", "RuleAuthor", "RuleLicense", "RuleReferences"];
 
 const shown = (values: [string, unknown][]) => values.map(([name, value]): [string, string] => [name, shownValue(value)]);
@@ -64,13 +65,15 @@ interface BodyProps {
   open: (id: string) => void;
   investigate: (query: string) => void;
   openDevice: (device: string) => void;
+  openRule: (id: string) => void;
 }
 
-function Body({ api, hub, workspace, alert, now, open, investigate, openDevice }: BodyProps) {
+function Body({ api, hub, workspace, alert, now, open, investigate, openDevice, openRule }: BodyProps) {
   const query = linkedQuery(alert.extendedLinks);
   const command = commandLine(alert.extendedProperties, alert.entities);
   const techniques = [...textList(alert.techniques), ...textList(alert.subTechniques)];
   const properties = Object.entries(alert.extendedProperties);
+  const ruleId = alert.extendedProperties["RuleId"];
   const rule = properties.filter(([name]) => ruleFields.includes(name));
   return (
     <>
@@ -97,6 +100,7 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice }
           <pre className="command">{command}</pre>
         </section>
       )}
+      <Notes notes={notesOf(alert.extendedProperties)} now={now} />
       <Steps steps={textList(alert.remediationSteps)} />
       <section>
         <h3>Entities</h3>
@@ -104,7 +108,7 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice }
       </section>
       <section>
         <h3>Properties</h3>
-        <Properties values={shown(properties.filter(([name]) => !ruleFields.includes(name)))} />
+        <Properties values={shown(properties.filter(([name]) => !ruleFields.includes(name) && !shownApart.includes(name)))} />
       </section>
       {(techniques.length > 0 || alert.tactics !== "") && (
         <section>
@@ -133,6 +137,7 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice }
       <section>
         <h3>Rule</h3>
         <Properties values={[["Type", alert.type], ...shown(rule), ["Alert id", alert.id]]} />
+        {typeof ruleId === "string" && ruleId !== "" && <button type="button" onClick={() => openRule(ruleId)}>Open the rule</button>}
       </section>
     </>
   );

@@ -4,15 +4,15 @@ import type { Render } from "./chart";
 import type { ResultTable } from "./tables";
 
 export class ApiError extends Error {
-  constructor(readonly status: number, message: string) {
+  constructor(readonly status: number, message: string, readonly details?: unknown) {
     super(message);
   }
 }
 
 async function refusal(response: Response): Promise<ApiError> {
   try {
-    const body = (await response.json()) as { error?: { message?: string } };
-    return new ApiError(response.status, body.error?.message ?? response.statusText);
+    const body = (await response.json()) as { error?: { message?: string; details?: unknown } };
+    return new ApiError(response.status, body.error?.message ?? response.statusText, body.error?.details);
   } catch {
     return new ApiError(response.status, `${response.status} ${response.statusText}`);
   }

@@ -31,6 +31,7 @@ const places: [title: string, tabs: [name: string, to: Place, within: Place["at"
     ["Logs", { at: "logs", query: null }, ["logs"]],
   ]],
   ["Detection", [
+    ["Rules", { at: "rules", filters: {} }, ["rules", "rule"]],
     ["Custom alerts", { at: "groups", filters: {} }, ["groups", "group"]],
     ["Intelligence", { at: "intelligence", filters: {} }, ["intelligence"]],
   ]],
@@ -131,6 +132,7 @@ export function Frame({ api, onRefused, leave }: { api: Api; onRefused: () => vo
           open={(id) => go({ at: "alert", id })}
           investigate={investigate}
           openDevice={(id) => go({ at: "device", id })}
+          openRule={(id) => go({ at: "rule", id })}
         />
       )}
       {data && place.at === "recommendation" && (

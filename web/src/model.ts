@@ -21,6 +21,16 @@ export interface Alert {
   update?: boolean;
 }
 
+/** What a person said of an alert: a member of its ExtendedProperties. */
+export interface Note {
+  Time: string;
+  By: string;
+  Status?: string;
+  Reason?: string;
+  Comment?: string;
+  Feedback?: string;
+}
+
 export interface Evidence {
   time: string;
   name: string;
@@ -97,6 +107,7 @@ export interface Hub {
   twinData: boolean;
   hostNames: string;
   configuration: HubConfiguration | null;
+  sharedPolicies: { name: string; rights: string[] }[];
   created: string;
   etag: string;
 }

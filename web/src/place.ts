@@ -6,10 +6,10 @@ export type Filters = Readonly<Record<string, string>>;
 
 // The first part of the address → the place of all, and of one of them.
 const lists = {
-  alerts: "alerts", recommendations: "recommendations", devices: "devices", "custom-alerts": "groups",
+  alerts: "alerts", recommendations: "recommendations", devices: "devices", rules: "rules", "custom-alerts": "groups",
   intelligence: "intelligence", settings: "settings", health: "health",
 } as const;
-const items = { alerts: "alert", recommendations: "recommendation", devices: "device", "custom-alerts": "group" } as const;
+const items = { alerts: "alert", recommendations: "recommendation", devices: "device", rules: "rule", "custom-alerts": "group" } as const;
 
 type ListName = (typeof lists)[keyof typeof lists];
 type ItemName = (typeof items)[keyof typeof items];

@@ -12,6 +12,8 @@ import { Logs } from "./logs";
 import { Overview } from "./overview";
 import type { Go, Place } from "./place";
 import { RecommendationsPage } from "./recommendations_page";
+import { RulePage } from "./rule_page";
+import { RulesPage } from "./rules_page";
 import { SettingsPage } from "./settings_page";
 
 interface Props {
@@ -55,6 +57,10 @@ export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, 
       return <DevicePage key={place.id} {...list} chosenHub={chosenHub} workspace={workspace} id={place.id} tab={place.tab ?? ""} fresh={fresh} go={go} />;
     case "logs":
       return <Logs key={workspace} api={api} workspace={workspace} asked={place.query} keep={(query) => go({ at: "logs", query })} />;
+    case "rules":
+      return <RulesPage api={api} chosenHub={chosenHub} filters={place.filters} news={news} now={now} mayChange={mayChange} go={go} />;
+    case "rule":
+      return <RulePage key={place.id} {...editor} id={place.id} tab={place.tab ?? ""} now={now} />;
     case "groups":
       return <GroupsPage key={hub} {...editor} filters={place.filters} />;
     case "group":
@@ -64,6 +70,6 @@ export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, 
     case "settings":
       return <SettingsPage key={hub} {...editor} filters={place.filters} now={now} />;
     case "health":
-      return <HealthPage api={api} overview={data.overview} filters={place.filters} now={now} go={go} />;
+      return <HealthPage {...list} filters={place.filters} go={go} />;
   }
 }

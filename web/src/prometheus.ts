@@ -41,3 +41,11 @@ export function namesOf(one: Series): [part: string, name: string] {
   const [part = "", ...words] = one.name.replace(/^fieldwatch_/, "").replace(/_total$/, "").split("_");
   return [part, [words.join(" "), ...Object.values(one.labels)].filter((text) => text !== "").join(" · ")];
 }
+
+/** 1,536 → "1.5 KiB". */
+export function bytesText(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  for (; bytes >= 1024 && unit < units.length - 1; ++unit) bytes /= 1024;
+  return `${unit === 0 || bytes >= 100 ? Math.round(bytes) : bytes.toFixed(1)} ${units[unit]}`;
+}

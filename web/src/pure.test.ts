@@ -5,10 +5,11 @@ import { EventParser } from "./event_stream";
 import type { Alert, Overview } from "./model";
 import { addressOf, placeOf } from "./place";
 import { cleared, isSetUp, linesOf, saysOf, windowText, withRule } from "./groups";
-import { isLoss, namesOf, seriesOf } from "./prometheus";
+import { bytesText, isLoss, namesOf, seriesOf } from "./prometheus";
 import document from "../../docs/kql-support.md?raw";
 import { completionsAt, type KqlSchema, wordsOf } from "./kql_completion";
-import { additionalValues, commandLine, emptiness, entityFields, linkedQuery, processIds, textList, withAlert, withCounted } from "./state";
+import { diffLines, withFile } from "./rules";
+import { additionalValues, commandLine, emptiness, entityFields, linkedQuery, notesOf, processIds, textList, withAlert, withCounted } from "./state";
 import { csvOf, filtersTime } from "./tables";
 import { age, isNew, offsetText, utcText } from "./times";
 import { processTrees, type ProcessRow } from "./process_tree";
@@ -233,6 +234,9 @@ describe("the server's counters", () => {
     expect(refused && namesOf(refused)).toEqual(["hub", 'messages refused · a "b"']);
     expect([refused, connections].map((one) => one && isLoss(one))).toEqual([true, false]);
   });
+  it("read as sizes", () => {
+    expect([0, 1536, 200 * 1024 * 1024].map(bytesText)).toEqual(["0 B", "1.5 KiB", "200 MiB"]);
+  });
 });
 
 describe("a process tree", () => {
@@ -289,5 +293,23 @@ describe("the words of KQL", () => {
     expect(kindOf("externaldata")).toBeUndefined();
     expect(words.find((word) => word.name === "arg_max")?.signature).toBe("arg_max(value, column, …|*)");
     expect(words.length).toBeGreaterThan(150);
+  });
+});
+
+describe("what people said", () => {
+  it("is what has a name and a time", () => {
+    expect(notesOf({ Notes: [{ By: "ann", Time: "t", Comment: "c" }, null, { By: 5 }] })).toEqual([{ By: "ann", Time: "t", Comment: "c" }]);
+    expect(notesOf({ Notes: "x" })).toEqual([]);
+  });
+});
+
+describe("rules", () => {
+  it("differ line by line", () => {
+    expect(diffLines("a\nb\nc", "a\nx\nc\nd").map((line) => line.kind[0] + line.text)).toEqual(["sa", "rb", "ax", "sc", "ad"]);
+    expect(diffLines("", "")).toEqual([{ kind: "same", text: "" }]);
+  });
+  it("take the place of the file of the same name", () => {
+    const set = { files: [{ name: "a", text: "1" }, { name: "b", text: "2" }], only: true };
+    expect(withFile(set, { name: "a", text: "3" })).toEqual({ only: true, files: [{ name: "b", text: "2" }, { name: "a", text: "3" }] });
   });
 });

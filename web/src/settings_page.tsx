@@ -1,15 +1,16 @@
-// A hub's settings: what is collected, who may reach it, what is logged, who enrolls.
+// A hub's settings: what is collected, who may reach it, what is logged, who holds keys (never the keys), who enrolls.
 import { useEffect, useState } from "react";
 import type { Api } from "./api";
 import { Enrollments } from "./enrollments";
 import { FilterRules } from "./filter_rules";
 import { PlaceLink } from "./link";
+import { Time } from "./marks";
 import type { FilterRule, Hub, HubConfiguration } from "./model";
 import { type Filters, type Go, useUnsaved } from "./place";
 import { Shown, useReading } from "./reading";
 import { Outcome, type Saving, useSaving } from "./saving";
 
-const tabs = [["", "Data collection"], ["network", "Network"], ["diagnostics", "Diagnostics"], ["enrollments", "Enrollments"]] as const;
+const tabs = [["", "Data collection"], ["network", "Network"], ["diagnostics", "Diagnostics"], ["policies", "Shared policies"], ["enrollments", "Enrollments"]] as const;
 
 const switches = [
   ["securityEnabled", "Security", "Evaluates what this hub sees. Off stops the evaluation and keeps the data."],
@@ -122,6 +123,31 @@ function Diagnostics({ hub, mayChange, busy, save }: FormProps) {
   );
 }
 
+function Policies({ hub, now }: { hub: Hub; now: number }) {
+  return (
+    <>
+      <p className="quiet">
+        Keys are not shown here: <code>fieldwatch hub show {hub.name} --keys</code> prints them. The hub was made <Time iso={hub.created} now={now} relative />.
+      </p>
+      <div className="scroll" tabIndex={0}>
+        <table>
+          <thead>
+            <tr><th scope="col">Policy</th><th scope="col">May</th></tr>
+          </thead>
+          <tbody>
+            {hub.sharedPolicies.map((policy) => (
+              <tr key={policy.name}>
+                <td className="device">{policy.name}</td>
+                <td>{policy.rights.map((right) => <span className="chip" key={right}>{right}</span>)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
+  );
+}
+
 interface Props {
   api: Api;
   hub: string;
@@ -145,6 +171,7 @@ export function SettingsPage({ api, hub, chosenHub, filters, mayChange, now, go 
     const props = { hub: one, mayChange, busy: saving.busy, save };
     if (tab === "network") return <Network key={one.etag} {...props} />;
     if (tab === "diagnostics") return <Diagnostics key={one.etag} {...props} />;
+    if (tab === "policies") return <Policies hub={one} now={now} />;
     if (tab === "enrollments") return <Enrollments api={api} mayRead={mayChange} now={now} />;
     return <Collection {...props} />;
   };

@@ -1,5 +1,5 @@
 // What the page knows, and how news change it: pure, so that it can be tested without a page.
-import type { Alert, Evidence, Overview, Severity } from "./model";
+import type { Alert, Evidence, Note, Overview, Severity } from "./model";
 
 export const alertsShown = 100;
 
@@ -72,6 +72,12 @@ export function processIds(entities: unknown, evidence: Evidence[]): Set<number>
   for (const one of all) if (one?.["Type"] === "process" && !parents.has(one["$id"])) add(one["ProcessId"]);
   if (ids.size === 0) for (const row of evidence) add((row.details as Record<string, unknown> | null)?.["ProcessId"]);
   return ids;
+}
+
+/** What people said, out of the alert's properties. */
+export function notesOf(properties: Record<string, unknown>): Note[] {
+  const notes = properties["Notes"];
+  return Array.isArray(notes) ? notes.filter((note): note is Note => typeof (note as Note | null)?.By === "string" && typeof (note as Note).Time === "string") : [];
 }
 
 /** The evidence of a recommendation: values are texts, and lists and objects JSON inside them. */
