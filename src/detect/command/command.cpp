@@ -78,6 +78,14 @@ std::string of_hexadecimal(std::string_view text) {
     return out;
 }
 
+/// The first step of building a program from its source.
+bool prepares_build(std::string_view name) {
+    static constexpr std::array<std::string_view, 8> kNames{"configure",    "autogen.sh", "bootstrap",
+                                                            "bootstrap.sh", "config",     "buildconf",
+                                                            "gradlew",      "Configure"};
+    return std::ranges::find(kNames, name) != kNames.end();
+}
+
 bool contains_any(std::string_view text, std::initializer_list<std::string_view> needles) {
     return std::ranges::any_of(needles,
                                [&](auto needle) { return text.find(needle) != std::string_view::npos; });
@@ -389,8 +397,12 @@ void CommandLine::note_outputs(const Segment& segment) {
         }
         return;
     }
-    if (unpacks(segment.name) && std::ranges::any_of(words.subspan(std::min<std::size_t>(1, words.size())),
-                                                     [&](auto word) { return fetched(word); })) {
+    const auto sends = [&](const Segment& other) {
+        return other.pipeline == segment.pipeline && other.has(Fact::Downloads);
+    };
+    if (unpacks(segment.name) && (std::ranges::any_of(words.subspan(std::min<std::size_t>(1, words.size())),
+                                                      [&](auto word) { return fetched(word); }) ||
+                                  std::ranges::any_of(segments_, sends))) {
         unpacked_ = true;
         return;
     }
@@ -424,12 +436,14 @@ void CommandLine::relate_downloads() {
         const auto words = argv(segment);
         const bool names_file = segment.argv_count > 0 && !segment.has(Fact::Downloads);
         // A bare name runs from PATH, not from where a download lands, unless PATH was bent: a slash must be
-        // there.
-        const bool runs_path =
-            names_file && words[0].find('/') != std::string_view::npos && fetched(segment.path);
+        // there, or a name that only the shell knows (`f=$(mktemp); curl … > $f; $f`).
+        const bool placed =
+            names_file && (words[0].find('/') != std::string_view::npos || words[0].starts_with('$'));
+        const bool runs_path = placed && fetched(segment.path);
         // What an archive held has names that the line does not show: a path that is not absolute may be one.
         const auto held = [&](std::string_view path) {
-            return unpacked_ && path.find('/') != 0 && path.find('/') != std::string_view::npos;
+            return unpacked_ && path.find('/') != 0 && path.find('/') != std::string_view::npos &&
+                   !prepares_build(basename_of(path));
         };
         const bool runs_held = names_file && (held(words[0]) || held(segment.script));
         if (runs_path || runs_held || (names_file && fetched(segment.script)))

