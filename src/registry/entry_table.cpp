@@ -12,8 +12,9 @@ constexpr std::size_t kModulesMax = 50;  ///< a device, IoT Hub's own bound
 constexpr std::size_t kStatusReasonBytes = 128;
 constexpr std::string_view kSelect =
     "SELECT hub, device, module, auth, primary_key, secondary_key, primary_thumbprint, "
-    "secondary_thumbprint, enabled, status_reason, generation_id, etag, created, status_updated, iot_edge "
-    "FROM entries ";
+    "secondary_thumbprint, enabled, status_reason, generation_id, etag, created, status_updated, "
+    "iot_edge, coalesce(changed, 0), coalesce(active, 0) "
+    "FROM entries LEFT JOIN presences USING(hub, device, module) ";
 
 std::string name_of(const model::Identity& identity) {
     return identity.module.empty()
@@ -36,6 +37,8 @@ Entry entry_of(const Statement& row) {
     entry.created = Timestamp{row.integer(12)};
     entry.status_updated = Timestamp{row.integer(13)};
     entry.iot_edge = row.flag(14);
+    entry.connection_changed = Timestamp{row.integer(15)};
+    entry.last_activity = Timestamp{row.integer(16)};
     return entry;
 }
 
@@ -63,7 +66,7 @@ Result<void> check(Entry& entry) {
     FIELDWATCH_TRY(check_thumbprint(entry.secondary_thumbprint));
     if (entry.auth != AuthType::Sas) entry.keys = {};
     if (entry.auth != AuthType::X509Thumbprint) {
-        entry.primary_thumbprint.clear();
+        if (entry.auth != AuthType::X509Ca) entry.primary_thumbprint.clear();
         entry.secondary_thumbprint.clear();
     } else if (entry.primary_thumbprint.empty()) {
         return fail(Errc::InvalidArgument, "X.509 thumbprint authentication needs a primary thumbprint");
@@ -178,6 +181,8 @@ Result<Entry> update_entry(Connection& database, Entry entry, std::optional<std:
     }
     entry.generation_id = before.generation_id;
     entry.created = before.created;
+    entry.connection_changed = before.connection_changed;
+    entry.last_activity = before.last_activity;
     entry.etag = before.etag + 1;
     entry.status_updated = entry.enabled != before.enabled ? telling.now : before.status_updated;
     const auto& identity = entry.identity;
@@ -191,6 +196,26 @@ Result<Entry> update_entry(Connection& database, Entry entry, std::optional<std:
         identity.module.value)));
     FIELDWATCH_TRY(add_to_outbox(database, identity_record(IdentityChange::Update, entry, telling)));
     return entry;
+}
+
+Result<void> write_presences(Connection& database, std::span<const Presence> presences) {
+    for (const auto& one : presences) {
+        const auto& identity = one.identity;
+        static_cast<void>(FIELDWATCH_TRY(
+            database.change("INSERT INTO presences SELECT hub, device, module, ?, ?, ? FROM entries "
+                            "WHERE hub = ? AND device = ? AND module = ? "
+                            "ON CONFLICT(hub, device, module) DO UPDATE SET connected = excluded.connected, "
+                            "changed = max(changed, excluded.changed), active = max(active, excluded.active)",
+                            one.connected, one.changed.ticks, one.active.ticks, identity.hub.value,
+                            identity.device.value, identity.module.value)));
+    }
+    return {};
+}
+
+Result<void> end_presences(Connection& database, Timestamp now) {
+    static_cast<void>(FIELDWATCH_TRY(database.change(
+        "UPDATE presences SET connected = 0, changed = max(changed, ?) WHERE connected = 1", now.ticks)));
+    return {};
 }
 
 Result<void> remove_entry(Connection& database, const model::Identity& identity,

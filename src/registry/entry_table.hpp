@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "registry/outbox.hpp"
@@ -18,6 +19,8 @@ Result<std::vector<Entry>> load_modules(Connection& database, const model::HubNa
                                         const model::DeviceId& device);
 Result<Entry> update_entry(Connection& database, Entry entry, std::optional<std::uint64_t> if_match,
                            const Telling& telling);
+Result<void> write_presences(Connection& database, std::span<const Presence> presences);
+Result<void> end_presences(Connection& database, Timestamp now);
 Result<void> remove_entry(Connection& database, const model::Identity& identity,
                           std::optional<std::uint64_t> if_match, const Telling& telling);
 

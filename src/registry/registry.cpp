@@ -122,6 +122,15 @@ class SqliteRegistry final : public Registry {
         });
     }
 
+    Result<void> keep_presences(std::span<const Presence> presences) override {
+        return database_->write<void>([&](Connection& c) { return write_presences(c, presences); },
+                                      Database::Counts::No);
+    }
+    Result<void> end_presences() override {
+        return database_->write<void>([&](Connection& c) { return registry::end_presences(c, clock_.now()); },
+                                      Database::Counts::No);
+    }
+
     Result<Twin> twin(const model::Identity& identity) override {
         return database_->read<Twin>([&](Connection& c) { return load_twin(c, identity); });
     }

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +63,8 @@ struct Entry {
     model::Identity identity;
     AuthType auth = AuthType::Sas;
     Keys keys;  ///< Sas
+    /// Of the device's certificate; of X509Ca the primary one names the enrollment authority (a document of
+    /// kind "enrollment-authority") that a provisioned device's chain may end at, "" = the hub's own alone.
     std::string primary_thumbprint, secondary_thumbprint;
     bool enabled = true;
     bool iot_edge = false;  ///< capabilities.iotEdge
@@ -69,6 +72,15 @@ struct Entry {
     std::string generation_id;
     std::uint64_t etag = 1;
     Timestamp created, status_updated;
+    /// As last kept by keep_presences(); ticks 0 = never. Reading only.
+    Timestamp connection_changed, last_activity;
+};
+
+/// When an identity came or went, and was last heard of.
+struct Presence {
+    model::Identity identity;
+    bool connected = false;
+    Timestamp changed, active;  ///< ticks 0 = not known: what is kept stays
 };
 
 struct ListOptions {
@@ -155,6 +167,10 @@ class Registry {
         std::uint64_t total = 0, enabled = 0;
     };
     virtual Result<DeviceCounts> count_devices(const model::HubName& hub) = 0;
+    /// In one transaction; those of identities that are gone meanwhile are left out.
+    virtual Result<void> keep_presences(std::span<const Presence> presences) = 0;
+    /// At a server's start: who was connected when the last one ended is so no more, from now on.
+    virtual Result<void> end_presences() = 0;
 
     virtual Result<Twin> twin(const model::Identity& identity) = 0;
     /// RFC 7396 merge patch; `$version` and `$metadata` at the top of a document are ignored. Errors also:

@@ -321,7 +321,7 @@ TEST_F(RegistryTest, ConcurrentWritersAllGetThroughOnce) {
 }
 
 TEST_F(RegistryTest, OpensFilesOfEarlierSchemas) {
-    for (const auto* name : {"schema-1.db", "schema-2.db", "schema-3.db"}) {
+    for (const auto* name : {"schema-1.db", "schema-2.db", "schema-3.db", "schema-4.db"}) {
         const auto path = directory_ + "/" + name;
         std::filesystem::copy_file(std::string(FIELDWATCH_SOURCE_DIR) + "/tests/corpus/registry/" + name,
                                    path);
@@ -387,6 +387,32 @@ TEST_F(RegistryTest, DocumentsAreVersioned) {
     EXPECT_TRUE(registry_->documents(key.hub, "job", {})->empty());
     EXPECT_EQ(registry_->remove_document(key, 1).error().code, Errc::Conflict);
     EXPECT_TRUE(registry_->remove_document(key, std::nullopt));
+}
+
+TEST_F(RegistryTest, KeepsWhenADeviceWasLastHeardOf) {
+    const auto pump = make_device("pump"), press = add({kHub, DeviceId{"press"}, {}}).identity;
+    EXPECT_EQ(registry_->get(pump)->last_activity.ticks, 0);
+    const Timestamp came = clock_.now(), spoke = came + std::chrono::seconds(5);
+    const Presence first[] = {{.identity = pump, .connected = true, .changed = came, .active = spoke},
+                              {.identity = press, .connected = false, .changed = came, .active = came},
+                              {.identity = {pump.hub, DeviceId{"gone"}, {}}, .connected = true}};
+    ASSERT_TRUE(registry_->keep_presences(first));
+    // What is not known leaves what is kept.
+    const Presence second[] = {{.identity = pump, .connected = true, .changed = {}, .active = came}};
+    ASSERT_TRUE(registry_->keep_presences(second));
+    reopen(directory_ + "/registry.db");
+    EXPECT_EQ(registry_->get(pump)->last_activity, spoke);
+    EXPECT_EQ(registry_->get(pump)->connection_changed, came);
+    // The server that had them is gone: who was connected went with it, who was not stays as it was.
+    clock_.advance(std::chrono::minutes(1));
+    ASSERT_TRUE(registry_->end_presences());
+    EXPECT_EQ(registry_->get(pump)->connection_changed, clock_.now());
+    EXPECT_EQ(registry_->get(pump)->last_activity, spoke);
+    EXPECT_EQ(registry_->devices(pump.hub, {})->at(0).connection_changed, came);  // press
+    EXPECT_EQ(registry_->update(*registry_->get(pump), std::nullopt)->last_activity, spoke);
+    ASSERT_TRUE(registry_->remove(pump));
+    add(pump);
+    EXPECT_EQ(registry_->get(pump)->last_activity.ticks, 0) << "another device of that name";
 }
 
 TEST_F(RegistryTest, RefusesAFileOfTheFuture) {

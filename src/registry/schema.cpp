@@ -66,6 +66,11 @@ constexpr std::array kSteps = {
          created INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
        CREATE INDEX sessions_of ON sessions(user, created);
        ALTER TABLE tokens ADD COLUMN hubs TEXT NOT NULL DEFAULT '';)",
+    R"(CREATE TABLE presences(
+         hub TEXT NOT NULL, device TEXT NOT NULL, module TEXT NOT NULL, connected INTEGER NOT NULL,
+         changed INTEGER NOT NULL, active INTEGER NOT NULL, PRIMARY KEY(hub, device, module),
+         FOREIGN KEY(hub, device, module) REFERENCES entries(hub, device, module) ON DELETE CASCADE
+       ) WITHOUT ROWID;)",
 };
 static_assert(kSteps.size() == kSchemaVersion);
 
