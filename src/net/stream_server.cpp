@@ -48,6 +48,8 @@ class StreamConnection final : public Connection, public std::enable_shared_from
     std::string tls_version() const override { return stream_.version(); }
     std::string tls_cipher() const override { return stream_.cipher(); }
     std::optional<PeerCertificate> certificate() const override { return stream_.peer_certificate(); }
+    std::string server_name() const override { return stream_.server_name(); }
+    std::string application_protocol() const override { return stream_.application_protocol(); }
     Bytes& output() override { return output_; }
     void flush() override;
     void pause() override { paused_ = true; }

@@ -35,6 +35,8 @@ class Connection {
     virtual std::string tls_version() const = 0;
     virtual std::string tls_cipher() const = 0;
     virtual std::optional<PeerCertificate> certificate() const = 0;
+    virtual std::string server_name() const = 0;           ///< what the peer called us (SNI); "" = nothing
+    virtual std::string application_protocol() const = 0;  ///< that TLS agreed on (ALPN); "" = none
 
     virtual Bytes& output() = 0;  ///< append here, then flush
     virtual void flush() = 0;     ///< sends now what the socket takes, the rest when it can

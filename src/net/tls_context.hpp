@@ -23,6 +23,8 @@ struct TlsServerOptions {
     /// Ask for a client certificate, but neither require nor verify one: a device with a self-signed
     /// certificate is judged when its identity is known (spec/iot-hub-protocols.md section 1.1).
     bool request_client_certificate = false;
+    /// Agreed on when a client offers one of them (RFC 7301); an offer without any of them is passed over.
+    std::vector<std::string> application_protocols;
 };
 
 /// TLS 1.2 at least. Immutable after create(), shared by streams of any core.
@@ -38,6 +40,7 @@ class TlsServerContext {
   private:
     explicit TlsServerContext(ssl_ctx_st* context) : context_(context) {}
     ssl_ctx_st* context_;
+    std::vector<std::string> application_protocols_;
 };
 
 /// The certificate a client showed, if it did. Nothing about it is verified but that the client holds its

@@ -107,6 +107,21 @@ Timestamp timestamp_of(const ASN1_TIME* time) {
     return Timestamp::from_unix_seconds(::timegm(&parts));
 }
 
+/// The first of what the client offers that is ours. RFC 7301 section 3.1: each has a byte of length before
+/// it; OpenSSL has checked that they fit.
+int select_protocol(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered,
+                    unsigned int offered_size, void* ours) {
+    const auto& known = *static_cast<const std::vector<std::string>*>(ours);
+    for (unsigned int at = 0; at < offered_size; at += 1u + offered[at]) {
+        const std::string_view name(reinterpret_cast<const char*>(offered + at + 1), offered[at]);
+        if (std::find(known.begin(), known.end(), name) == known.end()) continue;
+        *out = offered + at + 1;
+        *out_size = offered[at];
+        return SSL_TLSEXT_ERR_OK;
+    }
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<TlsServerContext>> TlsServerContext::create(const TlsServerOptions& options) {
@@ -127,6 +142,10 @@ Result<std::shared_ptr<TlsServerContext>> TlsServerContext::create(const TlsServ
     if (options.request_client_certificate) {
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
         SSL_CTX_set_cert_verify_callback(context, [](X509_STORE_CTX*, void*) { return 1; }, nullptr);
+    }
+    if (!options.application_protocols.empty()) {
+        made->application_protocols_ = options.application_protocols;
+        SSL_CTX_set_alpn_select_cb(context, select_protocol, &made->application_protocols_);
     }
     FIELDWATCH_TRY(use_chain(context, options.chain_pem));
     FIELDWATCH_TRY(use_key(context, options.key_pem));
@@ -220,6 +239,18 @@ std::string TlsStream::version() const {
 
 std::string TlsStream::cipher() const {
     return SSL_get_cipher_name(ssl_);
+}
+
+std::string TlsStream::server_name() const {
+    const char* const name = SSL_get_servername(ssl_, TLSEXT_NAMETYPE_host_name);
+    return name == nullptr ? std::string() : std::string(name);
+}
+
+std::string TlsStream::application_protocol() const {
+    const unsigned char* name = nullptr;
+    unsigned int size = 0;
+    SSL_get0_alpn_selected(ssl_, &name, &size);
+    return size == 0 ? std::string() : std::string(reinterpret_cast<const char*>(name), size);
 }
 
 std::optional<PeerCertificate> TlsStream::peer_certificate() const {

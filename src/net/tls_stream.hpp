@@ -78,6 +78,8 @@ class TlsStream {
     std::string version() const;  ///< "TLSv1.3"
     std::string cipher() const;
     std::optional<PeerCertificate> peer_certificate() const;
+    std::string server_name() const;           ///< SNI; "" = none
+    std::string application_protocol() const;  ///< ALPN; "" = none
 
   private:
     template <class Buffer, class Buffers>

@@ -42,6 +42,8 @@ class WebSocketConnection final : public Connection {
     std::string tls_version() const override { return lower_.tls_version(); }
     std::string tls_cipher() const override { return lower_.tls_cipher(); }
     std::optional<PeerCertificate> certificate() const override { return lower_.certificate(); }
+    std::string server_name() const override { return lower_.server_name(); }
+    std::string application_protocol() const override { return lower_.application_protocol(); }
     Bytes& output() override { return output_; }
     void flush() override {
         if (!output_.empty()) {
