@@ -53,6 +53,7 @@ class DeviceLink final : public portal::DeviceLink {
         devices_.desired_changed(identity, change);
     }
     void disconnect(const model::Identity& identity) override { devices_.disconnect(identity); }
+    void operated(const hub::ServiceOperation& operation) override { devices_.operated(operation); }
 
   private:
     hub::Devices& devices_;
@@ -358,9 +359,11 @@ Result<void> serve(const ServerConfig& config) {
         {.directory = data + "/ca", .names = certificate_names(config)}, files, clock));
     if (certificates.ca_made)
         log::info("server", fmt::format("made a certificate authority; devices trust {}/ca/ca.pem", data));
-    const auto tls = FIELDWATCH_TRY(net::TlsServerContext::create({.chain_pem = certificates.chain_pem,
-                                                                   .key_pem = certificates.key_pem,
-                                                                   .request_client_certificate = true}));
+    const auto tls = FIELDWATCH_TRY(
+        net::TlsServerContext::create({.chain_pem = certificates.chain_pem,
+                                       .key_pem = certificates.key_pem,
+                                       .request_client_certificate = true,
+                                       .application_protocols = {std::string(hub::kMqttProtocol)}}));
     const auto page_tls = FIELDWATCH_TRY(net::TlsServerContext::create(
         {.chain_pem = certificates.chain_pem, .key_pem = certificates.key_pem}));
     // Requests over HTTPS wait on workers for their commit: several of them share one.
@@ -381,7 +384,8 @@ Result<void> serve(const ServerConfig& config) {
                                                         .amqp_port = config.amqp_port,
                                                         .https_port = config.https_port,
                                                         .https_optional = config.https_port == 443,
-                                                        .uploads_directory = data + "/uploads"}));
+                                                        .uploads_directory = data + "/uploads",
+                                                        .rates = hub::rates_of_units(config.hub_units)}));
     DeviceLink link(hub->devices());
     Maintenance maintenance(*journal, workspaces);
     auto* const upkeep = FIELDWATCH_TRY(journal::upkeep_of(*journal));

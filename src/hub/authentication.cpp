@@ -100,7 +100,10 @@ TokenVerdict judge_authority(const net::PeerCertificate& certificate, const Know
         return {"CertUntrusted", "The certificate's common name is not the device's id."};
     if (now < certificate.not_before || certificate.not_after < now)
         return {"CertExpired", "The x509 certificate is not valid now or has expired."};
-    if (hub.authorities_pem.empty() || !net::verify_chain(certificate, hub.authorities_pem, now))
+    auto authorities = hub.authorities_pem;
+    const auto enrolled = hub.enrollment_authorities_pem.find(thumbprint_of(entry.primary_thumbprint));
+    if (enrolled != hub.enrollment_authorities_pem.end()) authorities.push_back(enrolled->second);
+    if (authorities.empty() || !net::verify_chain(certificate, authorities, now))
         return {"CertUntrusted", "The certificate leads to no verified authority of the hub."};
     return {};
 }
@@ -126,18 +129,21 @@ TokenVerdict judge_certificate(const net::PeerCertificate& certificate, const Kn
     return {};
 }
 
-std::vector<std::string> verified_authorities(registry::Registry& registry, const model::HubName& hub) {
-    std::vector<std::string> out;
-    const auto documents = registry.documents(hub, "certificate", {});
-    if (!documents) {
-        log::error("hub", "reading authorities: " + documents.error().message);
-        return out;
-    }
-    for (const auto& document : *documents) {
-        const auto json = nlohmann::json::parse(document.json, nullptr, false);
-        if (json.is_object() && json.value("isVerified", false)) out.push_back(json.value("certificate", ""));
-    }
-    return out;
+void read_authorities(registry::Registry& registry, KnownHub& hub) {
+    const auto each = [&](std::string_view kind, const auto& take) {
+        const auto documents = registry.documents(hub.name, kind, {});
+        if (!documents) return log::error("hub", "reading authorities: " + documents.error().message);
+        for (const auto& document : *documents) {
+            const auto json = nlohmann::json::parse(document.json, nullptr, false);
+            if (json.is_object()) take(document.id, json);
+        }
+    };
+    each("certificate", [&](const std::string&, const nlohmann::json& json) {
+        if (json.value("isVerified", false)) hub.authorities_pem.push_back(json.value("certificate", ""));
+    });
+    each(kEnrollmentAuthority, [&](const std::string& thumbprint, const nlohmann::json& json) {
+        hub.enrollment_authorities_pem.emplace(thumbprint, json.value("certificate", ""));
+    });
 }
 
 }  // namespace
@@ -157,7 +163,7 @@ std::shared_ptr<const HubCache::Hubs> HubCache::current() {
         auto known = std::make_shared<KnownHub>();
         static_cast<registry::Hub&>(*known) = std::move(one);
         known->rules = NetworkRules::parse(known->configuration_json);
-        known->authorities_pem = verified_authorities(registry_, known->name);
+        read_authorities(registry_, *known);
         next->push_back(std::move(known));
     }
     state_.with([&](State& state) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <expected>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,7 +23,13 @@ namespace fieldwatch::hub {
 struct KnownHub : registry::Hub {
     NetworkRules rules;
     std::vector<std::string> authorities_pem;  ///< of devices' certificates, proven to be the owner's
+    /// Of devices that provisioning registered, by SHA-256 thumbprint: each counts for the entries that name
+    /// it.
+    std::map<std::string, std::string, std::less<>> enrollment_authorities_pem;
 };
+
+/// Kind of the documents that hold the latter: {"certificate": PEM}, under the thumbprint in lower-case hex.
+inline constexpr std::string_view kEnrollmentAuthority = "enrollment-authority";
 
 /// The hubs by name, read again when the registry has changed. Any thread.
 class HubCache {

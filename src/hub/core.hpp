@@ -7,6 +7,7 @@
 
 #include "hub/authentication.hpp"
 #include "hub/commands.hpp"
+#include "hub/defender.hpp"
 #include "hub/endpoint.hpp"
 #include "hub/failure_table.hpp"
 #include "hub/ingress.hpp"
@@ -15,6 +16,7 @@
 #include "hub/rate.hpp"
 #include "hub/server.hpp"
 #include "hub/session_table.hpp"
+#include "hub/throttles.hpp"
 #include "model/record.hpp"
 #include "net/mailbox.hpp"
 
@@ -35,7 +37,11 @@ struct Counters {
     Counter& properties_dropped;
     Counter& stalled;
     Counter& throttled;
+    Counter& slow_consumers;
+    Counter& addresses_refused;
     Counter& twin_operations;
+    Counter& defender_reports;
+    Counter& defender_rejected;
 };
 
 /// Any thread.
@@ -48,6 +54,9 @@ struct Shared {
           counters(parts.metrics),
           failures(FailureTable(options.failures_per_minute)),
           connects(TokenBucket(options.connects_per_second, options.connects_burst)),
+          throttles(options.rates, {options.publishes_per_second, options.publishes_burst}, log,
+                    parts.metrics),
+          defender(options.defender_interval),
           commands(parts.registry, log, parts.clock, parts.random, options.commands),
           methods(
               table,
@@ -63,6 +72,8 @@ struct Shared {
     SessionTable table;
     net::Guarded<FailureTable> failures;
     net::Guarded<TokenBucket> connects;
+    Throttles throttles;
+    DefenderTable defender;
     Commands commands;
     Methods methods;
     IngressTable ingress;
@@ -87,11 +98,16 @@ struct Shared {
             });
         }
     }
+    /// The server's rate of connects, and that of the hub that `host` names; before anybody is authenticated.
+    bool admits_connect(std::string_view host, Speaker speaker);
     /// What became of a refused connect, for the log (condensed by FailureTable) and the counters. `speaker`
     /// has all but the identity.
     void log_refusal(const Refusal& refusal, Speaker speaker, std::string_view device,
                      std::string_view module);
 };
+
+/// Why a connection ended whose peer let more wait than a session may hold.
+inline constexpr std::string_view kTooSlow = "the connection was closed: it does not read what it is sent";
 
 /// What other threads tell a session.
 struct Mail {

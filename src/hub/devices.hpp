@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "hub/service_operation.hpp"
 #include "model/ids.hpp"
 #include "registry/registry.hpp"
 
@@ -20,6 +21,8 @@ class Devices {
     /// After a desired change is visible to a GET. Never queued: who is away reads the twin when it is back.
     virtual void desired_changed(const model::Identity& identity, const registry::TwinChange& change) = 0;
     virtual std::size_t connected_count() const = 0;
+    /// Into the operation log.
+    virtual void operated(const ServiceOperation& operation) = 0;
 };
 
 }  // namespace fieldwatch::hub

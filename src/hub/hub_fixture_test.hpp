@@ -107,6 +107,8 @@ class Client {
     explicit Client(net::TlsClient tls) : tls_(std::move(tls)) {}
 
     void send(const Bytes& bytes) { EXPECT_TRUE(tls_.write_all(bytes, kWait)); }
+    /// Whether or not the hub still listens.
+    void send_anyhow(const Bytes& bytes) { static_cast<void>(tls_.write_all(bytes, kWait)); }
     /// The next packet; nullopt when the hub closed the connection.
     std::optional<Packet> receive() {
         while (true) {
@@ -171,7 +173,8 @@ class HubTest : public ::testing::Test {
         EXPECT_TRUE(certificates) << certificates.error().message;
         tls_ = *net::TlsServerContext::create({.chain_pem = certificates->chain_pem,
                                                .key_pem = certificates->key_pem,
-                                               .request_client_certificate = true});
+                                               .request_client_certificate = true,
+                                               .application_protocols = {std::string(kMqttProtocol)}});
         auto opened = registry::open((directory_ / "registry.db").string(), clock_, system_random());
         EXPECT_TRUE(opened) << opened.error().message;
         registry_ = std::move(*opened);

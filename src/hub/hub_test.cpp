@@ -284,6 +284,83 @@ TEST_F(HubTest, ADeviceOverItsRateIsReadLaterNotRefused) {
     for (std::uint16_t id = 1; id <= 30; ++id)
         ASSERT_EQ(client.puback(), id);
     EXPECT_GT(clock_.monotonic() - begin, 300ms);
+    EXPECT_EQ(operations("ingress", "429001")[0]["properties"]["deviceId"], "d1");
+}
+
+HubRates with(Throttle what, Rate rate) {
+    auto rates = rates_of_units(1);
+    rates[static_cast<std::size_t>(what)] = rate;
+    return rates;
+}
+
+TEST_F(HubTest, ConnectsAboveTheHubsRateAreToldToComeBackAndAreInTheLog) {
+    start({.rates = with(Throttle::Connects, {.per_second = 0.01, .burst = 1})});
+    auto first = connected();
+    auto second = raw();
+    EXPECT_EQ(connect(second, {.id = "d1/azureiotsecurity"}), mqtt::ConnackCode::ServerUnavailable);
+    auto third = raw();
+    EXPECT_EQ(connect(third, {.id = "d1/azureiotsecurity"}), mqtt::ConnackCode::ServerUnavailable);
+    EXPECT_EQ(operations("deviceConnect", "429001").size(), 1u) << "the second waits for the minute's record";
+    server_->stop();
+    EXPECT_EQ(operations("deviceConnect", "429001").size(), 2u);
+}
+
+TEST_F(HubTest, MessagesAboveTheHubsRateAreReadLater) {
+    start({.rates = with(Throttle::Messages, {.per_second = 40, .burst = 2})});
+    auto client = connected();
+    const auto begin = clock_.monotonic();
+    for (std::uint16_t id = 1; id <= 20; ++id)
+        client.publish("devices/d1/messages/events/", "m", id);
+    for (std::uint16_t id = 1; id <= 20; ++id)
+        ASSERT_EQ(client.puback(), id);
+    EXPECT_GT(clock_.monotonic() - begin, 300ms);
+    operations("ingress", "429001");
+}
+
+TEST_F(HubTest, TwinReadsAboveTheHubsRateAreAnswered429) {
+    start({.rates = with(Throttle::TwinReads, {.per_second = 0.01, .burst = 1})});
+    auto client = connected();
+    client.subscribe("$iothub/twin/res/#");
+    for (const auto* const status : {"200", "429"}) {
+        client.publish("$iothub/twin/GET/?$rid=1", " ");
+        const auto answer = client.receive();
+        ASSERT_TRUE(answer);
+        EXPECT_EQ(mqtt::decode_publish(answer->frame())->topic,
+                  std::string("$iothub/twin/res/") + status + "/?$rid=1");
+    }
+    operations("read", "429001");
+}
+
+TEST_F(HubTest, WhoDoesNotReadWhatItIsSentIsCutOff) {
+    start();
+    const std::string large(3'000, 'x');
+    ASSERT_TRUE(registry_->patch_desired(
+        identity("d1"), R"({"a":")" + large + R"(","b":")" + large + R"(","c":")" + large + R"("})"));
+    auto client = connected();
+    client.subscribe("$iothub/twin/res/#");
+    Bytes asks;
+    mqtt::encode_publish(asks, {.topic = "$iothub/twin/GET/?$rid=1", .payload = as_bytes(" ")});
+    const auto deadline = clock_.monotonic() + 60s;
+    while (metrics_.prometheus_text().find("fieldwatch_hub_slow_consumers_total 1") == std::string::npos) {
+        ASSERT_LT(clock_.monotonic(), deadline) << "what waits for it has no bound";
+        client.send_anyhow(asks);
+    }
+    EXPECT_EQ(operations("deviceDisconnect", "404104")[0]["resultDescription"],
+              "the connection was closed: it does not read what it is sent");
+}
+
+TEST_F(HubTest, AnAddressThatFailsTooOftenIsNotLetInForTheMinute) {
+    start({.failures_per_minute = 2});
+    for (int i = 0; i < 3; ++i) {
+        auto client = raw();
+        EXPECT_EQ(connect(client, {.password = token("d1", kOtherKey, -3'600)}),
+                  mqtt::ConnackCode::NotAuthorized);
+    }
+    auto tls = net::TlsClient::connect(
+        {.host = "localhost", .port = server_->mqtt_port(), .ca_file = (directory_ / "ca.pem").string()},
+        kWait);
+    EXPECT_FALSE(tls) << "it was let in";
+    EXPECT_NE(metrics_.prometheus_text().find("fieldwatch_hub_addresses_refused_total 1"), std::string::npos);
 }
 
 }  // namespace

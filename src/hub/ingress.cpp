@@ -40,6 +40,7 @@ Result<void> append_message(Shared& shared, const Speaker& speaker, const Stamps
     counters.publishes.add();
     counters.publish_bytes.add(message.body.size());
     if (security) counters.security_messages.add();
+    shared.table.active(speaker.identity, message.received);
     shared.ingress.add(speaker, security, message.body.size(), partition);
     return {};
 }

@@ -11,12 +11,13 @@ class TokenBucket {
   public:
     TokenBucket(double per_second, double burst) : per_second_(per_second), burst_(burst), tokens_(burst) {}
 
-    bool take(std::chrono::nanoseconds now) {
+    /// All of `amount` or nothing; more than the burst is never there.
+    bool take(std::chrono::nanoseconds now, double amount = 1) {
         tokens_ =
             std::min(burst_, tokens_ + per_second_ * std::chrono::duration<double>(now - last_).count());
         last_ = now;
-        if (tokens_ < 1) return false;
-        tokens_ -= 1;
+        if (tokens_ < amount) return false;
+        tokens_ -= amount;
         return true;
     }
 

@@ -7,6 +7,7 @@
 #include "hub/amqp/listener.hpp"
 #include "hub/core.hpp"
 #include "hub/https/api.hpp"
+#include "hub/https/call.hpp"
 #include "hub/provisioning/provisioning.hpp"
 #include "hub/session.hpp"
 #include "net/periodic.hpp"
@@ -31,8 +32,16 @@ Counters::Counters(Metrics& metrics)
           metrics.counter("fieldwatch_hub_stalls_total", "Times a session waited for space in the journal")),
       throttled(
           metrics.counter("fieldwatch_hub_throttled_total", "Times a device or a connect was over its rate")),
+      slow_consumers(metrics.counter("fieldwatch_hub_slow_consumers_total",
+                                     "Connections closed because the peer does not read what it is sent")),
+      addresses_refused(metrics.counter("fieldwatch_hub_addresses_refused_total",
+                                        "Connections closed at once: their address failed too often")),
       twin_operations(
-          metrics.counter("fieldwatch_hub_twin_operations_total", "Twin reads and updates of devices")) {}
+          metrics.counter("fieldwatch_hub_twin_operations_total", "Twin reads and updates of devices")),
+      defender_reports(metrics.counter("fieldwatch_hub_defender_reports_total",
+                                       "Reports to Device Defender that were accepted")),
+      defender_rejected(
+          metrics.counter("fieldwatch_hub_defender_rejected_total", "Reports to Device Defender refused")) {}
 
 Core::Core(unsigned its_index, Shared& its_shared)
     : index(its_index),
@@ -54,10 +63,28 @@ void Core::deliver(std::vector<Mail>& mails) {
         session->flush();
 }
 
+bool Shared::admits_connect(std::string_view host, Speaker speaker) {
+    const auto now = parts.clock.monotonic();
+    const auto hub = hubs.find(host);
+    speaker.identity = {hub ? hub->name : model::HubName{}, {}, {}};  // who it is, nobody knows yet
+    speaker.mask_address = hub && hub->mask_addresses;
+    if (!connects.with([&](TokenBucket& bucket) { return bucket.take(now); })) {
+        counters.throttled.add();
+        throttles.over(Throttle::Connects, speaker);
+        return false;
+    }
+    if (!hub || throttles.take(Throttle::Connects, speaker, now)) return true;
+    counters.throttled.add();
+    return false;
+}
+
 void Shared::log_refusal(const Refusal& refusal, Speaker speaker, std::string_view device,
                          std::string_view module) {
     counters.connect_failures.add();
-    if (refusal.hub.empty()) return;  // nobody's: counted only
+    if (refusal.hub.empty()) {  // nobody's: counted only
+        failures.with([&](FailureTable& rows) { return rows.add({.address = speaker.address}); });
+        return;
+    }
     speaker.mask_address = refusal.mask_addresses;
     FailureTable::Key key{.hub = refusal.hub.value,
                           .address = speaker.address,
@@ -83,7 +110,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kMethodTick{100};  // resolution of a method's timeouts
 constexpr std::chrono::seconds kSweep{5};              // of a message's expiry and lock
-constexpr std::size_t kWebOutputMax = 300u << 20;      // one answer: the largest uploaded file
+constexpr std::size_t kPresencesAtOnce = 1'000, kPresencePartsMax = 200;
+constexpr std::size_t kWebOutputMax = 300u << 20;  // one answer: the largest uploaded file
 
 bool same(std::string_view left, std::string_view right) {
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
@@ -99,7 +127,13 @@ class HubServer final : public Server, public Devices {
                          .clock = shared_.parts.clock,
                          .random = shared_.parts.random,
                          .metrics = shared_.parts.metrics,
-                         .host_of = [this](const registry::Hub& hub) { return host_of(hub); }}) {
+                         .host_of = [this](const registry::Hub& hub) { return host_of(hub); },
+                         .log = [this](const Operation& operation,
+                                       const Speaker& by) { shared_.log.append(operation, by); },
+                         .refused =
+                             [this](const Refusal& refusal, const Applicant& applicant) {
+                                 shared_.log_refusal(refusal, applicant.by, applicant.registration_id, {});
+                             }}) {
         shared_.provisioning = &provisioning_;
         for (unsigned index = 0; index < shared_.parts.runtime.cores(); ++index) {
             cores_.push_back(std::make_unique<Core>(index, shared_));
@@ -137,7 +171,9 @@ class HubServer final : public Server, public Devices {
         auto& runtime = shared_.parts.runtime;
         minute_ = std::make_unique<net::Periodic>(runtime, 0, std::chrono::seconds(60), [this] {
             flush_failures();
+            shared_.throttles.flush();
             shared_.ingress.flush(shared_.log);
+            on_worker([this] { keep_presences(); });
         });
         tick_ = std::make_unique<net::Periodic>(runtime, 0, kMethodTick, [this] { shared_.methods.tick(); });
         sweep_ = std::make_unique<net::Periodic>(runtime, 0, kSweep, [this] { sweep(); });
@@ -157,7 +193,9 @@ class HubServer final : public Server, public Devices {
         }
         if (amqp_) amqp_->stop();
         flush_failures();
+        shared_.throttles.flush();
         shared_.ingress.flush(shared_.log);
+        keep_presences();
         // What was appended is answered by the journal, which is still open; worker calls are short.
         for (const auto& core : cores_) {
             while (core->outstanding != 0)
@@ -204,9 +242,27 @@ class HubServer final : public Server, public Devices {
         });
     }
 
+    void operated(const ServiceOperation& done) override {
+        Operation operation{.category = done.category, .name = done.name};
+        if (done.error != nullptr) {
+            operation.result = error_code(*done.error, !done.identity.module.empty());
+            operation.description = done.error->message;
+        }
+        operation.properties.emplace_back("caller", std::string(done.caller));
+        operation.counts.emplace_back("messageSize", static_cast<std::int64_t>(done.message_bytes));
+        Speaker speaker{.identity = done.identity, .protocol = "Https", .address = std::string(done.address)};
+        const auto hub = shared_.parts.registry.hub(done.identity.hub);
+        if (!hub) return;  // nobody's log
+        speaker.mask_address = hub->mask_addresses;
+        shared_.log.append(operation, speaker);
+    }
+
   private:
     bool admits(const std::string& address) const {
-        return !shared_.failures.with([&](const FailureTable& table) { return table.refuses(address); });
+        const bool refuses =
+            shared_.failures.with([&](const FailureTable& table) { return table.refuses(address); });
+        if (refuses) shared_.counters.addresses_refused.add();
+        return !refuses;
     }
 
     /// HTTPS and WebSockets on one port; the path and the sub-protocol decide (trap 14).
@@ -231,7 +287,9 @@ class HubServer final : public Server, public Devices {
         web_ = FIELDWATCH_TRY(net::StreamServer::start(
             shared_.parts.runtime, shared_.parts.tls, options, shared_.parts.metrics,
             [this](const std::string& address) { return admits(address); },
-            [this](net::Connection& connection) {
+            [this](net::Connection& connection) -> std::unique_ptr<net::Handler> {
+                if (connection.application_protocol() == kMqttProtocol)
+                    return std::make_unique<Session>(connection, *cores_[connection.core()], "Mqtt");
                 return net::make_web_stream(shared_.parts.runtime, connection, handlers_);
             }));
         return {};
@@ -259,18 +317,36 @@ class HubServer final : public Server, public Devices {
     /// One at a time, on a worker: it reads the registry.
     void sweep() {
         if (sweeping_.exchange(true)) return;
-        auto& core = *cores_.front();
-        core.outstanding.fetch_add(1);
-        shared_.parts.runtime.post_worker([this, &core] {
+        on_worker([this] {
             shared_.commands.sweep();
             sweeping_ = false;
+        });
+    }
+
+    void on_worker(std::move_only_function<void()> work) {
+        auto& core = *cores_.front();
+        core.outstanding.fetch_add(1);
+        shared_.parts.runtime.post_worker([&core, work = std::move(work)]() mutable {
+            work();
             core.outstanding.fetch_sub(1);
         });
+    }
+
+    /// In parts, so that no other change of the registry waits for long.
+    void keep_presences() {
+        for (std::size_t parts = 0; parts < kPresencePartsMax; ++parts) {
+            const auto some = shared_.table.unkept(kPresencesAtOnce);
+            if (some.empty()) return;
+            if (const auto done = shared_.parts.registry.keep_presences(some); !done)
+                return log::error("hub", "keeping when devices were last heard of: " + done.error().message);
+            shared_.table.kept(some);
+        }
     }
 
     void flush_failures() {
         const auto rows = shared_.failures.with([](FailureTable& table) { return table.flush(); });
         for (const auto& row : rows) {
+            if (row.key.hub.empty()) continue;
             Speaker speaker;
             speaker.identity = {model::HubName{row.key.hub}, model::DeviceId{row.key.device},
                                 model::ModuleId{row.key.module}};
@@ -301,6 +377,7 @@ class HubServer final : public Server, public Devices {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(Parts parts, const Options& options) {
+    FIELDWATCH_TRY(parts.registry.end_presences());
     auto server = std::make_unique<HubServer>(std::move(parts), options);
     FIELDWATCH_TRY(server->listen());
     log::info("hub", "MQTT over TLS on port " + std::to_string(server->mqtt_port()));

@@ -16,6 +16,7 @@
 #include "hub/commands.hpp"
 #include "hub/devices.hpp"
 #include "hub/methods.hpp"
+#include "hub/throttles.hpp"
 #include "journal/journal.hpp"
 #include "net/runtime.hpp"
 #include "net/tls_context.hpp"
@@ -41,8 +42,12 @@ struct Options {
     std::size_t in_flight_max = 256;           ///< unacknowledged publishes a session; then it is not read
     double publishes_per_second = 2'000;       ///< a device; smoothed by reading it later
     double publishes_burst = 4'000;
-    double connects_per_second = 500;       ///< of the whole server; refused with CONNACK 3
-    double connects_burst = 5'000;          ///< a fleet that comes back after a restart
+    double connects_per_second = 500;  ///< of the whole server; refused with CONNACK 3
+    double connects_burst = 5'000;     ///< a fleet that comes back after a restart
+    /// Of each hub, by kind of operation: those of the largest S1 hub there is.
+    HubRates rates = rates_of_units(200);
+    /// A device's reports to Device Defender: the public service's 300 s, less what clocks differ by.
+    std::chrono::seconds defender_interval{270};
     std::size_t failures_per_minute = 600;  ///< failed CONNECTs of one address; then it is not let in
     CommandLimits commands;
     MethodLimits methods;
@@ -61,6 +66,10 @@ struct Parts {
     FileSystem& files = posix_file_system();
     journal::Reader* events = nullptr;  ///< of the Event Hubs compatible endpoint; null = not offered
 };
+
+/// What devices that know only port 443 offer in TLS (ALPN) when they mean MQTT with a certificate:
+/// spec/aws-device-defender.md section 1. For the context of Parts.
+inline constexpr std::string_view kMqttProtocol = "x-amzn-mqtt-ca";
 
 class Provisioning;
 

@@ -25,6 +25,16 @@ constexpr seconds kIdleMax{1'767};  // spec 3.1: never beyond
 constexpr std::string_view kConnections = "Connections", kTelemetry = "DeviceTelemetry",
                            kTwin = "D2CTwinOperations";
 
+/// AWS IoT devices name themselves by client id and certificate alone, and us by SNI; what their user name
+/// holds are the SDK's statistics (spec/aws-device-defender.md section 1).
+Result<mqtt::UserName> user_of(const mqtt::Connect& connect, const net::Connection& connection) {
+    const auto text = connect.user_name.value_or("");
+    if ((!text.empty() && !text.starts_with('?')) || connect.password) return mqtt::parse_user_name(text);
+    return mqtt::UserName{.host = connection.server_name(),
+                          .client_id = std::string(connect.client_id),
+                          .client_type = std::string(text)};
+}
+
 }  // namespace
 
 Session::Session(net::Connection& connection, Core& core, std::string_view protocol)
@@ -117,18 +127,18 @@ void Session::on_connect(const mqtt::Frame& frame) {
         if (connect.error().code == Errc::Unsupported) return answer(mqtt::ConnackCode::UnacceptableProtocol);
         return end(400006, connect.error().message);
     }
+    speaker_.address = connection_.address();
+    speaker_.tls_version = connection_.tls_version();
+    speaker_.tls_cipher = connection_.tls_cipher();
     if (const auto user = mqtt::parse_provisioning_user(connect->user_name.value_or(""))) {
         return begin_provisioning(*connect, *user);
     }
-    const auto user = mqtt::parse_user_name(connect->user_name.value_or(""));
+    const auto user = user_of(*connect, connection_);
     const auto id = mqtt::parse_client_id(connect->client_id);
     if (!user || !id || user->client_id != connect->client_id) {
         core_.shared.counters.connect_failures.add();
         return answer(mqtt::ConnackCode::IdentifierRejected);
     }
-    speaker_.address = connection_.address();
-    speaker_.tls_version = connection_.tls_version();
-    speaker_.tls_cipher = connection_.tls_cipher();
     speaker_.sdk_version = user->client_type.substr(0, 256);
     Credentials credentials{.host = user->host,
                             .device = id->device,
@@ -140,10 +150,7 @@ void Session::on_connect(const mqtt::Frame& frame) {
     else
         credentials.certificate = connection_.certificate();
     auto& shared = core_.shared;
-    if (!shared.connects.with([&](TokenBucket& bucket) { return bucket.take(now()); })) {
-        shared.counters.throttled.add();
-        return answer(mqtt::ConnackCode::ServerUnavailable);
-    }
+    if (!shared.admits_connect(user->host, speaker_)) return answer(mqtt::ConnackCode::ServerUnavailable);
     auto admission =
         authenticate(credentials, core_.hubs, shared.parts.registry, shared.parts.clock,
                      {.clock_skew = std::chrono::duration_cast<Ticks>(shared.options.clock_skew)});
@@ -181,7 +188,8 @@ void Session::accept(Admission admission, const mqtt::Connect& connect, const st
 
     state_ = State::Connected;
     shared.counters.connects.add();
-    shared.table.changed(speaker_.identity, shared.parts.clock.now());
+    spoke_ = activity_noted_ = now();
+    shared.table.came(speaker_.identity, shared.parts.clock.now());
     if (const auto older = shared.table.enter(speaker_.identity, {core_.index, id_})) {
         shared.close(*older, 400027, "the same identity connected again");
     }
@@ -208,6 +216,11 @@ void Session::on_twin(const mqtt::Publish& publish, const mqtt::ClientTopic& top
     TwinRequest request{.update = topic.kind == mqtt::ClientTopicKind::TwinReported,
                         .request_id = std::string(topic.request_id),
                         .version = topic.version};
+    const auto what = request.update ? Throttle::TwinUpdates : Throttle::TwinReads;
+    if (!shared.throttles.take(what, speaker_, now())) {
+        return respond(request, twin_error(429, 429001, "too many twin requests at this hub",
+                                           shared.parts.clock, shared.parts.random));
+    }
     if (twin_requests_.size() >= kTwinRequestsMax) {
         const auto response = twin_error(429, 429001, "too many twin requests at once", shared.parts.clock,
                                          shared.parts.random);
@@ -292,6 +305,7 @@ void Session::on_subscribe(const mqtt::Frame& frame) {
             return end(result, known.error().message);
         }
         if (*known == mqtt::HubFilter::TwinResponses) wants_twin_responses_ = true;
+        if (*known == mqtt::HubFilter::DefenderReplies) subscribe_defender(filter.text, true);
         if (*known == mqtt::HubFilter::DesiredChanges) {
             wants_desired_ = true;
             log(kTwin, "subscribe");
@@ -314,6 +328,7 @@ void Session::on_unsubscribe(const mqtt::Frame& frame) {
             mqtt::parse_filter(filter.text, speaker_.identity.device.value, speaker_.identity.module.value);
         if (!known) continue;
         if (*known == mqtt::HubFilter::TwinResponses) wants_twin_responses_ = false;
+        if (*known == mqtt::HubFilter::DefenderReplies) subscribe_defender(filter.text, false);
         if (*known == mqtt::HubFilter::DesiredChanges) wants_desired_ = false;
         if (*known == mqtt::HubFilter::Methods) wants_methods_ = false;
         if (*known == mqtt::HubFilter::Devicebound) unsubscribe_commands();
@@ -336,14 +351,18 @@ void Session::begin_provisioning(const mqtt::Connect& connect, const mqtt::Provi
         applicant.token = std::string(as_text(*connect.password));
     else
         applicant.certificate = connection_.certificate();
+    applicant.by = speaker_;
     provisioning_ = std::make_unique<MqttProvisioning>(connection_, core_);
     provisioning_->connect(std::move(applicant));
 }
 
-void Session::closed(net::CloseReason) {
+void Session::closed(net::CloseReason reason) {
     if (provisioning_) return provisioning_->closed();
+    if (reason == net::CloseReason::TooSlow) core_.shared.counters.slow_consumers.add();
     if (clean_)
         leave(0, {});
+    else if (state_ == State::Connected && reason == net::CloseReason::TooSlow)
+        leave(404104, kTooSlow);
     else if (state_ == State::Connected)
         leave(404104, "the connection was closed without DISCONNECT");
     state_ = State::Closing;
@@ -351,7 +370,9 @@ void Session::closed(net::CloseReason) {
 
 void Session::leave(int result, std::string_view description) {
     core_.shared.table.leave(speaker_.identity, id_);
-    core_.shared.table.changed(speaker_.identity, core_.shared.parts.clock.now());
+    const auto time = core_.shared.parts.clock.now();
+    core_.shared.table.active(speaker_.identity, time - std::chrono::duration_cast<Ticks>(now() - spoke_));
+    core_.shared.table.went(speaker_.identity, time);
     core_.shared.commands.release(id_);
     log_ingress();
     log(kConnections, "deviceDisconnect", result, description);

@@ -2,6 +2,7 @@
 // and answers only what is durable. Source: spec/iot-hub-protocols.md section 3.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <list>
 #include <map>
@@ -48,10 +49,17 @@ class Session final : public net::Handler, public Endpoint {
 
   private:
     enum class State : std::uint8_t { AwaitingConnect, Connected, Closing };
+    /// What answers a report to Device Defender when it is durable.
+    struct DefenderAnswer {
+        std::int64_t report_id = 0;
+        bool is_cbor = false;
+        ConnectionMarks marks;
+    };
     struct InFlight {
-        std::uint16_t packet_id = 0;
+        std::uint16_t packet_id = 0;  ///< 0 = of QoS 0, which only a report waits for
         journal::Stream stream = journal::Stream::Security;
         bool durable = false;
+        std::unique_ptr<DefenderAnswer> answer = nullptr;
     };
     /// Successful ingress of one minute: one record, not one a message (design 3a, volume).
     struct Ingress {
@@ -63,8 +71,17 @@ class Session final : public net::Handler, public Endpoint {
     void begin_provisioning(const mqtt::Connect& connect, const mqtt::ProvisioningUser& user);
     void accept(Admission admission, const mqtt::Connect& connect, const std::string& model_id);
     bool on_publish(const mqtt::Frame& frame);
+    void note_activity();
     bool on_telemetry(const mqtt::Publish& publish, std::string_view bag);
-    bool append(const mqtt::Publish& publish, std::size_t message_bytes);
+    bool is_throttled();  ///< over its rate: read no more for a while
+    bool append(const mqtt::Publish& publish, std::size_t message_bytes,
+                std::unique_ptr<DefenderAnswer> answer = nullptr);
+    bool on_defender(const mqtt::Publish& publish, bool is_cbor);
+    void subscribe_defender(std::string_view filter, bool subscribed);
+    void reject_report(std::optional<std::int64_t> report_id, bool is_cbor, std::string_view code,
+                       std::string_view message);
+    void accept_report(DefenderAnswer& answer);
+    void reply_to_report(const defender::Reply& reply, bool is_cbor);
     void on_twin(const mqtt::Publish& publish, const mqtt::ClientTopic& topic);
     void on_subscribe(const mqtt::Frame& frame);
     void on_unsubscribe(const mqtt::Frame& frame);
@@ -102,7 +119,8 @@ class Session final : public net::Handler, public Endpoint {
     Speaker speaker_;
     Stamps stamps_;
     std::uint32_t partition_ = 0;
-    std::chrono::nanoseconds last_packet_{0}, connect_until_{0}, idle_max_{0}, throttled_until_{0};
+    std::chrono::nanoseconds last_packet_{0}, spoke_{0}, activity_noted_{0}, connect_until_{0}, idle_max_{0},
+        throttled_until_{0};
     std::optional<Timestamp> token_end_;  ///< expiry and grace
     TokenBucket publishes_;
 
@@ -111,7 +129,8 @@ class Session final : public net::Handler, public Endpoint {
     bool paused_ = false, waiting_for_space_ = false;
     bool output_waits_ = false, newly_durable_ = false;
 
-    std::list<TwinRequest> twin_requests_;  ///< the first is with a worker; at most kTwinRequestsMax
+    std::list<TwinRequest> twin_requests_;          ///< the first is with a worker; at most kTwinRequestsMax
+    std::array<bool, 4> wants_reports_answered_{};  ///< json accepted, json rejected, cbor accepted, cbor …
     bool wants_twin_responses_ = false, wants_desired_ = false, wants_methods_ = false;
     std::map<std::uint16_t, std::string> commands_;  ///< lock tokens by packet id, until their PUBACK
     std::uint8_t command_qos_ = 1;

@@ -9,10 +9,19 @@ namespace {
 
 constexpr std::chrono::milliseconds kThrottle{250};  // a device over its rate is asked again so much later
 constexpr std::string_view kTelemetry = "DeviceTelemetry";
+constexpr std::chrono::seconds kActivityEvery{5};  // how exactly the last activity of a connection is known
 
 }  // namespace
 
+void Session::note_activity() {
+    spoke_ = last_packet_;
+    if (last_packet_ < activity_noted_ + kActivityEvery) return;
+    activity_noted_ = last_packet_;
+    core_.shared.table.active(speaker_.identity, core_.shared.parts.clock.now());
+}
+
 bool Session::on_publish(const mqtt::Frame& frame) {
+    note_activity();
     const auto publish = mqtt::decode_publish(frame);
     if (!publish || publish->qos == 2) {
         core_.shared.counters.refused_messages.add();
@@ -33,6 +42,8 @@ bool Session::on_publish(const mqtt::Frame& frame) {
     switch (topic->kind) {
         case mqtt::ClientTopicKind::Telemetry:
             return on_telemetry(*publish, topic->bag);
+        case mqtt::ClientTopicKind::DefenderReport:
+            return on_defender(*publish, topic->is_cbor);
         case mqtt::ClientTopicKind::TwinGet:
         case mqtt::ClientTopicKind::TwinReported:
             acknowledge_now(*publish);  // first the PUBACK, then the answer (trap 12)
@@ -47,16 +58,22 @@ bool Session::on_publish(const mqtt::Frame& frame) {
     return true;
 }
 
+bool Session::is_throttled() {
+    if (!publishes_.take(now()))
+        core_.shared.throttles.over(Throttle::Messages, speaker_);
+    else if (core_.shared.throttles.take(Throttle::Messages, speaker_, now()))
+        return false;
+    core_.shared.counters.throttled.add();  // smoothed: its bytes wait in the socket
+    throttled_until_ = now() + kThrottle;
+    paused_ = true;
+    connection_.pause();
+    arm();
+    return true;
+}
+
 bool Session::on_telemetry(const mqtt::Publish& publish, std::string_view bag) {
     auto& shared = core_.shared;
-    if (!publishes_.take(now())) {  // smoothed: its bytes wait in the socket
-        shared.counters.throttled.add();
-        throttled_until_ = now() + kThrottle;
-        paused_ = true;
-        connection_.pause();
-        arm();
-        return false;
-    }
+    if (is_throttled()) return false;
     const auto refuse_message = [&](int result, const std::string& message) {
         shared.counters.refused_messages.add();
         log(kTelemetry, "ingress", result, message);
@@ -77,14 +94,16 @@ bool Session::on_telemetry(const mqtt::Publish& publish, std::string_view bag) {
     return append(publish, publish.payload.size());
 }
 
-bool Session::append(const mqtt::Publish& publish, std::size_t message_bytes) {
+bool Session::append(const mqtt::Publish& publish, std::size_t message_bytes,
+                     std::unique_ptr<DefenderAnswer> answer) {
+    const bool is_answered = publish.qos > 0 || answer != nullptr;
     auto& shared = core_.shared;
     const bool security = core_.scratch.kind == model::RecordKind::SecurityMessage;
     const auto stream = security ? journal::Stream::Security : journal::Stream::Telemetry;
     const auto bytes = model::encode(core_.scratch);
     if (core_.scratch.body.capacity() > (64u << 10)) std::string().swap(core_.scratch.body);
     journal::Writer::Durable durable;
-    if (publish.qos > 0) {
+    if (is_answered) {
         core_.outstanding.fetch_add(1);
         // Two words, so that the callback needs no allocation; stop() waits for it, so the core is still
         // there.
@@ -100,7 +119,7 @@ bool Session::append(const mqtt::Publish& publish, std::size_t message_bytes) {
     }
     const auto place = shared.parts.journal.append(stream, partition_, bytes, std::move(durable));
     if (!place) {
-        if (publish.qos > 0) core_.outstanding.fetch_sub(1);
+        if (is_answered) core_.outstanding.fetch_sub(1);
         if (place.error().code == Errc::Exhausted) {
             wait_for_space();
             return false;
@@ -119,8 +138,9 @@ bool Session::append(const mqtt::Publish& publish, std::size_t message_bytes) {
     auto& ingress = security ? security_ : telemetry_;
     ++ingress.messages;
     ingress.bytes += static_cast<std::int64_t>(message_bytes);
-    if (publish.qos > 0) {
-        in_flight_.push_back({publish.packet_id, stream, false});
+    if (is_answered) {
+        const auto packet_id = publish.qos > 0 ? publish.packet_id : std::uint16_t{0};
+        in_flight_.push_back({packet_id, stream, false, std::move(answer)});
         if (in_flight_.size() >= shared.options.in_flight_max) {
             paused_ = true;
             connection_.pause();
@@ -163,14 +183,19 @@ void Session::mail(Mail::Kind kind) {
 }
 
 void Session::acknowledge() {
-    std::size_t done = 0;
+    std::size_t done = 0, acknowledged = 0;
     for (; done < in_flight_.size() && in_flight_[done].durable; ++done) {
-        mqtt::encode_puback(connection_.output(), in_flight_[done].packet_id);
+        auto& one = in_flight_[done];
+        if (one.packet_id != 0) {
+            mqtt::encode_puback(connection_.output(), one.packet_id);
+            ++acknowledged;
+        }
+        if (one.answer) accept_report(*one.answer);
     }
     if (done > 0) {
         in_flight_.erase(in_flight_.begin(), in_flight_.begin() + static_cast<std::ptrdiff_t>(done));
         output_waits_ = true;
-        core_.shared.counters.acknowledged.add(done);
+        core_.shared.counters.acknowledged.add(acknowledged);
     }
     if (paused_ && !waiting_for_space_ && throttled_until_.count() == 0 &&
         in_flight_.size() <= core_.shared.options.in_flight_max / 2) {

@@ -1,5 +1,7 @@
 #include "hub/session_table.hpp"
 
+#include <algorithm>
+
 namespace fieldwatch::hub {
 
 std::optional<SessionTable::Where> SessionTable::enter(const model::Identity& identity, Where where) {
@@ -52,28 +54,61 @@ std::size_t SessionTable::devices(const model::HubName& hub) const {
     });
 }
 
-SessionTable::Presence SessionTable::presence(const model::Identity& identity) const {
+registry::Presence SessionTable::presence(const model::Identity& identity) const {
     auto out = presences_.with([&](const auto& presences) {
         const auto found = presences.find(identity);
-        return found == presences.end() ? Presence{} : found->second;
+        return found == presences.end() ? registry::Presence{.identity = identity} : found->second;
     });
     out.connected = find(identity).has_value();
     return out;
 }
 
+registry::Presence& SessionTable::presence_of(std::map<model::Identity, registry::Presence>& all,
+                                              const model::Identity& identity) const {
+    if (all.size() >= kPresencesMax && !all.contains(identity)) all.erase(all.begin());
+    auto& presence = all[identity];
+    presence.identity = identity;
+    return presence;
+}
+
 void SessionTable::active(const model::Identity& identity, Timestamp now) {
     presences_.with([&](auto& presences) {
-        if (presences.size() < kPresencesMax || presences.contains(identity))
-            presences[identity].last_activity = now;
+        auto& presence = presence_of(presences, identity);
+        presence.active = std::max(presence.active, now);
     });
 }
 
-void SessionTable::changed(const model::Identity& identity, Timestamp now) {
-    presences_.with([&](auto& presences) {
-        if (presences.size() >= kPresencesMax && !presences.contains(identity)) return;
-        auto& presence = presences[identity];
-        presence.changed = now;
-        presence.last_activity = now;
+void SessionTable::came(const model::Identity& identity, Timestamp now) {
+    active(identity, now);
+    went(identity, now);
+}
+
+void SessionTable::went(const model::Identity& identity, Timestamp now) {
+    presences_.with([&](auto& presences) { presence_of(presences, identity).changed = now; });
+}
+
+std::vector<registry::Presence> SessionTable::unkept(std::size_t count_max) const {
+    std::vector<registry::Presence> out;
+    presences_.with([&](const auto& presences) {
+        for (const auto& [identity, presence] : presences) {
+            if (out.size() >= count_max) break;
+            out.push_back(presence);
+        }
+    });
+    for (auto& presence : out)
+        presence.connected = find(presence.identity).has_value();
+    return out;
+}
+
+void SessionTable::kept(const std::vector<registry::Presence>& presences) {
+    presences_.with([&](auto& all) {
+        for (const auto& presence : presences) {
+            const auto found = all.find(presence.identity);
+            if (found == all.end() || found->second.changed != presence.changed ||
+                found->second.active != presence.active)
+                continue;  // it was heard of again meanwhile
+            all.erase(found);
+        }
     });
 }
 

@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "model/ids.hpp"
 #include "net/mailbox.hpp"
+#include "registry/registry.hpp"
 
 namespace fieldwatch::hub {
 
@@ -29,19 +30,22 @@ class SessionTable {
     std::size_t size() const;
     std::size_t devices(const model::HubName& hub) const;  ///< of one hub, those that are connected
 
-    /// When an identity came, went, and was last heard of; since the server started.
-    struct Presence {
-        bool connected = false;
-        Timestamp changed, last_activity;  ///< ticks 0 = not since the start
-    };
-    Presence presence(const model::Identity& identity) const;
-    void active(const model::Identity& identity, Timestamp now);   ///< a request over HTTPS
-    void changed(const model::Identity& identity, Timestamp now);  ///< connected or disconnected
+    /// When an identity came, went, and was last heard of, as far as the registry does not know it yet.
+    registry::Presence presence(const model::Identity& identity) const;
+    void active(const model::Identity& identity, Timestamp now);  ///< a message or request of its own
+    void came(const model::Identity& identity, Timestamp now);
+    void went(const model::Identity& identity, Timestamp now);
+    /// What the registry is to keep, at most `count_max`; and that it has kept it.
+    std::vector<registry::Presence> unkept(std::size_t count_max) const;
+    void kept(const std::vector<registry::Presence>& presences);
 
   private:
-    static constexpr std::size_t kPresencesMax = 200'000;  ///< about 60 MB; then the new ones are not kept
+    registry::Presence& presence_of(std::map<model::Identity, registry::Presence>& all,
+                                    const model::Identity& identity) const;
+
+    static constexpr std::size_t kPresencesMax = 200'000;  ///< about 60 MB; then one makes room for another
     net::Guarded<std::map<model::Identity, Where>> table_;
-    net::Guarded<std::map<model::Identity, Presence>> presences_;
+    net::Guarded<std::map<model::Identity, registry::Presence>> presences_;
 };
 
 }  // namespace fieldwatch::hub

@@ -52,6 +52,12 @@ std::optional<std::string> hub_in_path(const Route& route, const Call& call);
 void audit(const Context& context, const Route& route, const Call& call, int status);
 Result<Scope> scope_of_hub(const Context& context, std::string_view hub);
 
+/// Device and module of a route that names them behind the hub.
+Result<model::Identity> identity_of(const Call& call);
+/// Tells the hub's operation log of what a handler did, or could not do, and hands its answer on.
+Answer told(const Context& context, const Call& call, std::string_view category, std::string_view name,
+            Answer (*handle)(const Context&, const Call&));
+
 std::vector<Route> query_routes();
 std::vector<Route> hub_routes();
 std::vector<Route> certificate_routes();

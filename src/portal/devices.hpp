@@ -1,6 +1,7 @@
 // What the portal asks of the hub about connected devices; app joins the two.
 #pragma once
 
+#include "hub/service_operation.hpp"
 #include "model/ids.hpp"
 #include "registry/registry.hpp"
 
@@ -16,6 +17,8 @@ class DeviceLink {
     virtual void desired_changed(const model::Identity& identity, const registry::TwinChange& change) = 0;
     /// Disabled or deleted: end the session now.
     virtual void disconnect(const model::Identity& identity) = 0;
+    /// What was asked here is an operation of the hub like any other.
+    virtual void operated(const hub::ServiceOperation& operation) = 0;
 };
 
 }  // namespace fieldwatch::portal

@@ -213,14 +213,6 @@ Answer list_devices(const Context& context, const Call& call) {
     return json_reply(200, reply);
 }
 
-Result<model::Identity> identity_of(const Call& call) {
-    model::Identity identity;
-    identity.hub = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
-    identity.device = FIELDWATCH_TRY(model::parse_device_id(call.names[1]));
-    if (call.names.size() > 2) identity.module = FIELDWATCH_TRY(model::parse_module_id(call.names[2]));
-    return identity;
-}
-
 Result<Json> shown(const Context& context, const registry::Entry& entry) {
     if (!entry.identity.module.empty()) return entry_json(context, entry);
     const auto scope = FIELDWATCH_TRY(scope_of_hub(context, entry.identity.hub.value));
@@ -302,6 +294,18 @@ Answer get_connection_string(const Context& context, const Call& call) {
     return json_reply(200, {{"connectionString", std::move(text)}});
 }
 
+constexpr std::string_view kOperations = "DeviceIdentityOperations";
+
+Answer create(const Context& context, const Call& call) {
+    return told(context, call, kOperations, "create", put_entry);
+}
+Answer update(const Context& context, const Call& call) {
+    return told(context, call, kOperations, "update", patch_entry);
+}
+Answer remove(const Context& context, const Call& call) {
+    return told(context, call, kOperations, "delete", delete_entry);
+}
+
 }  // namespace
 
 std::vector<Route> device_routes() {
@@ -310,9 +314,9 @@ std::vector<Route> device_routes() {
          {std::string_view("/api/v1/hubs/{hub}/devices/{device}"),
           std::string_view("/api/v1/hubs/{hub}/devices/{device}/modules/{module}")}) {
         routes.push_back({"GET", place, Role::Reader, get_entry});
-        routes.push_back({"PUT", place, Role::Administrator, put_entry});
-        routes.push_back({"PATCH", place, Role::Operator, patch_entry});
-        routes.push_back({"DELETE", place, Role::Administrator, delete_entry});
+        routes.push_back({"PUT", place, Role::Administrator, create});
+        routes.push_back({"PATCH", place, Role::Operator, update});
+        routes.push_back({"DELETE", place, Role::Administrator, remove});
     }
     routes.push_back({"GET", "/api/v1/hubs/{hub}/devices/{device}/connection-string", Role::Administrator,
                       get_connection_string});

@@ -2,6 +2,8 @@
 // answers by the text of the question, devices that are connected when a test says so.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <set>
 #include <string>
 #include <utility>
@@ -56,12 +58,18 @@ class KnownDevices final : public DeviceLink {
     std::set<model::Identity> connected_;
     std::vector<model::Identity> disconnected_;
     std::vector<std::pair<model::Identity, registry::TwinChange>> changed_;
+    std::vector<std::string> operated_;
 
     bool connected(const model::Identity& identity) const override { return connected_.contains(identity); }
     void desired_changed(const model::Identity& identity, const registry::TwinChange& change) override {
         changed_.emplace_back(identity, change);
     }
     void disconnect(const model::Identity& identity) override { disconnected_.push_back(identity); }
+    void operated(const hub::ServiceOperation& operation) override {
+        operated_.push_back(fmt::format("{}/{} {} by {}{}", operation.category, operation.name,
+                                        operation.identity.device.value, operation.caller,
+                                        operation.error == nullptr ? "" : ": " + operation.error->message));
+    }
 };
 
 }  // namespace fieldwatch::portal::testing

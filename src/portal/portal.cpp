@@ -56,6 +56,29 @@ std::optional<std::uint64_t> sequence_in(std::string_view text) {
 
 }  // namespace
 
+Result<model::Identity> identity_of(const Call& call) {
+    model::Identity identity;
+    identity.hub = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
+    identity.device = FIELDWATCH_TRY(model::parse_device_id(call.names[1]));
+    if (call.names.size() > 2) identity.module = FIELDWATCH_TRY(model::parse_module_id(call.names[2]));
+    return identity;
+}
+
+Answer told(const Context& context, const Call& call, std::string_view category, std::string_view name,
+            Answer (*handle)(const Context&, const Call&)) {
+    auto answer = handle(context, call);
+    const auto identity = identity_of(call);
+    if (!identity) return answer;  // nobody's operation
+    context.parts.devices.operated({.category = category,
+                                    .name = name,
+                                    .identity = *identity,
+                                    .caller = call.who.name,
+                                    .address = call.request.peer,
+                                    .message_bytes = call.request.body.size(),
+                                    .error = answer ? nullptr : &answer.error()});
+    return answer;
+}
+
 Result<Scope> scope_of_hub(const Context& context, std::string_view hub) {
     Scope scope;
     const auto name = FIELDWATCH_TRY(model::parse_hub_name(hub));

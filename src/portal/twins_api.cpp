@@ -5,14 +5,6 @@
 namespace fieldwatch::portal {
 namespace {
 
-Result<model::Identity> identity_of(const Call& call) {
-    model::Identity identity;
-    identity.hub = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
-    identity.device = FIELDWATCH_TRY(model::parse_device_id(call.names[1]));
-    if (call.names.size() > 2) identity.module = FIELDWATCH_TRY(model::parse_module_id(call.names[2]));
-    return identity;
-}
-
 Json section(const std::string& text, std::uint64_t version) {
     auto json = Json::parse(text, nullptr, false);
     if (!json.is_object()) json = Json::object();
@@ -47,26 +39,36 @@ Answer patch_twin(const Context& context, const Call& call) {
         return fail(Errc::InvalidArgument,
                     "\"properties\" may hold \"desired\" only; the device reports the rest");
     }
-    if (body.contains("tags")) {
-        FIELDWATCH_TRY(context.parts.registry.patch_tags(identity, body["tags"].dump()));
-    }
-    if (properties.contains("desired")) {
-        auto patch = properties["desired"];
-        if (patch.is_object()) patch.erase("$version");
-        const auto change = FIELDWATCH_TRY(context.parts.registry.patch_desired(identity, patch.dump()));
-        context.parts.devices.desired_changed(identity, change);
-    }
+    const auto tags = body.value("tags", Json()).dump();
+    auto patch = properties.value("desired", Json());
+    if (patch.is_object()) patch.erase("$version");
+    const auto desired = patch.dump();
+    registry::TwinUpdate update;
+    if (body.contains("tags")) update.tags_json = tags;
+    if (properties.contains("desired")) update.desired_json = desired;
+    const auto done = FIELDWATCH_TRY(context.parts.registry.update_twin(identity, update));
+    if (done.desired) context.parts.devices.desired_changed(identity, *done.desired);
     return json_reply(200, FIELDWATCH_TRY(twin_json(context, identity)));
+}
+
+constexpr std::string_view kOperations = "C2DTwinOperations";
+
+Answer read(const Context& context, const Call& call) {
+    return told(context, call, kOperations, "read", get_twin);
+}
+
+Answer update(const Context& context, const Call& call) {
+    return told(context, call, kOperations, "update", patch_twin);
 }
 
 }  // namespace
 
 std::vector<Route> twin_routes() {
-    return {{"GET", "/api/v1/hubs/{hub}/devices/{device}/twin", Role::Reader, get_twin},
-            {"PATCH", "/api/v1/hubs/{hub}/devices/{device}/twin", Role::Administrator, patch_twin},
-            {"GET", "/api/v1/hubs/{hub}/devices/{device}/modules/{module}/twin", Role::Reader, get_twin},
-            {"PATCH", "/api/v1/hubs/{hub}/devices/{device}/modules/{module}/twin", Role::Administrator,
-             patch_twin}};
+    return {
+        {"GET", "/api/v1/hubs/{hub}/devices/{device}/twin", Role::Reader, read},
+        {"PATCH", "/api/v1/hubs/{hub}/devices/{device}/twin", Role::Administrator, update},
+        {"GET", "/api/v1/hubs/{hub}/devices/{device}/modules/{module}/twin", Role::Reader, read},
+        {"PATCH", "/api/v1/hubs/{hub}/devices/{device}/modules/{module}/twin", Role::Administrator, update}};
 }
 
 }  // namespace fieldwatch::portal

@@ -20,6 +20,7 @@ DeviceEndpoint::DeviceEndpoint(AmqpSession& session, Admission admission)
     shared.counters.connects.add();
     if (const auto older = shared.table.enter(speaker_.identity, {session_.core().core.index, id_}))
         shared.close(*older, 400027, "the same identity connected again");
+    shared.table.came(speaker_.identity, shared.parts.clock.now());
     log("Connections", "deviceConnect");
 }
 
@@ -53,6 +54,7 @@ void DeviceEndpoint::log_lapse() {
 void DeviceEndpoint::leave(int result, std::string_view description) {
     if (std::exchange(left_, true)) return;
     hub().table.leave(speaker_.identity, id_);
+    hub().table.went(speaker_.identity, hub().parts.clock.now());
     hub().commands.release(id_);
     log("Connections", "deviceDisconnect", result, description);
 }

@@ -239,6 +239,11 @@ void DeviceEndpoint::on_twin_request(amqp::DeliveryId delivery, const amqp::Mess
     }
     const bool update = operation == "PATCH" && resource == "/properties/reported";
     if (!update && operation != "GET") return refuse(400, 400003, "a twin operation that does not exist");
+    if (!hub().throttles.take(update ? Throttle::TwinUpdates : Throttle::TwinReads, speaker_,
+                              hub().parts.clock.monotonic())) {
+        return answer_twin(correlation, twin_error(429, 429001, "too many twin requests at this hub",
+                                                   hub().parts.clock, hub().parts.random));
+    }
     if (twin_requests_.size() >= kTwinRequestsMax)
         return refuse(429, 429001, "too many twin requests at once");
     Asked asked{.request = {.update = update}, .correlation = correlation};

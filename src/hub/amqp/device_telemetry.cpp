@@ -39,7 +39,11 @@ bool DeviceEndpoint::take(Held& held) {
     auto messages = messages_of_batch(*outer);
     if (messages.empty()) messages.push_back(*outer);
     for (; held.from < messages.size(); ++held.from) {
-        if (!publishes_.take(hub().parts.clock.monotonic())) {
+        auto& throttles = hub().throttles;
+        const auto time = hub().parts.clock.monotonic();
+        const bool over = !publishes_.take(time);
+        if (over) throttles.over(Throttle::Messages, speaker_);
+        if (over || !throttles.take(Throttle::Messages, speaker_, time)) {
             hub().counters.throttled.add();
             session_.pause_reading(kThrottle);
             return false;

@@ -21,6 +21,10 @@ void ServiceSendLink::message(amqp::DeliveryId delivery, ByteView bytes, bool) {
             delivery, amqp::Outcome::Rejected,
             condition_of(command_error_code(command.error()), command.error().message));
     }
+    if (!session_.hub().throttles.take(Throttle::CommandSends, by_, session_.hub().parts.clock.monotonic())) {
+        return session_.engine().settle(delivery, amqp::Outcome::Rejected,
+                                        condition_of(429001, "too many messages to devices of this hub"));
+    }
     session_.ask([command = std::move(*command),
                   by = by_](Shared& shared) mutable { return shared.commands.send(std::move(command), by); },
                  [delivery](AmqpSession& session, Result<registry::Command> sent) {

@@ -61,15 +61,17 @@ void AmqpSession::finish() {
     connection_.close();
 }
 
-void AmqpSession::closed(net::CloseReason) {
+void AmqpSession::closed(net::CloseReason reason) {
     closing_ = true;
+    const bool too_slow = reason == net::CloseReason::TooSlow;
+    if (too_slow) hub().counters.slow_consumers.add();
     for (auto& [id, open] : links_)
         open.link->detached();
     for (auto& [identity, endpoint] : endpoints_) {
         if (clean_)
             endpoint->leave(0, {});
         else
-            endpoint->leave(404104, "the connection was lost without a close");
+            endpoint->leave(404104, too_slow ? kTooSlow : "the connection was lost without a close");
     }
 }
 

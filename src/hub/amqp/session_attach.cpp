@@ -43,12 +43,8 @@ bool AmqpSession::authenticate(const amqp::SaslAttempt& attempt) {
 }
 
 bool AmqpSession::admit_applicant(Applicant applicant) {
-    if (hub().provisioning->admit(applicant) != 0) {
-        hub().counters.connect_failures.add();
-        hub().failures.with(
-            [&](FailureTable& table) { return table.add({.address = speaker_.address, .result = 401003}); });
-        return false;
-    }
+    applicant.by = speaker_;
+    if (hub().provisioning->admit(applicant) != 0) return false;
     applicant_ = std::move(applicant);
     return true;
 }
@@ -62,10 +58,7 @@ int AmqpSession::take_token(std::string_view text) {
             engine_.close({"amqp:unauthorized-access", "too many tries"});
         return refusal.result;
     };
-    if (!shared.connects.with([&](TokenBucket& bucket) { return bucket.take(now()); })) {
-        shared.counters.throttled.add();
-        return 429001;
-    }
+    if (!shared.admits_connect(hostname_, speaker_)) return 429001;
     auto& hubs = core_.core.hubs;
     const auto& clock = shared.parts.clock;
     const auto network_of = [&](const model::HubName& name) -> std::expected<std::string, Refusal> {

@@ -12,6 +12,7 @@ namespace fieldwatch::hub {
 
 namespace {
 
+constexpr std::size_t kMethodStep = 4'096;  // spec section 10: methods are counted in such steps
 constexpr std::size_t kRunningMax = 2'000;  // requests that wait for a worker; more are told to come back
 constexpr std::size_t kServiceBodyMax = 2u << 20;  // a hundred bulk entries with twins
 
@@ -33,6 +34,12 @@ bool is_api_version(std::string_view text) {
         if (i == 4 || i == 7 ? text[i] != '-' : !digit) return false;
     }
     return text.substr(0, 10) >= "2016-02-03";
+}
+
+net::HttpResponse busy() {
+    auto response = api_error(429001, "the hub is busy");
+    response.headers.emplace_back("retry-after", "1");
+    return response;
 }
 
 bool is_file_upload(const Call& call) {
@@ -74,9 +81,7 @@ void Api::handle(net::HttpRequest request, const net::Connection& connection,
     call.respond = std::move(respond);
     call.begun = shared_.parts.clock.monotonic();
     if (stopping_ || running_ >= kRunningMax) {
-        auto busy = api_error(429001, "the hub is busy");
-        busy.headers.emplace_back("retry-after", "1");
-        return call.respond(std::move(busy));
+        return call.respond(busy());
     }
     running_.fetch_add(1);
     shared_.parts.runtime.post_worker([this, call = std::move(call)]() mutable {
@@ -94,8 +99,8 @@ void Api::stop() {
 
 void Api::serve(Call call) {
     if (shared_.provisioning != nullptr && is_provisioning_path(call.request.path)) {
-        return call.respond(
-            answer_provisioning(*shared_.provisioning, call.request, std::move(call.certificate)));
+        return call.respond(answer_provisioning(*shared_.provisioning, call.request,
+                                                std::move(call.certificate), call.speaker));
     }
     Reply reply;
     try {
@@ -137,11 +142,13 @@ Api::Reply Api::route_devices(Call& call) {
     if (size == 1) {
         if (auto refusal = refuse_service(call, reads ? Right::RegistryRead : Right::RegistryWrite))
             return *refusal;
+        if (auto busy = refuse_rate(call, Throttle::Registry)) return *busy;
         if (reads) return list_devices(call);
         if (call.is("POST")) return bulk(call);
     }
     if (size == 2 && call.at(1, "query") && call.is("POST")) {
         if (auto refusal = refuse_service(call, Right::ServiceConnect)) return *refusal;
+        if (auto busy = refuse_rate(call, Throttle::Queries)) return *busy;
         return run_query(call);
     }
     if (size >= 3 && (call.at(2, "messages") || call.at(2, "files"))) return route_device_messages(call, 2);
@@ -162,6 +169,7 @@ Api::Reply Api::route_devices(Call& call) {
         if (auto refusal = refuse_service(call, reads ? Right::RegistryRead : Right::RegistryWrite,
                                           identity.device.value, identity.module.value))
             return *refusal;
+        if (auto busy = refuse_rate(call, Throttle::Registry)) return *busy;
         if (modules) return list_modules(call, identity);
         if (reads) return get_identity(call, identity);
         if (call.is("PUT")) return put_identity(call, identity);
@@ -177,12 +185,16 @@ Api::Reply Api::route_device_messages(Call& call, std::size_t first) {
     if (auto refusal = refuse_device(call, device, module, &stamps)) return *refusal;
     const auto rest = call.path.size() - first;
     if (call.at(first, "messages") && call.at(first + 1, "events") && rest == 2 && call.is("POST")) {
+        if (!shared_.throttles.take_message(call.speaker, shared_.parts.clock.monotonic())) return busy();
         const auto type = call.request.header("content-type");
         if (type.starts_with("application/vnd.microsoft.iothub.json")) return post_batch(call, stamps);
         return post_event(call, stamps);
     }
     if (call.at(first, "messages") && call.at(first + 1, "devicebound")) {
-        if (rest == 2 && call.is("GET")) return receive_command(call);
+        if (rest == 2 && call.is("GET")) {
+            if (auto busy = refuse_rate(call, Throttle::CommandReceives)) return *busy;
+            return receive_command(call);
+        }
         if (rest == 3 && call.is("DELETE")) {
             const bool rejects = call.request.parameter("reject").has_value();
             return settle_command(call, call.path[first + 2], rejects ? "reject" : "complete");
@@ -213,12 +225,18 @@ Api::Reply Api::route_twins(Call& call) {
             return api_error(401002, "a module calls methods of its own device only");
         if (auto refusal = refuse_device(call, edge.substr(0, slash), edge.substr(slash + 1)))
             return *refusal;
+        if (auto busy = refuse_method_rate(call)) return *busy;
         return call_method(call, identity);
     }
     if (auto refusal =
             refuse_service(call, Right::ServiceConnect, identity.device.value, identity.module.value))
         return *refusal;
-    if (calls_method) return call_method(call, identity);
+    if (calls_method) {
+        if (auto busy = refuse_method_rate(call)) return *busy;
+        return call_method(call, identity);
+    }
+    if (auto busy = refuse_rate(call, call.is("GET") ? Throttle::TwinReads : Throttle::TwinUpdates))
+        return *busy;
     if (rest == 0) {
         if (call.is("GET")) return get_twin(call, identity);
         if (call.is("PATCH")) return change_twin(call, identity, false, "");
@@ -233,7 +251,10 @@ Api::Reply Api::route_twins(Call& call) {
 
 Api::Reply Api::route_service_messages(Call& call) {
     if (auto refusal = refuse_service(call, Right::ServiceConnect)) return *refusal;
-    if (call.path.size() == 2 && call.at(1, "devicebound") && call.is("POST")) return send_command(call);
+    if (call.path.size() == 2 && call.at(1, "devicebound") && call.is("POST")) {
+        if (auto busy = refuse_rate(call, Throttle::CommandSends)) return *busy;
+        return send_command(call);
+    }
     if (call.path.size() >= 3 && call.at(1, "servicebound")) {
         if (call.at(2, "feedback")) return receive_notices(call, registry::NoticeKind::Feedback);
         if (call.at(2, "filenotifications")) return receive_notices(call, registry::NoticeKind::File);
@@ -249,6 +270,17 @@ Answer Api::route_jobs(Call& call) {
     if (auto refusal = refuse_service(call, right)) return *refusal;
     if (!v2) return api_error(400003, "import and export jobs are not offered; use POST /devices");
     return jobs_->answer(call);
+}
+
+std::optional<net::HttpResponse> Api::refuse_rate(const Call& call, Throttle what, double amount) {
+    if (shared_.throttles.take(what, call.speaker, shared_.parts.clock.monotonic(), amount))
+        return std::nullopt;
+    return busy();
+}
+
+std::optional<net::HttpResponse> Api::refuse_method_rate(const Call& call) {
+    const auto steps = call.request.body.size() / kMethodStep + 1;
+    return refuse_rate(call, Throttle::MethodBytes, static_cast<double>(steps * kMethodStep));
 }
 
 std::optional<net::HttpResponse> Api::refuse_service(Call& call, Right right, std::string_view device,

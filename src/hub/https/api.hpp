@@ -40,6 +40,9 @@ class Api {
 
     std::optional<net::HttpResponse> refuse_service(Call& call, Right right, std::string_view device = {},
                                                     std::string_view module = {});
+    /// 429 when the hub is over its rate of that kind; the refusal is in the log.
+    std::optional<net::HttpResponse> refuse_rate(const Call& call, Throttle what, double amount = 1);
+    std::optional<net::HttpResponse> refuse_method_rate(const Call& call);
     std::optional<net::HttpResponse> refuse_device(Call& call, std::string_view device,
                                                    std::string_view module, Stamps* stamps = nullptr);
 

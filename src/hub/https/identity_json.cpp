@@ -1,5 +1,7 @@
 #include "hub/https/identity_json.hpp"
 
+#include <algorithm>
+
 namespace fieldwatch::hub {
 
 namespace {
@@ -61,6 +63,8 @@ Result<void> read_authentication(const Json& authentication, registry::Entry& en
         entry.primary_thumbprint = primary.empty() ? secondary : primary;
         entry.secondary_thumbprint = secondary;
     } else if (type == "certificateAuthority") {
+        // Of a device that stays one, the authority that provisioning recorded stays too.
+        if (entry.auth != registry::AuthType::X509Ca) entry.primary_thumbprint.clear();
         entry.auth = registry::AuthType::X509Ca;
     } else {
         return fail(Errc::InvalidArgument, "authentication.type is sas, selfSigned or certificateAuthority");
@@ -82,12 +86,12 @@ std::string_view auth_type_name(registry::AuthType type) {
     return "none";
 }
 
-Liveness liveness_of(Shared& shared, const model::Identity& identity) {
-    const auto presence = shared.table.presence(identity);
+Liveness liveness_of(Shared& shared, const registry::Entry& entry) {
+    const auto presence = shared.table.presence(entry.identity);
     return {.connected = presence.connected,
-            .connection_changed = presence.changed,
-            .last_activity = presence.last_activity,
-            .commands = shared.commands.count(identity).value_or(0)};
+            .connection_changed = std::max(presence.changed, entry.connection_changed),
+            .last_activity = std::max(presence.active, entry.last_activity),
+            .commands = shared.commands.count(entry.identity).value_or(0)};
 }
 
 Json identity_json(const registry::Entry& entry, const Liveness& live) {

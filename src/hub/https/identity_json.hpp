@@ -6,13 +6,14 @@
 
 namespace fieldwatch::hub {
 
-/// What the registry does not know: who is connected, what waits.
+/// Who is connected, since when, and what waits.
 struct Liveness {
     bool connected = false;
     Timestamp connection_changed, last_activity;  ///< ticks 0 = never
     std::uint64_t commands = 0;
 };
-Liveness liveness_of(Shared& shared, const model::Identity& identity);
+/// What this server has seen, and before that what the registry kept.
+Liveness liveness_of(Shared& shared, const registry::Entry& entry);
 
 Json identity_json(const registry::Entry& entry, const Liveness& live);
 Json twin_json(const registry::Entry& entry, const registry::Twin& twin, const Liveness& live);

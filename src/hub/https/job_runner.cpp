@@ -247,13 +247,17 @@ std::string JobRunner::update_twin(const model::Identity& device, const Json& jo
     const auto done = shared_.parts.registry.update_twin(device, update);
     if (!done) return done.error().message;
     if (done->desired) devices_.desired_changed(device, *done->desired);
+    log_twin(device, "jobId", job.value("jobId", ""));
+    return {};
+}
+
+void JobRunner::log_twin(const model::Identity& device, std::string_view cause, std::string name) {
     Speaker speaker;
     speaker.identity = device;
     speaker.protocol.clear();
     Operation operation{.category = "C2DTwinOperations", .name = "update"};
-    operation.properties.emplace_back("jobId", job.value("jobId", ""));
+    operation.properties.emplace_back(cause, std::move(name));
     shared_.log.append(operation, speaker);
-    return {};
 }
 
 void JobRunner::call_methods(const std::vector<model::Identity>& devices, const Json& job, Json& counts) {
@@ -327,7 +331,9 @@ void JobRunner::apply_configurations(const model::HubName& hub) {
     for (const auto& change : pending_configuration(shared_, hub)) {
         const auto done =
             shared_.parts.registry.update_twin(change.identity, {.desired_json = change.patch_json});
-        if (done && done->desired) devices_.desired_changed(change.identity, *done->desired);
+        if (!done) continue;
+        if (done->desired) devices_.desired_changed(change.identity, *done->desired);
+        log_twin(change.identity, "cause", "configuration");
     }
 }
 

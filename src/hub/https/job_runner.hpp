@@ -31,6 +31,8 @@ class JobRunner {
     void run(const model::HubName& hub, Json job);
     /// Applied to each device: "" or what went wrong.
     std::string update_twin(const model::Identity& device, const Json& job);
+    /// An update of the hub's own doing, and what made it do so.
+    void log_twin(const model::Identity& device, std::string_view cause, std::string name);
     void call_methods(const std::vector<model::Identity>& devices, const Json& job, Json& counts);
     void apply_configurations(const model::HubName& hub);
     void keep(const model::HubName& hub, const Json& job);

@@ -51,7 +51,7 @@ Answer Api::list_devices(Call& call) {
         shared_.parts.registry.devices(call.hub, {.after = "", .count_max = std::min(top, kPageMax)}));
     Json out = Json::array();
     for (const auto& entry : entries)
-        out.push_back(identity_json(entry, liveness_of(shared_, entry.identity)));
+        out.push_back(identity_json(entry, liveness_of(shared_, entry)));
     log(call, kCategory, "getDevices", call.identity(""));
     return json_response(200, out);
 }
@@ -64,7 +64,7 @@ Answer Api::get_identity(Call& call, const model::Identity& identity) {
         return api_error(code, entry.error().message);
     }
     log(call, kCategory, "get", identity);
-    return identity_response(*entry, liveness_of(shared_, identity));
+    return identity_response(*entry, liveness_of(shared_, *entry));
 }
 
 Answer Api::put_identity(Call& call, const model::Identity& identity) {
@@ -99,7 +99,7 @@ Answer Api::put_identity(Call& call, const model::Identity& identity) {
     }
     if (updates) drop_if_changed(before, *done);
     log(call, kCategory, updates ? "update" : "create", identity);
-    return identity_response(*done, liveness_of(shared_, identity));
+    return identity_response(*done, liveness_of(shared_, *done));
 }
 
 Answer Api::delete_identity(Call& call, const model::Identity& identity) {
@@ -118,7 +118,7 @@ Answer Api::list_modules(Call& call, const model::Identity& device) {
     static_cast<void>(FIELDWATCH_TRY(shared_.parts.registry.get(device)));
     Json out = Json::array();
     for (const auto& entry : FIELDWATCH_TRY(shared_.parts.registry.modules(device.hub, device.device)))
-        out.push_back(identity_json(entry, liveness_of(shared_, entry.identity)));
+        out.push_back(identity_json(entry, liveness_of(shared_, entry)));
     log(call, kCategory, "getModules", device);
     return json_response(200, out);
 }
@@ -186,6 +186,8 @@ std::optional<int> Api::bulk_one(Call& call, const Json& body, Json& errors) {
     }
     const auto& identity = entry.identity;
     std::string operation = "update";
+    const bool of_twin = entry.mode.starts_with("updatetwin");
+    const std::string_view category = of_twin ? "C2DTwinOperations" : kCategory;
     const auto apply = [&]() -> Result<void> {
         const auto& mode = entry.mode;
         const bool matches = mode.ends_with("ifmatchetag");
@@ -196,7 +198,7 @@ std::optional<int> Api::bulk_one(Call& call, const Json& body, Json& errors) {
             devices_.disconnect(identity);
             return {};
         }
-        if (mode == "updatetwin" || mode == "updatetwinifmatchetag") {
+        if (of_twin) {
             const auto twin_match = matches ? parse_twin_etag(entry.twin_etag) : std::nullopt;
             return write_bulk_twin(registry, devices_, entry, body, twin_match);
         }
@@ -216,11 +218,11 @@ std::optional<int> Api::bulk_one(Call& call, const Json& body, Json& errors) {
     };
     const auto done = apply();
     if (done) {
-        log(call, kCategory, operation, identity);
+        log(call, category, operation, identity);
         return std::nullopt;
     }
     const auto code = error_code(done.error(), !identity.module.empty());
-    log(call, kCategory, operation, identity, code, done.error().message);
+    log(call, category, operation, identity, code, done.error().message);
     errors.push_back({{"deviceId", identity.device.value},
                       {"moduleId", identity.module.empty() ? Json(nullptr) : Json(identity.module.value)},
                       {"errorCode", api_error(code, "").headers.back().second},

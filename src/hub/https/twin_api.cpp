@@ -32,7 +32,7 @@ Answer Api::get_twin(Call& call, const model::Identity& identity) {
         return api_error(code, error.message);
     }
     log(call, kTwins, "read", identity);
-    return twin_response(twin_json(*entry, *twin, liveness_of(shared_, identity)));
+    return twin_response(twin_json(*entry, *twin, liveness_of(shared_, *entry)));
 }
 
 Answer Api::change_twin(Call& call, const model::Identity& identity, bool replaces, std::string_view part) {
@@ -75,7 +75,7 @@ Answer Api::change_twin(Call& call, const model::Identity& identity, bool replac
     if (done->desired) devices_.desired_changed(identity, *done->desired);
     log(call, kTwins, name, identity);
     const auto entry = FIELDWATCH_TRY(registry.get(identity));
-    return twin_response(twin_json(entry, done->twin, liveness_of(shared_, identity)));
+    return twin_response(twin_json(entry, done->twin, liveness_of(shared_, entry)));
 }
 
 Answer Api::run_query(Call& call) {

@@ -51,7 +51,7 @@ Result<void> for_each_row(Shared& shared, const model::HubName& hub, query::Sour
         const auto entries = FIELDWATCH_TRY(registry.twin_entries(after, which, kReadAtOnce));
         for (const auto& one : entries) {
             const auto& identity = one.entry.identity;
-            auto row = twin_json(one.entry, one.twin, liveness_of(shared, identity));
+            auto row = twin_json(one.entry, one.twin, liveness_of(shared, one.entry));
             if (!FIELDWATCH_TRY(each(Place{0, identity.device.value, identity.module.value}, std::move(row))))
                 return {};
         }

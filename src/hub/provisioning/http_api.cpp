@@ -226,7 +226,7 @@ net::HttpResponse answer_enrollments(Provisioning& provisioning, const net::Http
 }
 
 net::HttpResponse answer_provisioning(Provisioning& provisioning, const net::HttpRequest& request,
-                                      std::optional<net::PeerCertificate> certificate) {
+                                      std::optional<net::PeerCertificate> certificate, const Speaker& by) {
     const auto version = request.parameter("api-version");
     if (!version || version->empty()) return of(provisioning.error(400, 400001, "api-version is missing"));
     const auto segments = split(request.path);
@@ -235,7 +235,7 @@ net::HttpResponse answer_provisioning(Provisioning& provisioning, const net::Htt
             return of(provisioning.error(401, 401002, "the token does not open the provisioning service"));
         return answer_enrollments(provisioning, request, request.path);
     }
-    Applicant applicant{.scope = segments[0], .registration_id = segments[2]};
+    Applicant applicant{.scope = segments[0], .registration_id = segments[2], .by = by};
     if (const auto token = request.header("authorization"); !token.empty())
         applicant.token = std::string(token);
     else

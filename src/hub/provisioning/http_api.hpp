@@ -14,7 +14,7 @@ bool is_provisioning_path(std::string_view path);
 
 /// Answers a device's or a service's request; blocks on the registry.
 net::HttpResponse answer_provisioning(Provisioning& provisioning, const net::HttpRequest& request,
-                                      std::optional<net::PeerCertificate> certificate);
+                                      std::optional<net::PeerCertificate> certificate, const Speaker& by);
 
 /// The service's half by itself, for a caller that has shown that it may: `path` begins with /enrollments,
 /// /enrollmentGroups or /registrations.

@@ -30,13 +30,7 @@ void MqttProvisioning::connect(Applicant applicant) {
     const bool admitted = core_.shared.provisioning->admit(applicant_) == 0;
     mqtt::encode_connack(connection_.output(),
                          {.code = admitted ? mqtt::ConnackCode::Accepted : mqtt::ConnackCode::NotAuthorized});
-    if (!admitted) {
-        core_.shared.counters.connect_failures.add();
-        core_.shared.failures.with([&](FailureTable& table) {
-            return table.add({.address = connection_.address(), .result = 401003});
-        });
-        return end();
-    }
+    if (!admitted) return end();
     connection_.flush();
     connection_.deadline_after(kConnectedMax);
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/hash.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "base/uuid.hpp"
@@ -47,19 +48,21 @@ ProvisioningAnswer Provisioning::error(int status, int code, std::string_view me
 
 // Who asks.
 
-bool Provisioning::proves(const Applicant& applicant, std::string_view registration_id,
-                          const Enrollment& enrollment, registry::Keys& device_keys) const {
+bool Provisioning::proves(const Applicant& applicant, const Enrollment& enrollment, Proof& proof) const {
     if (enrollment.attestation == Enrollment::Attestation::X509) {
         if (!applicant.certificate || applicant.token) return false;
         const auto& leaf = *applicant.certificate;
         const auto now = parts_.clock.now();
         if (leaf.common_name != applicant.registration_id || now < leaf.not_before || leaf.not_after < now)
             return false;
-        return std::any_of(
-            enrollment.certificates.begin(), enrollment.certificates.end(), [&](const Bytes& known) {
-                return enrollment.is_group ? net::verify_chain(leaf, {pem_of(known)}, now).has_value()
-                                           : leaf.der == known;
+        const auto known = std::find_if(
+            enrollment.certificates.begin(), enrollment.certificates.end(), [&](const Bytes& one) {
+                return enrollment.is_group ? net::verify_chain(leaf, {pem_of(one)}, now).has_value()
+                                           : leaf.der == one;
             });
+        if (known == enrollment.certificates.end()) return false;
+        if (enrollment.is_group) proof.authority_pem = pem_of(*known);
+        return true;
     }
     if (!applicant.token) return false;
     const auto token = sas::parse_token(*applicant.token);
@@ -67,17 +70,17 @@ bool Provisioning::proves(const Applicant& applicant, std::string_view registrat
     const auto wanted = applicant.scope + "/registrations/" + applicant.registration_id;
     if (token->resource != wanted || token->expiry + std::chrono::minutes(5) <= parts_.clock.now())
         return false;
-    device_keys = enrollment.keys;
+    auto& keys = proof.device_keys;
+    keys = enrollment.keys;
     if (enrollment.is_group) {
-        for (auto* const key : {&device_keys.primary, &device_keys.secondary}) {
+        for (auto* const key : {&keys.primary, &keys.secondary}) {
             // Over the id as the device spells it: that is what it derived its key from.
             const auto derived = derive_device_key(*key, applicant.registration_id);
             if (!derived) return false;
             *key = *derived;
         }
     }
-    static_cast<void>(registration_id);
-    return sas::verify(*token, device_keys.primary) || sas::verify(*token, device_keys.secondary);
+    return sas::verify(*token, keys.primary) || sas::verify(*token, keys.secondary);
 }
 
 Result<std::vector<Enrollment>> Provisioning::groups() {
@@ -91,35 +94,43 @@ Result<std::vector<Enrollment>> Provisioning::groups() {
 }
 
 std::expected<Provisioning::Match, Provisioning::Failure> Provisioning::match(const Applicant& applicant) {
-    const auto refuse = [&](int status, int code, std::string_view message) {
+    Enrollment none;
+    const auto refuse = [&](int status, int code, std::string_view message, const Enrollment& enrollment) {
         refused_.add();
+        parts_.refused({.result = code / 1'000 == 401 ? 401003 : code,
+                        .description = message,
+                        .hub = hub_for(enrollment, applicant.registration_id)},
+                       applicant);
         return std::unexpected(Failure{status, code, message});
     };
     const auto scope = id_scope();
     if (!scope) return std::unexpected(Failure{500, 500001, "the registry cannot be read"});
-    if (applicant.scope != *scope) return refuse(404, 404204, "there is no such id scope");
+    if (applicant.scope != *scope) return refuse(404, 404204, "there is no such id scope", none);
     const auto id = parse_registration_id(applicant.registration_id);
-    if (!id) return refuse(400, 400004, "the registration id is none");
+    if (!id) return refuse(400, 400004, "the registration id is none", none);
     Match found{.registration_id = *id};
+    const auto fits = [&](const Enrollment& enrollment) {
+        return proves(applicant, enrollment, found.proof);
+    };
     auto individual = enrollment(false, *id);
     if (!individual && individual.error().code != Errc::NotFound)
         return std::unexpected(Failure{500, 500001, "the registry cannot be read"});
     if (individual) {
         // It alone decides, a disabled one too: individual beats group.
-        if (!proves(applicant, *id, *individual, found.device_keys))
-            return refuse(401, 401002, "the credentials do not match the enrollment");
+        if (!fits(*individual))
+            return refuse(401, 401002, "the credentials do not match the enrollment", *individual);
         found.enrollment = std::move(*individual);
         return found;
     }
     auto all = groups();
     if (!all) return std::unexpected(Failure{500, 500001, "the registry cannot be read"});
     for (auto& group : *all) {
-        if (!proves(applicant, *id, group, found.device_keys)) continue;
+        if (!fits(group)) continue;
         found.enrollment = std::move(group);
         return found;
     }
     // Nobody learns which ids are enrolled: who proves nothing is unauthorized, whatever the reason.
-    return refuse(401, 401002, "no enrollment matches these credentials");
+    return refuse(401, 401002, "no enrollment matches these credentials", none);
 }
 
 int Provisioning::admit(const Applicant& applicant) {
@@ -153,16 +164,36 @@ Result<void> Provisioning::start_twin(const Enrollment& enrollment, const model:
     return {};
 }
 
-Result<void> Provisioning::write_identity(const Match& match, const model::Identity& identity) {
+model::HubName Provisioning::hub_for(const Enrollment& enrollment, std::string_view registration_id) {
+    std::vector<std::string> names;
+    for (const auto& hub : hubs_of(enrollment).value_or(std::vector<registry::Hub>{}))
+        names.push_back(hub.name.value);
+    return {allocate(enrollment.allocation, registration_id, names)};
+}
+
+Result<std::string> Provisioning::keep_authority(const model::HubName& hub,
+                                                 const std::string& authority_pem) {
+    const auto facts = FIELDWATCH_TRY(net::read_certificate(authority_pem));
+    const registry::DocumentKey key{hub, std::string(kEnrollmentAuthority), hex(sha256(facts.der))};
+    if (!parts_.registry.document(key)) {
+        const Json body{{"certificate", authority_pem}};
+        FIELDWATCH_TRY(parts_.registry.put_document(key, body.dump(), {}));
+    }
+    return key.id;
+}
+
+Result<std::string_view> Provisioning::write_identity(const Match& match, const model::Identity& identity) {
     registry::Entry entry{.identity = identity};
     const auto existing = parts_.registry.get(identity);
     if (existing) entry = *existing;
     const auto& enrollment = match.enrollment;
     if (enrollment.attestation == Enrollment::Attestation::SymmetricKey) {
         entry.auth = registry::AuthType::Sas;
-        entry.keys = match.device_keys;
+        entry.keys = match.proof.device_keys;
     } else if (enrollment.is_group) {
         entry.auth = registry::AuthType::X509Ca;
+        entry.primary_thumbprint = FIELDWATCH_TRY(keep_authority(identity.hub, match.proof.authority_pem));
+        entry.secondary_thumbprint.clear();
     } else {
         entry.auth = registry::AuthType::X509Thumbprint;
         entry.primary_thumbprint = hex(sha256(enrollment.certificates.front()));
@@ -173,14 +204,16 @@ Result<void> Provisioning::write_identity(const Match& match, const model::Ident
     if (existing) {
         const bool same = existing->auth == entry.auth && existing->keys.primary == entry.keys.primary &&
                           existing->keys.secondary == entry.keys.secondary &&
-                          existing->primary_thumbprint == entry.primary_thumbprint &&
-                          existing->secondary_thumbprint == entry.secondary_thumbprint &&
+                          sas::same_host(existing->primary_thumbprint, entry.primary_thumbprint) &&
+                          sas::same_host(existing->secondary_thumbprint, entry.secondary_thumbprint) &&
                           existing->iot_edge == entry.iot_edge;
-        if (!same) FIELDWATCH_TRY(parts_.registry.update(entry, std::nullopt));
-        return {};
+        if (same) return std::string_view();
+        FIELDWATCH_TRY(parts_.registry.update(entry, std::nullopt));
+        return std::string_view("update");
     }
     FIELDWATCH_TRY(parts_.registry.create(entry));
-    return start_twin(enrollment, identity);
+    FIELDWATCH_TRY(start_twin(enrollment, identity));
+    return std::string_view("create");
 }
 
 // A device that was somewhere before: its twin goes along, or it starts anew.
@@ -202,7 +235,7 @@ Result<std::string> Provisioning::substatus_of_move(const Match& match, const mo
     return std::string(match.enrollment.migrates_data ? "deviceDataMigrated" : "deviceDataReset");
 }
 
-Result<Provisioning::Assigned> Provisioning::assign(const Match& match) {
+Result<Provisioning::Assigned> Provisioning::assign(const Match& match, const Speaker& by) {
     const auto& enrollment = match.enrollment;
     const auto device_id = enrollment.device_id.empty() ? match.registration_id : enrollment.device_id;
     const auto hubs = FIELDWATCH_TRY(hubs_of(enrollment));
@@ -218,12 +251,37 @@ Result<Provisioning::Assigned> Provisioning::assign(const Match& match) {
         if (!enrollment.updates_hub && still != names.end()) chosen = kept->hub;
     }
     const model::Identity identity{model::HubName{chosen}, model::DeviceId{device_id}, {}};
-    FIELDWATCH_TRY(write_identity(match, identity));
+    const auto operation = FIELDWATCH_TRY(write_identity(match, identity));
+    if (!operation.empty()) {
+        auto speaker = by;
+        speaker.identity = identity;
+        Operation written{.category = "DeviceIdentityOperations", .name = operation};
+        written.properties.emplace_back("caller", "provisioning");
+        parts_.log(written, speaker);
+    }
     Assigned out{.device_id = device_id, .substatus = "initialAssignment"};
     if (before) out.substatus = FIELDWATCH_TRY(substatus_of_move(match, *before, identity, true));
     out.hub = *std::find_if(hubs.begin(), hubs.end(),
                             [&](const registry::Hub& hub) { return hub.name.value == chosen; });
     return out;
+}
+
+void Provisioning::log_registration(const Match& match, const RegistrationRecord& record, const Speaker& by) {
+    Operation operation{.category = "DeviceOperations",
+                        .name = "register",
+                        .result = record.status == "assigned" ? 0
+                                  : record.error_code != 0    ? record.error_code
+                                                              : 403012,
+                        .description = record.error_message};
+    auto speaker = by;
+    speaker.identity.hub =
+        record.hub.empty() ? hub_for(match.enrollment, record.id) : model::HubName{record.hub};
+    if (speaker.identity.hub.empty()) return;  // nobody's log: the warning says it
+    speaker.identity.device.value = record.device_id.empty() ? record.id : record.device_id;
+    operation.properties.emplace_back("registrationId", record.id);
+    if (!record.group_id.empty()) operation.properties.emplace_back("enrollmentGroupId", record.group_id);
+    if (!record.substatus.empty()) operation.properties.emplace_back("substatus", record.substatus);
+    parts_.log(operation, speaker);
 }
 
 ProvisioningAnswer Provisioning::register_device(const Applicant& applicant, std::string_view body) {
@@ -242,7 +300,7 @@ ProvisioningAnswer Provisioning::register_device(const Applicant& applicant, std
     if (!found->enrollment.enabled) {
         record.status = "disabled";
         record.error_message = "The enrollment is disabled.";
-    } else if (const auto assigned = assign(*found)) {
+    } else if (const auto assigned = assign(*found, applicant.by)) {
         record.status = "assigned";
         record.hub = assigned->hub.name.value;
         record.host = parts_.host_of(assigned->hub);
@@ -256,6 +314,7 @@ ProvisioningAnswer Provisioning::register_device(const Applicant& applicant, std
         log::warning("provisioning", record.id + ": " + record.error_message);
     }
     const auto kept = save_registration(parts_.registry, record);
+    log_registration(*found, record, applicant.by);
     if (!kept) return error(500, 500001, "the registration cannot be kept");
     ProvisioningAnswer answer{.status = 202, .retry_after = kRetryAfter};
     JsonWriter(answer.body)

@@ -10,6 +10,9 @@
 #include <vector>
 
 #include "base/metrics.hpp"
+#include "hub/authentication.hpp"
+#include "hub/operation.hpp"
+#include "hub/provisioning/documents.hpp"
 #include "hub/provisioning/enrollment.hpp"
 #include "net/mailbox.hpp"
 #include "net/tls_context.hpp"
@@ -22,6 +25,7 @@ struct Applicant {
     std::string scope, registration_id;  ///< as it says
     std::optional<std::string> token;
     std::optional<net::PeerCertificate> certificate;
+    Speaker by{};  ///< how it came, for the log; the identity is not known yet
 };
 
 /// An answer of the provisioning service, whatever carries it.
@@ -38,6 +42,10 @@ struct ProvisioningParts {
     Metrics& metrics;
     /// The host name that devices of a hub connect to.
     std::function<std::string(const registry::Hub&)> host_of;
+    /// The operation log of the hub that the speaker's identity names.
+    std::function<void(const Operation&, const Speaker&)> log = [](const Operation&, const Speaker&) {};
+    /// Who proves nothing: counted against its address, and told to the hub it would have been given.
+    std::function<void(const Refusal&, const Applicant&)> refused = [](const Refusal&, const Applicant&) {};
 };
 
 /// Any thread; every call blocks on the registry, and answers when what it did is durable.
@@ -72,10 +80,14 @@ class Provisioning {
     const Clock& clock() const { return parts_.clock; }
 
   private:
+    struct Proof {
+        registry::Keys device_keys;  ///< of symmetric attestation
+        std::string authority_pem;   ///< of the group's certificates, the one that the chain leads to
+    };
     struct Match {
         Enrollment enrollment;
         std::string registration_id;
-        registry::Keys device_keys;  ///< of symmetric attestation
+        Proof proof;
     };
     struct Failure {
         int status = 401, code = 401002;
@@ -87,10 +99,15 @@ class Provisioning {
     };
 
     std::expected<Match, Failure> match(const Applicant& applicant);
-    bool proves(const Applicant& applicant, std::string_view registration_id, const Enrollment& enrollment,
-                registry::Keys& device_keys) const;
-    Result<Assigned> assign(const Match& match);
-    Result<void> write_identity(const Match& match, const model::Identity& identity);
+    bool proves(const Applicant& applicant, const Enrollment& enrollment, Proof& proof) const;
+    Result<Assigned> assign(const Match& match, const Speaker& by);
+    /// The operation that it took: "create", "update", or "" when the identity stood as it should.
+    Result<std::string_view> write_identity(const Match& match, const model::Identity& identity);
+    /// Kept at the hub once, so that devices of a group need not have their authority registered there too.
+    Result<std::string> keep_authority(const model::HubName& hub, const std::string& authority_pem);
+    /// The hub whose log tells of an attempt: the one that the enrollment, or no enrollment, would give.
+    model::HubName hub_for(const Enrollment& enrollment, std::string_view registration_id);
+    void log_registration(const Match& match, const RegistrationRecord& record, const Speaker& by);
     Result<std::string> substatus_of_move(const Match& match, const model::Identity& from,
                                           const model::Identity& to, bool again);
     Result<std::vector<registry::Hub>> hubs_of(const Enrollment& enrollment);

@@ -9,6 +9,8 @@
 #include "base/metrics.hpp"
 #include "hub/provisioning/documents.hpp"
 #include "hub/provisioning/http_api.hpp"
+#include "net/certificate_authority.hpp"
+#include "net/certificate_chain.hpp"
 #include "protocol/sas/token.hpp"
 
 namespace fieldwatch::hub {
@@ -76,7 +78,17 @@ class ProvisioningTest : public ::testing::Test {
             .clock = clock_,
             .random = system_random(),
             .metrics = metrics_,
-            .host_of = [](const registry::Hub& hub) { return hub.name.value + ".example"; }});
+            .host_of = [](const registry::Hub& hub) { return hub.name.value + ".example"; },
+            .log =
+                [this](const Operation& operation, const Speaker& by) {
+                    logged_.push_back(std::string(operation.category) + "/" + std::string(operation.name) +
+                                      " " + by.identity.hub.value + "/" + by.identity.device.value +
+                                      (operation.result == 0 ? "" : " " + std::to_string(operation.result)));
+                },
+            .refused =
+                [this](const Refusal& refusal, const Applicant& applicant) {
+                    logged_.push_back("refused " + refusal.hub.value + "/" + applicant.registration_id);
+                }});
     }
     ~ProvisioningTest() override {
         provisioning_.reset();
@@ -111,7 +123,7 @@ class ProvisioningTest : public ::testing::Test {
         net::HttpRequest request{.method = std::move(method), .target = target, .body = std::move(body)};
         EXPECT_TRUE(net::read_target(request));
         if (!token.empty()) request.headers.emplace_back("authorization", token);
-        return answer_provisioning(*provisioning_, request, std::nullopt);
+        return answer_provisioning(*provisioning_, request, std::nullopt, {});
     }
     std::string service_token() {
         return *sas::make_token({.resource = "anyhost",
@@ -125,6 +137,7 @@ class ProvisioningTest : public ::testing::Test {
     std::filesystem::path directory_;
     std::unique_ptr<registry::Registry> registry_;
     std::unique_ptr<Provisioning> provisioning_;
+    std::vector<std::string> logged_;
 };
 
 constexpr auto kPress = R"({"registrationId":"press-1","attestation":{"type":"symmetricKey"}})";
@@ -155,6 +168,60 @@ TEST_F(ProvisioningTest, RefusesWhoProvesNothing) {
     EXPECT_EQ(provisioning_->admit(renamed), 401);
     EXPECT_EQ(provisioning_->operation_status(applicant("press-1", enrollment.keys.primary), "5.x").status,
               404);
+}
+
+TEST_F(ProvisioningTest, EveryRegistrationIsInTheLogOfTheHubThatIsGiven) {
+    const auto enrollment = enroll(kPress);
+    state_of(applicant("press-1", enrollment.keys.primary));
+    state_of(applicant("press-1", enrollment.keys.primary));
+    provisioning_->admit(applicant("other", enrollment.keys.primary));
+    const auto own = enroll(
+        R"({"registrationId":"off","provisioningStatus":"disabled","attestation":{"type":"symmetricKey"}})");
+    state_of(applicant("off", own.keys.primary));
+    EXPECT_EQ(logged_, (std::vector<std::string>{
+                           "DeviceIdentityOperations/create home/press-1",
+                           "DeviceOperations/register home/press-1", "DeviceOperations/register home/press-1",
+                           "refused home/other", "DeviceOperations/register home/off 403012"}));
+}
+
+TEST_F(ProvisioningTest, TheGroupsAuthoritySufficesAtTheHubForWhoProvisioningLetIn) {
+    const auto made =
+        net::open_certificates({.directory = directory_.string()}, posix_file_system(), system_clock());
+    ASSERT_TRUE(made) << made.error().message;
+    clock_.set(system_clock().now());
+    const Json group{{"enrollmentGroupId", "plant"},
+                     {"attestation",
+                      {{"type", "x509"},
+                       {"x509", {{"signingCertificates", {{"primary", {{"certificate", made->ca_pem}}}}}}}}}};
+    enroll(group.dump(), true);
+    const auto leaf = *net::read_certificate(made->chain_pem);
+    const net::PeerCertificate certificate{.der = leaf.der,
+                                           .not_before = leaf.not_before,
+                                           .not_after = leaf.not_after,
+                                           .common_name = leaf.common_name,
+                                           .chain = {}};
+    const Applicant device{
+        .scope = *provisioning_->id_scope(), .registration_id = leaf.common_name, .certificate = certificate};
+    const auto state = state_of(device);
+    ASSERT_EQ(state["status"], "assigned") << state;
+    const auto id = state["registrationState"]["deviceId"].get<std::string>();
+    EXPECT_EQ(registry_->get({{"home"}, {id}, {}})->auth, registry::AuthType::X509Ca);
+
+    HubCache hubs(*registry_);
+    const auto connect = [&](const std::string& name) {
+        auto peer = certificate;
+        peer.common_name = name;
+        const auto admission = authenticate({.host = "home.example", .device = name, .certificate = peer},
+                                            hubs, *registry_, clock_, {});
+        return admission ? std::string() : std::string(admission.error().description);
+    };
+    EXPECT_EQ(connect(id), "");
+    // The same authority lets in nobody whom provisioning did not register.
+    ASSERT_TRUE(
+        registry_->create({.identity = {{"home"}, {"by-hand"}, {}}, .auth = registry::AuthType::X509Ca}));
+    EXPECT_NE(connect("by-hand"), "");
+    state_of(device);
+    EXPECT_EQ(registry_->get({{"home"}, {id}, {}})->etag, 1u) << "nothing changed: nothing was written";
 }
 
 TEST_F(ProvisioningTest, AnIndividualEnrollmentBeatsItsGroupAndADisabledOneBlocks) {
@@ -189,7 +256,7 @@ TEST_F(ProvisioningTest, TheServiceApiNeedsItsPolicysTokenAndHonoursEtags) {
     net::HttpRequest stale{.method = "PUT", .target = target, .body = kPress};
     ASSERT_TRUE(net::read_target(stale));
     stale.headers = {{"authorization", service_token()}, {"if-match", "\"1\""}};
-    EXPECT_EQ(answer_provisioning(*provisioning_, stale, std::nullopt).status, 412);
+    EXPECT_EQ(answer_provisioning(*provisioning_, stale, std::nullopt, {}).status, 412);
     const auto page = ask("POST", std::string("/enrollments/query") + kVersion, "{}", service_token());
     EXPECT_EQ(Json::parse(page.body).size(), 1u);
     EXPECT_EQ(ask("DELETE", target, {}, service_token()).status, 204);

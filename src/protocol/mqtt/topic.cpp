@@ -14,6 +14,7 @@ constexpr std::string_view kTwinResponse = "$iothub/twin/res/";
 constexpr std::string_view kDesired = "$iothub/twin/PATCH/properties/desired/";
 constexpr std::string_view kMethod = "$iothub/methods/POST/";
 constexpr std::string_view kMethodResponse = "$iothub/methods/res/";
+constexpr std::string_view kThings = "$aws/things/", kMetrics = "/defender/metrics/";
 constexpr std::size_t kRequestIdBytesMax = 256;  // SDKs send UUIDs or small decimals
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
@@ -81,6 +82,23 @@ Result<ClientTopic> parse_method_response(std::string_view rest) {
     return with_request_id(parsed, rest.substr(slash + 1));
 }
 
+/// `$aws/things/{thing}/defender/metrics/{format}` and what stands behind it, "" or "/accepted".
+struct DefenderTopic {
+    bool is_cbor = false;
+    std::string_view rest;
+};
+/// Nullopt for a topic that is none; Forbidden for another thing's.
+Result<std::optional<DefenderTopic>> parse_defender_topic(std::string_view topic, std::string_view device,
+                                                          std::string_view module) {
+    if (!take_prefix(topic, kThings)) return std::nullopt;
+    if (!module.empty() || !take_prefix(topic, device) || !topic.starts_with('/'))
+        return fail(Errc::Forbidden, "a topic of a thing that is not this identity");
+    if (!take_prefix(topic, kMetrics)) return std::nullopt;
+    const bool is_cbor = topic.starts_with("cbor");
+    if (!is_cbor && !topic.starts_with("json")) return std::nullopt;
+    return DefenderTopic{is_cbor, topic.substr(4)};
+}
+
 }  // namespace
 
 Result<ClientTopic> parse_client_topic(std::string_view topic, std::string_view device,
@@ -99,6 +117,10 @@ Result<ClientTopic> parse_client_topic(std::string_view topic, std::string_view 
                 .kind = ClientTopicKind::Telemetry, .device = device, .module = module, .bag = rest};
         }
     }
+    const auto report = parse_defender_topic(topic, device, module);
+    if (!report) return std::unexpected(report.error());
+    if (*report && (*report)->rest.empty())
+        return ClientTopic{.kind = ClientTopicKind::DefenderReport, .is_cbor = (*report)->is_cbor};
     if (topic.starts_with("devices/")) {
         return fail(Errc::Forbidden, "a publish to a topic that is not this identity's");
     }
@@ -110,6 +132,16 @@ std::string telemetry_topic(std::string_view device, std::string_view module, st
     topic += "messages/events/";
     topic += encoded_bag;
     return topic;
+}
+
+std::string defender_report_topic(std::string_view thing, bool is_cbor) {
+    auto topic = std::string(kThings) + std::string(thing) + std::string(kMetrics);
+    return topic += is_cbor ? "cbor" : "json";
+}
+
+std::string defender_reply_topic(std::string_view thing, bool is_cbor, DefenderReply reply) {
+    return defender_report_topic(thing, is_cbor) +
+           (reply == DefenderReply::Accepted ? "/accepted" : "/rejected");
 }
 
 std::string twin_get_topic(std::string_view request_id) {
@@ -134,6 +166,13 @@ Result<HubFilter> parse_filter(std::string_view filter, std::string_view device,
     // Inputs of a module, and the wider filter that C modules use.
     if (!module.empty() && (wanted == own + "inputs" || wanted == without_hash(own)))
         return HubFilter::Devicebound;
+    const auto replies = parse_defender_topic(filter, device, module);
+    if (!replies) return std::unexpected(replies.error());
+    if (*replies) {
+        const auto rest = (*replies)->rest;
+        if (rest == "/accepted" || rest == "/rejected" || rest == "/+" || rest == "/#")
+            return HubFilter::DefenderReplies;
+    }
     if (filter.starts_with("devices/")) {
         return fail(Errc::Forbidden, "a subscription to topics that are not this identity's");
     }

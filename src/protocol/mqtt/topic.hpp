@@ -11,7 +11,13 @@
 
 namespace fieldwatch::mqtt {
 
-enum class ClientTopicKind : std::uint8_t { Telemetry, TwinGet, TwinReported, MethodResponse };
+enum class ClientTopicKind : std::uint8_t {
+    Telemetry,
+    TwinGet,
+    TwinReported,
+    MethodResponse,
+    DefenderReport,  ///< spec/aws-device-defender.md section 1
+};
 
 /// What a device publishes to; views into the topic.
 struct ClientTopic {
@@ -21,6 +27,7 @@ struct ClientTopic {
     std::string_view request_id;           ///< the others: echo it byte for byte (trap 10)
     std::optional<std::uint64_t> version;  ///< TwinReported: expected base version
     int status = 0;                        ///< MethodResponse
+    bool is_cbor = false;                  ///< DefenderReport
 };
 /// `device` and `module` ("" = none) are the sender's, so that the bag is found by prefix length, never by
 /// counting slashes (trap 5). Errors: Forbidden (another identity's topic), InvalidArgument (no such topic).
@@ -32,9 +39,14 @@ std::string twin_get_topic(std::string_view request_id);
 std::string twin_reported_topic(std::string_view request_id);
 std::string method_response_topic(int status, std::string_view request_id);
 
-enum class HubFilter : std::uint8_t { Devicebound, TwinResponses, DesiredChanges, Methods };
+enum class HubFilter : std::uint8_t { Devicebound, TwinResponses, DesiredChanges, Methods, DefenderReplies };
 /// A filter a device may subscribe to, with or without the trailing `#`. Errors as parse_client_topic.
 Result<HubFilter> parse_filter(std::string_view filter, std::string_view device, std::string_view module);
+
+/// The topic that answers a device's reports, of `json` or `cbor`, are published to.
+enum class DefenderReply : std::uint8_t { Accepted, Rejected };
+std::string defender_reply_topic(std::string_view thing, bool is_cbor, DefenderReply reply);
+std::string defender_report_topic(std::string_view thing, bool is_cbor);
 
 inline constexpr std::string_view kTwinResponsesFilter = "$iothub/twin/res/#";
 inline constexpr std::string_view kDesiredFilter = "$iothub/twin/PATCH/properties/desired/#";

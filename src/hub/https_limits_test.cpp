@@ -1,0 +1,58 @@
+// Over HTTPS: what a hub's rates refuse, and what outlives the server.
+#include "hub/https_fixture_test.hpp"
+
+namespace fieldwatch::hub {
+namespace {
+
+TEST_F(HttpsTest, OverAHubsRateIs429WithARecordEach) {
+    auto rates = rates_of_units(1);
+    for (const auto what : {Throttle::Registry, Throttle::Queries, Throttle::CommandSends,
+                            Throttle::CommandReceives, Throttle::TwinUpdates})
+        rates[static_cast<std::size_t>(what)] = {.per_second = 0.001, .burst = 1};
+    rates[static_cast<std::size_t>(Throttle::MethodBytes)] = {.per_second = 0.001, .burst = 4'096};
+    start({.publishes_per_second = 0.001, .publishes_burst = 1, .rates = rates});
+    const Json query{{"query", "SELECT * FROM devices"}};
+    const Json method{{"methodName", "m"}};
+    const Headers to{{"IoTHub-To", "/devices/d1/messages/devicebound"}};
+    const auto asked = [&](const std::string& kind) {
+        return kind == "getDevices" ? service("GET", "/devices").status
+               : kind == "query"    ? service("POST", "/devices/query", query).status
+               : kind == "replace"  ? service("PUT", "/twins/d1/tags", {{"a", 1}}).status
+               : kind == "method"   ? service("POST", "/twins/d1/methods", method).status
+               : kind == "send"     ? service("POST", "/messages/devicebound", "m", to).status
+               : kind == "receive"  ? device("GET", "/devices/d1/messages/devicebound").status
+                                    : device("POST", "/devices/d1/messages/events", {}, "m").status;
+    };
+    for (const auto* const kind :
+         {"getDevices", "query", "replace", "method", "send", "receive", "message"}) {
+        EXPECT_NE(asked(kind), 429) << kind;
+        EXPECT_EQ(asked(kind), 429) << kind;
+    }
+    for (const auto* const name : {"throttled", "query", "update", "send", "deliver", "ingress"})
+        operations(name, "429001");
+}
+
+TEST_F(HttpsTest, WhenADeviceWasLastHeardOfOutlivesTheServer) {
+    start();
+    EXPECT_EQ(service("GET", "/devices/d1").json()["lastActivityTime"], "0001-01-01T00:00:00Z");
+    auto client = connected();
+    client.publish("devices/d1/messages/events/", "{}", 1);
+    EXPECT_EQ(client.puback(), 1);
+    const auto live = service("GET", "/devices/d1").json();
+    EXPECT_EQ(live["connectionState"], "Connected");
+    EXPECT_NE(live["lastActivityTime"], "0001-01-01T00:00:00Z");
+    EXPECT_EQ(service("GET", "/devices/d1/modules/azureiotsecurity").json()["lastActivityTime"],
+              "0001-01-01T00:00:00Z")
+        << "it is the identity's own, not its device's";
+    server_->stop();
+    server_.reset();
+    start();
+    const auto after = service("GET", "/devices/d1").json();
+    EXPECT_EQ(after["connectionState"], "Disconnected");
+    EXPECT_GE(after["lastActivityTime"], live["lastActivityTime"]);
+    EXPECT_GE(after["connectionStateUpdatedTime"], live["connectionStateUpdatedTime"]);
+    EXPECT_EQ(service("GET", "/twins/d1").json()["lastActivityTime"], after["lastActivityTime"]);
+}
+
+}  // namespace
+}  // namespace fieldwatch::hub
