@@ -162,6 +162,8 @@ const failed = await runAll({
     const leaf = certificate("pump-1", { authority });
     const assigned = await register(new X509Security("pump-1", leaf));
     assert.equal(assigned.deviceId, "pump-1");
+    await connects(assigned, { x509: leaf }); // the hub knows the authority from the registration alone
+    await connects(assigned, { x509: certificate("pump-1", { authority }) }); // renewed
     await assert.rejects(register(new X509Security("pump-2", leaf)), (error) => !/nothing within/.test(error.message));
     const stranger = certificate("pump-3");
     await assert.rejects(register(new X509Security("pump-3", stranger)), (error) => !/nothing within/.test(error.message));
