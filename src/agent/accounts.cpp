@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "agent/collectors/proc.hpp"
+#include "base/text.hpp"
 
 namespace fieldwatch::agent {
 
@@ -13,28 +14,9 @@ namespace {
 
 constexpr std::size_t kAccountsMax = 4'096;
 
-std::vector<std::string_view> split(std::string_view line, char separator) {
-    std::vector<std::string_view> out;
-    for (;;) {
-        const auto at = line.find(separator);
-        out.push_back(line.substr(0, at));
-        if (at == std::string_view::npos) return out;
-        line.remove_prefix(at + 1);
-    }
-}
-
 bool number(std::string_view text, std::uint32_t& out) {
     const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), out);
     return error == std::errc{} && stop == text.data() + text.size();
-}
-
-template <class Each>
-void each_line(std::string_view text, const Each& each) {
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        each(text.substr(0, end));
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
 }
 
 std::string stamp_of(const std::string& path) {

@@ -7,6 +7,7 @@
 #include "agent/collectors/proc.hpp"
 #include "agent/login_line.hpp"
 #include "agent/redaction/redactor.hpp"
+#include "base/text.hpp"
 
 namespace fieldwatch::agent {
 
@@ -16,16 +17,6 @@ namespace {
 template <std::size_t N>
 std::string_view padded(const char (&text)[N]) {
     return {text, static_cast<std::size_t>(std::find(text, text + N, '\0') - text)};
-}
-
-std::vector<std::string_view> split(std::string_view line, char separator) {
-    std::vector<std::string_view> out;
-    for (;;) {
-        const auto at = line.find(separator);
-        out.push_back(line.substr(0, at));
-        if (at == std::string_view::npos) return out;
-        line.remove_prefix(at + 1);
-    }
 }
 
 }  // namespace

@@ -30,17 +30,6 @@
 #include "agent/system_calls.hpp"
 #include "base/file_system.hpp"
 
-#ifdef FIELDWATCH_SMALL
-// Nothing throws here (the small build has no exceptions); the standard library's own handler would bring a
-// demangler.
-namespace __gnu_cxx {
-void __verbose_terminate_handler();
-void __verbose_terminate_handler() {
-    std::abort();
-}
-}  // namespace __gnu_cxx
-#endif
-
 namespace {
 
 using namespace fieldwatch;

@@ -15,16 +15,6 @@
 #include "agent/collectors/collector.hpp"
 #include "agent/response/responder.hpp"
 
-#ifdef FIELDWATCH_SMALL
-// As in agent_main.cpp: no demangler where nothing throws.
-namespace __gnu_cxx {
-void __verbose_terminate_handler();
-void __verbose_terminate_handler() {
-    std::abort();
-}
-}  // namespace __gnu_cxx
-#endif
-
 namespace {
 
 constexpr int kSocket = 3;  // the sender's other end stands here

@@ -7,6 +7,7 @@
 #include "base/hash.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "base/uuid.hpp"
 
@@ -26,6 +27,19 @@ TEST(Base64, AnyTextIsAValueOrAnError) {
     EXPECT_TRUE(rc::check([](const std::string& text) { static_cast<void>(from_base64(text)); }));
     EXPECT_FALSE(from_base64("ab=c"));
     EXPECT_FALSE(from_base64("abc"));
+}
+
+TEST(Text, TrimsSplitsAndCountsNesting) {
+    EXPECT_EQ(trimmed(" \t a b\r\n"), "a b");
+    EXPECT_EQ(trimmed("\"a \"", "\" "), "a");
+    EXPECT_EQ(trimmed(" \n"), "");
+    EXPECT_EQ(split("a::b", ':'), (std::vector<std::string_view>{"a", "", "b"}));
+    EXPECT_EQ(split("", ':'), std::vector<std::string_view>{""});
+    std::vector<std::string_view> lines;
+    each_line("one\n\ntwo", [&](std::string_view line) { lines.push_back(line); });
+    EXPECT_EQ(lines, (std::vector<std::string_view>{"one", "", "two"}));
+    EXPECT_FALSE(nests_deeper_than(2, R"({"a":["[[[\"[["]})"));
+    EXPECT_TRUE(nests_deeper_than(2, R"({"a":[{}]})"));
 }
 
 TEST(Percent, DecodesWhatItEncodes) {

@@ -42,6 +42,18 @@ EntityWriter& EntityWriter::add(
     return *this;
 }
 
+JsonWriter& write_ends(JsonWriter& json, const model::ConnectionCreate& connection) {
+    const std::string_view direction = connection.direction == model::Direction::In    ? "In"
+                                       : connection.direction == model::Direction::Out ? "Out"
+                                                                                       : "";
+    return json.member("Remote Address", connection.remote_address)
+        .member("Remote Port", connection.remote_port)
+        .member("Local Address", connection.local_address)
+        .member("Local Port", connection.local_port)
+        .member("Direction", direction)
+        .member("Protocol", connection.protocol);
+}
+
 std::string json_list(const std::vector<std::string>& texts) {
     std::string out;
     JsonWriter json(out);

@@ -86,6 +86,9 @@ class EntityWriter {
     int count_ = 0;
 };
 
+/// The extended properties that every alert about one connection has: both ends, direction, protocol.
+JsonWriter& write_ends(JsonWriter& json, const model::ConnectionCreate& connection);
+
 /// Texts as a JSON array: nested data are JSON text inside a string (spec/alerts.md section 2.3).
 std::string json_list(const std::vector<std::string>& texts);
 

@@ -388,17 +388,8 @@ class ShardEngine final : public Engine {
         auto alert = device_alert(kSuspiciousAddress, event, item.position);
         if (event.kind == model::EventKind::Operation) alert.component = "IoT Hub";
         alert.discriminator = connection.remote_address;
-        const std::string_view direction = connection.direction == model::Direction::In    ? "In"
-                                           : connection.direction == model::Direction::Out ? "Out"
-                                                                                           : "";
-        JsonWriter(alert.extended_json)
-            .begin_object()
-            .member("Remote Address", connection.remote_address)
-            .member("Remote Port", connection.remote_port)
-            .member("Local Address", connection.local_address)
-            .member("Local Port", connection.local_port)
-            .member("Direction", direction)
-            .member("Protocol", connection.protocol)
+        JsonWriter json(alert.extended_json);
+        write_ends(json.begin_object(), connection)
             .member("Indicator", known.value)
             .member("IndicatorCategory", known.category)
             .member("IndicatorSource", known.source)

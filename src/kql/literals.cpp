@@ -6,18 +6,15 @@
 #include <fmt/format.h>
 
 #include "base/bytes.hpp"
+#include "base/text.hpp"
 #include "kql/expr.hpp"
 
 namespace fieldwatch::kql {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-    while (!text.empty() &&
-           (text.front() == ' ' || text.front() == '\t' || text.front() == '\n' || text.front() == '\r'))
-        text.remove_prefix(1);
-    while (!text.empty() &&
-           (text.back() == ' ' || text.back() == '\t' || text.back() == '\n' || text.back() == '\r'))
-        text.remove_suffix(1);
+/// Without blanks at its ends, then without the quotes around it.
+std::string_view bare(std::string_view text) {
+    text = trimmed(text);
     if (text.size() >= 2 && (text.front() == '"' || text.front() == '\'') && text.back() == text.front())
         text = text.substr(1, text.size() - 2);
     return text;
@@ -164,7 +161,7 @@ std::string json_quote(std::string_view text) {
 }
 
 std::optional<std::int64_t> parse_datetime_literal(std::string_view text) {
-    text = trimmed(text);
+    text = bare(text);
     std::string full(text);
     const auto date = text.substr(0, 10);
     if (date.size() != 10 || date[4] != '-' || date[7] != '-') return std::nullopt;
@@ -215,7 +212,7 @@ std::optional<std::int64_t> duration_ticks(std::string_view number, std::string_
 }
 
 std::optional<std::int64_t> parse_timespan_literal(std::string_view text) {
-    text = trimmed(text);
+    text = bare(text);
     const bool negative = text.starts_with('-');
     if (negative) text.remove_prefix(1);
     std::size_t number = 0;
@@ -224,7 +221,7 @@ std::optional<std::int64_t> parse_timespan_literal(std::string_view text) {
     std::int64_t ticks = 0;
     if (text.find(':') == std::string_view::npos) {
         if (number == 0) return std::nullopt;
-        auto unit = trimmed(text.substr(number));
+        auto unit = bare(text.substr(number));
         const auto value = duration_ticks(text.substr(0, number), unit.empty() ? "d" : unit);
         if (!value) return std::nullopt;
         return negative ? -*value : *value;

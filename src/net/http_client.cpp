@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "base/bytes.hpp"
+#include "base/text.hpp"
 
 namespace fieldwatch::net {
 
@@ -24,14 +25,6 @@ std::string lower(std::string_view text) {
     std::transform(out.begin(), out.end(), out.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     return out;
-}
-
-std::string_view trim(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
-        text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r'))
-        text.remove_suffix(1);
-    return text;
 }
 
 std::string_view header(const HttpReply& reply, std::string_view name) {
@@ -161,7 +154,7 @@ class HttpClient::Connection {
             const auto colon = text.find(':');
             if (colon == std::string::npos) continue;
             reply.headers.emplace_back(lower(text.substr(0, colon)),
-                                       trim(std::string_view(text).substr(colon + 1)));
+                                       trimmed(std::string_view(text).substr(colon + 1)));
         }
     }
     Result<std::string> read_chunks(std::size_t bytes_max) {
@@ -290,10 +283,10 @@ Result<void> HttpClient::stream(std::string_view target,
             event.clear();
             data.clear();
         } else if (text.starts_with("event:")) {
-            event = trim(std::string_view(text).substr(6));
+            event = trimmed(std::string_view(text).substr(6));
         } else if (text.starts_with("data:")) {
             if (!data.empty()) data += '\n';
-            data += trim(std::string_view(text).substr(5));
+            data += trimmed(std::string_view(text).substr(5));
         }
     }
 }

@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
 #include <filesystem>
 #include <string>
@@ -14,6 +13,7 @@
 
 #include "base/clock.hpp"
 #include "base/file_system.hpp"
+#include "net/ask_test.hpp"
 #include "net/certificate_authority.hpp"
 #include "net/http_server.hpp"
 #include "net/tls_client.hpp"
@@ -57,17 +57,6 @@ class HttpServerTlsTest : public testing::Test {
     Result<TlsClient> connect(const std::string& ca_file) {
         return TlsClient::connect(
             {.host = "127.0.0.1", .port = server_->port(), .server_name = {}, .ca_file = ca_file}, 5s);
-    }
-    static std::string ask(TlsClient& client, std::string_view request, std::string_view mark) {
-        EXPECT_TRUE(client.write_all(as_bytes(request), 5s));
-        std::string answer;
-        std::array<std::byte, 4096> bytes{};
-        while (answer.find(mark) == std::string::npos) {
-            const auto count = client.read(bytes, 5s);
-            if (!count) break;
-            answer.append(as_text(ByteView(bytes).first(*count)));
-        }
-        return answer;
     }
 
     int plain_socket() const {

@@ -19,6 +19,7 @@
 #include "base/metrics.hpp"
 #include "net/http.hpp"
 #include "net/http_event_stream.hpp"
+#include "net/http_message.hpp"
 #include "net/task.hpp"
 #include "net/tls_stream.hpp"
 #include "net/worker_pool.hpp"
@@ -217,16 +218,7 @@ class HttpSession final : public HttpConnection, public std::enable_shared_from_
 
     HttpRequest take(Parser& parser) const {
         auto message = parser.release();
-        HttpRequest request;
-        request.peer = peer_;
-        request.method = std::string(message.method_string());
-        request.target = std::string(message.target());
-        for (const auto& field : message) {
-            std::string name(field.name_string());
-            for (auto& c : name)
-                c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-            request.headers.emplace_back(std::move(name), std::string(field.value()));
-        }
+        auto request = head_of(message, peer_);
         request.body = std::move(message.body());
         return request;
     }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "net/http_message.hpp"
 #include "net/websocket_frame.hpp"
 
 namespace fieldwatch::net {
@@ -177,20 +178,7 @@ class WebStream final : public Handler {
         return true;
     }
 
-    HttpRequest take_head() const {
-        HttpRequest request;
-        const auto& message = parser_->get();
-        request.peer = connection_.address();
-        request.method = std::string(message.method_string());
-        request.target = std::string(message.target());
-        for (const auto& field : message) {
-            std::string name(field.name_string());
-            for (auto& c : name)
-                c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-            request.headers.emplace_back(std::move(name), std::string(field.value()));
-        }
-        return request;
-    }
+    HttpRequest take_head() const { return head_of(parser_->get(), connection_.address()); }
 
     void ask() {
         auto request = take_head();

@@ -1,9 +1,9 @@
 // HTTP and WebSocket over the stream server, spoken by hand over real TLS.
 #include "net/web_stream.hpp"
+#include "net/ask_test.hpp"
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <filesystem>
 #include <mutex>
 #include <thread>
@@ -11,6 +11,7 @@
 #include "base/clock.hpp"
 #include "base/file_system.hpp"
 #include "base/random.hpp"
+#include "net/ask_test.hpp"
 #include "net/certificate_authority.hpp"
 #include "net/tls_client.hpp"
 #include "net/websocket_frame.hpp"
@@ -75,18 +76,6 @@ class WebStreamTest : public testing::Test {
     TlsClient connect() {
         return *TlsClient::connect(
             {.host = "127.0.0.1", .port = server_->port(), .ca_file = (directory_ / "ca.pem").string()}, 5s);
-    }
-    /// What comes until `mark` is in it, or the peer closes.
-    static std::string ask(TlsClient& client, std::string_view text, std::string_view mark) {
-        EXPECT_TRUE(client.write_all(as_bytes(text), 5s));
-        std::string answer;
-        std::array<std::byte, 4096> bytes{};
-        while (answer.find(mark) == std::string::npos) {
-            const auto count = client.read(bytes, 5s);
-            if (!count) break;
-            answer.append(as_text(ByteView(bytes).first(*count)));
-        }
-        return answer;
     }
     static std::string masked(unsigned opcode, std::string_view payload) {
         std::string out{

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/json_text.hpp"
+#include "base/text.hpp"
 #include "detect/behaviour/series_model.hpp"
 
 namespace fieldwatch::pipeline {
@@ -19,17 +20,9 @@ namespace {
 using detect::SeriesModel;
 
 constexpr std::size_t kLineBytesMax = 4'096;
+constexpr std::string_view kBlanks = " \"\r";  ///< quotes go with them
 constexpr Ticks kOneAlert =
     std::chrono::hours(6);  ///< spec/detection.md section 4: merged by device and cause
-
-std::string_view trimmed(std::string_view text) {
-    const auto is_blank = [](char c) { return c == ' ' || c == '"' || c == '\r'; };
-    while (!text.empty() && is_blank(text.front()))
-        text.remove_prefix(1);
-    while (!text.empty() && is_blank(text.back()))
-        text.remove_suffix(1);
-    return text;
-}
 
 std::optional<double> number(std::string_view text) {
     double value = 0;
@@ -216,8 +209,8 @@ Result<SeriesLine> parse_series_line(std::string_view line) {
     if (comma == std::string_view::npos)
         return fail(Errc::Malformed, "a line of a series is \"timestamp,value\"");
     auto rest = line.substr(comma + 1);
-    rest = trimmed(rest.substr(0, rest.find(line[comma])));
-    const auto time = stamp(trimmed(line.substr(0, comma)));
+    rest = trimmed(rest.substr(0, rest.find(line[comma])), kBlanks);
+    const auto time = stamp(trimmed(line.substr(0, comma), kBlanks));
     if (!time)
         return fail(Errc::Malformed, "the stamp is neither ISO 8601 nor seconds or milliseconds since 1970");
     if (is_missing(rest)) return SeriesLine{*time, std::nullopt};

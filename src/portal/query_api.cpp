@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "portal/context.hpp"
 #include "portal/reply.hpp"
 #include "portal/result_json.hpp"
@@ -21,14 +22,6 @@ struct Preferences {
     std::chrono::seconds wait{180};
     AnswerParts parts;
 };
-
-std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && text.front() == ' ')
-        text.remove_prefix(1);
-    while (!text.empty() && text.back() == ' ')
-        text.remove_suffix(1);
-    return text;
-}
 
 /// RFC 7240: what is not understood is ignored, but a number that is none is said.
 Result<Preferences> read_preferences(std::string_view header) {

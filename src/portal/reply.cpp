@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "base/limits.hpp"
+#include "base/text.hpp"
 
 namespace fieldwatch::portal {
 namespace {
@@ -50,28 +51,6 @@ Meaning meaning_of(Errc code) {
     return {500, "InternalServerError"};
 }
 
-/// A tree of bounded depth: nlohmann's parser itself recurses over nothing, its consumers do.
-bool too_deep(std::string_view text) {
-    std::size_t depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (in_string) {
-            if (c == '\\')
-                ++i;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > limits::json_depth) return true;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            --depth;
-        }
-    }
-    return false;
-}
-
 }  // namespace
 
 net::HttpResponse json_reply(int status, const Json& body) {
@@ -89,7 +68,7 @@ net::HttpResponse problem(const Error& error) {
 }
 
 Result<Json> body_object(const net::HttpRequest& request, std::initializer_list<std::string_view> allowed) {
-    if (too_deep(request.body)) {
+    if (nests_deeper_than(limits::json_depth, request.body)) {
         return fail(Errc::Malformed, fmt::format("the body nests deeper than {} levels", limits::json_depth));
     }
     auto body = Json::parse(request.body.empty() ? "{}" : request.body, nullptr, false);

@@ -1,27 +1,16 @@
 // Walking over the small text files that a Linux device describes itself with.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 
+#include "base/text.hpp"
+
 namespace fieldwatch::agent {
 
-/// Calls each(line) for every line of `text`, without its end.
-template <class Each>
-void each_line(std::string_view text, const Each& each) {
-    while (!text.empty()) {
-        const auto end = std::min(text.find('\n'), text.size());
-        each(text.substr(0, end));
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-}
-
+/// Also without zeros: the kernel ends the texts of a device tree with them.
 inline std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view kBlank(" \t\r\n\0", 5);
-    const auto begin = text.find_first_not_of(kBlank);
-    if (begin == std::string_view::npos) return {};
-    return text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
+    return fieldwatch::trimmed(text, std::string_view(" \t\r\n\0", 5));
 }
 
 /// What follows `key` on the line that begins with it; "" if there is none.

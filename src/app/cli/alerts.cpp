@@ -20,18 +20,6 @@ struct AlertOptions {
     bool follow = false;
 };
 
-std::string text_of(const Json& object, const char* key) {
-    if (!object.contains(key) || object[key].is_null()) return "";
-    return object[key].is_string() ? printable(object[key].get<std::string>()) : object[key].dump();
-}
-
-/// `2026-11-22 21:04:52` of an ISO 8601 time: what a person compares with the clock.
-std::string short_time(const Json& object, const char* key) {
-    auto text = text_of(object, key).substr(0, 19);
-    if (text.size() > 10) text[10] = ' ';
-    return text;
-}
-
 /// What happened, in a few words: the command line, the address, or the description.
 std::string gist(const Json& alert) {
     if (alert.contains("extendedProperties") && alert["extendedProperties"].is_object()) {

@@ -231,6 +231,17 @@ std::string printable(std::string_view text) {
     return out;
 }
 
+std::string text_of(const nlohmann::json& object, const char* key) {
+    if (!object.contains(key) || object[key].is_null()) return "";
+    return object[key].is_string() ? printable(object[key].get<std::string>()) : object[key].dump();
+}
+
+std::string short_time(const nlohmann::json& object, const char* key) {
+    auto text = text_of(object, key).substr(0, 19);
+    if (text.size() > 10) text[10] = ' ';
+    return text.empty() ? "never" : text;
+}
+
 bool on_terminal() {
     return isatty(STDOUT_FILENO) != 0;
 }

@@ -73,6 +73,10 @@ class TextTable {
 
 /// Control characters of device-supplied text made visible: a terminal is not for devices to command.
 std::string printable(std::string_view text);
+/// A member as a cell of a table: "" when it is absent or null, other than text as its JSON.
+std::string text_of(const nlohmann::json& object, const char* key);
+/// `2026-11-22 21:04:52` of a member that is an ISO 8601 time; "never" when there is none.
+std::string short_time(const nlohmann::json& object, const char* key);
 bool on_terminal();
 std::string coloured_severity(std::string_view severity);
 

@@ -31,18 +31,6 @@ void print_json(const Json& value) {
     std::puts(value.dump(2).c_str());
 }
 
-std::string text_of(const Json& object, const char* key) {
-    if (!object.contains(key) || object[key].is_null()) return "";
-    return object[key].is_string() ? printable(object[key].get<std::string>()) : object[key].dump();
-}
-
-/// `2026-11-22 21:04:52` of an ISO 8601 time.
-std::string short_time(const Json& object, const char* key) {
-    auto text = text_of(object, key).substr(0, 19);
-    if (text.size() > 10) text[10] = ' ';
-    return text.empty() ? "never" : text;
-}
-
 /// `2 (1 High, 1 Low)`; a plain number when there are none.
 std::string open_alerts(const Json& device) {
     std::string kinds;

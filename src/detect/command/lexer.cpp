@@ -3,16 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.hpp"
+
 namespace fieldwatch::detect {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r";
-
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 /// Characters that may mean something; all others are parts of words wherever they stand.
 constexpr auto kSpecial = [] {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "detect/intel/indicator_value.hpp"
 
 namespace fieldwatch::detect {
@@ -26,7 +27,7 @@ std::vector<std::string> split_csv(std::string_view line) {
 
 /// Names that the common feeds use for the same thing.
 CsvReader::Column CsvReader::column_of(std::string_view name) {
-    auto key = lower(trim(name));
+    auto key = lower(trimmed(name));
     std::replace(key.begin(), key.end(), ' ', '_');
     const auto is = [&](std::initializer_list<std::string_view> names) {
         return std::find(names.begin(), names.end(), key) != names.end();
@@ -57,7 +58,7 @@ std::vector<CsvReader::Column> CsvReader::header_of(const std::vector<std::strin
 
 void CsvReader::comment(std::string_view text) {
     if (data_ || text.find(',') == text.npos) return;
-    if (auto columns = header_of(split_csv(trim(text))); columns.size() > 1) columns_ = std::move(columns);
+    if (auto columns = header_of(split_csv(trimmed(text))); columns.size() > 1) columns_ = std::move(columns);
 }
 
 // What a line says besides its values; false when something in it is wrong.
@@ -71,7 +72,7 @@ bool CsvReader::describe(const std::vector<std::string>& cells, std::size_t numb
         return into.has_value();
     };
     for (std::size_t i = 0; i < cells.size() && i < columns_.size(); ++i) {
-        const auto cell = trim(cells[i]);
+        const auto cell = trimmed(cells[i]);
         if (cell.empty() || cell == "None" || cell == "n/a") continue;
         switch (columns_[i]) {
             case Column::Malware:
@@ -115,7 +116,7 @@ bool CsvReader::describe(const std::vector<std::string>& cells, std::size_t numb
 
 void CsvReader::line(std::string_view text, std::size_t number, IndicatorFile& out) {
     const auto cells = split_csv(text);
-    const auto value_in = [&](std::size_t i) { return classify_value(trim(cells[i])); };
+    const auto value_in = [&](std::size_t i) { return classify_value(trimmed(cells[i])); };
     if (!data_ && columns_.empty()) {
         bool holds_one = false;
         for (std::size_t i = 0; i < cells.size(); ++i)

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ip_address.hpp"
+#include "base/text.hpp"
 #include "detect/intel/indicator_csv.hpp"
 #include "detect/intel/indicator_json.hpp"
 #include "detect/intel/indicator_value.hpp"
@@ -47,16 +48,17 @@ int confidence_of(std::int64_t lists) {
 
 void read_plain_line(std::string_view line, std::string_view name, std::size_t number, IndicatorFile& out) {
     for (const auto* const mark : {" #", "\t#", " ;"}) {
-        if (const auto comment = line.find(mark); comment != line.npos) line = trim(line.substr(0, comment));
+        if (const auto comment = line.find(mark); comment != line.npos)
+            line = trimmed(line.substr(0, comment));
     }
     const auto blank = line.find_first_of(" \t");
     const auto value = line.substr(0, blank);
-    auto rest = blank == line.npos ? std::string_view{} : trim(line.substr(blank));
+    auto rest = blank == line.npos ? std::string_view{} : trimmed(line.substr(blank));
     if (!rest.empty() && is_nowhere(value)) {
         while (!rest.empty()) {
             const auto end = rest.find_first_of(" \t");
             const auto host = rest.substr(0, end);
-            rest = end == rest.npos ? std::string_view{} : trim(rest.substr(end));
+            rest = end == rest.npos ? std::string_view{} : trimmed(rest.substr(end));
             if (host.find('.') != host.npos && !is_nowhere(host)) {
                 add(host, name, kDefaultConfidence, number, out);
             } else {
@@ -84,7 +86,7 @@ Result<IndicatorFile> read_lines(std::string_view name, std::string_view text) {
     bool data = false, is_csv = false;
     while (!text.empty()) {
         const auto end = text.find('\n');
-        const auto line = trim(text.substr(0, end));
+        const auto line = trimmed(text.substr(0, end));
         text = end == text.npos ? std::string_view{} : text.substr(end + 1);
         ++number;
         if (line.empty()) continue;

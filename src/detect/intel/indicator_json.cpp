@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ip_address.hpp"
+#include "base/text.hpp"
 #include "detect/intel/indicator_value.hpp"
 
 namespace fieldwatch::detect {
@@ -54,7 +55,7 @@ std::string text_of(const Json& object, const char* key) {
 
 void read_indicator_object(const Json& object, std::string_view name, std::size_t line, IndicatorFile& out) {
     if (!object.is_object()) return out.refuse(line, "not a JSON object");
-    auto indicator = classify_value(trim(first_text(object, {"value", "indicator", "ioc_value", "ioc"})));
+    auto indicator = classify_value(trimmed(first_text(object, {"value", "indicator", "ioc_value", "ioc"})));
     if (!indicator) return out.refuse(line, "\"value\" is not an address, network, domain, URL or hash");
     indicator->category = first_text(object, {"category", "malware", "malware_printable", "threat_type"});
     indicator->source = first_text(object, {"source", "reporter"});

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/ip_address.hpp"
+#include "base/text.hpp"
 
 namespace fieldwatch::detect {
 
@@ -73,13 +74,6 @@ Indicator indicator(IndicatorType type, std::string_view value) {
 
 }  // namespace
 
-std::string_view trim(std::string_view text) {
-    constexpr std::string_view kBlank = " \t\r";
-    const auto first = text.find_first_not_of(kBlank);
-    if (first == text.npos) return {};
-    return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
 std::string lower(std::string_view text) {
     std::string out(text);
     std::transform(out.begin(), out.end(), out.begin(),
@@ -127,7 +121,7 @@ std::optional<Indicator> classify_value(std::string_view given) {
 }
 
 std::optional<Timestamp> parse_indicator_time(std::string_view given) {
-    std::string text(trim(given));
+    std::string text(trimmed(given));
     if (text.ends_with(" UTC")) text.resize(text.size() - 4);
     std::int64_t seconds = 0;
     const auto* const end = text.data() + text.size();

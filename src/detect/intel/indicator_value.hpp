@@ -9,7 +9,6 @@
 
 namespace fieldwatch::detect {
 
-std::string_view trim(std::string_view text);
 std::string lower(std::string_view text);
 
 /// Addresses, ranges, `address:port` (the port is no part of the match), URLs with or without scheme, domains

@@ -28,15 +28,8 @@ void MaliciousNames::observe(const model::Event& event, Context& context) {
         if (!known) continue;
         auto alert = device_alert(kName, event, item.position);
         alert.discriminator = name;
-        JsonWriter(alert.extended_json)
-            .begin_object()
-            .member("Domain Name", name)
-            .member("Remote Address", flow->remote_address)
-            .member("Remote Port", flow->remote_port)
-            .member("Local Address", flow->local_address)
-            .member("Local Port", flow->local_port)
-            .member("Direction", flow->direction == model::Direction::In ? "In" : "Out")
-            .member("Protocol", flow->protocol)
+        JsonWriter json(alert.extended_json);
+        write_ends(json.begin_object().member("Domain Name", name), *flow)
             .member("Indicator", known->value)
             .member("IndicatorCategory", known->category)
             .member("IndicatorSource", known->source)

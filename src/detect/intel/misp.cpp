@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "detect/intel/indicator_json.hpp"
 #include "detect/intel/indicator_value.hpp"
 
@@ -71,7 +72,7 @@ void read_attribute(const Json& attribute, const Indicator& event, IndicatorFile
         return;
     }
     for (const auto& value : values_of(type, text_of(attribute, "value"))) {
-        auto indicator = classify_value(trim(value));
+        auto indicator = classify_value(trimmed(value));
         if (!indicator) {
             out.refuse(0, type + " \"" + value.substr(0, 80) + "\" cannot be read");
             continue;

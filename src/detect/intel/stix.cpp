@@ -3,6 +3,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/text.hpp"
 #include "detect/intel/indicator_json.hpp"
 #include "detect/intel/indicator_value.hpp"
 #include "detect/intel/stix_pattern.hpp"
@@ -128,7 +129,7 @@ void read_indicator(const Json& object, const Around& around, std::string_view n
     }
     bool any = false;
     for (const auto& value : *values) {
-        auto indicator = names_an_indicator(value.path) ? classify_value(trim(value.value)) : std::nullopt;
+        auto indicator = names_an_indicator(value.path) ? classify_value(trimmed(value.value)) : std::nullopt;
         if (!indicator) continue;
         about.type = indicator->type;
         about.value = std::move(indicator->value);

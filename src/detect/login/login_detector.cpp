@@ -52,16 +52,6 @@ void add_name(std::vector<std::string>& names, std::string_view name) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
 }
 
-std::string as_json(const std::vector<std::string>& texts) {
-    std::string out;
-    JsonWriter json(out);
-    json.begin_array();
-    for (const auto& text : texts)
-        json.string(text);
-    json.end_array();
-    return out;
-}
-
 std::string entities(std::string_view device, std::string_view user, std::string_view address) {
     std::string out;
     JsonWriter json(out);
@@ -89,8 +79,8 @@ std::string burst_properties(std::string_view device, const std::vector<std::str
     std::string out;
     JsonWriter json(out);
     json.begin_object()
-        .member("Full Source Address", as_json(endpoints))
-        .member("User Names", as_json(users))
+        .member("Full Source Address", json_list(endpoints))
+        .member("User Names", json_list(users))
         .member("DeviceId", device)
         .member_if("CorrelationKey", correlation)
         .end_object();

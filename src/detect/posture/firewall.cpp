@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/ip_address.hpp"
+#include "base/text.hpp"
 #include "detect/command/address.hpp"
 
 namespace fieldwatch::detect {
@@ -60,14 +61,6 @@ std::optional<int> mask_length(std::string_view mask) {
     while (length < 32 && (address->v4() >> (31 - length) & 1) != 0)
         ++length;
     return length;
-}
-
-std::string_view trimmed(std::string_view text) {
-    while (text.starts_with(' '))
-        text.remove_prefix(1);
-    while (text.ends_with(' '))
-        text.remove_suffix(1);
-    return text;
 }
 
 /// One rule with its item's unparsed match options.

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/limits.hpp"
+#include "base/text.hpp"
 
 namespace fieldwatch::detect {
 namespace {
@@ -29,26 +30,6 @@ void flatten(const std::string& name, const Json& value, std::size_t depth,
     } else {
         out.emplace_back(name, scalar_text(value));
     }
-}
-
-/// nlohmann recurses by nesting: count brackets before handing it a stranger's text.
-bool too_deep(std::string_view json) {
-    std::size_t depth = 0;
-    bool quoted = false;
-    for (std::size_t i = 0; i < json.size(); ++i) {
-        const char c = json[i];
-        if (quoted) {
-            if (c == '\\') ++i;
-            if (c == '"') quoted = false;
-        } else if (c == '"') {
-            quoted = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > limits::json_depth) return true;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            --depth;
-        }
-    }
-    return false;
 }
 
 }  // namespace
@@ -78,7 +59,8 @@ RecordedEvent RecordedEvent::make(std::string product, std::string category, std
 
 Result<RecordedEvent> RecordedEvent::parse(std::string_view text) {
     if (text.size() > limits::message_bytes) return fail(Errc::TooLarge, "recorded event above 256 KiB");
-    if (too_deep(text)) return fail(Errc::TooLarge, "recorded event nested too deep");
+    if (nests_deeper_than(limits::json_depth, text))
+        return fail(Errc::TooLarge, "recorded event nested too deep");
     auto json = Json::parse(text, nullptr, false);
     RecordedEvent recorded;
     if (json.is_object() && json.contains("body") && json["body"].is_object()) {

@@ -28,14 +28,8 @@ void Egress::observe(const model::Event& event, Context& context) {
             continue;
         auto alert = device_alert(kEgress, event, item.position);
         alert.discriminator = flow->remote_address;
-        JsonWriter(alert.extended_json)
-            .begin_object()
-            .member("Remote Address", flow->remote_address)
-            .member("Remote Port", flow->remote_port)
-            .member("Local Address", flow->local_address)
-            .member("Local Port", flow->local_port)
-            .member("Direction", flow->direction == model::Direction::In ? "In" : "Out")
-            .member("Protocol", flow->protocol)
+        JsonWriter json(alert.extended_json);
+        write_ends(json.begin_object(), *flow)
             .member("Bytes Out", flow->bytes_out)
             .member("Bytes Allowed", context.settings.egress_bytes)
             .member_if("Executable", flow->executable)

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace fieldwatch::detect {
 
 namespace {
@@ -53,14 +55,6 @@ std::vector<std::string> difference(const std::set<std::string>& left, const std
     std::vector<std::string> out;
     std::ranges::set_difference(left, right, std::back_inserter(out));
     return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-    while (text.starts_with(' '))
-        text.remove_prefix(1);
-    while (text.ends_with(' '))
-        text.remove_suffix(1);
-    return text;
 }
 
 std::set<std::string> groups_of(std::string_view names) {

@@ -4,6 +4,8 @@
 #include <array>
 #include <charconv>
 
+#include "base/text.hpp"
+
 namespace fieldwatch::hub {
 
 namespace {
@@ -16,14 +18,6 @@ std::optional<std::int64_t> number_of(std::string_view text) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
     return value;
-}
-
-std::string_view trimmed(std::string_view text) {
-    while (text.starts_with(' '))
-        text.remove_prefix(1);
-    while (text.ends_with(' '))
-        text.remove_suffix(1);
-    return text;
 }
 
 bool is_group(std::string_view text) {

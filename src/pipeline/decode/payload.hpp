@@ -46,6 +46,8 @@ class PayloadDecoder {
     void check_kind(const PayloadSchema& schema);
     Repeats read_repeats(const PayloadSchema& schema);
     model::Payload make(const PayloadSchema& schema);
+    /// With what both versions say of a process under the same names.
+    model::ProcessCreate process_create(model::ProcessCreate process);
     model::Payload make_version_1(model::EventKind kind);
     model::Payload make_version_2(model::EventKind kind);
     model::OtherPayload make_other(const PayloadSchema& schema);

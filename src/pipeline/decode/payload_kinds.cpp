@@ -29,24 +29,28 @@ model::Payload PayloadDecoder::make(const PayloadSchema& schema) {
     }
 }
 
+model::ProcessCreate PayloadDecoder::process_create(model::ProcessCreate process) {
+    process.hash = extra("Hash");
+    process.parent_executable = extra("ParentExecutable");
+    process.parent_command_line = extra("ParentCommandLine");
+    process.grandparent_executable = extra("GrandparentExecutable");
+    process.working_directory = extra("WorkingDirectory");
+    process.container_id = extra("ContainerId");
+    process.login_uid = extra("LoginUid");
+    return process;
+}
+
 model::Payload PayloadDecoder::make_version_1(model::EventKind kind) {
     using model::EventKind;
     switch (kind) {
         case EventKind::ProcessCreate: {
             using namespace slot::process_create;
-            return model::ProcessCreate{.executable = text(Executable),
-                                        .command_line = text(CommandLine),
-                                        .user_id = text(UserId),
-                                        .user_name = text(UserName),
-                                        .hash = extra("Hash"),
-                                        .parent_executable = extra("ParentExecutable"),
-                                        .parent_command_line = extra("ParentCommandLine"),
-                                        .grandparent_executable = extra("GrandparentExecutable"),
-                                        .working_directory = extra("WorkingDirectory"),
-                                        .container_id = extra("ContainerId"),
-                                        .login_uid = extra("LoginUid"),
-                                        .process_id = integer(ProcessId),
-                                        .parent_process_id = integer(ParentProcessId)};
+            return process_create({.executable = text(Executable),
+                                   .command_line = text(CommandLine),
+                                   .user_id = text(UserId),
+                                   .user_name = text(UserName),
+                                   .process_id = integer(ProcessId),
+                                   .parent_process_id = integer(ParentProcessId)});
         }
         case EventKind::ProcessTerminate: {
             using namespace slot::process_terminate;
@@ -132,19 +136,12 @@ model::Payload PayloadDecoder::make_version_2(model::EventKind kind) {
             using namespace slot::process_2;
             if (text(EventType) == "EXIT")
                 return model::ProcessTerminate{text(Executable), integer(ProcessId), 0};
-            return model::ProcessCreate{.executable = text(Executable),
-                                        .command_line = text(Commandline),
-                                        .user_id = text(UserId),
-                                        .user_name = extra("UserName"),
-                                        .hash = extra("Hash"),
-                                        .parent_executable = extra("ParentExecutable"),
-                                        .parent_command_line = extra("ParentCommandLine"),
-                                        .grandparent_executable = extra("GrandparentExecutable"),
-                                        .working_directory = extra("WorkingDirectory"),
-                                        .container_id = extra("ContainerId"),
-                                        .login_uid = extra("LoginUid"),
-                                        .process_id = integer(ProcessId),
-                                        .parent_process_id = integer(ParentProcessId)};
+            return process_create({.executable = text(Executable),
+                                   .command_line = text(Commandline),
+                                   .user_id = text(UserId),
+                                   .user_name = extra("UserName"),
+                                   .process_id = integer(ProcessId),
+                                   .parent_process_id = integer(ParentProcessId)});
         }
         case EventKind::ConnectionCreate: {
             using namespace slot::network_2;

@@ -2,15 +2,12 @@
 
 #include <simdjson.h>
 
+#include "base/text.hpp"
+
 namespace fieldwatch::workspace {
 namespace {
 
 namespace json = simdjson::ondemand;
-
-std::string_view trimmed(std::string_view text) {
-    const auto last = text.find_last_not_of(" \t\r\n");
-    return last == std::string_view::npos ? std::string_view() : text.substr(0, last + 1);
-}
 
 /// nullopt also for a value that does not parse.
 std::optional<std::string_view> text_of(json::value value) {
