@@ -82,6 +82,7 @@ PATCH /api/v1/alerts/{id} operator
 GET /api/v1/recommendations reader
 GET /api/v1/recommendations/{id} reader
 GET /api/v1/overview reader
+GET /api/v1/system reader
 GET /api/v1/rules reader
 POST /api/v1/rules/check reader
 POST /api/v1/rules/diff reader
