@@ -19,6 +19,6 @@ inline constexpr std::string_view kTrailingBlankGate = "\n";
 std::optional<std::vector<NeededWord>> gates_of(const Predicate& predicate, CommandField field);
 
 /// Tools whose use may bring text that the line does not show: every gate stands open then.
-inline constexpr std::string_view kDecoders[] = {"base64", "openssl"};
+inline constexpr std::string_view kDecoders[] = {"base64", "openssl", "xxd"};
 
 }  // namespace fieldwatch::detect

@@ -348,17 +348,22 @@ LineShape shape_of(std::string_view line) {
     };
     LineShape shape;
     shape.trailing_blank = line.ends_with(' ') || line.ends_with('\t');
+    const bool assigns = line.find('=') != std::string_view::npos;
     for (std::size_t i = 0; i < line.size(); ++i) {
         const char c = line[i];
         if (!kOdd[static_cast<unsigned char>(c)]) continue;
         const char before = i > 0 ? line[i - 1] : ' ';
         const char after = i + 1 < line.size() ? line[i + 1] : ' ';
         if (c == '\\') {
+            // printf '\x69\144' | sh: what it prints stands nowhere.
+            shape.escaped = shape.escaped || after == 'x' || (after >= '0' && after <= '7');
             shape.squeezed = true;
             shape.trailing_blank = shape.trailing_blank || blank(after);
         } else if (c == '$') {
-            // $IFS$9 stands for a blank, and what follows touches the 9.
-            shape.escaped = shape.escaped || line.substr(i + 1).starts_with("IFS");
+            // $IFS$9 stands for a blank, and what follows touches the 9. What the line set before stands
+            // where its name does, and may touch other text: a=cu; ${a}rl.
+            const bool set_before = assigns && (letter(after) || after == '{');
+            shape.escaped = shape.escaped || set_before || line.substr(i + 1).starts_with("IFS");
         } else if (c == '~') {
             shape.home = true;
         } else if (c == '\xa0') {

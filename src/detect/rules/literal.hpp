@@ -32,7 +32,7 @@ void squeeze(std::string_view line, std::string& out);
 struct LineShape {
     bool squeezed = false;        ///< a quote or backslash inside a word: look at the squeezed text too
     bool home = false;            ///< `~` may become /root
-    bool escaped = false;         ///< $'…' spells characters: no word can be ruled out
+    bool escaped = false;         ///< characters are spelled or put together: no word can be ruled out
     bool trailing_blank = false;  ///< the command may end in a blank
 };
 LineShape shape_of(std::string_view line);

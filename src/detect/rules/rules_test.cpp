@@ -176,6 +176,14 @@ TEST(Matcher, CombinesFieldsWithinOneSegmentOnly) {
     EXPECT_TRUE(fires("  s: {line.names|all: [rm, ls]}\n  condition: s\n", {{"CommandLine", "rm x; ls -r"}}));
 }
 
+TEST(Matcher, FindsCommandsThatTheLineSpellsOtherwise) {
+    const std::string detection = "  s: {cmd.name: wget}\n  condition: s\n";
+    EXPECT_TRUE(fires(detection, {{"CommandLine", "a=wg; ${a}et http://a.example/x"}}));
+    EXPECT_TRUE(fires(detection, {{"CommandLine", "printf '\\x77get x' | sh"}}));
+    EXPECT_TRUE(fires(detection, {{"CommandLine", "w\"ge\"t x"}}));
+    EXPECT_FALSE(fires(detection, {{"CommandLine", "a=wg; echo ${a} et"}}));
+}
+
 TEST(Matcher, RoutesByLogSource) {
     const auto compiled = compile(rule_text("  s: {Image: x}\n  condition: s\n"));
     Matcher matcher(compiled.rules);
