@@ -231,7 +231,9 @@ TEST(FileWatch, SaysThatNobodyChoseThePaths) {
         ASSERT_FALSE(changes.empty());
         for (const auto& one : changes) {
             EXPECT_EQ(one.extras.empty(), !by_default);
-            if (by_default) EXPECT_EQ(one.extras.front().text, "default");
+            if (by_default) {
+                EXPECT_EQ(one.extras.front().text, "default");
+            }
         }
     }
 }
