@@ -41,8 +41,8 @@ TEST(EvidenceQuery, ReachesBackAnHourForWhatIsOfTheHour) {
 }
 
 TEST(EvidenceQuery, FindsTokensByTheLongestPartThatStandsInTheRows) {
-    EXPECT_EQ(where_of(token(TokenKind::Image, "/opt/fw-#.#/bin/app")),
-              "(RawEventName in (\"ProcessCreate\", \"Process\") and EventDetails contains \"/bin/app\")");
+    EXPECT_EQ(where_of(token(TokenKind::Image, "/opt/fw-#.#/bin/agent")),
+              "(RawEventName in (\"ProcessCreate\", \"Process\") and EventDetails contains \"/bin/agent\")");
     EXPECT_EQ(where_of(token(TokenKind::Chain, "init>sh>wget")),
               "(RawEventName in (\"ProcessCreate\", \"Process\") and EventDetails contains \"wget\")");
     EXPECT_EQ(where_of(token(TokenKind::Destination, "203.0.113.0/24:443/tcp")),
@@ -56,7 +56,7 @@ TEST(EvidenceQuery, FindsTokensByTheLongestPartThatStandsInTheRows) {
 TEST(EvidenceQuery, LetsNoNameLeaveItsQuotes) {
     const auto query = evidence_query("a\" or \\\"", kEnd, {token(TokenKind::Image, "/x\" | take 1")});
     EXPECT_NE(query.find("DeviceId == \"a\\\" or \\\\\\\"\""), std::string::npos) << query;
-    EXPECT_EQ(query.find("\" | take"), std::string::npos) << query;
+    EXPECT_NE(query.find("contains \" | take 1\")"), std::string::npos) << query;
 }
 
 TEST(EvidenceQuery, AsksTheHubsTableForWhatOnlyTheHubSaw) {

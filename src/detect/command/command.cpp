@@ -288,7 +288,15 @@ void CommandLine::decode_pipelines(std::size_t first) {
         if (encoded.empty() && decoder.before == Operator::Pipe && i > first) {
             const auto source = argv(segments_[i - 1]);
             const auto& name = segments_[i - 1].name;
-            if ((name == "echo" || name == "printf") && source.size() > 1) encoded = source.back();
+            if ((name == "echo" || name == "printf") && source.size() > 1) {
+                encoded = source.back();
+                if (hexadecimal) {  // its bytes may be words of their own
+                    std::string bytes;
+                    for (const auto word : source.subspan(1))
+                        if (!is_option(word)) bytes.append(word);
+                    encoded = arena_.copy(bytes);
+                }
+            }
         }
         if (encoded.empty()) continue;
 

@@ -71,6 +71,7 @@ class CommandUnwrapper {
     void queue_shell_text();
     void queue_from(std::size_t word);
     void queue_find_exec();
+    void queue_joined();
     void queue_carried_shell();
     void queue_device_shell();
 

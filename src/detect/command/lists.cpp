@@ -98,6 +98,7 @@ bool looks_like_name(std::string_view token) {
 void hosts_of(std::string_view word, bool names, Values& out) {
     bool after_mark = false;  // the next part is certainly a host
     bool in_path = false;
+    bool is_file = false;  // the next part is the name of one
     std::size_t at = 0;
     while (at < word.size()) {
         if (word[at] == '[') {
@@ -115,12 +116,14 @@ void hosts_of(std::string_view word, bool names, Values& out) {
         if (!token.empty() && !user_part) {
             if (parse_address(token)) {
                 out.push_back(token);
-            } else if (after_mark ? !token.empty() : (names && !in_path && looks_like_name(token))) {
+            } else if (after_mark ? !token.empty()
+                                  : (names && !in_path && !is_file && looks_like_name(token))) {
                 out.push_back(token);
             }
             after_mark = false;
         }
-        if (stop == '@') after_mark = !in_path && !token.empty();  // `-F x=@file` names a file
+        is_file = stop == '@' && token.empty();  // `-F x=@file`
+        if (stop == '@') after_mark = !in_path && !token.empty();
         if (stop == '/') in_path = true;
         if (stop == ':' || stop == '=' || stop == ',') in_path = false;
         at = end + 1;

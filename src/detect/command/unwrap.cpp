@@ -131,8 +131,19 @@ void CommandUnwrapper::queue_from(std::size_t word) {
                   static_cast<std::uint8_t>(segment_.depth + 1));
 }
 
+/// `eval` joins its words and reads the result: what variables stood for is in the words only.
+void CommandUnwrapper::queue_joined() {
+    std::string text;
+    for (const auto& word : words_.subspan(std::min<std::size_t>(1, words_.size())))
+        text.append(text.empty() ? "" : " ").append(word.value);
+    if (text.empty()) return;
+    segment_.facts |= static_cast<std::uint16_t>(Fact::Unwrapped);
+    line_.enqueue(line_.arena_.copy(text), static_cast<std::int32_t>(line_.segments_.size()), Origin::Shell,
+                  static_cast<std::uint8_t>(segment_.depth + 1));
+}
+
 void CommandUnwrapper::queue_shell_text() {
-    if (segment_.name == "eval") return queue_from(1);
+    if (segment_.name == "eval") return queue_joined();
     if (segment_.name == "find") return queue_find_exec();
     if (segment_.name == "adb") return queue_device_shell();
     const bool carries = is_shell(segment_.name) || segment_.name == "su" || segment_.name == "runuser";
