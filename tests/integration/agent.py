@@ -380,6 +380,9 @@ def a_provisioned_device_finds_its_hub():
                               capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert text.stat().st_mode & 0o777 == 0o600 and "DeviceId=press-1" in text.read_text(), text.read_text()
+        # A device has no module whose profile would set how soon its events leave.
+        request(server, "PATCH", "/api/v1/hubs/home/devices/press-1/twin",
+                {"properties": {"desired": {OBJECT: {"lowPriorityMessageFrequency": {"value": "PT1S"}}}}})
         with Agent(server, "press-1", text.read_text().strip()) as agent:
             agent.until_collecting()
             run("mark-provisioned")
