@@ -168,7 +168,7 @@ Result<portal::Backups::Staged> BackupStaging::stage(Other other) {
 
 Result<std::string> BackupStaging::read(const std::string& id, const std::string& path, std::uint64_t from,
                                         std::size_t count) {
-    std::unique_ptr<File> file;
+    std::unique_ptr<fieldwatch::File> file;
     {
         const std::lock_guard lock(mutex_);
         if (!staged_ || staged_->id != id)
