@@ -84,9 +84,9 @@ def a_new_user_sees_it_work():
         counts = {name: count for name, count in rows["tables"][0]["rows"]}
         assert counts.get("ProcessCreate", 0) > 0 and "ListeningPorts" in counts, counts
 
-        # Nothing that ./start itself did is worth more than a note, and the risk is what a sceptic believes.
-        loud = [a for a in machine.alerts() if a["severity"] == "High"]
-        assert not loud, f"a fresh start raises {loud}"
+        # What ./start itself does, a link in /usr/local/bin and packages, raises nothing. Others' programs run here as well.
+        files = [a for a in machine.alerts() if a["type"] in ("IoT_FileCreated", "IoT_FileModified", "IoT_FileDeleted")]
+        assert not files, f"a fresh start raises {files}"
         print(machine.cli("risk"), flush=True)
 
         _, seconds = machine.start()
