@@ -52,8 +52,9 @@ std::string_view name_of(BacktestJob::State state) {
     return kNames[static_cast<std::size_t>(state)];
 }
 
+/// Minutes of history say nothing of a day: less than one counts as one.
 double per_day(std::uint64_t alerts, double days) {
-    return days > 0 ? static_cast<double>(alerts) / days : 0;
+    return static_cast<double>(alerts) / std::max(days, 1.0);
 }
 
 Json alerts_json(const std::vector<pipeline::BacktestAlert>& alerts) {
