@@ -282,6 +282,18 @@ def a_twin_change_takes_effect():
         assert not events(server, "ProcessCreate", "mark-unseen", 0)
 
 
+SPOOL_HEAD = 36  # docs/formats/spool.md
+
+
+def spool_records(data):
+    """Where each record of a segment begins and ends."""
+    begin = 0
+    while begin + SPOOL_HEAD <= len(data):
+        end = begin + SPOOL_HEAD + struct.unpack_from("<I", data, begin)[0]
+        yield begin, end
+        begin = end
+
+
 def crc32c(data):
     crc = 0xFFFFFFFF
     for byte in data:
@@ -316,14 +328,12 @@ def tampering_is_shown():
             agent.stop()
         server.kill()
 
-        segment = stand_still("mark-edited")[-1]
+        segment = next(one for one in stand_still("mark-edited") if b"mark-edited 3" in one.read_bytes())
         content = bytearray(segment.read_bytes())
         at = content.index(b"mark-edited 3")
         content[at:at + 4] = b"MARK"
-        begin = 0  # the record that holds it gets a right checksum again, as somebody with care would do
-        while begin + 36 + struct.unpack_from("<I", content, begin)[0] <= at:
-            begin += 36 + struct.unpack_from("<I", content, begin)[0]
-        end = begin + 36 + struct.unpack_from("<I", content, begin)[0]
+        # The record gets a right checksum again, as somebody with care would do.
+        begin, end = next(one for one in spool_records(content) if one[0] < at < one[1])
         struct.pack_into("<I", content, begin + 4, crc32c(content[begin + 8:end]))
         segment.write_bytes(content)
         agent.start()

@@ -10,7 +10,7 @@ import sys
 import time
 
 import jsonschema
-from agent import Agent
+from agent import Agent, SPOOL_HEAD, spool_records
 from harness import BUILD, Server, main
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -142,13 +142,9 @@ def applications_send():
 def spooled(folder):
     """Events of a spool's segments (docs/formats/spool.md)."""
     out = []
-    for path in sorted(folder.glob("*.spool")):
+    for path in sorted(folder.glob("*.chain")):
         data = path.read_bytes()
-        while len(data) >= 20:
-            size, kind = int.from_bytes(data[:4], "little"), data[8]
-            if kind == 1:
-                out.append(json.loads(data[20:20 + size]))
-            data = data[20 + size:]
+        out += [json.loads(data[begin + SPOOL_HEAD:end]) for begin, end in spool_records(data) if data[begin + 8] == 1]
     return out
 
 
