@@ -243,10 +243,11 @@ class AccessTest : public ::testing::Test {
 std::vector<Route> every_route() {
     std::vector<Route> out;
     for (const auto& group :
-         {settings_routes(), query_routes(), hub_routes(), certificate_routes(), device_routes(),
-          twin_routes(), alert_routes(), recommendation_routes(), overview_routes(), group_routes(),
-          provisioning_routes(), intel_routes(), rule_trial_routes(), rule_routes(), backup_routes(),
-          purge_routes(), user_routes(), token_routes(), session_routes(), system_routes()})
+         {settings_routes(),   query_routes(), hub_routes(),          certificate_routes(),
+          device_routes(),     twin_routes(),  alert_routes(),        recommendation_routes(),
+          overview_routes(),   group_routes(), provisioning_routes(), intel_routes(),
+          rule_trial_routes(), rule_routes(),  backup_routes(),       purge_routes(),
+          user_routes(),       token_routes(), session_routes(),      system_routes()})
         out.insert(out.end(), group.begin(), group.end());
     return out;
 }
