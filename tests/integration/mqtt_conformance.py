@@ -551,6 +551,7 @@ def main():
             if len(sys.argv) > 1 and function.__name__ not in sys.argv[1:]:
                 continue
             try:
+                server.service("DELETE", "/devices/d1/commands")  # what the one before left unacknowledged
                 function()
                 shown.update(numbers)
                 print(f"ok      {', '.join(numbers)}: {function.__name__.replace('_', ' ')}", flush=True)

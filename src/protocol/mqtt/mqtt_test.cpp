@@ -76,6 +76,15 @@ TEST(Packet, AnOversizePacketIsRefusedBeforeItsBodyArrives) {
     EXPECT_EQ(frame.error().code, Errc::TooLarge);
 }
 
+TEST(Packet, ReservedFlagsOfAnyKindAreRefused) {
+    for (unsigned first = 0x10; first < 0xf0; ++first) {
+        const Bytes header{std::byte(first), std::byte{0}};
+        const unsigned type = first >> 4, flags = first & 15;
+        const bool is_legal = type == 3 || flags == (type == 6 || type == 8 || type == 10 ? 2u : 0u);
+        EXPECT_EQ(next_frame(header, 10).has_value(), is_legal) << first;
+    }
+}
+
 TEST(Packet, OtherLevelsThanFourAreUnsupported) {
     Bytes bytes;
     encode_connect(bytes, {.client_id = "d"});

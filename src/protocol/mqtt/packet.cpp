@@ -153,6 +153,10 @@ Result<std::optional<Frame>> next_frame(ByteView input, std::size_t bytes_max) {
     const unsigned first = byte_at(input, 0);
     const unsigned type = first >> 4;
     if (type == 0 || type == 15) return fail(Errc::Malformed, "a reserved MQTT packet type (section 2.2.1)");
+    // Only a PUBLISH has flags of its own; those of three kinds are 0010, of the others 0.
+    const bool is_request = type == 6 || type == 8 || type == 10;  // PUBREL, SUBSCRIBE, UNSUBSCRIBE
+    if (type != 3 && (first & 0x0f) != (is_request ? 2u : 0u))
+        return fail(Errc::Malformed, "reserved MQTT flags are set (section 2.2.2)");
     std::size_t remaining = 0;
     for (std::size_t index = 1; index <= 4; ++index) {
         if (index == input.size()) return std::nullopt;
