@@ -370,6 +370,7 @@ def what_was_not_acknowledged_is_sent_again_with_dup_and_its_identifier():
         link.send(packet(PUBACK, again[2][2 + size:4 + size]))
         link.send(packet(PINGREQ))
         link.expect(PINGRESP)
+        time.sleep(0.3)  # the message leaves the queue behind the PUBACK
     with Link(connect(clean=False)) as link:
         link.expect(CONNACK)
         link.send(packet(PINGREQ))
@@ -385,9 +386,6 @@ def messages_come_in_the_order_they_were_sent():
             hold_command(f"n{number}".encode())
         got = [link.expect(PUBLISH)[2][-2:] for _ in range(5)]
         assert got == [b"n0", b"n1", b"n2", b"n3", b"n4"], got
-        identifiers = set()
-        link.send(packet(DISCONNECT))
-        assert link.receive() is None and not identifiers
 
 
 # --- 3.8 to 3.11: SUBSCRIBE and UNSUBSCRIBE
