@@ -119,7 +119,7 @@ interface Options {
   text: string;
   schema: KqlSchema;
   changed: (text: string) => void;
-  run: () => void;
+  run: (text: string) => void; // what stands there now, however newly typed
 }
 
 const lineHeight = 21;
@@ -169,7 +169,7 @@ export function createEditor({ place, label, text, schema: known, changed, run }
     if (event.keyCode !== monaco.KeyCode.Enter || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
     event.preventDefault();
     event.stopPropagation();
-    run();
+    run(model.getValue());
   });
   return {
     show: (next) => {

@@ -77,9 +77,9 @@ export function Logs({ api, workspace, asked, keep }: Props) {
     },
     [api, workspace],
   );
-  const ask = () => {
-    keep(query);
-    void run(query, range);
+  const ask = (text: string) => {
+    keep(text);
+    void run(text, range);
   };
   useEffect(() => {
     if (asked !== null) void run(asked, "P30D");
@@ -93,7 +93,7 @@ export function Logs({ api, workspace, asked, keep }: Props) {
       <section className="card">
         <QueryEditor api={api} workspace={workspace} query={query} given={given} refusal={outcome?.query === query ? outcome.refusal : null} change={setQuery} run={ask} />
         <div className="bar">
-          <button type="button" className="primary" onClick={ask} disabled={running}>
+          <button type="button" className="primary" onClick={() => ask(query)} disabled={running}>
             {running ? "Running…" : "Run"}
           </button>
           <label>

@@ -11,7 +11,7 @@ interface Props {
   given: { text: string }; // what was put in from outside; each putting-in is another object
   refusal: Refusal | null; // of this very text
   change: (query: string) => void;
-  run: () => void;
+  run: (query: string) => void;
 }
 
 async function readSchema(api: Api, workspace: string, signal: AbortSignal): Promise<KqlSchema> {
@@ -43,7 +43,7 @@ export function QueryEditor({ api, workspace, query, given, refusal, change, run
           text: latest.current.query,
           schema,
           changed: (text) => latest.current.change(text),
-          run: () => latest.current.run(),
+          run: (text) => latest.current.run(text),
         });
         setEditor(made);
         if (focused) made.focus();
@@ -78,7 +78,7 @@ export function QueryEditor({ api, workspace, query, given, refusal, change, run
           onKeyDown={(event) => {
             if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey || event.shiftKey)) return;
             event.preventDefault();
-            run();
+            run(event.currentTarget.value);
           }}
         />
       )}
