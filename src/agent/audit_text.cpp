@@ -22,8 +22,9 @@ std::uint32_t number(std::string_view text, std::uint32_t otherwise) {
 std::string_view raw_field(std::string_view record, std::string_view name) {
     const auto value = audit_field(record, name);
     if (value.data() == nullptr || value.data() == record.data()) return value;
-    const bool quoted = value.data()[-1] == '"';
-    return quoted ? std::string_view(value.data() - 1, value.size() + 2) : value;
+    if (value.data()[-1] != '"') return value;
+    // The closing quote may be missing: a record is cut wherever the kernel's buffer ended.
+    return record.substr(static_cast<std::size_t>(value.data() - 1 - record.data()), value.size() + 2);
 }
 
 /// `SECONDS.MILLIS:SERIAL`, which is one event's name.
