@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/clock.hpp"
+#include "base/printable.hpp"
 
 namespace fieldwatch::agent {
 
@@ -21,7 +22,7 @@ void say(Severity severity, std::string_view message) {
     static constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
     std::string line =
         to_iso8601(system_clock().now(), 3) + " " + std::string(kNames[static_cast<int>(severity)]) + " ";
-    line.append(message.substr(0, 4'096)).push_back('\n');
+    line.append(printable(message.substr(0, 4'096))).push_back('\n');
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 

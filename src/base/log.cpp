@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "base/printable.hpp"
+
 namespace fieldwatch::log {
 
 namespace {
@@ -41,7 +43,7 @@ void set_level(Level level) {
 }
 
 void write(Level level, std::string_view area, std::string_view message) {
-    logger().log(to_spdlog(level), "{}: {}", area, message);
+    logger().log(to_spdlog(level), "{}: {}", area, printable(message));
 }
 
 }  // namespace fieldwatch::log
