@@ -117,7 +117,16 @@ constexpr int kBoth[] = {
     SYS_ppoll_time64,
     SYS_futex_time64,
     SYS_clock_nanosleep_time64,
+    SYS_clock_getres_time64,
+    SYS_pselect6_time64,
     SYS_ugetrlimit,
+    SYS_statfs64,
+    SYS_fstatfs64,
+    SYS_sigreturn,  // of a handler without SA_SIGINFO
+#endif
+#ifdef SYS_recv  // where the C library has these apart from sendto and recvfrom
+    SYS_recv,
+    SYS_send,
 #endif
 #ifdef SYS_open
     SYS_open,
@@ -166,6 +175,9 @@ constexpr int kSender[] = {
     SYS_sendmmsg,
 #ifdef SYS_renameat2
     SYS_renameat2,
+#endif
+#ifdef SYS_ftruncate64
+    SYS_ftruncate64,
 #endif
 #ifdef SYS_open
     SYS_rename,
