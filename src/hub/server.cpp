@@ -288,8 +288,10 @@ class HubServer final : public Server, public Devices {
             shared_.parts.runtime, shared_.parts.tls, options, shared_.parts.metrics,
             [this](const std::string& address) { return admits(address); },
             [this](net::Connection& connection) -> std::unique_ptr<net::Handler> {
-                if (connection.application_protocol() == kMqttProtocol)
+                if (connection.application_protocol() == kMqttProtocol) {
+                    connection.bound_output(net::StreamServer::kOutputBytesMax);
                     return std::make_unique<Session>(connection, *cores_[connection.core()], "Mqtt");
+                }
                 return net::make_web_stream(shared_.parts.runtime, connection, handlers_);
             }));
         return {};

@@ -22,6 +22,7 @@ using asio::ip::tcp;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t kScratchBytes = 64u << 10;        // four full TLS records a read
+constexpr std::size_t kDroppedBytesMin = 64u << 10;
 constexpr std::size_t kKeptBytes = 4u << 10;            // larger buffers are given back when empty
 constexpr auto kTick = std::chrono::milliseconds(250);  // resolution of deadlines
 constexpr std::uint64_t kTrimAfter = 64;  // connections that came or went; fewer leave too little
@@ -52,6 +53,7 @@ class StreamConnection final : public Connection, public std::enable_shared_from
     std::string application_protocol() const override { return stream_.application_protocol(); }
     Bytes& output() override { return output_; }
     void flush() override;
+    void bound_output(std::size_t bytes_max) override { output_bytes_max_ = bytes_max; }
     void pause() override { paused_ = true; }
     void resume() override;
     void close() override;
@@ -66,6 +68,8 @@ class StreamConnection final : public Connection, public std::enable_shared_from
     void deliver(ByteView fresh);
     void finish(CloseReason reason);
     void finish_later(CloseReason reason);
+    bool is_too_slow() const;
+    void drop_sent();
 
     Core& core_;
     std::uint64_t id_;
@@ -75,6 +79,7 @@ class StreamConnection final : public Connection, public std::enable_shared_from
     Bytes input_;                       // an unfinished packet
     Bytes output_;                      // [sent_, end) waits for the socket
     std::size_t sent_ = 0;
+    std::optional<std::size_t> output_bytes_max_;  // the server's, until the handler sets another
     SteadyTime deadline_ = SteadyTime::max();
     bool paused_ = false, reading_ = false, writing_ = false, closing_ = false, finished_ = false;
     bool finish_posted_ = false, resume_posted_ = false, delivering_ = false;
@@ -95,6 +100,10 @@ struct Core {
     std::atomic<std::size_t>* connection_count = nullptr;
     Counter* handshake_failures = nullptr;
 };
+
+bool StreamConnection::is_too_slow() const {
+    return output_.size() - sent_ > output_bytes_max_.value_or(core_.options->output_bytes_max);
+}
 
 unsigned StreamConnection::core() const {
     return core_.index;
@@ -206,8 +215,7 @@ void StreamConnection::resume() {
 
 void StreamConnection::flush() {
     if (finished_ || writing_) {
-        if (!finished_ && output_.size() - sent_ > core_.options->output_bytes_max)
-            finish_later(CloseReason::TooSlow);
+        if (!finished_ && is_too_slow()) finish_later(CloseReason::TooSlow);
         return;
     }
     while (sent_ < output_.size()) {
@@ -223,7 +231,8 @@ void StreamConnection::flush() {
                 else
                     self->flush();
             });
-            if (output_.size() - sent_ > core_.options->output_bytes_max) finish_later(CloseReason::TooSlow);
+            drop_sent();
+            if (is_too_slow()) finish_later(CloseReason::TooSlow);
             return;
         }
         if (step.error) return finish_later(CloseReason::Failed);
@@ -233,6 +242,14 @@ void StreamConnection::flush() {
     sent_ = 0;
     if (output_.capacity() > kKeptBytes) Bytes().swap(output_);
     if (closing_) finish_later(CloseReason::Local);
+}
+
+// A peer that reads slowly, but never all, must not keep what it has read long ago. Half of the buffer at the
+// least, so that no byte is moved often.
+void StreamConnection::drop_sent() {
+    if (sent_ < kDroppedBytesMin || sent_ < output_.size() / 2) return;
+    output_.erase(output_.begin(), output_.begin() + static_cast<std::ptrdiff_t>(sent_));
+    sent_ = 0;
 }
 
 void StreamConnection::close() {

@@ -54,6 +54,7 @@ class WebSocketConnection final : public Connection {
         }
         lower_.flush();
     }
+    void bound_output(std::size_t bytes_max) override { lower_.bound_output(bytes_max); }
     void pause() override {
         paused_ = true;
         lower_.pause();
@@ -268,6 +269,7 @@ class WebStream final : public Handler {
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
             "sec-websocket-accept: " +
             websocket_accept(key) + "\r\nsec-websocket-protocol: " + chosen + "\r\n\r\n");
+        connection_.bound_output(handlers_.websocket_output_bytes_max);
         socket_ = std::move(socket);
         parser_.reset();
     }

@@ -28,6 +28,8 @@ struct WebHandlers {
         websocket;
     std::size_t header_bytes_max = 32u << 10;
     std::size_t body_bytes_limit = 64u << 20;  ///< whatever body_bytes_max says
+    /// What may wait for a slow peer once the connection is a WebSocket's: an answer of HTTP may be larger.
+    std::size_t websocket_output_bytes_max = StreamServer::kOutputBytesMax;
     std::chrono::milliseconds request_timeout{60'000};
     std::chrono::milliseconds idle_timeout{120'000};
 };

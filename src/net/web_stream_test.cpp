@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 #include <mutex>
 #include <thread>
@@ -66,7 +67,7 @@ class WebStreamTest : public testing::Test {
             return std::make_unique<Shout>(connection);
         };
         server_ = *StreamServer::start(
-            runtime_, tls, {.address = "127.0.0.1"}, metrics_, [](const std::string&) { return true; },
+            runtime_, tls, {.address = "127.0.0.1", .output_bytes_max = 300u << 20}, metrics_, [](const std::string&) { return true; },
             [this](Connection& connection) { return make_web_stream(runtime_, connection, handlers_); });
     }
     void TearDown() override {
@@ -141,6 +142,23 @@ TEST_F(WebStreamTest, UpgradesToAProtocolAndEchoesItsSpelling) {
               std::string("\x8a\x01p\x82\x03"
                           "ABC"));  // what came together is answered together
     EXPECT_EQ(ask(client, masked(8, "\x03\xe8"), "\x88\x02\x03\xe8"), "\x88\x02\x03\xe8");
+}
+
+TEST_F(WebStreamTest, APeerThatDoesNotReadItsWebSocketIsCutOffAtTheWebSocketsBound) {
+    std::signal(SIGPIPE, SIG_IGN);  // the test writes until it is cut off
+    auto client = connect();
+    ask(client,
+        "GET /$iothub/websocket HTTP/1.1\r\nhost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Protocol: mqtt\r\n\r\n",
+        "\r\n\r\n");
+    constexpr std::size_t kPayload = 65'535, kFrames = 1'600;  // 100 MB: beyond what both kernels may hold
+    std::string frame{char(0x82), char(0xfe), char(0xff), char(0xff), 0, 0, 0, 0};
+    frame.append(kPayload, 'x');
+    std::size_t sent = 0;
+    while (sent < kFrames && client.write_all(as_bytes(frame), 5s))
+        ++sent;
+    EXPECT_LT(sent, kFrames) << "the server keeps all of it for a peer that reads nothing";
 }
 
 TEST_F(WebStreamTest, RefusesOtherUpgrades) {
