@@ -49,9 +49,10 @@ class MemoryWorkspace final : public workspace::Workspace {
     Result<std::vector<workspace::OpenAlert>> open_alerts(std::size_t) override {
         return std::vector<workspace::OpenAlert>{};
     }
-    Result<std::vector<workspace::OutboxRow>> outbox(std::size_t) override {
+    Result<std::vector<workspace::OutboxRow>> outbox(workspace::OutboxRange) override {
         return std::vector<workspace::OutboxRow>{};
     }
+    std::uint64_t outbox_end() override { return 0; }
     Result<void> outbox_done(std::uint64_t) override { return {}; }
     Result<void> maintain() override { return {}; }
 

@@ -1,5 +1,6 @@
 #include "pipeline/rows.hpp"
 
+#include "base/json_text.hpp"
 #include "pipeline/offline.hpp"
 
 namespace fieldwatch::pipeline {
@@ -64,6 +65,20 @@ void add_operation(const OperationDecoder::Decoded& decoded, const RowOptions& o
     }
 }
 
+/// docs/formats/workspace.md: what leaves, and since when it waits.
+workspace::OutboxRow outbox_row(std::string_view kind, const Uuid& id, Timestamp decided,
+                                const model::Finding& finding) {
+    workspace::OutboxRow row{.sequence = 0, .kind = std::string(kind), .key = id.text(), .body_json = {}};
+    JsonWriter(row.body_json)
+        .begin_object()
+        .member("v", std::int64_t{1})
+        .member("decided", to_iso8601(decided))
+        .key("finding")
+        .raw(finding_json(finding))
+        .end_object();
+    return row;
+}
+
 }  // namespace
 
 void add_rows(const Outcome& outcome, const model::RecordView&, const RowOptions& options,
@@ -84,14 +99,13 @@ void add_finding(model::Finding finding, model::LogPosition position, std::uint3
     const auto id = model::row_id(options.workspace_id, position);
     if (auto* const alert = std::get_if<model::Alert>(&finding)) {
         if (!alert->update && alert->status == model::AlertStatus::New)
-            commit.outbox.push_back({.sequence = 0,
-                                     .kind = "alert",
-                                     .key = alert->id.text(),
-                                     .body_json = finding_json(finding)});
+            commit.outbox.push_back(outbox_row("alert", alert->id, alert->processed, finding));
         const auto time = alert->processed;
         commit.alerts.push_back({id, position, time, std::move(*alert)});
     } else if (auto* const recommendation = std::get_if<model::Recommendation>(&finding)) {
         const auto time = recommendation->processed;
+        if (!recommendation->is_snapshot)
+            commit.outbox.push_back(outbox_row("recommendation", recommendation->id, time, finding));
         commit.recommendations.push_back({id, position, time, std::move(*recommendation)});
     }
 }

@@ -86,6 +86,12 @@ struct OpenAlert {
     model::AlertStatus status = model::AlertStatus::New;
 };
 
+/// Rows of the outbox behind a sequence.
+struct OutboxRange {
+    std::uint64_t after = 0;
+    std::size_t count_max = 0;
+};
+
 class Workspace {
   public:
     virtual ~Workspace() = default;
@@ -107,7 +113,9 @@ class Workspace {
 
     /// Rows that have not left yet, by ascending sequence. A row committed while others are read has a higher
     /// sequence than all of them.
-    virtual Result<std::vector<OutboxRow>> outbox(std::size_t count_max) = 0;
+    virtual Result<std::vector<OutboxRow>> outbox(OutboxRange range) = 0;
+    /// The highest sequence that was ever given; 0 before the first. What is committed later is above it.
+    virtual std::uint64_t outbox_end() = 0;
     virtual Result<void> outbox_done(std::uint64_t up_to_sequence) = 0;
 
     /// Seals finished periods into Parquet, drops what retention allows, removes orphans. Called by app every

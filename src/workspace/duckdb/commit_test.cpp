@@ -76,7 +76,7 @@ TEST_F(CommitTest, TakesCommitsOfSeveralPartitionsAtOnce) {
             });
         }
     }
-    const auto outbox = workspace->outbox(1000).value();
+    const auto outbox = workspace->outbox({.count_max = 1000}).value();
     ASSERT_EQ(outbox.size(), 4 * kBatches);
     for (std::size_t i = 0; i < outbox.size(); ++i)
         EXPECT_EQ(outbox[i].sequence, i + 1);
@@ -95,14 +95,18 @@ TEST_F(CommitTest, GivesOutboxRowsUntilTheyAreDoneAndNeverASequenceTwice) {
     };
     ASSERT_TRUE(workspace->commit(two_rows(1)));
     ASSERT_TRUE(workspace->outbox_done(2));
-    EXPECT_TRUE(workspace->outbox(10).value().empty());
+    EXPECT_TRUE(workspace->outbox({.count_max = 10}).value().empty());
     workspace = nullptr;
     workspace = opened();
     ASSERT_TRUE(workspace->commit(two_rows(2)));
-    const auto rows = workspace->outbox(10).value();
+    const auto rows = workspace->outbox({.count_max = 10}).value();
     ASSERT_EQ(rows.size(), 2u);
     EXPECT_EQ(rows[0].sequence, 3u);
     EXPECT_EQ(rows[0].key, "a");
+    EXPECT_EQ(workspace->outbox_end(), 4u);
+    const auto behind = workspace->outbox({.after = 3, .count_max = 10}).value();
+    ASSERT_EQ(behind.size(), 1u);
+    EXPECT_EQ(behind[0].key, "b");
 }
 
 TEST_F(CommitTest, KnowsWhichAlertsAreOpen) {

@@ -112,7 +112,7 @@ TEST(CrashTest, LosesNothingCommittedAndKeepsNothingTwice) {
                 acknowledged[partition] = offset;
                 covered += static_cast<std::int64_t>(offset);
             }
-            EXPECT_EQ((*workspace)->outbox(1'000'000).value().size(),
+            EXPECT_EQ((*workspace)->outbox({.count_max = 1'000'000}).value().size(),
                       static_cast<std::uint64_t>(covered) / kRowsPerCommit);
         }
         ASSERT_EQ(testing::stored_integer(directory.path(), tables::kSecurityIoTRawEvent, kCountOrTwice),

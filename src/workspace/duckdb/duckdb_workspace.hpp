@@ -31,7 +31,8 @@ class DuckdbWorkspace final : public Workspace, public Upkeep {
     std::expected<QueryAnswer, QueryError> query(const QueryRequest& request) override;
     std::vector<std::pair<std::string, std::vector<Column>>> schema() const override;
     Result<std::vector<OpenAlert>> open_alerts(std::size_t count_max) override;
-    Result<std::vector<OutboxRow>> outbox(std::size_t count_max) override;
+    Result<std::vector<OutboxRow>> outbox(OutboxRange range) override;
+    std::uint64_t outbox_end() override;
     Result<void> outbox_done(std::uint64_t up_to_sequence) override;
     Result<void> snapshot_to(const std::string& directory) override;
     Result<Purged> purge(const Purge& what) override;

@@ -74,7 +74,7 @@ TEST_F(MigrationTest, OpensAFileOfVersion1WithEverythingInIt) {
         ActivityRow row{.position = {3, 12, 0}, .time_generated = clock_.now(), .hub = "plant-1"};
         commit.activities = {row};
         ASSERT_TRUE(workspace.commit(std::move(commit)));
-        const auto outbox = workspace.outbox(10).value();
+        const auto outbox = workspace.outbox({.count_max = 10}).value();
         ASSERT_EQ(outbox.size(), 2u);
         EXPECT_EQ(outbox[1].sequence, 43u);
     }

@@ -125,11 +125,12 @@ Result<std::vector<OpenAlert>> DuckdbWorkspace::open_alerts(std::size_t count_ma
     }
 }
 
-Result<std::vector<OutboxRow>> DuckdbWorkspace::outbox(std::size_t count_max) {
+Result<std::vector<OutboxRow>> DuckdbWorkspace::outbox(OutboxRange range) {
     auto connection = FIELDWATCH_TRY(database_.connect());
-    auto rows = FIELDWATCH_TRY(
-        connection.execute("SELECT sequence, kind, key, body FROM _Outbox ORDER BY sequence LIMIT ?",
-                           {static_cast<std::int64_t>(count_max)}));
+    auto rows = FIELDWATCH_TRY(connection.execute(
+        "SELECT sequence, kind, key, body FROM _Outbox WHERE sequence > ? ORDER BY sequence LIMIT ?",
+        {static_cast<std::int64_t>(std::min<std::uint64_t>(range.after, INT64_MAX)),
+         static_cast<std::int64_t>(range.count_max)}));
     std::vector<OutboxRow> out;
     for (;;) {
         const auto chunk = FIELDWATCH_TRY(rows.next());
@@ -140,6 +141,11 @@ Result<std::vector<OutboxRow>> DuckdbWorkspace::outbox(std::size_t count_max) {
                            std::string(key.text(row)), std::string(body.text(row))});
         }
     }
+}
+
+std::uint64_t DuckdbWorkspace::outbox_end() {
+    const std::scoped_lock lock(outbox_mutex_);
+    return static_cast<std::uint64_t>(outbox_next_ - 1);
 }
 
 Result<void> DuckdbWorkspace::outbox_done(std::uint64_t up_to_sequence) {
