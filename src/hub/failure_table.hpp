@@ -19,6 +19,8 @@ class FailureTable {
         std::string device, module;  ///< "" for ids that are not registered: those share a row an address
         int result = 0;
         std::string reason;
+        std::string protocol;
+        bool mask_address = false;  ///< the hub's setting when it failed
         friend auto operator<=>(const Key&, const Key&) = default;
     };
     struct Row {

@@ -65,6 +65,24 @@ TEST_F(HubTest, StrangersAreCountedNotWrittenDown) {
     EXPECT_FALSE(log[0]["properties"].contains("deviceId"));
 }
 
+TEST_F(HubTest, AHubThatMasksAddressesDoesSoInCondensedRecordsToo) {
+    auto hub = *registry_->hub({"testhub"});
+    hub.mask_addresses = true;
+    ASSERT_TRUE(registry_->update_hub(hub, std::nullopt));
+    start();
+    auto stranger = raw();
+    EXPECT_EQ(connect(stranger, {.id = "stranger"}), mqtt::ConnackCode::NotAuthorized);
+    auto client = connected();
+    client.publish("devices/d1/messages/events/", "12345", 1);
+    EXPECT_EQ(client.puback(), 1);
+    client.disconnect();
+    server_->stop();
+    for (const auto& one : {operations("deviceConnect", "404001"), operations("ingress", "")}) {
+        EXPECT_FALSE(one.front()["properties"].contains("ipAddress")) << one.front();
+        EXPECT_EQ(one.front()["properties"]["maskedIpAddress"], "127.0.0.XXX");
+    }
+}
+
 TEST_F(HubTest, AnotherClientIdThanTheUserNamesIsRefusedWithTwo) {
     start();
     auto client = raw();

@@ -89,7 +89,9 @@ void Shared::log_refusal(const Refusal& refusal, Speaker speaker, std::string_vi
     FailureTable::Key key{.hub = refusal.hub.value,
                           .address = speaker.address,
                           .result = refusal.result,
-                          .reason = std::string(refusal.reason)};
+                          .reason = std::string(refusal.reason),
+                          .protocol = speaker.protocol,
+                          .mask_address = refusal.mask_addresses};
     if (refusal.registered) {
         key.device = device;
         key.module = module;
@@ -353,6 +355,8 @@ class HubServer final : public Server, public Devices {
             speaker.identity = {model::HubName{row.key.hub}, model::DeviceId{row.key.device},
                                 model::ModuleId{row.key.module}};
             speaker.address = row.key.address;
+            speaker.mask_address = row.key.mask_address;
+            speaker.protocol = row.key.protocol;
             Operation operation{.category = "Connections",
                                 .name = "deviceConnect",
                                 .result = row.key.result == 0 ? 401003 : row.key.result,

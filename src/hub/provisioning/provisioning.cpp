@@ -97,9 +97,11 @@ std::expected<Provisioning::Match, Provisioning::Failure> Provisioning::match(co
     Enrollment none;
     const auto refuse = [&](int status, int code, std::string_view message, const Enrollment& enrollment) {
         refused_.add();
+        const auto by = speaker_at(hub_for(enrollment, applicant.registration_id), applicant.by);
         parts_.refused({.result = code / 1'000 == 401 ? 401003 : code,
                         .description = message,
-                        .hub = hub_for(enrollment, applicant.registration_id)},
+                        .hub = by.identity.hub,
+                        .mask_addresses = by.mask_address},
                        applicant);
         return std::unexpected(Failure{status, code, message});
     };
@@ -253,7 +255,7 @@ Result<Provisioning::Assigned> Provisioning::assign(const Match& match, const Sp
     const model::Identity identity{model::HubName{chosen}, model::DeviceId{device_id}, {}};
     const auto operation = FIELDWATCH_TRY(write_identity(match, identity));
     if (!operation.empty()) {
-        auto speaker = by;
+        auto speaker = speaker_at(identity.hub, by);
         speaker.identity = identity;
         Operation written{.category = "DeviceIdentityOperations", .name = operation};
         written.properties.emplace_back("caller", "provisioning");
@@ -266,6 +268,14 @@ Result<Provisioning::Assigned> Provisioning::assign(const Match& match, const Sp
     return out;
 }
 
+Speaker Provisioning::speaker_at(const model::HubName& hub, const Speaker& by) {
+    auto speaker = by;
+    speaker.identity.hub = hub;
+    const auto known = parts_.registry.hub(hub);
+    speaker.mask_address = !known || known->mask_addresses;
+    return speaker;
+}
+
 void Provisioning::log_registration(const Match& match, const RegistrationRecord& record, const Speaker& by) {
     Operation operation{.category = "DeviceOperations",
                         .name = "register",
@@ -273,9 +283,8 @@ void Provisioning::log_registration(const Match& match, const RegistrationRecord
                                   : record.error_code != 0    ? record.error_code
                                                               : 403012,
                         .description = record.error_message};
-    auto speaker = by;
-    speaker.identity.hub =
-        record.hub.empty() ? hub_for(match.enrollment, record.id) : model::HubName{record.hub};
+    auto speaker = speaker_at(
+        record.hub.empty() ? hub_for(match.enrollment, record.id) : model::HubName{record.hub}, by);
     if (speaker.identity.hub.empty()) return;  // nobody's log: the warning says it
     speaker.identity.device.value = record.device_id.empty() ? record.id : record.device_id;
     operation.properties.emplace_back("registrationId", record.id);

@@ -107,6 +107,8 @@ class Provisioning {
     Result<std::string> keep_authority(const model::HubName& hub, const std::string& authority_pem);
     /// The hub whose log tells of an attempt: the one that the enrollment, or no enrollment, would give.
     model::HubName hub_for(const Enrollment& enrollment, std::string_view registration_id);
+    /// `by` in the log of that hub, which may keep no full addresses; nor does one that cannot be read.
+    Speaker speaker_at(const model::HubName& hub, const Speaker& by);
     void log_registration(const Match& match, const RegistrationRecord& record, const Speaker& by);
     Result<std::string> substatus_of_move(const Match& match, const model::Identity& from,
                                           const model::Identity& to, bool again);

@@ -83,11 +83,13 @@ class ProvisioningTest : public ::testing::Test {
                 [this](const Operation& operation, const Speaker& by) {
                     logged_.push_back(std::string(operation.category) + "/" + std::string(operation.name) +
                                       " " + by.identity.hub.value + "/" + by.identity.device.value +
-                                      (operation.result == 0 ? "" : " " + std::to_string(operation.result)));
+                                      (operation.result == 0 ? "" : " " + std::to_string(operation.result)) +
+                                      (by.mask_address ? " masked" : ""));
                 },
             .refused =
                 [this](const Refusal& refusal, const Applicant& applicant) {
-                    logged_.push_back("refused " + refusal.hub.value + "/" + applicant.registration_id);
+                    logged_.push_back("refused " + refusal.hub.value + "/" + applicant.registration_id +
+                                      (refusal.mask_addresses ? " masked" : ""));
                 }});
     }
     ~ProvisioningTest() override {
@@ -182,6 +184,18 @@ TEST_F(ProvisioningTest, EveryRegistrationIsInTheLogOfTheHubThatIsGiven) {
                            "DeviceIdentityOperations/create home/press-1",
                            "DeviceOperations/register home/press-1", "DeviceOperations/register home/press-1",
                            "refused home/other", "DeviceOperations/register home/off 403012"}));
+}
+
+TEST_F(ProvisioningTest, AHubThatMasksAddressesDoesSoForWhoIsProvisionedToo) {
+    auto hub = *registry_->hub({"home"});
+    hub.mask_addresses = true;
+    ASSERT_TRUE(registry_->update_hub(hub, std::nullopt));
+    const auto enrollment = enroll(R"({"registrationId":"cam1","attestation":{"type":"symmetricKey"}})");
+    state_of(applicant("cam1", enrollment.keys.primary));
+    EXPECT_NE(provisioning_->admit(applicant("cam1", "b3RoZXI=")), 0);
+    EXPECT_EQ(logged_, (std::vector<std::string>{"DeviceIdentityOperations/create home/cam1 masked",
+                                                 "DeviceOperations/register home/cam1 masked",
+                                                 "refused home/cam1 masked"}));
 }
 
 TEST_F(ProvisioningTest, TheGroupsAuthoritySufficesAtTheHubForWhoProvisioningLetIn) {
