@@ -9,12 +9,18 @@
 
 namespace fieldwatch::app {
 
-Result<std::string> local_token(const std::string& directory, registry::Registry& registry, Random& random) {
+namespace {
+
+constexpr std::string_view kLocalToken = "local";
+
+}  // namespace
+
+Result<std::string> local_token(const std::string& directory, registry::Accounts& accounts, Random& random) {
     auto& files = posix_file_system();
     const auto path = directory + "/token";
     if (const auto kept = read_file(files, path, 256)) {
         auto token = std::string(as_text(*kept));
-        const auto known = FIELDWATCH_TRY(registry.token_by_hash(hex(sha256(as_bytes(token)))));
+        const auto known = FIELDWATCH_TRY(accounts.token(hex(sha256(as_bytes(token)))));
         if (known) return token;
     } else if (kept.error().code != Errc::NotFound) {
         return std::unexpected(kept.error());
@@ -22,8 +28,12 @@ Result<std::string> local_token(const std::string& directory, registry::Registry
     std::array<std::byte, 32> secret{};
     random.fill(secret);
     auto token = "fw_" + hex(secret);
-    FIELDWATCH_TRY(registry.add_token(
-        {.name = "local", .hash_hex = hex(sha256(as_bytes(token))), .role = "administrator", .expires = {}}));
+    // Whoever took the file away wanted another token: the one of before is worth nothing from now on.
+    if (auto gone = accounts.remove_token(kLocalToken); !gone && gone.error().code != Errc::NotFound)
+        return std::unexpected(gone.error());
+    FIELDWATCH_TRY(accounts.add(registry::Token{.name = std::string(kLocalToken),
+                                                .hash_hex = hex(sha256(as_bytes(token))),
+                                                .role = "administrator"}));
     FIELDWATCH_TRY(replace_file(files, path, as_bytes(token)));
     return token;
 }

@@ -6,7 +6,7 @@
 
 #include "base/random.hpp"
 #include "base/result.hpp"
-#include "registry/registry.hpp"
+#include "registry/accounts.hpp"
 
 namespace fieldwatch::app {
 
@@ -19,7 +19,7 @@ struct Profile {
 };
 
 /// The command line's own token: kept in `DIR/token` (0600), registered by its hash; made at first start.
-Result<std::string> local_token(const std::string& directory, registry::Registry& registry, Random& random);
+Result<std::string> local_token(const std::string& directory, registry::Accounts& accounts, Random& random);
 
 Result<void> write_profile(const std::string& directory, const Profile& profile);
 

@@ -455,7 +455,7 @@ Result<void> serve(const ServerConfig& config) {
     pipeline->start();
     feed.start();
 
-    const auto token = FIELDWATCH_TRY(local_token(data, *registry, random));
+    const auto token = FIELDWATCH_TRY(local_token(data, *accounts, random));
     FIELDWATCH_TRY(write_profile(data, {.server = page_here(config, http->port()),
                                         .token = token,
                                         .hub_port = hub->mqtt_port(),

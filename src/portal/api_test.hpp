@@ -23,8 +23,8 @@ class ApiTest : public ::testing::Test {
         registry_ = std::move(registry::open(path_ + "/registry.db", clock_, system_random()).value());
         accounts_ = std::move(registry::open_accounts(path_ + "/registry.db").value());
         for (const auto* role : {"reader", "administrator"}) {
-            ASSERT_TRUE(registry_->add_token(
-                {.name = role, .hash_hex = hex(sha256(as_bytes(std::string(role)))), .role = role}));
+            ASSERT_TRUE(accounts_->add(registry::Token{
+                .name = role, .hash_hex = hex(sha256(as_bytes(std::string(role)))), .role = role}));
         }
         Parts parts{.registry = *registry_,
                     .accounts = *accounts_,

@@ -32,9 +32,10 @@ class PortalTest : public ::testing::Test {
         registry_ = std::move(*opened);
         accounts_ = std::move(*registry::open_accounts(directory_.path + "/registry.db"));
         for (const auto* role : {"reader", "analyst", "operator", "administrator"}) {
-            ASSERT_TRUE(registry_->add_token({.name = std::string("a ") + role,
-                                              .hash_hex = hex(sha256(as_bytes(std::string("token-") + role))),
-                                              .role = role}));
+            ASSERT_TRUE(accounts_->add(
+                registry::Token{.name = std::string("a ") + role,
+                                .hash_hex = hex(sha256(as_bytes(std::string("token-") + role))),
+                                .role = role}));
         }
         ASSERT_TRUE(registry_->create_hub({.name = {"plant"}, .workspace = std::string(kWorkspace)}));
         auto created = Portal::create(
@@ -103,10 +104,10 @@ TEST_F(PortalTest, RefusesWithoutATokenAndSaysHow) {
 }
 
 TEST_F(PortalTest, RefusesAnExpiredToken) {
-    ASSERT_TRUE(registry_->add_token({.name = "old",
-                                      .hash_hex = hex(sha256(as_bytes("token-old"))),
-                                      .role = "reader",
-                                      .expires = clock_.now()}));
+    ASSERT_TRUE(accounts_->add(registry::Token{.name = "old",
+                                               .hash_hex = hex(sha256(as_bytes("token-old"))),
+                                               .role = "reader",
+                                               .expires = clock_.now()}));
     EXPECT_THAT(message(ask("GET", "/api/v1/hubs", "", "old")), HasSubstr("expired at 2026-11-23T00:00:00Z"));
 }
 
@@ -409,6 +410,16 @@ TEST_F(PortalTest, PutsADismissalIntoTheLog) {
     EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss").status, 404);
 }
 
+TEST_F(PortalTest, SendsADecisionOnAHubsOwnAlertToEveryShard) {
+    auto alert = one_alert();
+    alert.rows[0][5] = std::string("plant");
+    workspace_.answers_ = {{"top 1 by TimeGenerated", alert}};
+    EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss").status, 202);
+    const auto record = last_decision();
+    EXPECT_EQ(record.sender.device.value, "");
+    EXPECT_EQ(Json::parse(record.body)["partition"], "2");
+}
+
 TEST_F(PortalTest, PutsWhatAPersonSaysOfAnAlertIntoTheLog) {
     workspace_.answers_ = {{"top 1 by TimeGenerated", one_alert()}};
     const auto alert = "/api/v1/alerts/" + kAlert;
@@ -446,7 +457,7 @@ TEST_F(PortalTest, MakesTokensThatItShowsOnce) {
     const auto made = json(ask("PUT", "/api/v1/tokens/siem", R"({"role":"analyst"})"));
     const auto secret = made["token"].get<std::string>();
     const auto hash = hex(sha256(as_bytes(secret)));
-    EXPECT_EQ((*registry_->token_by_hash(hash))->name, "siem");
+    EXPECT_EQ((*accounts_->token(hash))->name, "siem");
     EXPECT_THAT(ask("GET", "/api/v1/tokens").body, Not(HasSubstr(hash)));
     EXPECT_EQ(ask("PUT", "/api/v1/tokens/siem", R"({"role":"root"})").status, 400);
 }

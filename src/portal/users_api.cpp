@@ -17,17 +17,20 @@ Json user_json(const registry::User& user) {
 }
 
 /// Members that are there. A password is hashed, which takes a moment.
-Result<void> read_user(const Context& context, const Json& body, registry::User& user) {
-    FIELDWATCH_TRY(read_member(body, "role", user.role));
-    if (!role_from(user.role))
-        return not_among("role", user.role, {"reader", "analyst", "operator", "administrator"});
-    FIELDWATCH_TRY(read_member(body, "enabled", user.enabled));
-    if (!body.contains("password")) return {};
+Result<registry::UserChange> read_change(const Context& context, const Json& body) {
+    registry::UserChange out;
+    if (body.contains("role")) {
+        FIELDWATCH_TRY(read_member(body, "role", out.role.emplace()));
+        if (!role_from(*out.role))
+            return not_among("role", *out.role, {"reader", "analyst", "operator", "administrator"});
+    }
+    if (body.contains("enabled")) FIELDWATCH_TRY(read_member(body, "enabled", out.enabled.emplace()));
+    if (!body.contains("password")) return out;
     std::string password;
     FIELDWATCH_TRY(read_member(body, "password", password));
-    user.password_hash = FIELDWATCH_TRY(hash_password(password, context.parts.random));
-    user.password_changed = context.parts.clock.now();
-    return {};
+    out.password_hash = FIELDWATCH_TRY(hash_password(password, context.parts.random));
+    out.password_changed = context.parts.clock.now();
+    return out;
 }
 
 Answer list_users(const Context& context, const Call&) {
@@ -39,22 +42,25 @@ Answer list_users(const Context& context, const Call&) {
 
 Answer put_user(const Context& context, const Call& call) {
     const auto body = FIELDWATCH_TRY(body_object(call.request, {"role", "password", "enabled"}));
-    if (!body.contains("password")) return fail(Errc::InvalidArgument, "\"password\" is required");
-    registry::User user{.name = call.names[0],
-                        .password_hash = {},
-                        .role = {},
-                        .created = context.parts.clock.now(),
-                        .password_changed = {}};
-    FIELDWATCH_TRY(read_user(context, body, user));
+    for (const auto* const member : {"role", "password"}) {
+        if (!body.contains(member))
+            return fail(Errc::InvalidArgument, fmt::format("\"{}\" is required", member));
+    }
+    const auto given = FIELDWATCH_TRY(read_change(context, body));
+    const registry::User user{.name = call.names[0],
+                              .password_hash = *given.password_hash,
+                              .role = *given.role,
+                              .enabled = given.enabled.value_or(true),
+                              .created = context.parts.clock.now(),
+                              .password_changed = given.password_changed};
     FIELDWATCH_TRY(context.parts.accounts.add(user));
     return json_reply(201, user_json(user));
 }
 
 Answer patch_user(const Context& context, const Call& call) {
     const auto body = FIELDWATCH_TRY(body_object(call.request, {"role", "password", "enabled"}));
-    auto user = FIELDWATCH_TRY(context.parts.accounts.user(call.names[0]));
-    FIELDWATCH_TRY(read_user(context, body, user));
-    FIELDWATCH_TRY(context.parts.accounts.update(user));
+    const auto change = FIELDWATCH_TRY(read_change(context, body));
+    const auto user = FIELDWATCH_TRY(context.parts.accounts.change(call.names[0], change));
     return json_reply(200, user_json(user));
 }
 

@@ -43,6 +43,12 @@ User user_of(const Statement& row) {
             .password_changed = Timestamp{row.integer(5)}};
 }
 
+Result<User> load_user(Connection& database, std::string_view name) {
+    auto row = FIELDWATCH_TRY(database.query(std::string(kSelect) + "WHERE name = ?", name));
+    if (!FIELDWATCH_TRY(row.step())) return fail(Errc::NotFound, "there is no user " + std::string(name));
+    return user_of(row);
+}
+
 Token token_of(const Statement& row) {
     Token token{.name = row.text(0), .hash_hex = row.text(1), .role = row.text(2), .expires = {}, .hubs = {}};
     if (!row.is_null(3)) token.expires = Timestamp{row.integer(3)};
@@ -82,12 +88,7 @@ class SqliteAccounts final : public Accounts {
     }
 
     Result<User> user(std::string_view name) override {
-        return read<User>([&](Connection& c) -> Result<User> {
-            auto row = FIELDWATCH_TRY(c.query(std::string(kSelect) + "WHERE name = ?", name));
-            if (!FIELDWATCH_TRY(row.step()))
-                return fail(Errc::NotFound, "there is no user " + std::string(name));
-            return user_of(row);
-        });
+        return read<User>([&](Connection& c) { return load_user(c, name); });
     }
 
     Result<std::vector<User>> users() override {
@@ -101,16 +102,27 @@ class SqliteAccounts final : public Accounts {
         });
     }
 
-    Result<void> update(const User& user) override {
-        FIELDWATCH_TRY(check(user));
-        return write([&](Connection& c) -> Result<void> {
-            const auto changed = FIELDWATCH_TRY(c.change(
+    Result<User> change(std::string_view name, const UserChange& change) override {
+        User user;
+        const auto done = write([&](Connection& c) -> Result<void> {
+            user = FIELDWATCH_TRY(load_user(c, name));
+            if (change.if_password_hash && *change.if_password_hash != user.password_hash)
+                return fail(Errc::Conflict, "the password was changed meanwhile");
+            user.role = change.role.value_or(user.role);
+            user.enabled = change.enabled.value_or(user.enabled);
+            if (change.password_hash) {
+                user.password_hash = *change.password_hash;
+                user.password_changed = change.password_changed;
+            }
+            FIELDWATCH_TRY(check(user));
+            static_cast<void>(FIELDWATCH_TRY(c.change(
                 "UPDATE users SET password = ?, role = ?, enabled = ?, password_changed = ? WHERE name = ?",
-                user.password_hash, user.role, user.enabled, user.password_changed.ticks, user.name));
-            if (changed == 0) return fail(Errc::NotFound, "there is no user " + user.name);
+                user.password_hash, user.role, user.enabled, user.password_changed.ticks, user.name)));
             static_cast<void>(FIELDWATCH_TRY(c.change("DELETE FROM sessions WHERE user = ?", user.name)));
             return {};
         });
+        if (!done) return std::unexpected(done.error());
+        return user;
     }
 
     Result<void> remove_user(std::string_view name) override {

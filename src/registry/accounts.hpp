@@ -22,6 +22,15 @@ struct User {
     Timestamp created, password_changed;
 };
 
+/// What of a user is to be another; what is not named stays, whatever somebody else makes of it meanwhile.
+struct UserChange {
+    std::optional<std::string> role, password_hash;
+    std::optional<bool> enabled;
+    Timestamp password_changed{};  ///< with password_hash
+    /// The change is made only while this is the user's password: who proved to know the one before.
+    std::optional<std::string> if_password_hash = std::nullopt;
+};
+
 /// What a browser's cookie stands for. The cookie itself is not kept.
 struct LoginSession {
     std::string hash_hex;  ///< SHA-256 of the cookie
@@ -48,8 +57,9 @@ class Accounts {
     virtual Result<void> add(const User& user) = 0;
     virtual Result<User> user(std::string_view name) = 0;  ///< Errors: NotFound
     virtual Result<std::vector<User>> users() = 0;         ///< by name
-    /// Role, password or being enabled changed: the user's sessions end in the same transaction.
-    virtual Result<void> update(const User& user) = 0;
+    /// The user as it is then, whose sessions end in the same transaction. Errors: NotFound, InvalidArgument,
+    /// Conflict when the password is not `if_password_hash` any more.
+    virtual Result<User> change(std::string_view name, const UserChange& change) = 0;
     virtual Result<void> remove_user(std::string_view name) = 0;
 
     virtual Result<void> open_session(const LoginSession& session) = 0;  ///< those that expired go

@@ -76,14 +76,37 @@ TEST_F(AccountsTest, RefuseNamesRolesAndPasswordsThatAreNone) {
 TEST_F(AccountsTest, LoseTheirSessionsWithEveryChangeAndWithThemselves) {
     ASSERT_TRUE(accounts_->add(ann()));
     open_session("aa", kNow);
-    auto user = ann();
-    user.enabled = false;
-    ASSERT_TRUE(accounts_->update(user));
+    ASSERT_TRUE(accounts_->change("ann", {.role = {}, .password_hash = {}, .enabled = false}));
     EXPECT_FALSE(accounts_->session("aa")->has_value());
     open_session("bb", kNow);
     ASSERT_TRUE(accounts_->remove_user("ann"));
     EXPECT_FALSE(accounts_->session("bb")->has_value());
     EXPECT_EQ(accounts_->remove_user("ann").error().code, Errc::NotFound);
+}
+
+TEST_F(AccountsTest, KeepWhatAChangeDoesNotName) {
+    ASSERT_TRUE(accounts_->add(ann()));
+    const std::string other = "$argon2id$v=19$m=65536,t=3,p=1$c2FsdA$b3RoZXI";
+    ASSERT_TRUE(accounts_->change("ann", {.role = "reader", .password_hash = {}, .enabled = {}}));
+    ASSERT_TRUE(accounts_->change("ann", {.role = {}, .password_hash = {}, .enabled = false}));
+    const auto changed = accounts_->change("ann", {.role = {},
+                                                   .password_hash = other,
+                                                   .enabled = {},
+                                                   .password_changed = kNow + std::chrono::hours(1),
+                                                   .if_password_hash = ann().password_hash});
+    ASSERT_TRUE(changed) << changed.error().message;
+    for (const auto& user : {*changed, *accounts_->user("ann")}) {
+        EXPECT_EQ(user.role, "reader");
+        EXPECT_FALSE(user.enabled);
+        EXPECT_EQ(user.password_hash, other);
+        EXPECT_EQ(user.password_changed, kNow + std::chrono::hours(1));
+    }
+    const auto late =
+        accounts_->change("ann", {.role = {}, .password_hash = other, .enabled = {}, .if_password_hash = "x"});
+    EXPECT_EQ(late.error().code, Errc::Conflict);
+    EXPECT_EQ(accounts_->change("ann", {.role = "king", .password_hash = {}, .enabled = {}}).error().code,
+              Errc::InvalidArgument);
+    EXPECT_EQ(accounts_->change("bob", {}).error().code, Errc::NotFound);
 }
 
 TEST_F(AccountsTest, HaveABoundedNumberOfSessionsAndNoneThatExpired) {
@@ -102,6 +125,9 @@ TEST_F(AccountsTest, HaveABoundedNumberOfSessionsAndNoneThatExpired) {
 TEST_F(AccountsTest, AndTokensCarryTheirHubsAndCanBeRemoved) {
     ASSERT_TRUE(accounts_->add(
         Token{.name = "siem", .hash_hex = std::string(64, 'a'), .role = "reader", .hubs = {"a", "b"}}));
+    EXPECT_FALSE(accounts_->add(Token{.name = "t", .hash_hex = std::string(64, 'b'), .role = "king"}));
+    EXPECT_FALSE(accounts_->add(Token{.name = "t", .hash_hex = "b", .role = "reader"}));
+    EXPECT_EQ(accounts_->tokens()->size(), 1u);
     const auto token = accounts_->token(std::string(64, 'a'));
     ASSERT_TRUE(token && *token);
     EXPECT_EQ((*token)->hubs, (std::vector<std::string>{"a", "b"}));

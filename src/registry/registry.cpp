@@ -38,13 +38,6 @@ Result<Bytes> installation_secret(Connection& database, Random& random) {
     return secret;
 }
 
-ApiToken token_of(const Statement& row) {
-    ApiToken token{
-        .name = row.text(0), .hash_hex = row.text(1), .role = row.text(2), .expires = std::nullopt};
-    if (!row.is_null(3)) token.expires = Timestamp{row.integer(3)};
-    return token;
-}
-
 class SqliteRegistry final : public Registry {
   public:
     SqliteRegistry(std::unique_ptr<Database> database, Bytes secret, const Clock& clock, Random& random)
@@ -197,44 +190,6 @@ class SqliteRegistry final : public Registry {
                 "INSERT INTO settings VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
                 key, value)));
             return {};
-        });
-    }
-
-    Result<void> add_token(const ApiToken& token) override {
-        if (token.name.empty() || token.name.size() > 128 || !from_hex(token.hash_hex) ||
-            token.hash_hex.size() != 64) {
-            return fail(Errc::InvalidArgument, "a token has a name and the SHA-256 of its text in hex");
-        }
-        if (token.role != "reader" && token.role != "analyst" && token.role != "operator" &&
-            token.role != "administrator") {
-            return fail(Errc::InvalidArgument, "a role is reader, analyst, operator or administrator");
-        }
-        return database_->write<void>([&](Connection& c) -> Result<void> {
-            std::optional<std::int64_t> expires;
-            if (token.expires) expires = token.expires->ticks;
-            static_cast<void>(
-                FIELDWATCH_TRY(c.change("INSERT INTO tokens(name, hash, role, expires) VALUES(?, ?, ?, ?)",
-                                        token.name, token.hash_hex, token.role, expires)));
-            return {};
-        });
-    }
-    Result<std::optional<ApiToken>> token_by_hash(std::string_view hash_hex) override {
-        using Out = std::optional<ApiToken>;
-        return database_->read<Out>([&](Connection& c) -> Result<Out> {
-            auto row = FIELDWATCH_TRY(
-                c.query("SELECT name, hash, role, expires FROM tokens WHERE hash = ?", hash_hex));
-            if (!FIELDWATCH_TRY(row.step())) return Out{};
-            return Out{token_of(row)};
-        });
-    }
-    Result<std::vector<ApiToken>> tokens() override {
-        using Out = std::vector<ApiToken>;
-        return database_->read<Out>([](Connection& c) -> Result<Out> {
-            auto rows = FIELDWATCH_TRY(c.query("SELECT name, hash, role, expires FROM tokens ORDER BY name"));
-            Out out;
-            while (FIELDWATCH_TRY(rows.step()))
-                out.push_back(token_of(rows));
-            return out;
         });
     }
 

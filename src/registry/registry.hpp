@@ -1,6 +1,6 @@
-// Identities, twins, hub configuration, settings, users: what people decide. SQLite embedded (WAL,
-// synchronous=FULL). Every change is versioned and leaves an outbox row in the same transaction, which app
-// pumps into the journal (design 3a).
+// Identities, twins, hub configuration, settings: what people decide. Who they are: registry/accounts.hpp.
+// SQLite embedded (WAL, synchronous=FULL). Every change is versioned and leaves an outbox row in the same
+// transaction, which app pumps into the journal (design 3a).
 #pragma once
 
 #include <cstdint>
@@ -129,11 +129,6 @@ struct OutboxRow {
     model::Record record;  ///< IdentityChange, Twin, HubConfiguration, ControlPlane, AlertState or Content
 };
 
-struct ApiToken {
-    std::string name, hash_hex, role;  ///< role: reader, analyst, operator, administrator
-    std::optional<Timestamp> expires;
-};
-
 /// All calls are synchronous and short; any thread (one writer inside, readers do not wait for it). A call
 /// returns when its transaction is durable. Errors: NotFound, AlreadyExists, Conflict (etag),
 /// InvalidArgument, TooLarge, Io.
@@ -198,10 +193,6 @@ class Registry {
 
     virtual Result<std::optional<std::string>> setting(std::string_view key) = 0;
     virtual Result<void> set_setting(std::string_view key, std::string_view value) = 0;
-
-    virtual Result<void> add_token(const ApiToken& token) = 0;
-    virtual Result<std::optional<ApiToken>> token_by_hash(std::string_view hash_hex) = 0;
-    virtual Result<std::vector<ApiToken>> tokens() = 0;
 
     /// Adds a record to the outbox by itself: a person's dismissal, a configuration change.
     virtual Result<void> publish(const model::Record& record) = 0;

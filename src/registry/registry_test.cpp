@@ -251,17 +251,11 @@ TEST_F(RegistryTest, TheOutboxTellsEveryChangeOnceInOrderWithoutKeys) {
     EXPECT_GT(registry_->outbox(1)->front().sequence, rows[5].sequence);  // never used again
 }
 
-TEST_F(RegistryTest, KeepsSettingsAndTokens) {
+TEST_F(RegistryTest, KeepsSettings) {
     EXPECT_FALSE(registry_->setting("k")->has_value());
     ASSERT_TRUE(registry_->set_setting("k", "1"));
     ASSERT_TRUE(registry_->set_setting("k", "2"));
     EXPECT_EQ(*registry_->setting("k"), "2");
-    const std::string hash(64, 'a');
-    EXPECT_FALSE(registry_->add_token({"t", hash, "king", std::nullopt}));
-    ASSERT_TRUE(registry_->add_token({"t", hash, "reader", clock_.now()}));
-    EXPECT_EQ((*registry_->token_by_hash(hash))->expires, clock_.now());
-    EXPECT_FALSE(registry_->token_by_hash(std::string(64, 'b'))->has_value());
-    EXPECT_EQ(registry_->tokens()->size(), 1u);
 }
 
 TEST_F(RegistryTest, HoldsWhatWasConfirmedWhenThePowerGoesWithoutACheckpoint) {
