@@ -12,6 +12,8 @@
 #include "base/hash.hpp"
 #include "portal/context.hpp"
 #include "portal/doubles_test.hpp"
+#include "portal/login_guard.hpp"
+#include "portal/password.hpp"
 #include "portal/portal.hpp"
 
 namespace fieldwatch::portal {
@@ -366,7 +368,7 @@ TEST_F(AccessTest, ACookieAloneChangesNothing) {
     const auto put = [&](Headers headers) {
         headers.emplace_back("cookie", session.cookie);
         headers.emplace_back("host", "gate.local:7780");
-        return ask("PUT", "/api/v1/settings/a", R"({"value":"b"})", headers).status;
+        return ask("PUT", "/api/v1/settings/detection.settings", R"({"value":"{}"})", headers).status;
     };
     EXPECT_EQ(put({}), 403);
     EXPECT_EQ(put({{"x-fieldwatch-csrf", std::string(64, '0')}}), 403);
@@ -426,8 +428,62 @@ TEST_F(AccessTest, GuessingIsBoundedPerUserAndPerAddressAndTellsNothing) {
     LoginGuard guard;
     int admitted = 0;
     for (int i = 0; i < 1'000; ++i)
-        admitted += guard.admit("user" + std::to_string(i), "192.0.2.7", clock_.now()) ? 1 : 0;
+        admitted += guard.admit("user" + std::to_string(i), "192.0.2.7", clock_.now()) ==
+                    LoginGuard::Verdict::Admitted;
     EXPECT_EQ(admitted, LoginGuard::kFailuresOfAddress);
+}
+
+TEST(LoginGuard, RemembersAnAddressHoweverManyNamesItMakesUp) {
+    LoginGuard guard;
+    const auto now = Timestamp::from_unix_seconds(1'795'392'000);
+    int admitted = 0;
+    for (std::size_t i = 0; i < 3 * LoginGuard::kKeysMax; ++i)
+        admitted += guard.admit("user" + std::to_string(i), fmt::format("2001:db8::{:x}", i % 0xFFFF + 1), now) ==
+                    LoginGuard::Verdict::Admitted;
+    EXPECT_EQ(admitted, LoginGuard::kFailuresOfAddress) << "one /64 is one customer's";
+    EXPECT_EQ(guard.admit("x", "::ffff:192.0.2.1", now), LoginGuard::Verdict::Admitted);
+}
+
+TEST(LoginGuard, TellsOnceOfALockAndForgetsWhatWasNotLookedAt) {
+    LoginGuard guard;
+    const auto now = Timestamp::from_unix_seconds(1'795'392'000);
+    for (int i = 0; i < 2 * LoginGuard::kFailuresOfUser; ++i) {
+        EXPECT_EQ(guard.admit("ann", "192.0.2.1", now), LoginGuard::Verdict::Admitted);
+        guard.take_back("ann", "192.0.2.1");
+    }
+    for (int i = 0; i < LoginGuard::kFailuresOfUser; ++i)
+        EXPECT_EQ(guard.admit("ann", "192.0.2.1", now), LoginGuard::Verdict::Admitted);
+    EXPECT_EQ(guard.admit("ann", "192.0.2.1", now), LoginGuard::Verdict::Locked);
+    EXPECT_EQ(guard.admit("ann", "192.0.2.1", now), LoginGuard::Verdict::Refused);
+    EXPECT_EQ(guard.admit("ann", "192.0.2.1", now + LoginGuard::kWindow), LoginGuard::Verdict::Admitted);
+}
+
+TEST(HashingQueue, LetsTwoInAndSendsTheOthersAwayAtOnce) {
+    HashingQueue queue;
+    auto first = queue.enter();
+    {
+        const auto second = queue.enter();
+        ASSERT_TRUE(first && second);
+        for (int i = 0; i < 5; ++i)
+            EXPECT_EQ(queue.enter().error().code, Errc::Exhausted);
+    }
+    EXPECT_TRUE(queue.enter());
+    EXPECT_TRUE(first->turn().owns_lock());
+}
+
+TEST_F(AccessTest, NoSettingThatHoldsAKeyIsReadOrWrittenHere) {
+    ASSERT_TRUE(registry_->set_setting("provisioning.keys", R"({"primary":"hush"})"));
+    ASSERT_TRUE(registry_->set_setting("detection.settings", "{}"));
+    for (const auto role : kRoles) {
+        if (role.empty()) continue;
+        const auto reply = with_token("GET", "/api/v1/settings/provisioning.keys", role);
+        EXPECT_EQ(reply.status, 404) << role;
+        EXPECT_THAT(reply.body, ::testing::Not(HasSubstr("hush")));
+        EXPECT_EQ(with_token("GET", "/api/v1/settings/detection.settings", role).status, 200);
+    }
+    EXPECT_EQ(with_token("PUT", "/api/v1/settings/provisioning.keys", "administrator", R"({"value":"x"})").status,
+              404);
+    EXPECT_EQ(**registry_->setting("provisioning.keys"), R"({"primary":"hush"})");
 }
 
 TEST_F(AccessTest, PasswordsAreLongEnoughAndKeptAsArgon2id) {
@@ -455,10 +511,14 @@ TEST_F(AccessTest, PasswordsAreLongEnoughAndKeptAsArgon2id) {
 }
 
 TEST_F(AccessTest, WhatChangesSomethingIsInTheActivityLogRefusedOrNot) {
-    with_token("PUT", "/api/v1/settings/a", "administrator", R"({"value":"hush"})");
+    with_token("PUT", "/api/v1/settings/detection.settings", "administrator",
+               R"({"value":"{\"hush\":1}"})");
+    with_token("PUT", "/api/v1/settings/detection.settings", "administrator", R"({"value":"{}"})");
     with_token("PUT", "/api/v1/hubs/plant", "reader");
     with_token("GET", "/api/v1/hubs", "reader");
-    EXPECT_EQ(audited(), (std::vector<std::string>{"Fieldwatch/settings/write administrator Success office",
+    EXPECT_EQ(audited(), (std::vector<std::string>{"Fieldwatch/settings/write administrator Failure office",
+                                                   "Fieldwatch/settings/write administrator Failure plant",
+                                                   "Fieldwatch/settings/write administrator Success office",
                                                    "Fieldwatch/settings/write administrator Success plant",
                                                    "Fieldwatch/hubs/write reader Failure plant"}));
     try_password("mistyped secret", "x");

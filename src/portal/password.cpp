@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <mutex>
 
 namespace fieldwatch::portal {
 namespace {
@@ -18,13 +17,19 @@ constexpr std::size_t kHashBytes = 32;
 constexpr std::size_t kSaltBytes = 16;
 constexpr std::size_t kEncodedBytesMax = 256;
 
-/// Strangers may ask for it: however many do, 64 MiB and one core are all they get.
-std::mutex& one_at_a_time() {
-    static std::mutex mutex;
-    return mutex;
+HashingQueue& hashing() {
+    static HashingQueue queue;
+    return queue;
 }
 
 }  // namespace
+
+Result<HashingQueue::Place> HashingQueue::enter() {
+    Place place(*this);
+    if (++places_ > kAtOnce)
+        return fail(Errc::Exhausted, "other passwords are being looked at: try again in a moment");
+    return place;
+}
 
 Result<std::string> hash_password(std::string_view password, Random& random) {
     if (password.size() < kPasswordBytesMin || password.size() > kPasswordBytesMax)
@@ -33,7 +38,8 @@ Result<std::string> hash_password(std::string_view password, Random& random) {
     std::array<std::byte, kSaltBytes> salt{};
     random.fill(salt);
     std::array<char, kEncodedBytesMax> encoded{};
-    const std::lock_guard lock(one_at_a_time());
+    auto place = FIELDWATCH_TRY(hashing().enter());
+    const auto turn = place.turn();
     const int done =
         argon2id_hash_encoded(kPasses, kMemoryKib, kLanes, password.data(), password.size(), salt.data(),
                               salt.size(), kHashBytes, encoded.data(), encoded.size());
@@ -42,19 +48,20 @@ Result<std::string> hash_password(std::string_view password, Random& random) {
     return std::string(encoded.data());
 }
 
-bool password_fits(std::string_view password, const std::string& hash) {
+Result<bool> password_fits(std::string_view password, const std::string& hash) {
     if (password.size() > kPasswordBytesMax) return false;
-    const std::lock_guard lock(one_at_a_time());
+    auto place = FIELDWATCH_TRY(hashing().enter());
+    const auto turn = place.turn();
     return argon2id_verify(hash.c_str(), password.data(), password.size()) == ARGON2_OK;
 }
 
-void pretend_to_check(std::string_view password) {
-    // Of no password: 16 zero bytes of salt, 32 of hash.
+const std::string& hash_of_nobody() {
+    // 16 zero bytes of salt, 32 of hash.
     static const std::string nobody = fmt::format(
         "$argon2id$v=19$m={},t={},p={}$AAAAAAAAAAAAAAAAAAAAAA$"
         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
         kMemoryKib, kPasses, kLanes);
-    static_cast<void>(password_fits(password, nobody));
+    return nobody;
 }
 
 }  // namespace fieldwatch::portal

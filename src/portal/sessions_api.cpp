@@ -28,14 +28,50 @@ std::string cookie_header(const net::HttpRequest& request, std::string_view valu
                        seconds, is_plain(request) ? "" : "; Secure");
 }
 
-/// The user whose password this is. Everybody else waits as long for the same answer.
+/// The user whose password this is. Everybody else waits as long for the same answer. Errors: Unauthorized;
+/// Exhausted when nothing was looked at.
 Result<registry::User> checked(const Context& context, const std::string& name, const std::string& password) {
-    const auto user = context.parts.accounts.user(name);
+    auto user = context.parts.accounts.user(name);
     if (!user && user.error().code != Errc::NotFound) return user;
-    if (!user) pretend_to_check(password);
-    if (!user || !password_fits(password, user->password_hash) || !user->enabled)
+    if (!FIELDWATCH_TRY(password_fits(password, user ? user->password_hash : hash_of_nobody())) || !user ||
+        !user->enabled)
         return fail(Errc::Unauthorized, "this name and password do not fit together");
     return user;
+}
+
+struct Attempt {
+    LoginGuard::Verdict verdict;
+    Result<registry::User> user;  ///< of one that was admitted
+};
+
+/// The same within the bounds of the guard.
+Attempt guarded(const Context& context, const Call& call, const std::string& name,
+                const std::string& password) {
+    Attempt out{.verdict = context.logins.admit(name, call.request.peer, context.parts.clock.now()),
+                .user = fail(Errc::Exhausted, "too many wrong passwords")};
+    if (out.verdict != LoginGuard::Verdict::Admitted) return out;
+    out.user = checked(context, name, password);
+    if (out.user) context.logins.forgive(name, call.request.peer);
+    if (!out.user && out.user.error().code != Errc::Unauthorized)
+        context.logins.take_back(name, call.request.peer);
+    return out;
+}
+
+void tell_attempt(const Context& context, const Call& call, const std::string& name, const Attempt& tried) {
+    // A name that nobody has may be a password that slipped: it is not written down.
+    Call told{.request = call.request, .who = {}, .names = {}};
+    told.who.name = context.parts.accounts.user(name).has_value() ? name : "(unknown)";
+    audit(context, kSignIn, told, tried.user ? 200 : problem(tried.user.error()).status);
+}
+
+net::HttpResponse too_many() {
+    auto refused = problem({Errc::Exhausted, "too many wrong passwords: try again in some minutes"});
+    for (auto& [header, value] : refused.headers) {
+        if (header == "retry-after")
+            value = std::to_string(
+                std::chrono::duration_cast<std::chrono::seconds>(LoginGuard::kWindow).count());
+    }
+    return refused;
 }
 
 Answer open_session(const Context& context, const Call& call, const registry::User& user) {
@@ -69,24 +105,11 @@ Answer sign_in(const Context& context, const Call& call) {
     if (name.empty() || name.size() > 64 || password.empty() || password.size() > kPasswordBytesMax)
         return fail(Errc::InvalidArgument,
                     "\"user\" and \"password\" are required, of at most 64 and 256 bytes");
-    if (!context.logins.admit(name, call.request.peer, context.parts.clock.now())) {
-        auto refused = problem({Errc::Exhausted, "too many wrong passwords: try again in some minutes"});
-        for (auto& [header, value] : refused.headers) {
-            if (header == "retry-after")
-                value = std::to_string(
-                    std::chrono::duration_cast<std::chrono::seconds>(LoginGuard::kWindow).count());
-        }
-        return refused;
-    }
-    const auto user = checked(context, name, password);
-    // A name that nobody has may be a password that slipped: it is not written down.
-    Call told{.request = call.request, .who = {}, .names = {}};
-    const bool known = context.parts.accounts.user(name).has_value();
-    told.who.name = known ? name : "(unknown)";
-    audit(context, kSignIn, told, user ? 200 : 401);
-    if (!user) return std::unexpected(user.error());
-    context.logins.forgive(name, call.request.peer);
-    return open_session(context, call, *user);
+    const auto tried = guarded(context, call, name, password);
+    // Of those that the guard refuses, the first of a window tells enough: strangers do not fill the log.
+    if (tried.verdict != LoginGuard::Verdict::Refused) tell_attempt(context, call, name, tried);
+    if (tried.verdict != LoginGuard::Verdict::Admitted) return too_many();
+    return open_session(context, call, FIELDWATCH_TRY(Result<registry::User>(tried.user)));
 }
 
 Answer get_session(const Context&, const Call& call) {
@@ -111,13 +134,15 @@ Answer change_password(const Context& context, const Call& call) {
     std::string before, after;
     FIELDWATCH_TRY(read_member(body, "old", before));
     FIELDWATCH_TRY(read_member(body, "new", after));
-    if (!context.logins.admit(call.who.name, call.request.peer, context.parts.clock.now()))
-        return fail(Errc::Exhausted, "too many wrong passwords: try again in some minutes");
-    auto user = FIELDWATCH_TRY(checked(context, call.who.name, before));
-    context.logins.forgive(call.who.name, call.request.peer);
-    user.password_hash = FIELDWATCH_TRY(hash_password(after, context.parts.random));
-    user.password_changed = context.parts.clock.now();
-    FIELDWATCH_TRY(context.parts.accounts.update(user));
+    auto tried = guarded(context, call, call.who.name, before);
+    if (tried.verdict != LoginGuard::Verdict::Admitted) return too_many();
+    const auto user = FIELDWATCH_TRY(std::move(tried.user));
+    auto hash = FIELDWATCH_TRY(hash_password(after, context.parts.random));
+    FIELDWATCH_TRY(context.parts.accounts.change(user.name, {.role = {},
+                                                             .password_hash = std::move(hash),
+                                                             .enabled = {},
+                                                             .password_changed = context.parts.clock.now(),
+                                                             .if_password_hash = user.password_hash}));
     return net::HttpResponse{
         .status = 204, .headers = {{"set-cookie", cookie_header(call.request, "", 0)}}, .body = {}};
 }

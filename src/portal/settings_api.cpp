@@ -28,7 +28,16 @@ Answer get_who(const Context& context, const Call& call) {
         {{"name", call.who.name}, {"role", to_string(call.who.role)}, {"version", context.parts.version}});
 }
 
+/// The settings that are read and written here. Others of the registry are a service's own: some hold keys,
+/// and each has its own interface with its own role.
+Result<void> check_key(const std::string& key) {
+    if (key == kDetectionSettings) return {};
+    return fail(Errc::NotFound,
+                fmt::format("there is no setting \"{}\" here; there is {}", key, kDetectionSettings));
+}
+
 Answer get_setting(const Context& context, const Call& call) {
+    FIELDWATCH_TRY(check_key(call.names[0]));
     const auto value = FIELDWATCH_TRY(context.parts.registry.setting(call.names[0]));
     if (!value)
         return fail(Errc::NotFound, fmt::format("the setting \"{}\" has no value here", call.names[0]));
@@ -36,14 +45,14 @@ Answer get_setting(const Context& context, const Call& call) {
 }
 
 Answer put_setting(const Context& context, const Call& call) {
+    FIELDWATCH_TRY(check_key(call.names[0]));
     const auto body = FIELDWATCH_TRY(body_object(call.request, {"value"}));
     if (!body.contains("value")) return fail(Errc::InvalidArgument, "\"value\" is required: a text");
     std::string value;
     FIELDWATCH_TRY(read_member(body, "value", value));
-    const bool is_tuning = call.names[0] == kDetectionSettings;
-    if (is_tuning) static_cast<void>(FIELDWATCH_TRY(detect::parse_settings(value)));
+    static_cast<void>(FIELDWATCH_TRY(detect::parse_settings(value)));
     FIELDWATCH_TRY(context.parts.registry.set_setting(call.names[0], value));
-    if (is_tuning) context.parts.content_changed();
+    context.parts.content_changed();
     return json_reply(200, {{"key", call.names[0]}, {"value", value}});
 }
 
