@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/bytes.hpp"
+#include "detect/command/escape.hpp"
 #include "detect/command/lexer.hpp"
 
 namespace fieldwatch::detect {
@@ -30,33 +31,14 @@ bool unpacks(std::string_view name) {
     return std::ranges::find(kNames, name) != kNames.end();
 }
 
-int digit_of(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return 16;
-}
-
 /// What printf and `echo -e` print of `\x41`, `\101`, `\n` and their like.
 std::string unescaped(std::string_view text) {
     std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] != '\\' || i + 1 >= text.size()) {
-            out.push_back(text[i]);
-            continue;
-        }
-        const char kind = text[++i];
-        const int base = kind == 'x' ? 16 : 8;
-        const std::size_t first = kind == 'x' || kind == '0' ? i + 1 : i;
-        int value = 0;
-        std::size_t at = first;
-        while (at < text.size() && at - first < (base == 16 ? 2U : 3U) && digit_of(text[at]) < base)
-            value = value * base + digit_of(text[at++]);
-        if (at > first) {
-            out.push_back(static_cast<char>(value));
-            i = at - 1;
+    for (std::size_t i = 0; i < text.size();) {
+        if (text[i] == '\\') {
+            i += append_escape(text, i, Escapes::Printed, out);
         } else {
-            out.push_back(kind == 'n' ? '\n' : kind == 't' ? '\t' : kind);
+            out.push_back(text[i++]);
         }
     }
     return out;
@@ -66,7 +48,7 @@ std::string unescaped(std::string_view text) {
 std::string of_hexadecimal(std::string_view text) {
     std::string digits;
     for (const char c : text) {
-        if (digit_of(c) < 16) {
+        if (hex_digit(c) >= 0) {
             digits.push_back(c);
         } else if (c != ' ' && c != '\n') {
             return {};
@@ -74,7 +56,7 @@ std::string of_hexadecimal(std::string_view text) {
     }
     std::string out;
     for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
-        out.push_back(static_cast<char>(digit_of(digits[i]) * 16 + digit_of(digits[i + 1])));
+        out.push_back(static_cast<char>(hex_digit(digits[i]) * 16 + hex_digit(digits[i + 1])));
     return out;
 }
 

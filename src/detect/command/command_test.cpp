@@ -102,6 +102,8 @@ TEST(CommandLine, ReadsTextThatIsPipedIntoAShell) {
     EXPECT_FALSE(any_has("echo 'ls -l' | sh", Fact::Decoded));
     EXPECT_THAT(texts("printf '\\x69\\x64\\040-u\\n' | sh"), Contains("id -u"));
     EXPECT_TRUE(any_has("echo -e '\\x69\\x64' | sh", Fact::Decoded));
+    EXPECT_THAT(texts("echo -e '\\0151\\0144 -u' | sh"), Contains("id -u"));
+    EXPECT_THAT(texts("sh -c $'\\151\\x64\\040-u'"), Contains("id -u"));
     EXPECT_THAT(texts("bash <<< 'iptables -F'"), Contains("iptables -F"));
     EXPECT_THAT(texts("echo 69 64 | xxd -r -p | sh"), Contains("id"));
     EXPECT_THAT(texts("echo id | tee /tmp/x"), ElementsAre("echo id", "tee /tmp/x"));

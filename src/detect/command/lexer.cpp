@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/text.hpp"
+#include "detect/command/escape.hpp"
 
 namespace fieldwatch::detect {
 namespace {
@@ -23,13 +24,6 @@ bool special(char c) {
 
 bool is_name_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
 }
 
 }  // namespace
@@ -251,20 +245,7 @@ void CommandLexer::lex_ansi_quote() {
             line_.buffer_.push_back(text_[at_++]);
             continue;
         }
-        const char kind = text_[at_ + 1];
-        at_ += 2;
-        if (kind == 'x' && hex_digit(at(at_)) >= 0) {
-            int value = hex_digit(text_[at_++]);
-            if (hex_digit(at(at_)) >= 0) value = value * 16 + hex_digit(text_[at_++]);
-            line_.buffer_.push_back(static_cast<char>(value));
-        } else if (kind >= '0' && kind <= '7') {
-            int value = kind - '0';
-            for (int digits = 1; digits < 3 && at(at_) >= '0' && at(at_) <= '7'; ++digits)
-                value = value * 8 + (text_[at_++] - '0');
-            line_.buffer_.push_back(static_cast<char>(value));
-        } else {
-            line_.buffer_.push_back(kind == 'n' ? '\n' : kind == 't' ? '\t' : kind);
-        }
+        at_ += append_escape(text_, at_, Escapes::Quote, line_.buffer_);
     }
     if (at_ < text_.size()) ++at_;
 }
