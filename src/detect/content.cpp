@@ -18,22 +18,25 @@ std::string ContentSources::hash() const {
     return hex(sha256(all));
 }
 
+std::vector<SourceFile> source_files(const std::vector<std::pair<std::string, std::string>>& named_texts) {
+    std::vector<SourceFile> out;
+    out.reserve(named_texts.size());
+    for (const auto& [name, text] : named_texts)
+        out.push_back({name, text});
+    return out;
+}
+
 Result<ContentPtr> compile(const ContentSources& sources) {
     auto out = std::make_shared<Content>();
     out->hash = sources.hash();
     out->settings = FIELDWATCH_TRY(parse_settings(sources.settings_json));
     out->intel = FIELDWATCH_TRY(
         IntelSnapshot::build(sources.indicator_files, static_cast<int>(out->settings.intel_confidence)));
-    const auto files = [](const auto& pairs) {
-        std::vector<SourceFile> list;
-        for (const auto& [name, text] : pairs)
-            list.push_back({name, text});
-        return list;
-    };
     RuleOptions options;
     options.command.addresses = {.documentation_is_external = out->settings.test_mode,
                                  .local_suffixes = out->settings.local_suffixes};
-    auto compiled = RuleSet::compile(files(sources.rule_files), files(sources.word_lists), options);
+    auto compiled =
+        RuleSet::compile(source_files(sources.rule_files), source_files(sources.word_lists), options);
     // One broken rule must not take the others down with it; a set of which nothing is left is no rule set.
     if (!compiled.errors.empty() && compiled.rules->rules().empty()) {
         const auto& first = compiled.errors.front();

@@ -20,4 +20,7 @@ class Content {
     Settings settings;
 };
 
+/// Rule files or word lists of a content version, as the rule compiler takes them.
+std::vector<SourceFile> source_files(const std::vector<std::pair<std::string, std::string>>& named_texts);
+
 }  // namespace fieldwatch::detect

@@ -13,8 +13,6 @@ namespace fieldwatch::pipeline {
 
 namespace {
 
-/// Events come later than they happened, and windows end later than they begin.
-constexpr Ticks kRunOut = std::chrono::minutes(10);
 constexpr std::uint32_t kMeasureOneIn = 16;
 constexpr std::uint64_t kProgressEvery = 1'024;
 constexpr std::size_t kWhatBytesMax = 300;
@@ -195,7 +193,7 @@ Result<std::vector<Stretch>> stretches(journal::Reader& reader, std::uint32_t pa
     for (std::uint32_t partition = 0; partition < partition_count; ++partition) {
         Stretch stretch{.history = History(reader, partition), .partition = partition};
         auto& history = stretch.history;
-        stretch.begin = FIELDWATCH_TRY(history.offset_at(request.from - kBacktestWarmUp));
+        stretch.begin = FIELDWATCH_TRY(history.offset_at(request.from - kWarmUp));
         stretch.end = FIELDWATCH_TRY(history.offset_at(request.to + kRunOut));
         if (history.first_offset() == history.end_offset()) continue;
         const auto oldest = FIELDWATCH_TRY(history.received_at(history.first_offset()));

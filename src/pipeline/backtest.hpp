@@ -62,8 +62,6 @@ struct BacktestReport {
 };
 
 inline constexpr std::size_t kBacktestAlertsMax = 200'000;  ///< remembered a side, some 40 MiB
-/// State begins empty so long before the time asked for, because windows and suppression reach back.
-inline constexpr Ticks kBacktestWarmUp = std::chrono::hours(24);
 
 /// Settings and indicators are those of the contents given, whatever the log names. `reader` is only read;
 /// `clock` times the run and decides nothing. Errors: InvalidArgument for an empty time; NotFound when the

@@ -14,6 +14,12 @@
 
 namespace fieldwatch::pipeline {
 
+/// Whoever runs a stretch of history again begins with empty state, so long before it: windows and
+/// suppression reach back.
+inline constexpr Ticks kWarmUp = std::chrono::hours(24);
+/// And reads on so long behind it: events come later than they happened.
+inline constexpr Ticks kRunOut = std::chrono::minutes(10);
+
 /// One partition of the security stream. Any thread.
 class History {
   public:

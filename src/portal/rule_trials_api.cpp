@@ -25,11 +25,12 @@ Answer explain_set(const Context& context, const Call& call) {
     for (const auto& event : *events)
         recorded.push_back(FIELDWATCH_TRY(detect::RecordedEvent::parse(event.dump())));
     const auto pack = FIELDWATCH_TRY(rules->composed(set));
+    std::vector<detect::RuleError> errors;
+    const auto documents = detect::parse_sigma_files(pack.rules, pack.words, errors);
     Json list = Json::array();
     std::size_t count = 0;
     for (const auto& rule : detect::rule_texts({.rules = set.pack.rules, .words = pack.words})) {
-        auto explainer =
-            detect::RuleExplainer::create(pack.rules, pack.words, rule.id, detect::sample_options());
+        auto explainer = detect::RuleExplainer::create(documents, rule.id, detect::sample_options());
         if (!explainer && explainer.error().code == Errc::NotFound) continue;  // a correlation
         if (!explainer) return std::unexpected(explainer.error());
         if (++count > kExplainedRulesMax)

@@ -85,11 +85,8 @@ bool is_correlation(const RuleSet& rules, std::uint32_t place) {
     return std::ranges::find(rules.correlations(), place, &Correlation::rule) != rules.correlations().end();
 }
 
-Result<RuleExplainer> RuleExplainer::create(std::span<const SourceFile> rules,
-                                            std::span<const SourceFile> word_lists, std::string_view id,
+Result<RuleExplainer> RuleExplainer::create(const SigmaDocuments& documents, std::string_view id,
                                             RuleOptions options) {
-    std::vector<RuleError> errors;
-    auto documents = parse_sigma_files(rules, word_lists, errors);
     const auto with_id = [&](const auto& rule) { return rule.meta.origin.id == id; };
     const auto found = std::ranges::find_if(documents.rules, with_id);
     if (found == documents.rules.end()) {
@@ -98,8 +95,8 @@ Result<RuleExplainer> RuleExplainer::create(std::span<const SourceFile> rules,
                                                       "' correlates others and has no condition of its own"
                                                 : "there is no rule '" + std::string(id) + "'");
     }
-    std::vector<SigmaRule> only;
-    only.push_back(std::move(*found));
+    std::vector<SigmaRule> only{*found};
+    std::vector<RuleError> errors;  // of filters, which are for other rules too
     for (const auto& filter : documents.filters)
         apply_filter(filter, only, errors);
     auto& rule = only.front();
@@ -127,9 +124,7 @@ RuleExplainer::RuleExplainer(RuleMeta meta, Expression condition, std::vector<st
 Explanation RuleExplainer::explain(const model::Event& event, const model::Item& item, ExtraFields extra) {
     Explanation out;
     const auto source = log_source_of(event, item);
-    out.of_source = (meta_.product.empty() || meta_.product == source.product) &&
-                    (meta_.category.empty() || meta_.category == source.category) &&
-                    (meta_.service.empty() || is_part_of(source.service, meta_.service));
+    out.of_source = LogSource{meta_.product, meta_.category, meta_.service}.is_for(source);
     std::vector<RuleHit> hits;
     matcher_.match_all(event, item, hits, extra);
     held_.assign(matcher_.rules().rules().size(), false);

@@ -37,8 +37,8 @@ class RuleExplainer {
   public:
     /// The rule of this id with the filters that are for it. Errors: NotFound, also for a correlation, which
     /// has no condition of its own; what keeps the rule from compiling.
-    static Result<RuleExplainer> create(std::span<const SourceFile> rules,
-                                        std::span<const SourceFile> word_lists, std::string_view id,
+    /// `documents` are read once for all rules of a set: parse_sigma_files().
+    static Result<RuleExplainer> create(const SigmaDocuments& documents, std::string_view id,
                                         RuleOptions options);
 
     Explanation explain(const model::Event& event, const model::Item& item, ExtraFields extra = {});

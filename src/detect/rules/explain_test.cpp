@@ -20,9 +20,14 @@ std::vector<SourceFile> rule(std::string_view detection) {
                  std::string(detection)}};
 }
 
+SigmaDocuments documents(const std::vector<SourceFile>& files, const std::vector<SourceFile>& words = {}) {
+    std::vector<RuleError> errors;
+    return parse_sigma_files(files, words, errors);
+}
+
 Explanation explain(const std::vector<SourceFile>& files, const Fields& fields,
                     const char* category = "process_creation") {
-    auto explainer = RuleExplainer::create(files, {}, "r1", sample_options());
+    auto explainer = RuleExplainer::create(documents(files), "r1", sample_options());
     if (!explainer) {
         ADD_FAILURE() << explainer.error().message;
         return {};
@@ -95,18 +100,19 @@ TEST(Explain, CountsAFilterDocumentAmongTheClauses) {
 }
 
 TEST(Explain, RefusesWhatIsNotThereAndWhatOnlyCorrelates) {
-    EXPECT_EQ(RuleExplainer::create(rule(kMiner), {}, "other", {}).error().code, Errc::NotFound);
+    EXPECT_EQ(RuleExplainer::create(documents(rule(kMiner)), "other", {}).error().code, Errc::NotFound);
 }
 
 TEST(Explain, AgreesWithTheMatcherOnEverySampleOfThePack) {
     const auto pack = load_rule_pack(posix_file_system(), FIELDWATCH_SOURCE_DIR "/rules").value();
     const auto compiled = RuleSet::compile(pack.rules, pack.words, sample_options());
+    const auto parsed = documents(pack.rules, pack.words);
     Matcher matcher(compiled.rules);
     std::vector<RuleHit> hits;
     std::size_t asked = 0;
     const auto rules = compiled.rules->rules();
     for (std::size_t i = 0; i < rules.size(); i += 3) {  // a third: each is a compilation of its own
-        auto explainer = RuleExplainer::create(pack.rules, pack.words, rules[i].origin.id, sample_options());
+        auto explainer = RuleExplainer::create(parsed, rules[i].origin.id, sample_options());
         if (!explainer) continue;
         for (const auto& sample : rules[i].samples) {
             const auto event =

@@ -322,6 +322,12 @@ std::optional<Feed> fed_by(const LogSource& source, std::span<const std::string>
     return carried ? std::optional(Feed::Logs) : std::nullopt;
 }
 
+bool LogSource::is_for(const LogSource& source) const {
+    return (product.empty() || product == source.product) &&
+           (category.empty() || category == source.category) &&
+           (service.empty() || is_part_of(source.service, service));
+}
+
 bool is_part_of(std::string_view service, std::string_view log) {
     if (service == log) return true;
     static constexpr std::array<std::string_view, 4> kAuth{"sshd", "sudo", "auth", "vsftpd"};

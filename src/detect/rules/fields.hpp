@@ -21,6 +21,9 @@ using FieldValue = std::pair<std::string_view, std::string_view>;  ///< Sigma na
 struct LogSource {
     std::string_view product, category, service;
     friend bool operator==(const LogSource&, const LogSource&) = default;
+
+    /// Of a rule: whether it is for events of `source`, which has each part that the rule names.
+    bool is_for(const LogSource& source) const;
 };
 
 /// Storage for values that an event holds as numbers.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <new>
 
 #include "detect/rules/matcher_state.hpp"
 
@@ -10,7 +11,9 @@ namespace fieldwatch::detect {
 MatcherState::MatcherState(RuleSetPtr rule_set)
     : rules(std::move(rule_set)), inside(rules->internals()), command(inside.options.command) {
     for (const auto& [field, hint, regex] : inside.regexes) {
-        if (regex.database() != nullptr) hs_alloc_scratch(regex.database(), &scratch);
+        if (regex.database() == nullptr) continue;
+        // It can fail of memory alone, whose end is the server's.
+        if (hs_alloc_scratch(regex.database(), &scratch) != HS_SUCCESS) throw std::bad_alloc();
     }
     answers.resize(inside.regexes.size());
     texts_of.resize(inside.fields.size());
@@ -55,26 +58,18 @@ void MatcherState::value(FieldId field, std::string_view text) {
     raise(found);
 }
 
-/// A rule is for an event when each part of the log source that the rule names is the event's. Few sources
-/// come, and they take turns: what they admit is kept.
+/// Few sources come, and they take turns: what they admit is kept.
 void MatcherState::admit(const LogSource& source) {
     for (const auto& known : admissions) {
-        if (known.category != source.category || known.product != source.product ||
-            known.service != source.service)
-            continue;
+        if (known.source.view() != source) continue;
         admitted = known.admitted;
         return;
     }
     if (admissions.size() == kAdmissionsMax) admissions.clear();
     auto& next = admissions.emplace_back();
-    next.product = source.product;
-    next.category = source.category;
-    next.service = source.service;
-    for (const auto& wanted : inside.sources) {
-        next.admitted.push_back((wanted.product.empty() || wanted.product == source.product) &&
-                                (wanted.category.empty() || wanted.category == source.category) &&
-                                (wanted.service.empty() || is_part_of(source.service, wanted.service)));
-    }
+    next.source = {std::string(source.product), std::string(source.category), std::string(source.service)};
+    for (const auto& wanted : inside.sources)
+        next.admitted.push_back(wanted.view().is_for(source));
     admitted = next.admitted;
 }
 

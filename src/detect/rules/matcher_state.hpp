@@ -116,7 +116,7 @@ struct MatcherState {
     std::uint64_t segment_step = 0;
     std::vector<std::uint8_t> present;
     struct Admission {
-        std::string product, category, service;
+        OwnedLogSource source;
         std::vector<std::uint8_t> admitted;
     };
     std::vector<Admission> admissions;

@@ -52,6 +52,8 @@ struct ProgramNode {
 
 struct OwnedLogSource {
     std::string product, category, service;
+
+    LogSource view() const { return {product, category, service}; }
 };
 
 /// Where a field's values come from: the event, or its command line once that is parsed.

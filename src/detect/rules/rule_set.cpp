@@ -257,10 +257,9 @@ class RuleSetBuilder {
 
     std::uint32_t source(const RuleMeta& meta) {
         auto& sources = out_->sources;
+        const LogSource wanted{meta.product, meta.category, meta.service};
         for (std::size_t i = 0; i < sources.size(); ++i) {
-            if (sources[i].product == meta.product && sources[i].category == meta.category &&
-                sources[i].service == meta.service)
-                return static_cast<std::uint32_t>(i);
+            if (sources[i].view() == wanted) return static_cast<std::uint32_t>(i);
         }
         sources.push_back({meta.product, meta.category, meta.service});
         return static_cast<std::uint32_t>(sources.size() - 1);
