@@ -81,10 +81,8 @@ std::string_view confidence_word(double probability) {
 }
 
 /// Whether a cause is among what weighed most: a token by its name, a count by its feature.
-bool shows(const WindowScore& score, std::string_view cause) {
-    return std::ranges::any_of(score.contributions, [&](const Contribution& one) {
-        return (one.is_token ? one.observed : one.feature) == cause;
-    });
+std::string_view cause_of(const Contribution& one) {
+    return one.is_token ? one.observed : one.feature;
 }
 
 std::string told(const Contribution& top) {
@@ -190,7 +188,27 @@ void DeviceDetector::decide(Judged& judged) const {
     if (learning ? score.novelty_bits < kLearningBits : score.probability >= kMediumConfidence) return;
     const auto& top = score.contributions.front();
     judged.type = type_of(top).type;
-    judged.discriminator = top.is_token ? top.observed : top.feature;
+    judged.discriminator = cause_of(top);
+}
+
+/// How many devices of a hub show each cause for which one of them is told. Whoever did the same counts, told
+/// or not: what is unusual for a busy device may be less so for a quiet one.
+DeviceDetector::CauseCounts DeviceDetector::devices_by_cause(const std::vector<Judged>& judged) {
+    CauseCounts out;
+    for (const auto& one : judged)
+        if (!one.type.empty()) out[{one.device->hub, one.discriminator}] = 0;
+    if (out.empty()) return out;
+    std::vector<std::uint32_t*> shown;  // of one device, each once
+    for (const auto& one : judged) {
+        shown.clear();
+        for (const auto& contribution : one.score.contributions) {
+            const auto found = out.find(std::pair{one.device->hub, std::string(cause_of(contribution))});
+            if (found == out.end() || std::ranges::find(shown, &found->second) != shown.end()) continue;
+            shown.push_back(&found->second);
+            ++found->second;
+        }
+    }
+    return out;
 }
 
 /// One change of many devices, a firmware update say, is one event of their hub; the devices then learn it.
@@ -198,15 +216,11 @@ void DeviceDetector::raise_fleet(std::vector<Judged>& judged, Timestamp end, Con
     std::map<std::pair<std::string, std::string>, std::vector<Judged*>> alike;  // by hub and cause
     for (auto& one : judged)
         if (!one.type.empty()) alike[{one.device->hub, one.type + "/" + one.discriminator}].push_back(&one);
+    const auto counts = devices_by_cause(judged);
     for (auto& [key, members] : alike) {
         const auto& hub = key.first;
-        // Whoever did the same counts, told or not: what is unusual for a busy device may be less so for a
-        // quiet one.
-        const auto count = std::ranges::count_if(judged, [&](const Judged& one) {
-            return one.device->hub == hub && shows(one.score, members.front()->discriminator);
-        });
-        if (count < static_cast<std::ptrdiff_t>(kPeersLeast) ||
-            static_cast<double>(count) < kFleetShare * groups_.get(hub).devices)
+        const auto count = counts.at({hub, members.front()->discriminator});
+        if (count < kPeersLeast || static_cast<double>(count) < kFleetShare * groups_.get(hub).devices)
             continue;
         const auto& top = members.front()->score.contributions.front();
         auto alert = device_alert(kFleet, at_end(hub, hub, end, top.evidence), top.evidence);

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bounded_table.hpp"
@@ -40,6 +42,8 @@ class DeviceDetector {
         WindowScore score;
         std::string type, discriminator;  ///< empty: nothing to raise
     };
+    using CauseCounts = std::map<std::pair<std::string, std::string>, std::uint32_t>;  ///< by hub and cause
+    static CauseCounts devices_by_cause(const std::vector<Judged>& judged);
     void close_windows(std::int64_t window, Context& context);
     void decide(Judged& judged) const;
     void raise_fleet(std::vector<Judged>& judged, Timestamp end, Context& context);
