@@ -25,6 +25,15 @@ std::vector<std::string> split_csv(std::string_view line) {
     return out;
 }
 
+/// Letters, digits, blanks and underscores, and a letter first.
+bool is_column_name(std::string_view cell) {
+    cell = trimmed(cell);
+    const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+    return !cell.empty() && is_letter(cell.front()) && std::ranges::all_of(cell, [&](char c) {
+        return is_letter(c) || (c >= '0' && c <= '9') || c == ' ' || c == '_';
+    });
+}
+
 /// Names that the common feeds use for the same thing.
 CsvReader::Column CsvReader::column_of(std::string_view name) {
     auto key = lower(trimmed(name));
@@ -124,7 +133,10 @@ void CsvReader::line(std::string_view text, std::size_t number, IndicatorFile& o
         data_ = true;
         if (!holds_one) {
             columns_ = header_of(cells);
-            return;  // a line that names columns, known to us or not
+            // Whoever names columns that we do not know uses words; anything else is data that is wrong.
+            if (columns_.empty() && !std::ranges::all_of(cells, is_column_name))
+                out.refuse(number, "no address, network, domain, URL or hash");
+            return;
         }
     }
     data_ = true;

@@ -48,6 +48,14 @@ TEST(IndicatorFile, KeepsTheFirstLineOfACsvWithoutHeader) {
     EXPECT_EQ(values(read("2026-01-01,bad.example,x\n")), "domain=bad.example ");
 }
 
+TEST(IndicatorFile, ListsAFirstCsvLineThatIsWrong) {
+    const auto file = read("198.51.100,mirai\n198.51.100.2,mirai\n");
+    EXPECT_EQ(values(file), "ipv4=198.51.100.2 ");
+    ASSERT_EQ(file.bad.size(), 1u);
+    EXPECT_EQ(file.bad[0].line, 1u);
+    EXPECT_TRUE(read("seen by,thing\nx,198.51.100.2\n").bad.empty());
+}
+
 TEST(IndicatorFile, ReadsEachHashOfALine) {
     const std::string md5(32, 'a'), sha1(40, 'b'), sha256(64, 'c');
     EXPECT_EQ(values(read("first_seen,sha256_hash,md5_hash,sha1_hash\n2026-01-01," + sha256 + "," + md5 +
