@@ -105,12 +105,12 @@ class ShardEngine final : public Engine {
         book_.advance(now_, out);
     }
 
-    void decide(std::string_view hub, std::string_view alert_or_aggregate,
-                const model::AlertDecision& decision, std::vector<model::Finding>& out) override {
+    Result<void> decide(std::string_view hub, std::string_view alert_or_aggregate,
+                        const model::AlertDecision& decision, std::vector<model::Finding>& out) override {
         now_ = std::max(now_, decision.at);
         auto dated = decision;
         dated.at = now_;
-        book_.decide(hub, alert_or_aggregate, dated, out);
+        return book_.decide(hub, alert_or_aggregate, dated, out);
     }
 
     void set_content(ContentPtr content) override {

@@ -57,9 +57,9 @@ class Engine {
     virtual void advance(Timestamp now, std::vector<model::Finding>& out) = 0;
 
     /// A person's decision (AlertState record), spec/alerts.md section 3: by alert id, or by aggregate
-    /// `TYPE/yyyy-mm-dd`.
-    virtual void decide(std::string_view hub, std::string_view alert_or_aggregate,
-                        const model::AlertDecision& decision, std::vector<model::Finding>& out) = 0;
+    /// `TYPE/yyyy-mm-dd`. Errors: NotFound for an alert that was never raised here, or is forgotten.
+    virtual Result<void> decide(std::string_view hub, std::string_view alert_or_aggregate,
+                                const model::AlertDecision& decision, std::vector<model::Finding>& out) = 0;
 
     /// From here on other rules apply; state of rules whose stateful part is unchanged stays.
     virtual void set_content(ContentPtr content) = 0;

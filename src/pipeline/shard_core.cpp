@@ -244,7 +244,11 @@ void ShardCore::alert_state(const model::RecordView& record, model::LogPosition 
     const auto target = alert.empty() ? (*body)->text_of("aggregate") : alert;
     if ((!decision.status && !decision.says_something()) || target.empty())
         return dead_letter(record, position, "/status, /alertId or /aggregate: is missing or unknown", out);
-    engine_->decide(record.hub, target, decision, out.findings);
+    const auto done = engine_->decide(record.hub, target, decision, out.findings);
+    // What is said of a hub's alert comes to every shard; the one that raised it answers for it.
+    const bool raised_here =
+        !record.device.empty() || (*body)->text_of("partition") == std::to_string(position.partition);
+    if (!done && raised_here) dead_letter(record, position, done.error().message, out);
 }
 
 void ShardCore::dead_letter(const model::RecordView& record, model::LogPosition position, std::string reason,

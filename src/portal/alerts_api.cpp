@@ -210,7 +210,16 @@ Result<Decision> decision_of(const net::HttpRequest& request) {
     return out;
 }
 
-/// A decision is an event in the device's own partition: the pipeline turns it into the alert's next row.
+/// Which partition's shard raised the alert, from its first evidence; "" for one without.
+std::string partition_of(const Row& alert) {
+    const auto places = alert.parsed_json("Evidence");
+    const bool placed = places.is_array() && !places.empty() && places[0].is_array() && !places[0].empty() &&
+                        places[0][0].is_number_unsigned();
+    return placed ? std::to_string(places[0][0].get<std::uint64_t>()) : "";
+}
+
+/// A decision is an event in the device's own partition: the pipeline turns it into the alert's next row. A
+/// hub's own alert may come of any shard: what is said of it goes to all.
 Answer decide(const Context& context, const Call& call, const Decision& decision) {
     const auto scope = FIELDWATCH_TRY(scope_of(context, call));
     const auto table = FIELDWATCH_TRY(find_alert(scope, call.names[0]));
@@ -218,8 +227,13 @@ Answer decide(const Context& context, const Call& call, const Decision& decision
     model::Record record;
     record.kind = model::RecordKind::AlertState;
     record.received = context.parts.clock.now();
-    record.sender = {.hub = scope.hub.name, .device = {row.text("CompromisedEntity")}};
+    record.sender = {.hub = scope.hub.name};
     Json said{{"alertId", row.text("SystemAlertId")}, {"by", call.who.name}};
+    if (const auto entity = row.text("CompromisedEntity"); entity != scope.hub.name.value) {
+        record.sender.device.value = entity;
+    } else {
+        said["partition"] = partition_of(row);
+    }
     for (const auto& [name, text] :
          {std::pair{"status", &decision.status}, std::pair{"reason", &decision.reason},
           std::pair{"comment", &decision.comment}, std::pair{"feedback", &decision.feedback}}) {

@@ -72,14 +72,15 @@ class Fleet {
     }
     void dismiss(const model::Alert& alert) {
         std::vector<model::Finding> out;
-        engine_->decide("hub", alert.id.text(),
-                        {.status = model::AlertStatus::Dismissed,
-                         .by = {},
-                         .reason = {},
-                         .comment = {},
-                         .feedback = {},
-                         .at = Timestamp::from_unix_seconds(kStart + now_)},
-                        out);
+        const auto done = engine_->decide("hub", alert.id.text(),
+                                          {.status = model::AlertStatus::Dismissed,
+                                           .by = {},
+                                           .reason = {},
+                                           .comment = {},
+                                           .feedback = {},
+                                           .at = Timestamp::from_unix_seconds(kStart + now_)},
+                                          out);
+        ASSERT_TRUE(done);
     }
     std::vector<std::string> types() const {
         std::vector<std::string> out;

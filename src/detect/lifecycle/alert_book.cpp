@@ -204,14 +204,16 @@ void AlertBook::absorb(std::string_view hub, std::string_view type, std::string_
     emit(*open, now, out);
 }
 
-void AlertBook::decide(std::string_view hub, std::string_view alert_or_aggregate,
-                       const model::AlertDecision& decision, std::vector<model::Finding>& out) {
+Result<void> AlertBook::decide(std::string_view hub, std::string_view alert_or_aggregate,
+                               const model::AlertDecision& decision, std::vector<model::Finding>& out) {
     const auto id = Uuid::parse(alert_or_aggregate);
     const auto aggregate = join({hub, alert_or_aggregate});
+    bool known = false;
     for (auto& [key, open] : open_) {
         const bool meant =
             id ? open.alert.id == *id && open.alert.hub.value == hub
                : aggregate_key(open.alert.hub.value, open.alert.type, open.alert.start) == aggregate;
+        known |= meant;
         const bool changes = decision.status && open.alert.status != *decision.status;
         if (!meant || (!changes && !decision.says_something())) continue;
         if (!id && !is_open(open.alert))
@@ -222,6 +224,10 @@ void AlertBook::decide(std::string_view hub, std::string_view alert_or_aggregate
         emit(open, decision.at, out);
     }
     if (!id && decision.status == model::AlertStatus::Dismissed) dismissed_.get(aggregate) = 1;
+    if (id && !known)
+        return fail(Errc::NotFound, "alert " + id->text() + " can no longer be changed: it is none of the " +
+                                        std::to_string(kOpenMax) + " that said something last");
+    return {};
 }
 
 void AlertBook::save(ByteWriter& out) const {

@@ -51,9 +51,10 @@ class AlertBook {
     static constexpr std::size_t kNotesMax = 16;  ///< of one alert; the oldest goes first
 
     /// A person's decision about one alert (its id) or all of a type on a UTC date (`TYPE/yyyy-mm-dd`). What
-    /// was said becomes one of the alert's `Notes`, a member of its ExtendedProperties.
-    void decide(std::string_view hub, std::string_view alert_or_aggregate,
-                const model::AlertDecision& decision, std::vector<model::Finding>& out);
+    /// was said becomes one of the alert's `Notes`, a member of its ExtendedProperties. Errors: NotFound for
+    /// an id that was never raised here, or was forgotten since.
+    Result<void> decide(std::string_view hub, std::string_view alert_or_aggregate,
+                        const model::AlertDecision& decision, std::vector<model::Finding>& out);
 
     /// Writes the update rows that are due.
     void advance(Timestamp now, std::vector<model::Finding>& out);

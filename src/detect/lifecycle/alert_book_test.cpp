@@ -42,7 +42,7 @@ TEST_F(Notes, StayWhenTheAlertSaysMore) {
     auto decision = said("our own \"miner\"");
     decision.status = model::AlertStatus::Dismissed;
     decision.reason = "Expected here";
-    book_.decide("h", last().id.text(), decision, found_);
+    ASSERT_TRUE(book_.decide("h", last().id.text(), decision, found_));
     EXPECT_EQ(last().status, model::AlertStatus::Dismissed);
     book_.restate(miner(R"({"Count":2})"), at(300), found_);
     EXPECT_EQ(Json::parse(last().extended_json)["Count"], 2);
@@ -57,17 +57,31 @@ TEST_F(Notes, StayWhenTheAlertSaysMore) {
 TEST_F(Notes, AloneChangeNoStatus) {
     book_.raise(miner("{}"), std::chrono::hours(1), at(0), found_);
     const auto before = found_.size();
-    book_.decide("h", last().id.text(), said("looking"), found_);
+    ASSERT_TRUE(book_.decide("h", last().id.text(), said("looking"), found_));
     EXPECT_EQ(found_.size(), before + 1);
     EXPECT_EQ(last().status, model::AlertStatus::New);
-    book_.decide("h", last().id.text(), said(""), found_);
+    ASSERT_TRUE(book_.decide("h", last().id.text(), said(""), found_));
     EXPECT_EQ(found_.size(), before + 1);
+}
+
+TEST_F(Notes, OfAForgottenAlertAreRefused) {
+    book_.raise(miner("{}"), std::chrono::hours(1), at(0), found_);
+    const auto first = last().id.text();
+    for (std::size_t i = 0; i < AlertBook::kOpenMax; ++i) {
+        auto other = miner("{}");
+        other.discriminator = std::to_string(i);
+        book_.raise(std::move(other), std::chrono::hours(1), at(1), found_);
+    }
+    const auto before = found_.size();
+    EXPECT_EQ(book_.decide("h", first, said("late"), found_).error().code, Errc::NotFound);
+    EXPECT_EQ(found_.size(), before);
+    EXPECT_TRUE(book_.decide("h", last().id.text(), said("in time"), found_));
 }
 
 TEST_F(Notes, AreBounded) {
     book_.raise(miner("{}"), std::chrono::hours(1), at(0), found_);
     for (int i = 0; i < 40; ++i)
-        book_.decide("h", last().id.text(), said(std::to_string(i)), found_);
+        ASSERT_TRUE(book_.decide("h", last().id.text(), said(std::to_string(i)), found_));
     ASSERT_EQ(notes().size(), AlertBook::kNotesMax);
     EXPECT_EQ(notes().back()["Comment"], "39");
 }
