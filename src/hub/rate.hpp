@@ -13,9 +13,11 @@ class TokenBucket {
 
     /// All of `amount` or nothing; more than the burst is never there.
     bool take(std::chrono::nanoseconds now, double amount = 1) {
-        tokens_ =
-            std::min(burst_, tokens_ + per_second_ * std::chrono::duration<double>(now - last_).count());
-        last_ = now;
+        if (now > last_) {  // cores read the time before they come here: they may come out of order
+            tokens_ =
+                std::min(burst_, tokens_ + per_second_ * std::chrono::duration<double>(now - last_).count());
+            last_ = now;
+        }
         if (tokens_ < amount) return false;
         tokens_ -= amount;
         return true;

@@ -112,7 +112,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kMethodTick{100};  // resolution of a method's timeouts
 constexpr std::chrono::seconds kSweep{5};              // of a message's expiry and lock
-constexpr std::size_t kPresencesAtOnce = 1'000, kPresencePartsMax = 200;
+constexpr std::size_t kPresencesAtOnce = 1'000;
 constexpr std::size_t kWebOutputMax = 300u << 20;  // one answer: the largest uploaded file
 
 bool same(std::string_view left, std::string_view right) {
@@ -336,11 +336,12 @@ class HubServer final : public Server, public Devices {
         });
     }
 
-    /// In parts, so that no other change of the registry waits for long.
+    /// Each identity once, however often it is heard of meanwhile; in parts, so that no other change of the
+    /// registry waits for long.
     void keep_presences() {
-        for (std::size_t parts = 0; parts < kPresencePartsMax; ++parts) {
-            const auto some = shared_.table.unkept(kPresencesAtOnce);
-            if (some.empty()) return;
+        const auto all = shared_.table.unkept();
+        for (std::size_t from = 0; from < all.size(); from += kPresencesAtOnce) {
+            const auto some = std::span(all).subspan(from, std::min(kPresencesAtOnce, all.size() - from));
             if (const auto done = shared_.parts.registry.keep_presences(some); !done)
                 return log::error("hub", "keeping when devices were last heard of: " + done.error().message);
             shared_.table.kept(some);

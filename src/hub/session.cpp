@@ -58,6 +58,7 @@ Session::~Session() {
 std::size_t Session::received(ByteView input) {
     if (provisioning_) return provisioning_->received(input);
     std::size_t used = 0;
+    const auto time = now();  // once a read: all its packets came together
     while (state_ != State::Closing && !paused_) {
         const auto bytes_max = state_ == State::AwaitingConnect ? kConnectBytesMax : kPacketBytesMax;
         const auto frame = mqtt::next_frame(input.subspan(used), bytes_max);
@@ -71,7 +72,7 @@ std::size_t Session::received(ByteView input) {
             return input.size();
         }
         if (!*frame) break;
-        last_packet_ = now();
+        last_packet_ = time;
         if (!take(**frame)) break;
         used += (*frame)->size;
         if (provisioning_) return used + provisioning_->received(input.subspan(used));

@@ -59,12 +59,12 @@ bool Session::on_publish(const mqtt::Frame& frame) {
 }
 
 bool Session::is_throttled() {
-    if (!publishes_.take(now()))
+    if (!publishes_.take(last_packet_))
         core_.shared.throttles.over(Throttle::Messages, speaker_);
-    else if (core_.shared.throttles.take(Throttle::Messages, speaker_, now()))
+    else if (core_.shared.throttles.take(Throttle::Messages, speaker_, last_packet_))
         return false;
     core_.shared.counters.throttled.add();  // smoothed: its bytes wait in the socket
-    throttled_until_ = now() + kThrottle;
+    throttled_until_ = last_packet_ + kThrottle;
     paused_ = true;
     connection_.pause();
     arm();

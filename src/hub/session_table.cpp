@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hub/identity_key.hpp"
+
 namespace fieldwatch::hub {
 
 std::optional<SessionTable::Where> SessionTable::enter(const model::Identity& identity, Where where) {
@@ -56,24 +58,22 @@ std::size_t SessionTable::devices(const model::HubName& hub) const {
 
 registry::Presence SessionTable::presence(const model::Identity& identity) const {
     auto out = presences_.with([&](const auto& presences) {
-        const auto found = presences.find(identity);
-        return found == presences.end() ? registry::Presence{.identity = identity} : found->second;
+        const auto* const found = presences.all.peek(key_of(identity));
+        return found == nullptr ? registry::Presence{.identity = identity} : *found;
     });
     out.connected = find(identity).has_value();
     return out;
 }
 
-registry::Presence& SessionTable::presence_of(std::map<model::Identity, registry::Presence>& all,
-                                              const model::Identity& identity) const {
-    if (all.size() >= kPresencesMax && !all.contains(identity)) all.erase(all.begin());
-    auto& presence = all[identity];
+registry::Presence& SessionTable::Presences::of(const model::Identity& identity) {
+    auto& presence = all.get(key_of(identity));
     presence.identity = identity;
     return presence;
 }
 
 void SessionTable::active(const model::Identity& identity, Timestamp now) {
     presences_.with([&](auto& presences) {
-        auto& presence = presence_of(presences, identity);
+        auto& presence = presences.of(identity);
         presence.active = std::max(presence.active, now);
     });
 }
@@ -84,30 +84,29 @@ void SessionTable::came(const model::Identity& identity, Timestamp now) {
 }
 
 void SessionTable::went(const model::Identity& identity, Timestamp now) {
-    presences_.with([&](auto& presences) { presence_of(presences, identity).changed = now; });
+    presences_.with([&](auto& presences) { presences.of(identity).changed = now; });
 }
 
-std::vector<registry::Presence> SessionTable::unkept(std::size_t count_max) const {
+std::vector<registry::Presence> SessionTable::unkept() const {
     std::vector<registry::Presence> out;
     presences_.with([&](const auto& presences) {
-        for (const auto& [identity, presence] : presences) {
-            if (out.size() >= count_max) break;
+        out.reserve(presences.all.size());
+        for (const auto& [key, presence] : presences.all)
             out.push_back(presence);
-        }
     });
     for (auto& presence : out)
         presence.connected = find(presence.identity).has_value();
     return out;
 }
 
-void SessionTable::kept(const std::vector<registry::Presence>& presences) {
-    presences_.with([&](auto& all) {
+void SessionTable::kept(std::span<const registry::Presence> presences) {
+    presences_.with([&](auto& held) {
         for (const auto& presence : presences) {
-            const auto found = all.find(presence.identity);
-            if (found == all.end() || found->second.changed != presence.changed ||
-                found->second.active != presence.active)
-                continue;  // it was heard of again meanwhile
-            all.erase(found);
+            const auto key = key_of(presence.identity);
+            const auto* const now = held.all.peek(key);
+            if (now == nullptr || now->changed != presence.changed || now->active != presence.active)
+                continue;  // it was heard of again meanwhile: the next minute's
+            held.all.erase(key);
         }
     });
 }

@@ -3,8 +3,10 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <vector>
 
+#include "base/bounded_table.hpp"
 #include "base/time.hpp"
 #include "model/ids.hpp"
 #include "net/mailbox.hpp"
@@ -35,17 +37,19 @@ class SessionTable {
     void active(const model::Identity& identity, Timestamp now);  ///< a message or request of its own
     void came(const model::Identity& identity, Timestamp now);
     void went(const model::Identity& identity, Timestamp now);
-    /// What the registry is to keep, at most `count_max`; and that it has kept it.
-    std::vector<registry::Presence> unkept(std::size_t count_max) const;
-    void kept(const std::vector<registry::Presence>& presences);
+    /// What the registry is to keep, each identity once, as of one moment; and that it has kept some of it.
+    std::vector<registry::Presence> unkept() const;
+    void kept(std::span<const registry::Presence> presences);
 
   private:
-    registry::Presence& presence_of(std::map<model::Identity, registry::Presence>& all,
-                                    const model::Identity& identity) const;
-
-    static constexpr std::size_t kPresencesMax = 200'000;  ///< about 60 MB; then one makes room for another
+    /// About 60 MB; then who was heard of longest ago makes room.
+    static constexpr std::size_t kPresencesMax = 200'000;
+    struct Presences {
+        BoundedTable<registry::Presence> all{kPresencesMax};
+        registry::Presence& of(const model::Identity& identity);
+    };
     net::Guarded<std::map<model::Identity, Where>> table_;
-    net::Guarded<std::map<model::Identity, registry::Presence>> presences_;
+    net::Guarded<Presences> presences_;
 };
 
 }  // namespace fieldwatch::hub

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "hub/identity_key.hpp"
+
 namespace fieldwatch::hub {
 
 namespace {
@@ -72,10 +74,9 @@ bool Throttles::take(Throttle what, const Speaker& by, std::chrono::nanoseconds 
 
 bool Throttles::take_message(const Speaker& by, std::chrono::nanoseconds now) {
     const bool taken = state_.with([&](State& state) {
-        auto& all = state.identities;
-        if (all.size() >= kIdentitiesMax && !all.contains(by.identity)) all.erase(all.begin());
-        return all.try_emplace(by.identity, message_rate_.per_second, message_rate_.burst)
-            .first->second.take(now);
+        auto& bucket = state.identities.get(key_of(by.identity));
+        if (!bucket) bucket.emplace(message_rate_.per_second, message_rate_.burst);
+        return bucket->take(now);
     });
     if (!taken) over(Throttle::Messages, by);
     return taken && take(Throttle::Messages, by, now);

@@ -6,10 +6,12 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/bounded_table.hpp"
 #include "base/metrics.hpp"
 #include "hub/operation.hpp"
 #include "hub/rate.hpp"
@@ -58,7 +60,7 @@ class Throttles {
 
   private:
     static constexpr std::size_t kRowsMax = 4'096;         ///< about 2 MiB
-    static constexpr std::size_t kIdentitiesMax = 20'000;  ///< about 4 MiB; then one makes room for another
+    static constexpr std::size_t kIdentitiesMax = 20'000;  ///< about 4 MiB; then the one unused longest goes
     struct Key {
         model::Identity identity;
         Throttle what = Throttle::Connects;
@@ -70,7 +72,7 @@ class Throttles {
     };
     struct State {
         std::map<std::pair<std::string, Throttle>, TokenBucket> buckets;
-        std::map<model::Identity, TokenBucket> identities;
+        BoundedTable<std::optional<TokenBucket>> identities{kIdentitiesMax};
         std::map<Key, Row> rows;
     };
     void write(Throttle what, const Speaker& by, std::int64_t count) const;
