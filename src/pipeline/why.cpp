@@ -6,27 +6,18 @@
 #include <map>
 
 #include "detect/content.hpp"
+#include "detect/detector_alerts.hpp"
 #include "detect/rules/correlation.hpp"
 #include "pipeline/history.hpp"
 #include "pipeline/shard_core.hpp"
+#include "pipeline/why_detector.hpp"
 
 namespace fieldwatch::pipeline {
 
 namespace {
 
-/// State begins empty so long before: windows and suppression reach back.
-constexpr Ticks kWarmUp = std::chrono::hours(24);
-/// Events come later than they happened.
-constexpr Ticks kRunOut = std::chrono::minutes(10);
 constexpr Ticks kWithinMax = std::chrono::hours(1);
 constexpr std::size_t kSeenMax = 4'096;  ///< events around the time asked for; further ones are not looked at
-
-std::vector<detect::SourceFile> files(const std::vector<std::pair<std::string, std::string>>& pairs) {
-    std::vector<detect::SourceFile> out;
-    for (const auto& [name, text] : pairs)
-        out.push_back({name, text});
-    return out;
-}
 
 /// The rule that is meant: by id, name, title, or as the only one of its alert type. Null for none.
 Result<const detect::RuleMeta*> find_rule(const detect::Content& content, std::string_view wanted) {
@@ -72,8 +63,11 @@ class Asked {
             return out;
         }
         const auto sources = FIELDWATCH_TRY(contents.sources(hash));
-        out.explainer.emplace(FIELDWATCH_TRY(detect::RuleExplainer::create(
-            files(sources.rule_files), files(sources.word_lists), id, content->rules->options())));
+        std::vector<detect::RuleError> errors;
+        const auto documents = detect::parse_sigma_files(detect::source_files(sources.rule_files),
+                                                         detect::source_files(sources.word_lists), errors);
+        out.explainer.emplace(
+            FIELDWATCH_TRY(detect::RuleExplainer::create(documents, id, content->rules->options())));
         return out;
     }
 
@@ -276,6 +270,11 @@ Result<Why> why(journal::Reader& reader, std::uint32_t partition_count, ContentS
     const auto now = FIELDWATCH_TRY(contents.get(request.content_in_force));
     const auto* meta = FIELDWATCH_TRY(find_rule(*then, request.rule));
     if (meta == nullptr) meta = FIELDWATCH_TRY(find_rule(*now, request.rule));
+    if (const auto detector = detect::find_detector_alert(request.rule); meta == nullptr && detector)
+        return why_detector(
+            history,
+            {.begin = begin, .end = end, .partition = partition, .count = partition_count, .content = hash},
+            contents, request, *detector);
     if (meta == nullptr)
         return fail(Errc::NotFound,
                     fmt::format("no rule has the id, name, title or alert type '{}'", request.rule));

@@ -35,7 +35,7 @@ std::string_view to_string(WhyStage stage);
 
 struct WhyRequest {
     std::string hub, device;
-    std::string rule;  ///< id, name, title, or an alert type that one rule raises
+    std::string rule;  ///< id, name, title, or an alert type that one rule or a detector class raises
     Timestamp at;
     Ticks within = std::chrono::minutes(1);
     std::string content_in_force;  ///< now: for a rule that came later
@@ -59,7 +59,8 @@ struct Why {
     std::vector<WhyEvent> events;  ///< those nearest to the time asked for, by time
 };
 
-/// Errors: NotFound for a rule that no version has; InvalidArgument for an alert type of several rules, or a
+/// For an alert of a detector class: what it raised, or which evidence it needs and what there was. Errors:
+/// NotFound for a rule that no version has; InvalidArgument for an alert type of several rules, or a
 /// `within` over an hour; what reading gives.
 Result<Why> why(journal::Reader& reader, std::uint32_t partition_count, ContentStore& contents,
                 const WhyRequest& request);

