@@ -438,8 +438,8 @@ TEST(LoginGuard, RemembersAnAddressHoweverManyNamesItMakesUp) {
     const auto now = Timestamp::from_unix_seconds(1'795'392'000);
     int admitted = 0;
     for (std::size_t i = 0; i < 3 * LoginGuard::kKeysMax; ++i)
-        admitted += guard.admit("user" + std::to_string(i), fmt::format("2001:db8::{:x}", i % 0xFFFF + 1), now) ==
-                    LoginGuard::Verdict::Admitted;
+        admitted += guard.admit("user" + std::to_string(i), fmt::format("2001:db8::{:x}", i % 0xFFFF + 1),
+                                now) == LoginGuard::Verdict::Admitted;
     EXPECT_EQ(admitted, LoginGuard::kFailuresOfAddress) << "one /64 is one customer's";
     EXPECT_EQ(guard.admit("x", "::ffff:192.0.2.1", now), LoginGuard::Verdict::Admitted);
 }
@@ -481,8 +481,9 @@ TEST_F(AccessTest, NoSettingThatHoldsAKeyIsReadOrWrittenHere) {
         EXPECT_THAT(reply.body, ::testing::Not(HasSubstr("hush")));
         EXPECT_EQ(with_token("GET", "/api/v1/settings/detection.settings", role).status, 200);
     }
-    EXPECT_EQ(with_token("PUT", "/api/v1/settings/provisioning.keys", "administrator", R"({"value":"x"})").status,
-              404);
+    EXPECT_EQ(
+        with_token("PUT", "/api/v1/settings/provisioning.keys", "administrator", R"({"value":"x"})").status,
+        404);
     EXPECT_EQ(**registry_->setting("provisioning.keys"), R"({"primary":"hush"})");
 }
 
@@ -511,8 +512,7 @@ TEST_F(AccessTest, PasswordsAreLongEnoughAndKeptAsArgon2id) {
 }
 
 TEST_F(AccessTest, WhatChangesSomethingIsInTheActivityLogRefusedOrNot) {
-    with_token("PUT", "/api/v1/settings/detection.settings", "administrator",
-               R"({"value":"{\"hush\":1}"})");
+    with_token("PUT", "/api/v1/settings/detection.settings", "administrator", R"({"value":"{\"hush\":1}"})");
     with_token("PUT", "/api/v1/settings/detection.settings", "administrator", R"({"value":"{}"})");
     with_token("PUT", "/api/v1/hubs/plant", "reader");
     with_token("GET", "/api/v1/hubs", "reader");
@@ -521,6 +521,13 @@ TEST_F(AccessTest, WhatChangesSomethingIsInTheActivityLogRefusedOrNot) {
                                                    "Fieldwatch/settings/write administrator Success office",
                                                    "Fieldwatch/settings/write administrator Success plant",
                                                    "Fieldwatch/hubs/write reader Failure plant"}));
+    add_user("root", "administrator");
+    const auto session = sign_in("root");
+    EXPECT_EQ(ask("PUT", "/api/v1/hubs/plant", "{}", {{"cookie", session.cookie}}).status, 403);
+    EXPECT_EQ(audited().back(), "Fieldwatch/hubs/write (session) Failure plant");
+    const auto count = audited().size();
+    EXPECT_EQ(ask("PUT", "/api/v1/hubs/plant", "{}", {}).status, 401);
+    EXPECT_EQ(audited().size(), count) << "a stranger does not fill it";
     try_password("mistyped secret", "x");
     EXPECT_THAT(audited().back(), HasSubstr("Fieldwatch/session/action (unknown) Failure"));
     const auto rows = registry_->outbox(10'000);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "base/log.hpp"
 #include "portal/context.hpp"
 #include "portal/control_plane.hpp"
@@ -40,7 +42,12 @@ Result<std::vector<model::HubName>> concerned(const Context& context, const Rout
 
 void audit(const Context& context, const Route& route, const Call& call, int status) {
     const auto told = [&]() -> Result<void> {
-        for (const auto& hub : FIELDWATCH_TRY(concerned(context, route, call))) {
+        const auto hubs = FIELDWATCH_TRY(concerned(context, route, call));
+        // Without a hub there is no activity log yet.
+        if (hubs.empty())
+            log::info("audit", fmt::format("{} {} from {}: {}", call.who.name, operation_of(route),
+                                           call.request.peer, status));
+        for (const auto& hub : hubs) {
             FIELDWATCH_TRY(tell_control_plane(context, call,
                                               {.hub = hub,
                                                .operation = operation_of(route),

@@ -263,16 +263,20 @@ Answer put_entry(const Context& context, const Call& call) {
 Answer patch_entry(const Context& context, const Call& call) {
     const auto body = FIELDWATCH_TRY(body_object(call.request, {"status", "statusReason"}));
     const auto identity = FIELDWATCH_TRY(identity_of(call));
-    auto entry = FIELDWATCH_TRY(context.parts.registry.get(identity));
-    std::string status = entry.enabled ? "enabled" : "disabled";
-    FIELDWATCH_TRY(read_member(body, "status", status));
-    if (status != "enabled" && status != "disabled")
-        return not_among("status", status, {"enabled", "disabled"});
-    FIELDWATCH_TRY(read_member(body, "statusReason", entry.status_reason));
-    entry.enabled = status == "enabled";
-    const auto updated = FIELDWATCH_TRY(context.parts.registry.update(entry, std::nullopt));
-    if (!updated.enabled) context.parts.devices.disconnect(identity);
-    return json_reply(200, FIELDWATCH_TRY(shown(context, updated)));
+    // Keys are part of an entry: whoever enables a device must not bring back those of before a rotation.
+    const auto updated = settled([&]() -> Result<registry::Entry> {
+        auto entry = FIELDWATCH_TRY(context.parts.registry.get(identity));
+        std::string status = entry.enabled ? "enabled" : "disabled";
+        FIELDWATCH_TRY(read_member(body, "status", status));
+        if (status != "enabled" && status != "disabled")
+            return not_among("status", status, {"enabled", "disabled"});
+        FIELDWATCH_TRY(read_member(body, "statusReason", entry.status_reason));
+        entry.enabled = status == "enabled";
+        return context.parts.registry.update(entry, entry.etag);
+    });
+    if (!updated) return std::unexpected(updated.error());
+    if (!updated->enabled) context.parts.devices.disconnect(identity);
+    return json_reply(200, FIELDWATCH_TRY(shown(context, *updated)));
 }
 
 Answer delete_entry(const Context& context, const Call& call) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <mutex>
 #include <set>
 #include <string>
 #include <utility>
@@ -67,10 +68,14 @@ class KnownDevices final : public DeviceLink {
     }
     void disconnect(const model::Identity& identity) override { disconnected_.push_back(identity); }
     void operated(const hub::ServiceOperation& operation) override {
+        const std::lock_guard lock(mutex_);  // of tests that ask from several threads
         operated_.push_back(fmt::format("{}/{} {} by {}{}", operation.category, operation.name,
                                         operation.identity.device.value, operation.caller,
                                         operation.error == nullptr ? "" : ": " + operation.error->message));
     }
+
+  private:
+    std::mutex mutex_;
 };
 
 }  // namespace fieldwatch::portal::testing

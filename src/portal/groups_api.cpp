@@ -106,21 +106,34 @@ Answer get_group(const Context& context, const Call& call) {
     return json_reply(200, group_json(place, group.name, group, extensions));
 }
 
+/// Over the version that the name was taken from, and over no other. Errors also: Conflict.
+Result<registry::Document> write_group(const Context& context, const model::HubName& hub,
+                                       detect::SecurityGroup& group) {
+    const registry::DocumentKey key{hub, std::string(kKind), detect::group_key(group.name)};
+    const auto before = context.parts.registry.document(key);
+    if (!before && before.error().code != Errc::NotFound) return std::unexpected(before.error());
+    if (before) group.name = FIELDWATCH_TRY(stored(*before)).name;  // fixed after creation, its case too
+    const Json document{{"name", group.name},
+                        {"properties", Json::parse(detect::properties_json(group, true))}};
+    registry::DocumentCondition condition{.must_be_new = !before};
+    if (before) condition.if_match = before->etag;
+    auto written = context.parts.registry.put_document(key, document.dump(), condition);
+    const bool late = !written && (written.error().code == Errc::AlreadyExists ||        // somebody made it
+                                   (before && written.error().code == Errc::NotFound));  // or took it away
+    if (late) return fail(Errc::Conflict, written.error().message);
+    return written;
+}
+
 Answer put_group(const Context& context, const Call& call) {
     const auto place = FIELDWATCH_TRY(place_of(context, call, true));
     if (auto refused = wrong_version(place, call)) return std::move(*refused);
     const bool extensions = FIELDWATCH_TRY(extensions_of(context));
     auto group = detect::parse_security_group(call.names.back(), call.request.body, extensions);
     if (!group) return refusal(400, group.error().code, group.error().message);
-    const registry::DocumentKey key{place.hub, std::string(kKind), detect::group_key(group->name)};
-    const auto before = context.parts.registry.document(key);
-    if (!before && before.error().code != Errc::NotFound) return std::unexpected(before.error());
-    if (before) group->name = FIELDWATCH_TRY(stored(*before)).name;  // fixed after creation, its case too
-    const Json document{{"name", group->name},
-                        {"properties", Json::parse(detect::properties_json(*group, true))}};
-    static_cast<void>(FIELDWATCH_TRY(context.parts.registry.put_document(key, document.dump(), {})));
+    const auto document = settled([&] { return write_group(context, place.hub, *group); });
+    if (!document) return std::unexpected(document.error());
     context.parts.content_changed();
-    const bool is_new = !before && key.id != kDefault;
+    const bool is_new = document->etag == 1 && document->id != kDefault;
     return json_reply(is_new ? 201 : 200, group_json(place, group->name, *group, extensions));
 }
 

@@ -152,37 +152,60 @@ Answer put_hub(const Context& context, const Call& call) {
     return json_reply(201, hub_json(created));
 }
 
+struct HubChange {
+    registry::Hub before, after;
+};
+
+/// One read, change and write of the hub of the path. Errors also: Conflict when it is not the version that
+/// was read, or asked for.
+template <class Change>
+Result<HubChange> changed(const Context& context, const Call& call, std::optional<std::uint64_t> match,
+                          const Change& change) {
+    const auto name = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
+    HubChange out;
+    out.before = FIELDWATCH_TRY(context.parts.registry.hub(name));
+    auto hub = out.before;
+    FIELDWATCH_TRY(change(hub));
+    out.after = FIELDWATCH_TRY(context.parts.registry.update_hub(hub, match.value_or(out.before.etag)));
+    return out;
+}
+
 Answer patch_hub(const Context& context, const Call& call) {
     const auto body =
         FIELDWATCH_TRY(body_object(call.request, {"securityEnabled", "storeRawEvents", "maskAddresses",
                                                   "twinData", "hostNames", "configuration"}));
-    const auto name = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
-    auto hub = FIELDWATCH_TRY(context.parts.registry.hub(name));
     const auto match = FIELDWATCH_TRY(if_match(call.request));
-    FIELDWATCH_TRY(read_switches(body, hub));
-    const auto before = hub;
-    FIELDWATCH_TRY(read_configuration(body, hub));
-    const auto after = FIELDWATCH_TRY(context.parts.registry.update_hub(hub, match));
-    FIELDWATCH_TRY(tell_change(context, call, before, after, 200));
-    return json_reply(200, hub_json(after));
+    const auto attempt = [&] {
+        return changed(context, call, match, [&](registry::Hub& hub) -> Result<void> {
+            FIELDWATCH_TRY(read_switches(body, hub));
+            return read_configuration(body, hub);
+        });
+    };
+    const auto done = match ? attempt() : settled(attempt);
+    if (!done) return std::unexpected(done.error());
+    FIELDWATCH_TRY(tell_change(context, call, done->before, done->after, 200));
+    return json_reply(200, hub_json(done->after));
 }
 
 /// The primary key becomes the secondary one, so that whoever still signs with it is let in until the next
 /// turn.
 Answer rotate_key(const Context& context, const Call& call) {
-    const auto name = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
-    auto hub = FIELDWATCH_TRY(context.parts.registry.hub(name));
-    const auto before = hub;
-    const auto policy = std::find_if(hub.policies.begin(), hub.policies.end(),
-                                     [&](const registry::Policy& one) { return one.name == call.names[1]; });
-    if (policy == hub.policies.end())
-        return fail(Errc::NotFound, fmt::format("the hub {} has no policy {}", name.value, call.names[1]));
     std::array<std::byte, 32> fresh;
     context.parts.random.fill(fresh);
-    policy->keys = {.primary = base64(fresh), .secondary = policy->keys.primary};
-    const auto after = FIELDWATCH_TRY(context.parts.registry.update_hub(hub, before.etag));
-    FIELDWATCH_TRY(tell_change(context, call, before, after, 200));
-    return json_reply(200, {{"policy", policy->name}, {"primaryKey", policy->keys.primary}});
+    const auto key = base64(fresh);
+    const auto done = settled([&] {
+        return changed(context, call, std::nullopt, [&](registry::Hub& hub) -> Result<void> {
+            const auto policy = std::ranges::find(hub.policies, call.names[1], &registry::Policy::name);
+            if (policy == hub.policies.end())
+                return fail(Errc::NotFound,
+                            fmt::format("the hub {} has no policy {}", hub.name.value, call.names[1]));
+            policy->keys = {.primary = key, .secondary = policy->keys.primary};
+            return {};
+        });
+    });
+    if (!done) return std::unexpected(done.error());
+    FIELDWATCH_TRY(tell_change(context, call, done->before, done->after, 200));
+    return json_reply(200, {{"policy", call.names[1]}, {"primaryKey", key}});
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ std::string user_key(std::string_view user) {
 std::string address_key(std::string_view address) {
     auto ip = parse_ip(address);
     const bool has_prefix =
-        ip && !ip->is_v4 && std::any_of(ip->bytes.begin(), ip->bytes.begin() + 8, [](auto b) { return b != 0; });
+        ip && !ip->is_v4 &&
+        std::any_of(ip->bytes.begin(), ip->bytes.begin() + 8, [](auto b) { return b != 0; });
     if (!has_prefix) return "a" + std::string(address);  // IPv4, mapped or not, and loopback
     std::fill(ip->bytes.begin() + 8, ip->bytes.end(), std::uint8_t{0});
     return "a" + ip->text();

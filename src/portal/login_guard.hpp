@@ -29,7 +29,7 @@ class LoginGuard {
     /// than the bound are checked. An IPv6 address counts as its /64, which is what one customer gets
     /// (RFC 6177).
     Verdict admit(std::string_view user, std::string_view address, Timestamp now);
-    void forgive(std::string_view user, std::string_view address);   ///< it was right
+    void forgive(std::string_view user, std::string_view address);    ///< it was right
     void take_back(std::string_view user, std::string_view address);  ///< it was not looked at
 
   private:

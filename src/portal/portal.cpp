@@ -156,10 +156,19 @@ class Portal::Impl {
     Answer call(const Route& route, const net::HttpRequest& request, std::vector<std::string> names) const {
         Call call{.request = request, .who = {}, .names = std::move(names)};
         if (route.role == Role::Public) return route.handle(context_, call);
-        call.who = FIELDWATCH_TRY(authenticate(request, parts_.accounts, parts_.clock));
+        const bool audited = route.method != "GET" && !route.pattern.starts_with("/v1/");
+        auto who = authenticate(request, parts_.accounts, parts_.clock);
+        if (!who) {
+            // A session without its page's word: somebody else's page may be behind it. Who has neither token
+            // nor session is a stranger, and does not get to fill the log.
+            call.who.name = "(session)";
+            if (audited && who.error().code == Errc::Forbidden)
+                audit(context_, route, call, problem(who.error()).status);
+            return std::unexpected(who.error());
+        }
+        call.who = std::move(*who);
         auto answer = permitted(route, call);
-        if (route.method != "GET" && !route.pattern.starts_with("/v1/"))
-            audit(context_, route, call, answer ? answer->status : problem(answer.error()).status);
+        if (audited) audit(context_, route, call, answer ? answer->status : problem(answer.error()).status);
         return answer;
     }
 

@@ -34,4 +34,15 @@ std::unexpected<Error> not_among(std::string_view name, std::string_view value,
 Result<std::uint64_t> number_parameter(const net::HttpRequest& request, std::string_view name,
                                        std::uint64_t fallback, std::uint64_t low, std::uint64_t high);
 
+/// Reads, changes and writes what others may write meanwhile: `attempt` does all three, the write on the
+/// condition that nobody did, and is tried again when somebody had. Conflict remains when that never ends.
+template <class Attempt>
+auto settled(const Attempt& attempt) {
+    constexpr int kAttemptsMax = 16;  // each one that fails is one that succeeded for somebody else
+    auto done = attempt();
+    for (int i = 1; i < kAttemptsMax && !done && done.error().code == Errc::Conflict; ++i)
+        done = attempt();
+    return done;
+}
+
 }  // namespace fieldwatch::portal

@@ -68,8 +68,8 @@ net::HttpResponse too_many() {
     auto refused = problem({Errc::Exhausted, "too many wrong passwords: try again in some minutes"});
     for (auto& [header, value] : refused.headers) {
         if (header == "retry-after")
-            value = std::to_string(
-                std::chrono::duration_cast<std::chrono::seconds>(LoginGuard::kWindow).count());
+            value =
+                std::to_string(std::chrono::duration_cast<std::chrono::seconds>(LoginGuard::kWindow).count());
     }
     return refused;
 }

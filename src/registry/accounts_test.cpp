@@ -101,8 +101,8 @@ TEST_F(AccountsTest, KeepWhatAChangeDoesNotName) {
         EXPECT_EQ(user.password_hash, other);
         EXPECT_EQ(user.password_changed, kNow + std::chrono::hours(1));
     }
-    const auto late =
-        accounts_->change("ann", {.role = {}, .password_hash = other, .enabled = {}, .if_password_hash = "x"});
+    const auto late = accounts_->change(
+        "ann", {.role = {}, .password_hash = other, .enabled = {}, .if_password_hash = "x"});
     EXPECT_EQ(late.error().code, Errc::Conflict);
     EXPECT_EQ(accounts_->change("ann", {.role = "king", .password_hash = {}, .enabled = {}}).error().code,
               Errc::InvalidArgument);

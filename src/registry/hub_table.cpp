@@ -1,5 +1,6 @@
 #include "registry/hub_table.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "registry/snapshot.hpp"
@@ -9,6 +10,7 @@ namespace fieldwatch::registry {
 namespace {
 
 constexpr std::size_t kPoliciesMax = 64;
+constexpr std::size_t kWorkspaceBytesMax = 64;  // ours are UUIDs
 constexpr std::size_t kConfigurationBytes = 256u
                                             << 10;  // ten filters, routes and certificates fit many times
 constexpr std::string_view kHubColumns =
@@ -34,8 +36,18 @@ std::int64_t rights_of(const Policy& policy) {
            (policy.service_connect ? 4 : 0) | (policy.device_connect ? 8 : 0);
 }
 
+/// It is the name of a folder.
+bool is_workspace_id(std::string_view text) {
+    return text.size() <= kWorkspaceBytesMax && std::ranges::all_of(text, [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      c == '-' || c == '_';
+           });
+}
+
 Result<void> check(Hub& hub) {
     hub.name = FIELDWATCH_TRY(model::parse_hub_name(hub.name.value));
+    if (!is_workspace_id(hub.workspace))
+        return fail(Errc::InvalidArgument, "a workspace's id has at most 64 letters, digits, - and _");
     if (hub.configuration_json.empty()) hub.configuration_json = "{}";
     if (hub.configuration_json.size() > kConfigurationBytes) {
         return fail(Errc::TooLarge, "a hub's configuration has at most 262144 bytes");
