@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <utility>
 
 #include "base/hash.hpp"
 #include "base/json_text.hpp"
 #include "base/limits.hpp"
 #include "base/uuid.hpp"
+#include "hub/identity_key.hpp"
 
 namespace fieldwatch::hub {
 
@@ -41,9 +43,10 @@ class MessageWriter {
     struct Kind {
         std::string_view name, category, version;
     };
-    /// Opens the event's payload; `end_event` closes it.
+    /// Opens the event's payload; `end_event` closes it. One event a kind.
     JsonWriter& begin_event(const Kind& kind, bool is_empty) {
-        const auto id = Uuid::named(agent_, fmt::format("{}/{}/{}", report_id_, kind.name, events_++));
+        ++events_;  // not a part of the id: what else is told depends on the report before
+        const auto id = Uuid::named(agent_, fmt::format("{}/{}/0", report_id_, kind.name));
         return json_.begin_object()
             .member("Id", id.text())
             .member("Name", kind.name)
@@ -196,39 +199,47 @@ Result<std::string> to_security_message(const defender::Report& report, const mo
     return text;
 }
 
+DefenderTable::Last& DefenderTable::State::of(const model::Identity& device) {
+    return devices.get(key_of(device), [this](const auto& gone) { marks -= gone.second.marks.size(); });
+}
+
 DefenderTable::Standing DefenderTable::standing(const model::Identity& device, std::int64_t report_id,
-                                                std::chrono::nanoseconds now) const {
-    return last_.with([&](const auto& all) {
+                                                std::chrono::nanoseconds now) {
+    return state_.with([&](State& state) {
         Standing out;
-        const auto found = all.find(device);
-        if (found == all.end()) return out;
-        const auto& last = found->second;
-        out.has_before = last.is_kept;
-        out.before = last.marks;
-        if (last.is_kept && last.report_id == report_id)
+        const auto* const last = state.devices.find(key_of(device));
+        if (last == nullptr) return out;
+        out.has_before = last->kept_id != 0;
+        out.before = last->marks;
+        if (last->kept_id == report_id)
             out.verdict = Verdict::Repeated;
-        else if (last.taken.count() >= 0 && now < last.taken + interval_min_)
+        else if (last->taken_id != 0 && last->taken_id != report_id && now < last->taken + interval_min_)
             out.verdict = Verdict::Throttled;
         return out;
     });
 }
 
-DefenderTable::Last& DefenderTable::last_of(std::map<model::Identity, Last>& all,
-                                            const model::Identity& device) const {
-    if (all.size() >= kDevicesMax && !all.contains(device)) all.erase(all.begin());
-    return all[device];
+void DefenderTable::taken(const model::Identity& device, std::int64_t report_id,
+                          std::chrono::nanoseconds now) {
+    state_.with([&](State& state) {
+        auto& last = state.of(device);
+        if (std::exchange(last.taken_id, report_id) != report_id) last.taken = now;
+    });
 }
 
-void DefenderTable::taken(const model::Identity& device, std::chrono::nanoseconds now) {
-    last_.with([&](auto& all) { last_of(all, device).taken = now; });
-}
-
-void DefenderTable::kept(const model::Identity& device, std::int64_t report_id, ConnectionMarks marks) {
-    last_.with([&](auto& all) {
-        auto& last = last_of(all, device);
-        last.report_id = report_id;
-        last.is_kept = true;
+bool DefenderTable::kept(const model::Identity& device, std::int64_t report_id, ConnectionMarks marks) {
+    marks.shrink_to_fit();
+    return state_.with([&](State& state) {
+        auto& last = state.of(device);
+        if (std::exchange(last.kept_id, report_id) == report_id) return false;
+        state.marks += marks.size();
+        state.marks -= last.marks.size();
         last.marks = std::move(marks);
+        while (state.marks > state.bounds.marks_max && state.devices.size() > 1) {
+            state.marks -= state.devices.begin()->second.marks.size();
+            state.devices.erase(state.devices.begin());
+        }
+        return true;
     });
 }
 

@@ -1,5 +1,7 @@
 #include "hub/defender.hpp"
 
+#include <set>
+
 #include "hub/hub_fixture_test.hpp"
 #include "protocol/defender/cbor.hpp"
 
@@ -56,6 +58,60 @@ TEST(Defender, OnlyConnectionsThatAreNewAreTold) {
     before.erase(before.begin());
     message = Json::parse(*to_security_message(report, kPump, now, &before));
     EXPECT_EQ(message["Events"][1]["Payload"].size(), 1u);
+}
+
+TEST(Defender, AnEventsIdDependsOnItsReportAlone) {
+    const auto report = report_of(kReport);
+    const auto before = marks_of(report);
+    const auto now = Timestamp::from_unix_seconds(1'700'000'000);
+    const auto first = Json::parse(*to_security_message(report, kPump, now, nullptr));
+    const auto again = Json::parse(*to_security_message(report, kPump, now, &before));
+    EXPECT_EQ(again["Events"][1]["Name"], "Custom") << "its connections are known";
+    EXPECT_EQ(again["Events"][1]["Id"], first["Events"][2]["Id"]);
+    std::set<std::string> ids;
+    for (const auto& event : first["Events"])
+        ids.insert(event["Id"].get<std::string>());
+    EXPECT_EQ(ids.size(), 3u);
+}
+
+TEST(DefenderTable, TheSameReportIsNeitherEarlyNorNew) {
+    using Verdict = DefenderTable::Verdict;
+    using std::chrono::seconds;
+    DefenderTable table(seconds(270));
+    EXPECT_EQ(table.standing(kPump, 7, seconds(1)).verdict, Verdict::Evaluate);
+    table.taken(kPump, 7, seconds(1));
+    EXPECT_EQ(table.standing(kPump, 7, seconds(2)).verdict, Verdict::Evaluate) << "is it durable?";
+    EXPECT_EQ(table.standing(kPump, 8, seconds(2)).verdict, Verdict::Throttled);
+    EXPECT_TRUE(table.kept(kPump, 7, {1, 2}));
+    EXPECT_FALSE(table.kept(kPump, 7, {})) << "counted once";
+    EXPECT_EQ(table.standing(kPump, 7, seconds(3)).verdict, Verdict::Repeated);
+    const auto next = table.standing(kPump, 8, seconds(271));
+    EXPECT_EQ(next.verdict, Verdict::Evaluate);
+    EXPECT_EQ(next.before, (ConnectionMarks{1, 2}));
+}
+
+TEST(DefenderTable, IsBoundedInDevicesAndInConnectionsAndForgetsTheOldest) {
+    using std::chrono::seconds;
+    DefenderTable table(seconds(270), {.devices_max = 3, .marks_max = 5});
+    const auto device = [](std::string name) { return model::Identity{{"plant"}, {std::move(name)}, {}}; };
+    const auto knows = [&](std::string name) {
+        return table.standing(device(std::move(name)), 2, seconds(9)).has_before;
+    };
+    table.kept(device("a"), 1, {1, 2});
+    table.kept(device("b"), 1, {1, 2});
+    EXPECT_TRUE(knows("a"));  // so that b is the oldest
+    table.kept(device("c"), 1, {1, 2});
+    EXPECT_FALSE(knows("b")) << "six connections are one too many";
+    EXPECT_TRUE(knows("a") && knows("c"));
+    table.kept(device("c"), 2, {});
+    table.kept(device("d"), 1, {1, 2, 3});
+    EXPECT_TRUE(knows("a") && knows("c") && knows("d"));
+    table.kept(device("e"), 1, {});
+    EXPECT_FALSE(knows("a")) << "four devices are one too many";
+    EXPECT_TRUE(knows("c") && knows("d") && knows("e"));
+    table.kept(device("f"), 1, {1, 2, 3, 4, 5, 6});
+    EXPECT_TRUE(knows("f")) << "the newest stays, whatever it holds";
+    EXPECT_FALSE(knows("e"));
 }
 
 TEST(Defender, AnEmptyListIsSaidAndAnAbsentOneIsNot) {
@@ -123,6 +179,47 @@ TEST_F(DefenderSessionTest, AReportIsAnsweredWhenItIsDurable) {
     EXPECT_EQ(messages(1).size(), 1u);
     operations("ingress", "429001");
     operations("ingress", "400004");
+}
+
+TEST_F(DefenderSessionTest, AReportThatIsSentAgainBeforeItIsDurableIsAnsweredLikeTheFirst) {
+    start();
+    auto client = connected();
+    client.subscribe("$aws/things/d1/defender/metrics/json/+");
+    journal_.manual = true;
+    client.publish(kTopic, kReport, 5);
+    client.publish(kTopic, kReport, 6);
+    const auto entries = messages(2);
+    ASSERT_EQ(entries.size(), 2u);
+    std::set<std::string> ids;  // the pipeline sees them once
+    for (const auto& entry : entries)
+        for (const auto& event : Json::parse(model::decode_record(entry.bytes)->body)["Events"])
+            ids.insert(event["Id"].get<std::string>());
+    EXPECT_EQ(ids.size(), 3u);
+    journal_.commit();
+    for (const std::uint16_t id : {std::uint16_t{5}, std::uint16_t{6}}) {
+        EXPECT_EQ(client.puback(), id);
+        EXPECT_EQ(answer(client).body["status"], "ACCEPTED");
+    }
+    EXPECT_EQ(metrics_.counter("fieldwatch_hub_defender_reports_total", "").value(), 1u);
+    journal_.manual = false;
+    journal_.commit();
+}
+
+TEST_F(DefenderSessionTest, RefusedReportsOfAMinuteAreTwoRecords) {
+    start();
+    auto client = connected();
+    for (std::uint16_t id = 1; id <= 5; ++id) {
+        client.publish(kTopic, "{", id);
+        EXPECT_EQ(client.puback(), id);
+    }
+    client.disconnect();
+    server_->stop();
+    const auto log = operations("ingress", "400004");
+    ASSERT_EQ(log.size(), 2u);
+    EXPECT_EQ(log[0]["properties"]["messageCount"], 1);
+    EXPECT_NE(log[0]["resultDescription"], log[1]["resultDescription"]) << "the first says what was wrong";
+    EXPECT_EQ(log[1]["properties"]["messageCount"], 4);
+    EXPECT_EQ(metrics_.counter("fieldwatch_hub_defender_rejected_total", "").value(), 5u);
 }
 
 TEST_F(DefenderSessionTest, CborIsAnsweredInCborAndQos0Too) {

@@ -49,11 +49,14 @@ class Session final : public net::Handler, public Endpoint {
 
   private:
     enum class State : std::uint8_t { AwaitingConnect, Connected, Closing };
-    /// What answers a report to Device Defender when it is durable.
+    /// What answers a report to Device Defender: behind its PUBACK, and when it is durable if it is taken.
     struct DefenderAnswer {
-        std::int64_t report_id = 0;
+        std::optional<std::int64_t> report_id;
         bool is_cbor = false;
-        ConnectionMarks marks;
+        bool is_taken = true;  ///< false: refused, or accepted before
+        ConnectionMarks marks{};
+        std::string_view error_code{};  ///< "" = accepted
+        std::string error_message{};
     };
     struct InFlight {
         std::uint16_t packet_id = 0;  ///< 0 = of QoS 0, which only a report waits for
@@ -78,10 +81,7 @@ class Session final : public net::Handler, public Endpoint {
                 std::unique_ptr<DefenderAnswer> answer = nullptr);
     bool on_defender(const mqtt::Publish& publish, bool is_cbor);
     void subscribe_defender(std::string_view filter, bool subscribed);
-    void reject_report(std::optional<std::int64_t> report_id, bool is_cbor, std::string_view code,
-                       std::string_view message);
-    void accept_report(DefenderAnswer& answer);
-    void reply_to_report(const defender::Reply& reply, bool is_cbor);
+    void answer_report(DefenderAnswer& answer);
     void on_twin(const mqtt::Publish& publish, const mqtt::ClientTopic& topic);
     void on_subscribe(const mqtt::Frame& frame);
     void on_unsubscribe(const mqtt::Frame& frame);
@@ -99,7 +99,8 @@ class Session final : public net::Handler, public Endpoint {
     void next_twin_request();
     void respond(const TwinRequest& request, const TwinResponse& response);
     void acknowledge();
-    void acknowledge_now(const mqtt::Publish& publish);
+    void acknowledge_now(const mqtt::Publish& publish, std::unique_ptr<DefenderAnswer> answer = nullptr);
+    void pause();  ///< reads no more
     void wait_for_space();
     void leave(int result, std::string_view description);  ///< of a connected identity, once
     void send_will();

@@ -65,8 +65,7 @@ bool Session::is_throttled() {
         return false;
     core_.shared.counters.throttled.add();  // smoothed: its bytes wait in the socket
     throttled_until_ = last_packet_ + kThrottle;
-    paused_ = true;
-    connection_.pause();
+    pause();
     arm();
     return true;
 }
@@ -141,19 +140,20 @@ bool Session::append(const mqtt::Publish& publish, std::size_t message_bytes,
     if (is_answered) {
         const auto packet_id = publish.qos > 0 ? publish.packet_id : std::uint16_t{0};
         in_flight_.push_back({packet_id, stream, false, std::move(answer)});
-        if (in_flight_.size() >= shared.options.in_flight_max) {
-            paused_ = true;
-            connection_.pause();
-        }
+        if (in_flight_.size() >= shared.options.in_flight_max) pause();
     }
     return true;
+}
+
+void Session::pause() {
+    paused_ = true;
+    connection_.pause();
 }
 
 void Session::wait_for_space() {
     auto& shared = core_.shared;
     shared.counters.stalled.add();
-    paused_ = true;
-    connection_.pause();
+    pause();
     if (waiting_for_space_) return;
     waiting_for_space_ = true;
     core_.outstanding.fetch_add(1);
@@ -190,7 +190,7 @@ void Session::acknowledge() {
             mqtt::encode_puback(connection_.output(), one.packet_id);
             ++acknowledged;
         }
-        if (one.answer) accept_report(*one.answer);
+        if (one.answer) answer_report(*one.answer);
     }
     if (done > 0) {
         in_flight_.erase(in_flight_.begin(), in_flight_.begin() + static_cast<std::ptrdiff_t>(done));
@@ -204,11 +204,13 @@ void Session::acknowledge() {
     }
 }
 
-void Session::acknowledge_now(const mqtt::Publish& publish) {
-    if (publish.qos == 0) return;
+void Session::acknowledge_now(const mqtt::Publish& publish, std::unique_ptr<DefenderAnswer> answer) {
+    if (publish.qos == 0 && answer == nullptr) return;
     // Through the same queue: PUBACKs leave in the order of their PUBLISHes (MQTT 3.1.1 section 4.6).
-    in_flight_.push_back({publish.packet_id, journal::Stream::Security, true});
+    const auto packet_id = publish.qos > 0 ? publish.packet_id : std::uint16_t{0};
+    in_flight_.push_back({packet_id, journal::Stream::Security, true, std::move(answer)});
     acknowledge();
+    if (in_flight_.size() >= core_.shared.options.in_flight_max) pause();  // behind what is not durable yet
 }
 
 }  // namespace fieldwatch::hub

@@ -8,11 +8,11 @@ namespace fieldwatch::hub {
 
 namespace {
 
-constexpr int kThrottled = 429001;
-
 /// How the log and the metrics name what was asked.
 struct Name {
     std::string_view category, operation, metric;
+    int result = 429001;
+    std::string_view why = "Over the rate of this kind of operation.";
 };
 constexpr std::array<Name, kThrottles> kNames{
     {{"Connections", "deviceConnect", "fieldwatch_hub_throttled_connects_total"},
@@ -23,7 +23,10 @@ constexpr std::array<Name, kThrottles> kNames{
      {"D2CTwinOperations", "read", "fieldwatch_hub_throttled_twin_reads_total"},
      {"D2CTwinOperations", "update", "fieldwatch_hub_throttled_twin_updates_total"},
      {"TwinQueries", "query", "fieldwatch_hub_throttled_queries_total"},
-     {"DirectMethods", "send", "fieldwatch_hub_throttled_methods_total"}}};
+     {"DirectMethods", "send", "fieldwatch_hub_throttled_methods_total"},
+     {"DeviceTelemetry", "ingress", "fieldwatch_hub_throttled_reports_total", 429001,
+      "A metrics report came before its time."},
+     {"DeviceTelemetry", "ingress", "fieldwatch_hub_broken_reports_total", 400004, "Malformed metrics report."}}};
 
 std::size_t index_of(Throttle what) {
     return static_cast<std::size_t>(what);
@@ -82,7 +85,7 @@ bool Throttles::take_message(const Speaker& by, std::chrono::nanoseconds now) {
     return taken && take(Throttle::Messages, by, now);
 }
 
-void Throttles::over(Throttle what, const Speaker& by) {
+void Throttles::over(Throttle what, const Speaker& by, std::string_view why) {
     counters_[index_of(what)]->add();
     if (by.identity.hub.empty()) return;  // nobody's log
     const bool is_first = state_.with([&](State& state) {
@@ -94,23 +97,23 @@ void Throttles::over(Throttle what, const Speaker& by) {
         if (!is_new || is_full) ++row->second.count;
         return is_new && !is_full;
     });
-    if (is_first) write(what, by, 1);
+    if (is_first) write(what, by, 1, why);
 }
 
 void Throttles::flush() {
     const auto rows = state_.with([](State& state) { return std::exchange(state.rows, {}); });
     for (const auto& [key, row] : rows) {
-        if (row.count > 0) write(key.what, row.by, row.count);
+        if (row.count > 0) write(key.what, row.by, row.count, {});
     }
 }
 
-void Throttles::write(Throttle what, const Speaker& by, std::int64_t count) const {
+void Throttles::write(Throttle what, const Speaker& by, std::int64_t count, std::string_view why) const {
     const auto& name = kNames[index_of(what)];
     const bool is_service = !by.policy.empty() && name.category == "D2CTwinOperations";
     Operation operation{.category = is_service ? "C2DTwinOperations" : name.category,
                         .name = name.operation,
-                        .result = kThrottled,
-                        .description = "Over the rate of this kind of operation."};
+                        .result = name.result,
+                        .description = why.empty() ? name.why : why};
     operation.counts.emplace_back("messageCount", count);
     log_.append(operation, by);
 }

@@ -28,9 +28,11 @@ enum class Throttle : std::uint8_t {
     TwinReads,
     TwinUpdates,
     Queries,
-    MethodBytes,  ///< counted in steps of 4 KiB
+    MethodBytes,    ///< counted in steps of 4 KiB
+    Reports,        ///< to Device Defender, before their time: DefenderTable says so, there is no rate here
+    BrokenReports,  ///< likewise, those that are none: any number of them is one record a minute
 };
-inline constexpr std::size_t kThrottles = 9;
+inline constexpr std::size_t kThrottles = 11;
 
 struct Rate {
     double per_second = 0;  ///< 0 = without limit
@@ -53,8 +55,9 @@ class Throttles {
     bool take(Throttle what, const Speaker& by, std::chrono::nanoseconds now, double amount = 1);
     /// One message of an identity that has no connection to be slowed by; likewise.
     bool take_message(const Speaker& by, std::chrono::nanoseconds now);
-    /// An identity was over a rate of its own: counted and in the log likewise.
-    void over(Throttle what, const Speaker& by);
+    /// An identity was over a rate of its own: counted and in the log likewise. `why` is for the first record
+    /// of a minute; "" = as the kind says.
+    void over(Throttle what, const Speaker& by, std::string_view why = {});
     /// Writes what was condensed; once a minute, and at the end.
     void flush();
 
@@ -75,7 +78,7 @@ class Throttles {
         BoundedTable<std::optional<TokenBucket>> identities{kIdentitiesMax};
         std::map<Key, Row> rows;
     };
-    void write(Throttle what, const Speaker& by, std::int64_t count) const;
+    void write(Throttle what, const Speaker& by, std::int64_t count, std::string_view why) const;
 
     const HubRates rates_;
     const Rate message_rate_;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "net/runtime.hpp"
@@ -69,6 +70,8 @@ class Guarded {
   public:
     Guarded() = default;
     explicit Guarded(T value) : value_(std::move(value)) {}
+    template <class... Arguments>  // of a value that cannot be moved
+    explicit Guarded(std::in_place_t, Arguments&&... arguments) : value_(std::forward<Arguments>(arguments)...) {}
     template <class Function>
     auto with(Function&& function) {
         const std::lock_guard lock(mutex_);
