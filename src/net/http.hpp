@@ -41,6 +41,7 @@ class EventStream {
     virtual ~EventStream() = default;
     virtual bool write(std::string_view event, std::string_view data) = 0;  ///< any thread
     virtual bool open() const = 0;
+    virtual void end() = 0;  ///< cuts the client off, with what it has not read yet; any thread
 };
 
 /// Handlers run on a worker pool and may block (queries do); they decide, the server moves bytes.

@@ -33,9 +33,9 @@ std::string encode_event(std::string_view event, std::string_view data) {
 bool QueuedEventStream::write(std::string_view event, std::string_view data) {
     auto bytes = encode_event(event, data);
     const std::lock_guard lock(mutex_);
-    if (closed_ || overflowed_) return false;
+    if (closed_ || cut_off_) return false;
     if (queue_.size() >= kEventsMax || bytes_ + bytes.size() > kBytesMax) {
-        overflowed_ = true;
+        cut_off_ = true;
         wake_();
         return false;
     }
@@ -48,7 +48,15 @@ bool QueuedEventStream::write(std::string_view event, std::string_view data) {
 
 bool QueuedEventStream::open() const {
     const std::lock_guard lock(mutex_);
-    return !closed_ && !overflowed_;
+    return !closed_ && !cut_off_;
+}
+
+void QueuedEventStream::end() {
+    const std::lock_guard lock(mutex_);
+    queue_.clear();
+    bytes_ = 0;
+    if (closed_ || std::exchange(cut_off_, true)) return;
+    wake_();
 }
 
 std::string QueuedEventStream::take() {
@@ -69,9 +77,9 @@ void QueuedEventStream::close() {
     bytes_ = 0;
 }
 
-bool QueuedEventStream::overflowed() const {
+bool QueuedEventStream::cut_off() const {
     const std::lock_guard lock(mutex_);
-    return overflowed_;
+    return cut_off_;
 }
 
 }  // namespace fieldwatch::net

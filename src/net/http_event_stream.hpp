@@ -27,12 +27,13 @@ class QueuedEventStream final : public EventStream {
 
     bool write(std::string_view event, std::string_view data) override;
     bool open() const override;
+    void end() override;
 
     /// Everything queued, in order; "" when nothing is.
     std::string take();
     /// From here on write() refuses, and `wake` is never called again.
     void close();
-    bool overflowed() const;
+    bool cut_off() const;  ///< by end(), or by its own slowness
 
   private:
     mutable std::mutex mutex_;
@@ -40,7 +41,7 @@ class QueuedEventStream final : public EventStream {
     std::deque<std::string> queue_;
     std::size_t bytes_ = 0;
     bool closed_ = false;
-    bool overflowed_ = false;
+    bool cut_off_ = false;
 };
 
 }  // namespace fieldwatch::net

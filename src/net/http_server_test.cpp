@@ -282,6 +282,18 @@ TEST_F(EventStreamTest, NoticesThatTheClientLeft) {
     EXPECT_FALSE(stream_->write("alert", "{}"));
 }
 
+TEST_F(EventStreamTest, EndsWhenTheHandlerEndsIt) {
+    serve_stream();
+    Client client(server_->port());
+    client.send("GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    client.read_until("second\n\n");
+    stream_->end();
+    EXPECT_FALSE(stream_->open());
+    EXPECT_FALSE(stream_->write("alert", "{}"));
+    EXPECT_EQ(client.read_to_end(), "");
+    stream_->end();
+}
+
 TEST_F(EventStreamTest, DropsAClientThatDoesNotRead) {
     serve_stream();
     Client client(server_->port());

@@ -350,7 +350,7 @@ class HttpSession final : public HttpConnection, public std::enable_shared_from_
                     if (bytes.empty() && !woken) bytes = ": still here\n\n";
                 }
             }
-            if (events.overflowed()) break;
+            if (events.cut_off()) break;
             if (bytes.empty()) continue;
             arm(context_.options.write_timeout);
             auto [error, count] = co_await asio::async_write(stream_, asio::buffer(bytes), kAsTuple);

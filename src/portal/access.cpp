@@ -81,10 +81,19 @@ Result<Principal> of_session(const net::HttpRequest& request, const std::string&
                     "the page of this server");
     const auto role = role_from(user->role);
     if (!role) return fail(Errc::Internal, "user " + user->name + " has the unknown role " + user->role);
-    return Principal{.name = user->name, .role = *role, .hubs = {}, .session_hash = hash};
+    return Principal{
+        .name = user->name, .role = *role, .hubs = {}, .session_hash = hash, .expires = session->expires};
 }
 
 }  // namespace
+
+bool still_known(const Principal& who, registry::Accounts& accounts, const Clock& clock) {
+    if (who.expires && *who.expires <= clock.now()) return false;
+    if (who.session_hash.empty()) return accounts.token(who.token_hash).value_or(std::nullopt).has_value();
+    const auto session = accounts.session(who.session_hash).value_or(std::nullopt);
+    const auto user = session ? accounts.user(session->user) : Result<registry::User>();
+    return session && user && user->enabled;
+}
 
 Result<Principal> authenticate(const net::HttpRequest& request, registry::Accounts& accounts,
                                const Clock& clock) {
@@ -110,7 +119,12 @@ Result<Principal> authenticate(const net::HttpRequest& request, registry::Accoun
     }
     const auto role = role_from(found->role);
     if (!role) return fail(Errc::Internal, "token " + found->name + " has the unknown role " + found->role);
-    return Principal{.name = found->name, .role = *role, .hubs = found->hubs, .session_hash = {}};
+    return Principal{.name = found->name,
+                     .role = *role,
+                     .hubs = found->hubs,
+                     .session_hash = {},
+                     .token_hash = found->hash_hex,
+                     .expires = found->expires};
 }
 
 }  // namespace fieldwatch::portal

@@ -25,6 +25,8 @@ struct Principal {
     Role role = Role::Public;
     std::vector<std::string> hubs;  ///< what a token is for; empty = every hub, and the server itself
     std::string session_hash;       ///< of a browser's session; "" = a token
+    std::string token_hash = {};    ///< "" = a session
+    std::optional<Timestamp> expires = std::nullopt;  ///< of either; nullopt = never
 };
 
 /// The cookie of a browser's session, and the header that must come with it on every request that changes
@@ -42,5 +44,8 @@ std::string session_hash(std::string_view cookie);  ///< what the registry keeps
 /// kCsrfHeader on a request that changes something.
 Result<Principal> authenticate(const net::HttpRequest& request, registry::Accounts& accounts,
                                const Clock& clock);
+
+/// Whether that session or token still lets in: for what outlives the request that it came with.
+bool still_known(const Principal& who, registry::Accounts& accounts, const Clock& clock);
 
 }  // namespace fieldwatch::portal

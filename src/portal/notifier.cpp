@@ -9,11 +9,27 @@
 
 namespace fieldwatch::portal {
 
+template <class Keeps>
+void Notifier::cut_off_unless(const Keeps& keeps) {
+    std::erase_if(clients_, [&](const Client& client) {
+        if (!client.stream->open()) return true;
+        if (keeps(client.subscriber.who)) return false;
+        client.stream->end();
+        return true;
+    });
+}
+
+void Notifier::review(const std::function<bool(const Principal&)>& is_known) {
+    const std::lock_guard lock(mutex_);
+    cut_off_unless(is_known);
+}
+
 void Notifier::publish(std::span<const workspace::AlertRow> alerts,
                        std::span<const workspace::RecommendationRow> recommendations,
                        const CommitCounts& counts) {
     const std::lock_guard lock(mutex_);
-    std::erase_if(clients_, [](const Client& client) { return !client.stream->open(); });
+    const auto now = clock_.now();
+    cut_off_unless([&](const Principal& who) { return !who.expires || *who.expires > now; });
     for (const auto& row : alerts)
         send(row.alert.hub.value, "alert", alert_json(row));
     for (const auto& row : recommendations) {
@@ -29,7 +45,8 @@ void Notifier::send(std::string hub, std::string_view event, std::string body) {
     ++sequence_;
     body.insert(1, fmt::format(R"("sequence":{},)", sequence_));  // bodies are objects with members
     for (const auto& client : clients_) {
-        if (hub.empty() || client.hub.empty() || client.hub == hub) client.stream->write(event, body);
+        const auto& wanted = client.subscriber.hub;
+        if (hub.empty() || wanted.empty() || wanted == hub) client.stream->write(event, body);
     }
     if (event == "counts") return;  // worth nothing later
     history_.push_back(
@@ -37,10 +54,11 @@ void Notifier::send(std::string hub, std::string_view event, std::string body) {
     if (history_.size() > kHistoryMax) history_.pop_front();
 }
 
-Result<void> Notifier::subscribe(std::shared_ptr<net::EventStream> stream, std::string hub,
+Result<void> Notifier::subscribe(std::shared_ptr<net::EventStream> stream, Subscriber subscriber,
                                  std::optional<std::uint64_t> after) {
     const std::lock_guard lock(mutex_);
-    std::erase_if(clients_, [](const Client& client) { return !client.stream->open(); });
+    cut_off_unless([](const Principal&) { return true; });
+    const auto& hub = subscriber.hub;
     if (clients_.size() >= kClientsMax) {
         return fail(Errc::Exhausted,
                     fmt::format("{} event streams are open, which is the most", kClientsMax));
@@ -56,7 +74,7 @@ Result<void> Notifier::subscribe(std::shared_ptr<net::EventStream> stream, std::
                 stream->write(news.event, news.data);
         }
     }
-    clients_.push_back({.stream = std::move(stream), .hub = std::move(hub)});
+    clients_.push_back({.stream = std::move(stream), .subscriber = std::move(subscriber)});
     return {};
 }
 

@@ -43,6 +43,12 @@ std::optional<std::vector<std::string>> match(std::string_view pattern, std::str
     return names;
 }
 
+/// Users, sessions, tokens: what may end somebody's access.
+bool is_of_accounts(std::string_view pattern) {
+    return pattern.starts_with("/api/v1/users") || pattern.starts_with("/api/v1/session") ||
+           pattern.starts_with("/api/v1/tokens");
+}
+
 bool is_api(std::string_view path) {
     return path.starts_with("/api/") || path.starts_with("/v1/");
 }
@@ -101,7 +107,8 @@ Result<Scope> scope_of(const Context& context, const Call& call) {
 
 class Portal::Impl {
   public:
-    explicit Impl(Parts parts) : parts_(std::move(parts)), context_{parts_, notifier_, logins_} {
+    explicit Impl(Parts parts)
+        : parts_(std::move(parts)), notifier_(parts_.clock), context_{parts_, notifier_, logins_} {
         for (const auto& group :
              {settings_routes(),   query_routes(), hub_routes(),          certificate_routes(),
               device_routes(),     twin_routes(),  alert_routes(),        recommendation_routes(),
@@ -154,6 +161,19 @@ class Portal::Impl {
     }
 
     Answer call(const Route& route, const net::HttpRequest& request, std::vector<std::string> names) const {
+        auto answer = permitted_call(route, request, std::move(names));
+        if (route.method != "GET" && is_of_accounts(route.pattern)) review_streams();
+        return answer;
+    }
+
+    /// Who lost a session or token loses what came in by it.
+    void review_streams() const {
+        context_.notifier.review(
+            [&](const Principal& who) { return still_known(who, parts_.accounts, parts_.clock); });
+    }
+
+    Answer permitted_call(const Route& route, const net::HttpRequest& request,
+                          std::vector<std::string> names) const {
         Call call{.request = request, .who = {}, .names = std::move(names)};
         if (route.role == Role::Public) return route.handle(context_, call);
         const bool audited = route.method != "GET" && !route.pattern.starts_with("/v1/");
@@ -190,7 +210,10 @@ class Portal::Impl {
         if (!hub.empty()) FIELDWATCH_TRY(model::parse_hub_name(hub));
         auto after = sequence_in(request.header("last-event-id"));
         if (const auto parameter = request.parameter("after")) after = sequence_in(*parameter);
-        return notifier_.subscribe(std::move(stream), std::move(hub), after);
+        FIELDWATCH_TRY(notifier_.subscribe(stream, {.hub = std::move(hub), .who = who}, after));
+        // Revoked between the question and the subscription: nobody would review it again.
+        if (!still_known(who, parts_.accounts, parts_.clock)) stream->end();
+        return {};
     }
 
     Parts parts_;

@@ -470,6 +470,7 @@ class Recorder final : public net::EventStream {
         return true;
     }
     bool open() const override { return open_; }
+    void end() override { open_ = false; }
     std::vector<std::pair<std::string, Json>> written;
     bool open_ = true;
 };
@@ -484,7 +485,7 @@ workspace::AlertRow alert_of(const char* hub) {
 
 TEST_F(PortalTest, StreamsNewsOfTheHubThatWasAskedFor) {
     const auto recorder = std::make_shared<Recorder>();
-    ASSERT_TRUE(portal_->notifier().subscribe(recorder, "plant", std::nullopt));
+    ASSERT_TRUE(portal_->notifier().subscribe(recorder, {.hub = "plant", .who = {}}, std::nullopt));
     const std::array alerts{alert_of("plant"), alert_of("other")};
     portal_->notifier().publish(alerts, {}, {.raw_events = 3});
     ASSERT_EQ(recorder->written.size(), 3u);
@@ -498,11 +499,11 @@ TEST_F(PortalTest, GivesAReturningClientWhatItMissed) {
     const std::array alerts{alert_of("plant"), alert_of("plant"), alert_of("plant")};
     portal_->notifier().publish(alerts, {}, {});
     const auto recorder = std::make_shared<Recorder>();
-    ASSERT_TRUE(portal_->notifier().subscribe(recorder, "plant", 1));
+    ASSERT_TRUE(portal_->notifier().subscribe(recorder, {.hub = "plant", .who = {}}, 1));
     ASSERT_EQ(recorder->written.size(), 3u);
     EXPECT_EQ(recorder->written[1].second["sequence"], 2);
     const auto from_before_a_restart = std::make_shared<Recorder>();
-    ASSERT_TRUE(portal_->notifier().subscribe(from_before_a_restart, "plant", 900));
+    ASSERT_TRUE(portal_->notifier().subscribe(from_before_a_restart, {.hub = "plant", .who = {}}, 900));
     EXPECT_EQ(from_before_a_restart->written[0].first, "reset");
 }
 
