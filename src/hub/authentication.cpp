@@ -255,6 +255,10 @@ std::expected<Admission, Refusal> authenticate(const Credentials& credentials, H
     // Last, so that only who holds the key learns from the log's code that the identity is there but
     // disabled.
     if (const auto code = standing(registry, identity); code != 0) {
+        if (code == 500001) {
+            refusal.code = mqtt::ConnackCode::ServerUnavailable;
+            return refuse(code, "", "The registry cannot be read.");
+        }
         return refuse(code, code == 403012 ? "DeviceDisabled" : "UnknownDevice",
                       "The identity is disabled or gone.");
     }
@@ -264,7 +268,7 @@ std::expected<Admission, Refusal> authenticate(const Credentials& credentials, H
 int standing(registry::Registry& registry, const model::Identity& identity) {
     const auto code_of = [&](const model::Identity& one) {
         const auto entry = registry.get(one);
-        if (!entry) return entry.error().code != Errc::NotFound ? 0 : one.module.empty() ? 404001 : 404010;
+        if (!entry) return entry.error().code != Errc::NotFound ? 500001 : one.module.empty() ? 404001 : 404010;
         return entry->enabled ? 0 : 403012;
     };
     // A disabled device takes its modules with it.

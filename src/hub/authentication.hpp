@@ -92,7 +92,8 @@ std::expected<Admission, Refusal> authenticate(const Credentials& credentials, H
 std::expected<std::string, Refusal> judge_network(const KnownHub& hub, std::string_view address,
                                                   std::string_view tls_version);
 
-/// What the registry says now of an identity that is connected: 0, or the code to close with.
+/// What the registry says now of an identity that is connected: 0, or the code to close with; 500001 when it
+/// cannot be read.
 int standing(registry::Registry& registry, const model::Identity& identity);
 
 }  // namespace fieldwatch::hub

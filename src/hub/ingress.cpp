@@ -41,25 +41,28 @@ Result<void> append_message(Shared& shared, const Speaker& speaker, const Stamps
     counters.publish_bytes.add(message.body.size());
     if (security) counters.security_messages.add();
     shared.table.active(speaker.identity, message.received);
-    shared.ingress.add(speaker, security, message.body.size(), partition);
+    shared.ingress.add(speaker, security, message.body.size(), partition, shared.log);
     return {};
 }
 
-void IngressTable::add(const Speaker& speaker, bool security, std::size_t bytes, std::uint32_t partition) {
-    rows_.with([&](auto& rows) {
+void IngressTable::add(const Speaker& speaker, bool security, std::size_t bytes, std::uint32_t partition,
+                       const OperationLog& log) {
+    Rows full;
+    rows_.with([&](Rows& rows) {
         const Key key{speaker.identity, speaker.protocol, security};
-        auto found = rows.find(key);
-        if (found == rows.end()) {
-            if (rows.size() >= kRowsMax) return;  // told as metrics alone until the next flush
-            found = rows.emplace(key, Row{.speaker = speaker, .partition = partition}).first;
-        }
-        ++found->second.messages;
-        found->second.bytes += static_cast<std::int64_t>(bytes);
+        if (rows.size() >= kRowsMax && !rows.contains(key)) full = std::exchange(rows, {});
+        auto& row = rows.try_emplace(key, Row{.speaker = speaker, .partition = partition}).first->second;
+        ++row.messages;
+        row.bytes += static_cast<std::int64_t>(bytes);
     });
+    write(full, log);
 }
 
 void IngressTable::flush(const OperationLog& log) {
-    const auto rows = rows_.with([](auto& all) { return std::exchange(all, {}); });
+    write(rows_.with([](Rows& all) { return std::exchange(all, {}); }), log);
+}
+
+void IngressTable::write(const Rows& rows, const OperationLog& log) {
     for (const auto& [key, row] : rows)
         log.append(ingress_operation(key.security, row.messages, row.bytes, row.partition), row.speaker);
 }

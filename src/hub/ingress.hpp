@@ -27,8 +27,9 @@ Result<void> append_message(Shared& shared, const Speaker& speaker, const Stamps
 /// Successful ingress, condensed to one record a sender, protocol and minute (design 3a, volume). Any thread.
 class IngressTable {
   public:
-    void add(const Speaker& speaker, bool security, std::size_t bytes, std::uint32_t partition);
-    /// Writes what was counted; once a minute, and at the end.
+    void add(const Speaker& speaker, bool security, std::size_t bytes, std::uint32_t partition,
+             const OperationLog& log);
+    /// Writes what was counted; once a minute, at the end, and when a row more is one too many.
     void flush(const OperationLog& log);
 
   private:
@@ -44,7 +45,9 @@ class IngressTable {
         std::uint32_t partition = 0;
         std::int64_t messages = 0, bytes = 0;
     };
-    net::Guarded<std::map<Key, Row>> rows_;
+    using Rows = std::map<Key, Row>;
+    static void write(const Rows& rows, const OperationLog& log);
+    net::Guarded<Rows> rows_;
 };
 
 }  // namespace fieldwatch::hub

@@ -230,6 +230,7 @@ class HubServer final : public Server, public Devices {
         for (const auto& [one, where] : affected) {
             const int code = standing(shared_.parts.registry, one);
             const std::string_view why = code == 0        ? "the identity's credentials changed"
+                                         : code == 500001 ? "the registry cannot be read"
                                          : code == 403012 ? "the identity was disabled"
                                                           : "the identity was deleted";
             shared_.close(where, code == 0 ? 401003 : code, why);

@@ -42,6 +42,7 @@ class DeviceEndpoint final : public Endpoint {
     void durable(amqp::DeliveryId delivery, bool ok);
     /// Takes what waits for the journal or for the device's rate; false when some of it still does.
     bool take_held();
+    void journal_has_space() { waiting_for_space_ = false; }
 
     void desired_changed(const registry::TwinChange& change) override;
     void commands_waiting() override;
@@ -99,7 +100,7 @@ class DeviceEndpoint final : public Endpoint {
 
     std::deque<Held> held_;  ///< while the connection is paused: at most what one read brought
     std::map<amqp::DeliveryId, Pending> pending_;  ///< within the links' credit
-    bool waiting_for_space_ = false;
+    bool waiting_for_space_ = false;  ///< the journal will call
 
     amqp::LinkId command_link_ = 0, method_link_ = 0, twin_link_ = 0;  ///< to the client; 0 = none
     std::map<amqp::DeliveryId, std::string> commands_;                 ///< lock tokens

@@ -66,7 +66,6 @@ bool DeviceEndpoint::take(Held& held) {
         }
         return false;
     }
-    waiting_for_space_ = false;
     if (!held.settled) {
         pending_[held.delivery].complete = true;
         answer_if_done(held.delivery);
@@ -100,7 +99,7 @@ Result<void> DeviceEndpoint::append(const amqp::Message& message, amqp::Delivery
 
 void DeviceEndpoint::refuse_message(amqp::DeliveryId delivery, int result, const std::string& why,
                                     bool settled) {
-    log("DeviceTelemetry", "ingress", result, why);
+    log(kTelemetry, "ingress", result, why);
     pending_.erase(delivery);
     if (!settled) session_.engine().settle(delivery, amqp::Outcome::Rejected, condition_of(result, why));
 }

@@ -144,6 +144,8 @@ void AmqpSession::pause_reading(std::chrono::nanoseconds at_most) {
 
 void AmqpSession::mail(const AmqpMail& mail) {
     if (mail.kind == AmqpMail::Kind::HasSpace) {
+        for (auto& [identity, endpoint] : endpoints_)
+            endpoint->journal_has_space();  // full again, it is to call again
         paused_until_ = now();
         connection_.deadline_after(milliseconds(1));
         return;
