@@ -150,9 +150,7 @@ Result<void> Sender::open() {
         say(Severity::Warning, "spool: " + std::to_string(recovered.torn_bytes) + " torn bytes cut off");
     }
     if (recovered.breaks > 0) say(Severity::Error, "spool: altered while the agent stood still");
-    outbox_.on_gone = [this](const WaitingEvent& event) {
-        if (event.spooled) spool_->forget(event.number);
-    };
+    outbox_.on_gone = [this](const WaitingEvent& event) { spool_->forget(event.number); };
     outbox_.set_options({static_cast<std::size_t>(twin_.settings().cache_bytes),
                          static_cast<std::size_t>(twin_.settings().message_bytes)});
     for (auto& event : recovered.events) {
@@ -395,15 +393,23 @@ void Sender::send_messages(Queue trigger) {
 void Sender::spool_waiting(std::int64_t older_than_ns) {
     bool failed = false;
     bool wrote = false;
-    // Twice the cache bounds the disk: what is over is dropped events' own records, gone with the next sync.
-    if (spool_->bytes() < 2 * static_cast<std::uint64_t>(twin_.settings().cache_bytes)) {
-        outbox_.spool_unwritten(older_than_ns, [&](const WaitingEvent& event) {
-            const bool written = spool_->append(event);
-            failed |= !written;
-            wrote |= written;
-            return written;
-        });
+    const auto cache_bytes = static_cast<std::uint64_t>(twin_.settings().cache_bytes);
+    // What waits takes at most the cache, and the records of what is done with as much again. Before that much is
+    // there, the events that keep the oldest of those are written anew; where they are, there is room for them.
+    auto bytes_max = 2 * cache_bytes;
+    if (spool_->bytes() >= cache_bytes + cache_bytes / 2) {
+        if (const auto kept = spool_->open_oldest(); kept && !kept->empty()) {
+            outbox_.spool_again(*kept);
+            bytes_max += Spool::kSegmentBytes;
+        }
     }
+    outbox_.spool_unwritten(older_than_ns, [&](const WaitingEvent& event) {
+        if (spool_->bytes() >= bytes_max) return false;
+        const bool written = spool_->append(event);
+        failed |= !written;
+        wrote |= written;
+        return written;
+    });
     if (const auto synced = spool_->sync(); !synced || failed) {
         say(Severity::Error, "spool: " + (synced ? std::string("cannot write") : synced.error().message));
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <numeric>
+#include <unordered_set>
 
 namespace fieldwatch::agent {
 
@@ -158,6 +159,19 @@ void Outbox::spool_unwritten(std::int64_t older_than_ns,
             if (!event.spooled && event.since_ns <= older_than_ns) event.spooled = write(event);
         }
     }
+}
+
+void Outbox::spool_again(const std::vector<std::uint64_t>& numbers) {
+    const std::unordered_set<std::uint64_t> wanted(numbers.begin(), numbers.end());
+    const auto mark = [&](auto& events) {
+        for (auto& event : events) {
+            if (wanted.contains(event.number)) event.spooled = false;
+        }
+    };
+    for (auto& queue : queues_)
+        mark(queue);
+    for (auto& [batch, events] : in_flight_)
+        mark(events);
 }
 
 void Outbox::each(const std::function<void(const WaitingEvent&)>& visit) const {

@@ -70,6 +70,8 @@ class Outbox {
     QueueCounters counters(Queue queue) const { return counters_[index(queue)]; }
     /// Every event that is not yet on disk, for the spool to write; marks them.
     void spool_unwritten(std::int64_t older_than_ns, const std::function<bool(const WaitingEvent&)>& write);
+    /// These are to be written once more.
+    void spool_again(const std::vector<std::uint64_t>& numbers);
     void each(const std::function<void(const WaitingEvent&)>& visit) const;
     std::function<void(const WaitingEvent&)> on_gone;  ///< acknowledged or dropped
 

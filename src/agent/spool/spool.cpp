@@ -124,6 +124,7 @@ Result<void> Spool::recover(Recovered& recovered) {
         segments_.push_back({.number = number, .chained = suffix == kSuffix});
     }
     std::ranges::sort(segments_, {}, &Segment::number);
+    if (!segments_.empty()) next_segment_ = segments_.back().number + 1;
     for (auto& segment : segments_) {
         // A segment ends at the first record that begins past kSegmentBytes.
         const auto content = FIELDWATCH_TRY(
@@ -142,17 +143,33 @@ Result<void> Spool::recover(Recovered& recovered) {
     return {};
 }
 
+Result<void> Spool::sync_current() {
+    if (dirty_ && current_) FIELDWATCH_TRY(current_->sync());
+    dirty_ = false;
+    return {};
+}
+
+Result<void> Spool::sync_removals() {
+    if (removals_unsynced_) FIELDWATCH_TRY(files_.sync_directory(directory_));
+    removals_unsynced_ = false;
+    return {};
+}
+
 Result<void> Spool::roll() {
-    const auto number = segments_.empty() ? 1 : segments_.back().number + 1;
-    current_ = FIELDWATCH_TRY(files_.open(path(number, true), OpenMode::CreateNew));
+    FIELDWATCH_TRY(sync_current());  // a segment whose beginning refers to records that a power cut took is a break
+    auto file = FIELDWATCH_TRY(files_.open(path(next_segment_, true), OpenMode::CreateNew));
+    const auto number = next_segment_++;
     FIELDWATCH_TRY(files_.sync_directory(directory_));
+    removals_unsynced_ = false;
+    current_ = std::move(file);
     segments_.push_back({.number = number});
-    return write_record(kBegin, 0, 0, {});
+    return {};
 }
 
 Result<void> Spool::write(std::uint8_t type, std::uint8_t queue, std::uint64_t number,
                           std::string_view body) {
     if (!current_ || segments_.back().bytes >= kSegmentBytes) FIELDWATCH_TRY(roll());
+    if (segments_.back().bytes == 0) FIELDWATCH_TRY(write_record(kBegin, 0, 0, {}));
     return write_record(type, queue, number, body);
 }
 
@@ -185,21 +202,26 @@ Result<void> Spool::write_record(std::uint8_t type, std::uint8_t queue, std::uin
 
 bool Spool::append(const WaitingEvent& event) {
     if (!write(kEvent, static_cast<std::uint8_t>(event.queue), event.number, event.json)) return false;
+    (void)leave(event.number);
     where_[event.number] = segments_.back().number;
     ++segments_.back().live;
     return true;
 }
 
-void Spool::forget(std::uint64_t number) {
+bool Spool::leave(std::uint64_t number) {
     const auto found = where_.find(number);
-    if (found == where_.end()) return;
+    if (found == where_.end()) return false;
     const auto segment = std::ranges::find(segments_, found->second, &Segment::number);
     if (segment != segments_.end()) --segment->live;
     where_.erase(found);
-    forgotten_.push_back(number);
+    return true;
 }
 
-Result<void> Spool::sync() {
+void Spool::forget(std::uint64_t number) {
+    if (leave(number)) forgotten_.push_back(number);
+}
+
+Result<void> Spool::write_forgotten() {
     constexpr std::size_t kNumbersMax = kBodyMax / sizeof(std::uint64_t);
     while (!forgotten_.empty()) {
         const auto count = std::min(forgotten_.size(), kNumbersMax);
@@ -207,16 +229,39 @@ Result<void> Spool::sync() {
         FIELDWATCH_TRY(write(kForget, 0, 0, as_text(bytes)));
         forgotten_.resize(forgotten_.size() - count);
     }
-    if (dirty_ && current_) FIELDWATCH_TRY(current_->sync());
-    dirty_ = false;
-    // Oldest first only: a later segment may hold the note that an earlier event is done with.
+    return {};
+}
+
+/// Oldest first only: a later segment may hold the note that an earlier event is done with. For the same reason
+/// each is gone for good before the next goes.
+Result<void> Spool::remove_done() {
     while (!segments_.empty() && segments_.front().live == 0 && (segments_.size() > 1 || where_.empty())) {
         if (segments_.size() == 1) current_.reset();
+        FIELDWATCH_TRY(sync_removals());
         FIELDWATCH_TRY(files_.remove(path(segments_.front().number, segments_.front().chained)));
+        removals_unsynced_ = true;
         bytes_ -= segments_.front().bytes;
         segments_.pop_front();
     }
     return {};
+}
+
+Result<void> Spool::sync() {
+    const auto noted = write_forgotten();
+    FIELDWATCH_TRY(sync_current());
+    // On a full disk too: what is done with makes the room that the notes need.
+    FIELDWATCH_TRY(remove_done());
+    return noted;
+}
+
+Result<std::vector<std::uint64_t>> Spool::open_oldest() {
+    std::vector<std::uint64_t> out;
+    if (segments_.empty()) return out;
+    if (segments_.size() == 1 && current_) FIELDWATCH_TRY(roll());
+    for (const auto& [event, segment] : where_) {
+        if (segment == segments_.front().number) out.push_back(event);
+    }
+    return out;
 }
 
 }  // namespace fieldwatch::agent

@@ -18,7 +18,7 @@
 
 namespace fieldwatch::agent {
 
-/// One thread. Bounded: twice `bytes_max` on disk; past it the oldest segment is rewritten or dropped.
+/// One thread. Who appends keeps the bound: see bytes() and open_oldest().
 class Spool {
   public:
     static constexpr std::uint32_t kSegmentBytes = 256 * 1'024;
@@ -37,12 +37,15 @@ class Spool {
     /// What the last record written or read says.
     const Chain& chain() const { return chain_; }
 
+    /// Of an event that is here already: it moves to the end.
     bool append(const WaitingEvent& event);
     void forget(std::uint64_t number);  ///< acknowledged or dropped; written with the next sync()
     /// Makes all of it durable, deletes segments in which nothing waits.
     Result<void> sync();
-    /// Rewrites nothing, only tells: bytes in all segments.
-    std::uint64_t bytes() const { return bytes_; }
+    std::uint64_t bytes() const { return bytes_; }  ///< in all segments
+    /// Numbers of the events that keep the oldest segment, which is not written to any more: appended again, they
+    /// let it go with the next sync(). One event that waits for long pins all that came after it otherwise.
+    Result<std::vector<std::uint64_t>> open_oldest();
 
   private:
     struct Segment {
@@ -57,7 +60,12 @@ class Spool {
     Result<void> write(std::uint8_t type, std::uint8_t queue, std::uint64_t number, std::string_view body);
     Result<void> write_record(std::uint8_t type, std::uint8_t queue, std::uint64_t number,
                               std::string_view body);
+    Result<void> write_forgotten();
+    Result<void> sync_current();
+    Result<void> sync_removals();
+    Result<void> remove_done();
     Result<void> roll();
+    bool leave(std::uint64_t number);  // the segment it was in; false: it was in none
     std::string path(std::uint64_t number, bool chained) const;
 
     FileSystem& files_;
@@ -70,7 +78,9 @@ class Spool {
     Chain chain_{};
     bool chain_known_ = false;  // false until the first record of a start
     std::uint64_t bytes_ = 0;
-    bool dirty_ = false;
+    std::uint64_t next_segment_ = 1;
+    bool dirty_ = false;              // the segment that is written to
+    bool removals_unsynced_ = false;  // the directory
 };
 
 }  // namespace fieldwatch::agent

@@ -11,6 +11,7 @@
 
 #include "agent/spool/outbox.hpp"
 #include "base/hash.hpp"
+#include "base/simulated_file_system.hpp"
 
 namespace fieldwatch::agent {
 namespace {
@@ -172,6 +173,118 @@ TEST_F(SpoolTest, SegmentsGoWhenNothingWaitsInThem) {
     spool.reset();
     open(recovered);
     ASSERT_EQ(recovered.events.size(), 1U);
+}
+
+TEST_F(SpoolTest, AnEventThatWaitsForLongDoesNotKeepAllThatCameAfterIt) {
+    Spool::Recovered recovered;
+    auto spool = open(recovered);
+    const auto waiting = event(1, "waits for a day", Queue::Operational);
+    ASSERT_TRUE(spool->append(waiting));
+    const std::string big(50'000, 'x');
+    for (std::uint64_t i = 2; i <= 500; ++i) {  // 25 MB that come and are dropped
+        ASSERT_TRUE(spool->append(event(i, big)));
+        spool->forget(i);
+        if (i % 10 != 0) continue;
+        if (spool->bytes() >= 1'000'000) {
+            const auto kept = spool->open_oldest();
+            ASSERT_TRUE(kept);
+            for (const auto number : *kept) {
+                EXPECT_EQ(number, 1U);
+                ASSERT_TRUE(spool->append(waiting));
+            }
+        }
+        ASSERT_TRUE(spool->sync());
+        EXPECT_LT(spool->bytes(), 2'000'000U);
+    }
+    spool.reset();
+    open(recovered);
+    ASSERT_EQ(recovered.events.size(), 1U);
+    EXPECT_EQ(recovered.events[0].json, "waits for a day");
+    EXPECT_EQ(recovered.breaks, 0U);
+}
+
+/// A spool in use, as far as `disk` lets it: what was surely on disk and surely done with when it ended.
+struct SpoolUse {
+    std::vector<std::uint64_t> kept, done;
+
+    explicit SpoolUse(SimulatedFileSystem& disk) {
+        Spool::Recovered recovered;
+        auto opened = Spool::open(disk, "spool", recovered);
+        if (!opened) return;
+        auto& spool = **opened;
+        const std::string big(100'000, 'x');
+        for (std::uint64_t i = 1; i <= 12; ++i) {
+            const WaitingEvent event{i, Queue::High, true, 0, big};
+            const bool ends_first = i > 3;  // of three that wait the oldest is done with
+            if (!spool.append(event)) return;
+            if (ends_first) spool.forget(i - 3);
+            if (i == 8) {
+                const auto oldest = spool.open_oldest();
+                if (!oldest) return;
+                for (const auto number : *oldest) {
+                    if (!spool.append({number, Queue::High, true, 0, big})) return;
+                }
+            }
+            if (!spool.sync()) return;
+            kept.push_back(i);
+            if (!ends_first) continue;
+            std::erase(kept, i - 3);
+            done.push_back(i - 3);
+        }
+    }
+};
+
+TEST(SpoolPower, LostAtAnyStepCostsNothingThatWasSyncedAndLooksLikeNoTampering) {
+    SimulatedFileSystem whole(1);
+    const SpoolUse undisturbed(whole);
+    ASSERT_EQ(undisturbed.kept.size(), 3U);
+    ASSERT_EQ(undisturbed.done.size(), 9U);
+    for (std::uint64_t step = 1; step <= whole.steps(); ++step) {
+        for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+            SimulatedFileSystem disk(seed);
+            disk.cut_power_at(step);
+            const SpoolUse use(disk);
+            disk.restart();
+            Spool::Recovered recovered;
+            ASSERT_TRUE(Spool::open(disk, "spool", recovered));
+            std::vector<std::uint64_t> numbers;
+            for (const auto& event : recovered.events)
+                numbers.push_back(event.number);
+            for (const auto number : use.kept)
+                // The step that was under way may have been what ended it.
+                EXPECT_TRUE(std::ranges::count(numbers, number) == 1 || number == use.done.size() + 1)
+                    << "event " << number << ", step " << step << ", seed " << seed;
+            for (const auto number : use.done)
+                EXPECT_EQ(std::ranges::count(numbers, number), 0)
+                    << "event " << number << ", step " << step << ", seed " << seed;
+            EXPECT_EQ(recovered.breaks, 0U) << "step " << step << ", seed " << seed;
+        }
+    }
+}
+
+TEST(SpoolPower, AFullDiskGivesRoomAgainForWhatIsDone) {
+    SimulatedFileSystem disk(1);
+    disk.set_capacity(600'000);
+    Spool::Recovered recovered;
+    auto spool = std::move(*Spool::open(disk, "spool", recovered));
+    const std::string big(100'000, 'x');
+    std::uint64_t number = 0;
+    while (spool->append({number + 1, Queue::High, true, 0, big}))
+        ++number;
+    EXPECT_GE(number, 5U);
+    disk.set_capacity(1);  // somebody else took the rest: not even a note goes down
+    for (std::uint64_t i = 1; i <= number; ++i)
+        spool->forget(i);
+    (void)spool->sync();
+    EXPECT_EQ(spool->bytes(), 0U);
+    disk.set_capacity(600'000);
+    EXPECT_TRUE(spool->append({100, Queue::High, true, 0, big}));
+    ASSERT_TRUE(spool->sync());
+    spool.reset();
+    ASSERT_TRUE(Spool::open(disk, "spool", recovered));
+    ASSERT_EQ(recovered.events.size(), 1U);
+    EXPECT_EQ(recovered.events[0].number, 100U);
+    EXPECT_EQ(recovered.breaks, 0U);
 }
 
 TEST(Outbox, AnEventLeavesOnlyWhenItsMessageIsAcknowledged) {
