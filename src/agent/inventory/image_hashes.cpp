@@ -15,7 +15,8 @@ namespace fieldwatch::agent {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kMilli = 1'000'000;
+constexpr std::int64_t kFullNs = 60'000 * kMilli;  // after which the budget is full in any case
 const std::string kNone;
 
 struct Descriptor {
@@ -51,28 +52,37 @@ std::optional<std::string> hash_of(int fd, std::uint64_t size) {
 
 }  // namespace
 
+bool ImageHashes::spend(std::uint64_t bytes, std::int64_t now_ns) {
+    const auto passed = static_cast<std::uint64_t>(std::clamp<std::int64_t>(now_ns - spent_ns_, 0, kFullNs));
+    spent_ns_ = now_ns;
+    budget_ = std::min(kImageBytesMax, budget_ + passed / kMilli * (kBytesPerSecond / 1'000));
+    if (bytes > budget_) return false;
+    budget_ -= bytes;
+    return true;
+}
+
 const std::string& ImageHashes::of(const std::string& path, std::uint64_t inode, std::int64_t now_ns) {
+    // A descriptor that opens nothing yet names the file from here on, whatever becomes of the path; and a device
+    // or a pipe that stands there is not touched.
+    const Descriptor place{inode == 0 ? -1 : ::open(path.c_str(), O_PATH | O_CLOEXEC)};
     struct stat status{};
-    if (inode == 0 || ::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) ||
+    if (place.fd < 0 || ::fstat(place.fd, &status) != 0 || !S_ISREG(status.st_mode) ||
         static_cast<std::uint64_t>(status.st_ino) != inode)
         return kNone;
     auto identity = identity_of(status);
     if (const auto found = hashes_.find(identity); found != hashes_.end()) return found->second;
 
-    const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    if (file.fd < 0 || ::fstat(file.fd, &status) != 0 || identity_of(status) != identity) return kNone;
+    const Descriptor file{
+        ::open(("/proc/self/fd/" + std::to_string(place.fd)).c_str(), O_RDONLY | O_CLOEXEC)};
     const auto size = static_cast<std::uint64_t>(status.st_size);
-    if (now_ns / kSecond != second_) {
-        second_ = now_ns / kSecond;
-        bytes_in_second_ = 0;
-    }
-    if (bytes_in_second_ + size > kImageBytesMax) {
+    if (file.fd < 0) return kNone;
+    if (!spend(size, now_ns)) {
         ++skipped_;
         return kNone;
     }
-    bytes_in_second_ += size;
     auto digits = hash_of(file.fd, size);
-    if (!digits) return kNone;
+    // What was written to meanwhile was hashed half old, half new: that is the hash of no image.
+    if (!digits || ::fstat(file.fd, &status) != 0 || identity_of(status) != identity) return kNone;
     if (order_.size() >= kImagesMax) {
         hashes_.erase(order_.front());
         order_.pop_front();

@@ -51,13 +51,25 @@ TEST_F(ImageHashesTest, SaysNothingOfAnotherFileUnderTheSamePath) {
 }
 
 TEST_F(ImageHashesTest, ReadsABoundedAmountInASecond) {
+    constexpr std::int64_t kSecond = 1'000'000'000;
     const auto inode = write("");
     ASSERT_EQ(::truncate(path_.c_str(), static_cast<off_t>(ImageHashes::kImageBytesMax)), 0);
     EXPECT_EQ(hashes_.of(path_, inode, 0).size(), 64U);
-    const auto again = write("small");
+    auto again = write("small");
     EXPECT_EQ(hashes_.of(path_, again, 1), "");
     EXPECT_EQ(hashes_.skipped(), 1U);
-    EXPECT_EQ(hashes_.of(path_, again, 1'000'000'000).size(), 64U);
+    EXPECT_EQ(hashes_.of(path_, again, kSecond).size(), 64U);
+    again = write("");
+    ASSERT_EQ(::truncate(path_.c_str(), static_cast<off_t>(ImageHashes::kBytesPerSecond)), 0);
+    EXPECT_EQ(hashes_.of(path_, again, kSecond), "");
+    EXPECT_EQ(hashes_.of(path_, again, 3 * kSecond).size(), 64U);
+}
+
+TEST_F(ImageHashesTest, OpensNoPipe) {
+    ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+    struct stat status{};
+    ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+    EXPECT_EQ(hashes_.of(path_, status.st_ino, 0), "");  // would wait for a writer
 }
 
 }  // namespace
