@@ -60,10 +60,9 @@ Result<void> split_batch(std::span<const std::byte> datagram,
 
 namespace {
 
-constexpr std::uint32_t kPidMax = 1U << 22;  // PID_MAX_LIMIT of 64-bit kernels
 
 bool is_pid(std::uint32_t pid) {
-    return pid <= kPidMax;
+    return pid <= FW_PID_MAX;
 }
 bool is_family(std::uint8_t family) {
     return family == 4 || family == 6;

@@ -34,6 +34,7 @@ std::string format_status(const AgentStatus& status, Timestamp now) {
                                           {"seen", status.collector.counters[i].produced},
                                           {"lost", status.collector.counters[i].dropped}};
     }
+    out["untrackedConnections"] = status.collector.untracked;
     out["waitingEvents"] = status.waiting_events;
     out["waitingBytes"] = status.waiting_bytes;
     out["messagesSent"] = status.messages_sent;

@@ -4,6 +4,15 @@
 
 namespace fieldwatch::agent {
 
+namespace {
+
+/// How far a counter came; one that stands lower than before began anew.
+std::uint64_t since(std::uint64_t now, std::uint64_t before) {
+    return now >= before ? now - before : now;
+}
+
+}  // namespace
+
 void Statistics::sent(std::size_t body_bytes, std::size_t bag_bytes) {
     for (auto* messages : {&since_, &total_}) {
         ++messages->sent;
@@ -16,18 +25,18 @@ void Statistics::sent(std::size_t body_bytes, std::size_t bag_bytes) {
 std::vector<Observation> Statistics::take_drops(const Outbox& outbox, const fw_status& collector,
                                                 const Inventory::Counters& inventory,
                                                 std::uint64_t refused_records) {
-    std::array<QueueCounters, kQueueCount> since;
+    std::array<QueueCounters, kQueueCount> queues;
     for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
         const auto i = static_cast<std::size_t>(queue);
         const auto now = outbox.counters(queue);
-        since[i] = {now.collected - told_[i].collected, now.dropped_full - told_[i].dropped_full,
-                    now.dropped_large - told_[i].dropped_large};
+        queues[i] = {since(now.collected, told_[i].collected), since(now.dropped_full, told_[i].dropped_full),
+                     since(now.dropped_large, told_[i].dropped_large)};
         told_[i] = now;
     }
     const auto text = [](std::uint64_t number) { return std::to_string(number); };
     std::vector<Observation> out;
     for (const auto queue : {Queue::High, Queue::Low}) {
-        const auto& counters = since[static_cast<std::size_t>(queue)];
+        const auto& counters = queues[static_cast<std::size_t>(queue)];
         auto& payload = out.emplace_back(Observation{.kind = FIELDWATCH_DROPPED_EVENTS_STATISTICS});
         payload.text("Queue", queue == Queue::High ? "High" : "Low");
         payload.integer("CollectedEvents", static_cast<std::int64_t>(counters.collected));
@@ -37,7 +46,7 @@ std::vector<Observation> Statistics::take_drops(const Outbox& outbox, const fw_s
         payload.extra("DroppedTooLarge", text(counters.dropped_large));
     }
     auto& low = out.back();
-    const auto& operational = since[static_cast<std::size_t>(Queue::Operational)];
+    const auto& operational = queues[static_cast<std::size_t>(Queue::Operational)];
     low.extra("OperationalCollected", text(operational.collected));
     low.extra("OperationalDropped", text(operational.dropped_full + operational.dropped_large));
     static constexpr const char* kSeen[] = {"ProcessSeen", "ProcessExitSeen", "ConnectionSeen",
@@ -47,11 +56,12 @@ std::vector<Observation> Statistics::take_drops(const Outbox& outbox, const fw_s
     for (std::size_t i = 0; i < FW_CLASS_COUNT; ++i) {
         const auto& now = collector.counters[i];
         const auto& told = told_collector_.counters[i];
-        low.extra(kSeen[i], text(now.produced - told.produced));
-        low.extra(kLost[i], text(now.dropped - told.dropped));
+        low.extra(kSeen[i], text(since(now.produced, told.produced)));
+        low.extra(kLost[i], text(since(now.dropped, told.dropped)));
     }
-    low.extra("FileChangeSeen", text(inventory.file_changes - told_inventory_.file_changes));
-    low.extra("FileChangeLost", text(inventory.file_changes_lost - told_inventory_.file_changes_lost));
+    low.extra("ConnectionUntracked", text(since(collector.untracked, told_collector_.untracked)));
+    low.extra("FileChangeSeen", text(since(inventory.file_changes, told_inventory_.file_changes)));
+    low.extra("FileChangeLost", text(since(inventory.file_changes_lost, told_inventory_.file_changes_lost)));
     low.extra("HardwareOverflows", text(inventory.uevent_overflows));
     told_inventory_ = inventory;
     low.extra("RefusedRecords", text(refused_records));

@@ -28,6 +28,7 @@ typedef __s64 fw_s64;
 #define FW_PATH_MAX (FW_PATH_LIMIT + FW_NAME_MAX)
 #define FW_CGROUP_MAX 128
 #define FW_TEXT_MAX (3 * FW_PATH_MAX + FW_CGROUP_MAX + FW_ARGS_MAX)
+#define FW_PID_MAX (1U << 22) /* PID_MAX_LIMIT of 64-bit kernels */
 #define FW_TEXT_SMALL 768 /* most execs: the small record makes the socket's datagram 1 KiB instead of 7 */
 #define FW_LINE_MAX 896
 
@@ -210,7 +211,7 @@ struct fw_status {
     fw_u32 mode[FW_CLASS_COUNT];
     fw_u32 ready; /* 1 once every source is attached */
     struct fw_counters counters[FW_CLASS_COUNT];
-    fw_u64 untracked; /* connections whose owner table was full: attributed to nobody */
+    fw_u64 untracked; /* connections that a table had no room for: TCP without owner, UDP told more than once */
 };
 
 /* Sender to collector. */

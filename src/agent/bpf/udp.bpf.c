@@ -4,7 +4,7 @@
  * kernels connect4/6 stands for it, although a connect alone sends nothing. */
 #include "agent/bpf/kernel.h"
 
-enum { PROTOCOL_UDP = 17 };
+enum { PROTOCOL_UDP = 17, EEXIST = 17 };
 #define QUIET_NS (300ULL * 1000000000) /* a flow that was quiet this long is told again */
 
 /* A flow is a process and its peer. Whoever sent first gives the direction: what comes back is no flow of its
@@ -21,19 +21,42 @@ struct {
     __uint(max_entries, 64 * 1024); /* 800 flows of 80 bytes: 200 ms of 4,000 new flows a second */
 } udp_ring SEC(".maps");
 
-/* When each flow was last seen. Full (4,096), the longest unused goes: it would be told once more. */
+/* When each flow was last seen. Full, the longest unused goes: it would be told once more. */
+#define FLOWS_MAX 4096
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 4096);
+    __uint(max_entries, FLOWS_MAX);
     __type(key, struct flow);
     __type(value, __u64);
 } flows SEC(".maps");
+
+__u64 window_begin; /* of QUIET_NS, and the flows that began in it; two processors at once lose a count or two */
+__u64 window_flows;
+
+/* Counts the flows beyond what the table holds for as long as a flow is remembered: each pushed one out that may
+ * not have been quiet. The kernel tells of none. */
+static __always_inline void count_flow(__u64 time_ns) {
+    if (time_ns - window_begin > QUIET_NS) {
+        window_begin = time_ns;
+        window_flows = 0;
+    }
+    if (__sync_fetch_and_add(&window_flows, 1) >= FLOWS_MAX) __sync_fetch_and_add(&untracked, 1);
+}
 
 static __always_inline int is_first(const struct fw_connection* record) {
     struct flow flow = {.pid = record->pid, .remote_port = record->remote_port, .family = record->family};
     __builtin_memcpy(flow.remote, record->remote, sizeof flow.remote);
     __u64* last = bpf_map_lookup_elem(&flows, &flow);
-    if (!last) return bpf_map_update_elem(&flows, &flow, &record->time_ns, BPF_NOEXIST) == 0;
+    if (!last) {
+        const long added = bpf_map_update_elem(&flows, &flow, &record->time_ns, BPF_NOEXIST);
+        if (added == -EEXIST) return 0; /* another processor was quicker */
+        if (added == 0) {
+            count_flow(record->time_ns);
+        } else {
+            __sync_fetch_and_add(&untracked, 1); /* told with each packet from here on, but told */
+        }
+        return 1;
+    }
     const __u64 before = *last;
     *last = record->time_ns;
     return record->time_ns - before > QUIET_NS;

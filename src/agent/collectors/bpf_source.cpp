@@ -127,7 +127,8 @@ class LoadedSource final : public BpfSource {
 
     fw_counters counters() const override {
         const volatile auto* bss = skeleton_->bss;
-        return {bss->produced, bss->dropped};
+        const auto dropped = bss->dropped;  // first: each of them has been counted as produced before
+        return {bss->produced, dropped};
     }
     std::uint64_t untracked() const override { return skeleton_->bss->untracked; }
     void set_loopback(bool loopback) override { skeleton_->bss->loopback = loopback ? 1 : 0; }

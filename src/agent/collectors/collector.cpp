@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -112,9 +113,19 @@ void Collector::apply(const fw_control& control) {
     const auto changed = [&](fw_class which) {
         return !before || before->mode[which] != control.mode[which];
     };
-    if (changed(FW_CLASS_EXEC) || changed(FW_CLASS_EXIT)) open_processes(control);
+    if (changed(FW_CLASS_EXEC) || changed(FW_CLASS_EXIT)) {
+        for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT})
+            tally(which);
+        open_processes(control);
+        for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT})
+            counted_[which] = source_counters(which);
+    }
     for (const auto which : {FW_CLASS_TCP, FW_CLASS_UDP}) {
-        if (changed(which)) open_connections(which, control);
+        if (changed(which)) {
+            tally(which);
+            open_connections(which, control);
+            counted_[which] = source_counters(which);
+        }
         if (bpf_[which]) bpf_[which]->set_loopback(control.loopback != 0);
     }
     if (control.logins && !logins_) {
@@ -285,7 +296,9 @@ void Collector::open_audit(const fw_control& control) {
                                              if (!processes_ || mode_[FW_CLASS_EXEC] == FW_MODE_OFF) return;
                                              if (mode_[FW_CLASS_EXEC] != FW_MODE_BPF &&
                                                  mode_[FW_CLASS_EXEC] != FW_MODE_AUDIT) {
+                                                 tally(FW_CLASS_EXEC);
                                                  mode_[FW_CLASS_EXEC] = FW_MODE_AUDIT;
+                                                 counted_[FW_CLASS_EXEC] = source_counters(FW_CLASS_EXEC);
                                                  send_status();
                                              }
                                              take_facts(facts, ExecSource::Audit);
@@ -374,24 +387,36 @@ void Collector::send_firewall() {
     (void)writer_.flush();
 }
 
+Collector::Counted Collector::source_counters(fw_class which) const {
+    const bool is_process = which == FW_CLASS_EXEC || which == FW_CLASS_EXIT;
+    const auto& poller = connections_[which == FW_CLASS_UDP];
+    if (bpf_[which]) return {bpf_[which]->counters(), bpf_[which]->untracked()};
+    if (audit_ && mode_[which] == FW_MODE_AUDIT) return {audit_->counters(), 0};
+    if (processes_ && is_process) return {processes_->counters(which), 0};
+    if (poller && !is_process) return {poller->counters(), 0};
+    return {};
+}
+
+void Collector::tally(fw_class which) {
+    const auto now = source_counters(which);
+    auto& total = totals_[which];
+    total.events.produced += now.events.produced - counted_[which].events.produced;
+    total.events.dropped += now.events.dropped - counted_[which].events.dropped;
+    total.untracked += now.untracked - counted_[which].untracked;
+    counted_[which] = now;
+}
+
 void Collector::send_status() {
     fw_status status{};
     for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP, FW_CLASS_UDP}) {
-        const bool is_process = which == FW_CLASS_EXEC || which == FW_CLASS_EXIT;
-        const auto& poller = connections_[which == FW_CLASS_UDP];
+        tally(which);
         status.mode[which] = static_cast<fw_u32>(mode_[which]);
-        if (bpf_[which]) {
-            status.counters[which] = bpf_[which]->counters();
-        } else if (audit_ && mode_[which] == FW_MODE_AUDIT) {
-            status.counters[which] = audit_->counters();
-        } else if (processes_ && is_process) {
-            status.counters[which] = processes_->counters(which);
-        } else if (poller && !is_process) {
-            status.counters[which] = poller->counters();
-        }
-        status.counters[which].dropped += refused_[which];
+        auto& counters = status.counters[which] = totals_[which].events;
+        counters.dropped += refused_[which];
+        // Beside audit the fallback sees, and loses, what audit does not count.
+        counters.produced = std::max(counters.produced, counters.dropped);
+        status.untracked += totals_[which].untracked;
     }
-    if (bpf_[FW_CLASS_TCP]) status.untracked = bpf_[FW_CLASS_TCP]->untracked();
     status.ready = 1;
     (void)writer_.put(FW_STATUS, status);
     (void)writer_.flush();

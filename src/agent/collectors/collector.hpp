@@ -40,6 +40,12 @@ class Collector {
     void send_snapshot();
     void send_firewall();
     void send_status();
+    struct Counted {
+        fw_counters events{};
+        std::uint64_t untracked = 0;
+    };
+    Counted source_counters(fw_class which) const;  // of the source in use, since it was opened
+    void tally(fw_class which);  // with every status, and before another source takes its place
     void wait();
     bool is_own(std::uint32_t pid) const { return pid == own_pids_[0] || pid == own_pids_[1]; }
 
@@ -55,6 +61,8 @@ class Collector {
     SeveralSources<std::uint32_t, 2, 256> execs_{2'000};  // by pid
     Namespaces device_;                                   // the first process's
     fw_mode mode_[FW_CLASS_COUNT] = {};
+    Counted totals_[FW_CLASS_COUNT];   // over all sources: these never go back
+    Counted counted_[FW_CLASS_COUNT];  // what of the present source is in totals_
     std::uint64_t refused_[FW_CLASS_COUNT] = {};  // lost on the way from a fallback to the socket
     std::uint64_t boot_to_real_ns_ = 0;
     std::uint64_t next_second_ns_ = 0;

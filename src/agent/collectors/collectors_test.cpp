@@ -358,6 +358,24 @@ TEST(UdpProgram, TellsWhatAConnectedSocketSends) {
     EXPECT_EQ(seen[0].remote_port, sockets.port);
 }
 
+TEST(UdpProgram, CountsTheFlowsThatItsTableHasNoRoomFor) {
+    OPEN_OR_SKIP(source, FW_CLASS_UDP, BpfSource::Options{.loopback = true});
+    constexpr std::uint16_t kTable = 4'096, kFlows = 5'000, kFirst = 20'000;
+    Datagrams sockets(AF_INET);
+    std::size_t told = 0;
+    for (std::uint16_t i = 0; i < kFlows; ++i) {
+        if (i < kTable / 2) {
+            ASSERT_EQ(source->untracked(), 0U);
+        }
+        reinterpret_cast<sockaddr_in*>(&sockets.address)->sin_port =
+            htons(static_cast<std::uint16_t>(kFirst + i));
+        ASSERT_EQ(::sendto(sockets.client, "q", 1, 0, sockets.generic(), sockets.size), 1);
+        if (i % 200 == 199) told += drain_connections(*source).size();
+    }
+    EXPECT_EQ(told, kFlows);
+    EXPECT_GE(source->untracked(), std::uint64_t{kFlows - kTable});
+}
+
 TEST(UdpProgram, LeavesLoopbackOutUnlessAsked) {
     OPEN_OR_SKIP(source, FW_CLASS_UDP, {});
     Datagrams sockets(AF_INET);

@@ -55,6 +55,15 @@ void Inventory::set_custom_checks(const std::string& path, const std::string& sh
 void Inventory::set_watched(FileWatch::Options watch) {
     if (watch == options_.watch) return;
     options_.watch = std::move(watch);
+    end_watch();
+}
+
+void Inventory::end_watch() {
+    if (!watch_) return;
+    for (const auto& change : watch_->take())
+        handlers_.event(change);
+    past_changes_ += watch_->seen();
+    past_changes_lost_ += watch_->lost();
     watch_.reset();
 }
 
@@ -106,7 +115,7 @@ void Inventory::tick(std::int64_t now_ns) {
         if (!refused.empty())
             handlers_.diagnose("files: not watched, the agent may not read them:" + refused.substr(0, 1'024));
     } else if (!watching) {
-        watch_.reset();
+        end_watch();
     }
     for (int count = 0; uevents_.is_open() && count < kUeventsPerTurn; ++count) {
         const auto message = uevents_.next();
@@ -132,10 +141,12 @@ void Inventory::tick(std::int64_t now_ns) {
 }
 
 Inventory::Counters Inventory::counters() const {
-    Counters out{.uevent_overflows = uevents_.overflows()};
+    Counters out{.file_changes = past_changes_,
+                 .file_changes_lost = past_changes_lost_,
+                 .uevent_overflows = uevents_.overflows()};
     if (watch_) {
-        out.file_changes = watch_->seen();
-        out.file_changes_lost = watch_->lost();
+        out.file_changes += watch_->seen();
+        out.file_changes_lost += watch_->lost();
         out.watched_folders = watch_->folders();
     }
     return out;

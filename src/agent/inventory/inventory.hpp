@@ -55,6 +55,7 @@ class Inventory {
   private:
     void take_baseline(std::int64_t now_ns);
     void take_packages(std::int64_t now_ns);
+    void end_watch();  // what it saw is told, what it counted stays counted
 
     struct Told {
         std::uint64_t hash = 0;
@@ -65,6 +66,7 @@ class Inventory {
     PackageReader packages_;
     UeventSocket uevents_;
     std::optional<FileWatch> watch_;
+    std::uint64_t past_changes_ = 0, past_changes_lost_ = 0;  // of earlier watches
     std::array<Told, FIELDWATCH_KIND_COUNT + 1> told_{};
     std::vector<Check> custom_checks_;
     std::string custom_checks_key_;

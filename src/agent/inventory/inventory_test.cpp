@@ -284,6 +284,25 @@ TEST(Inventory, TellsAnUnchangedThingOnceAndAChangedOneAgain) {
     EXPECT_EQ(out.count(FIELDWATCH_SBOM), 3U);
 }
 
+TEST(Inventory, CountsOnWhenOtherPathsAreWatched) {
+    Folder root;
+    Collected out;
+    const FileWatch::Options watch{.paths = {root.path()}, .recursive = false, .ignored = {}};
+    Inventory inventory({.root = root.path(), .watch = watch}, out.handlers());
+    inventory.tick(0);
+    root.write("first", "");
+    inventory.tick(1);
+    const auto seen = inventory.counters().file_changes;
+    EXPECT_GE(seen, 1U);
+    inventory.set_watched({.paths = {root.path()}, .recursive = true, .ignored = {}});
+    EXPECT_EQ(inventory.counters().file_changes, seen);
+    EXPECT_FALSE(out.events.empty());  // what waited was told
+    inventory.tick(2);
+    root.write("second", "");
+    inventory.tick(3);
+    EXPECT_GT(inventory.counters().file_changes, seen);
+}
+
 TEST(Inventory, HearsTheKernelOfADeviceThatComes) {
     Collected out;
     Inventory inventory({.root = "", .watch = {}}, out.handlers());
