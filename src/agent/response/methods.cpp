@@ -1,6 +1,5 @@
 #include "agent/response/methods.hpp"
 
-#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include "agent/collectors/proc.hpp"
 #include "agent/interpreter.hpp"
 #include "agent/redaction/redactor.hpp"
+#include "base/ip_address.hpp"
 
 namespace fieldwatch::agent {
 
@@ -88,10 +88,17 @@ class Parameters {
         const auto found = object_.find(key);
         NetworkAddress out;
         if (found != object_.end() && found->is_string()) {
-            const auto& text = found->get_ref<const std::string&>();
-            if (::inet_pton(AF_INET, text.c_str(), out.bytes.data()) == 1) return out;
-            out.family = 6;
-            if (::inet_pton(AF_INET6, text.c_str(), out.bytes.data()) == 1) return out;
+            const auto parsed = parse_ip(found->get_ref<const std::string&>());
+            if (parsed) {
+                out.family = parsed->is_v4 ? 4 : 6;
+                out.bytes = parsed->bytes;
+                if (is_mapped(out)) {  // ::ffff:192.0.2.1 stands for what the packets call 192.0.2.1
+                    out.family = 4;
+                    std::copy_n(parsed->bytes.begin() + 12, 4, out.bytes.begin());
+                    std::fill(out.bytes.begin() + 4, out.bytes.end(), std::uint8_t{0});
+                }
+                return out;
+            }
         }
         return fail(Errc::InvalidArgument, std::string(key) + " must be an IPv4 or IPv6 address");
     }
@@ -151,10 +158,20 @@ Result<json> process_tree(std::uint32_t pid) {
 struct Method {
     std::string_view name;
     std::uint32_t needs;
+    std::initializer_list<std::string_view> parameters{};  ///< besides dryRun
 };
-constexpr Method kMethods[] = {{"snapshot", kAllowSnapshot}, {"processTree", kAllowProcesses},
-                               {"killProcess", kAllowKill},  {"blockAddress", kAllowBlock},
-                               {"isolate", kAllowIsolate},   {"restore", kAllowBlock | kAllowIsolate}};
+const Method kMethods[] = {{"snapshot", kAllowSnapshot},
+                           {"processTree", kAllowProcesses, {"pid"}},
+                           {"killProcess", kAllowKill, {"pid", "start"}},
+                           {"blockAddress", kAllowBlock, {"address", "expirySeconds"}},
+                           {"isolate", kAllowIsolate, {"expirySeconds"}},
+                           {"restore", kAllowBlock | kAllowIsolate}};
+
+/// When the process that has this number now began; 0: there is none.
+std::uint64_t start_of(std::uint32_t pid) {
+    ProcessFacts facts;
+    return read_process("/proc", pid, facts) ? facts.start_ns : 0;
+}
 
 }  // namespace
 
@@ -184,7 +201,7 @@ Methods::Answer Methods::call(std::string_view name, std::string_view payload, b
     if ((parts_.allowed & method->needs) == 0)
         return refuse({Errc::Forbidden, "the device's own configuration does not allow it"});
     if (!enabled) return refuse({Errc::Forbidden, "the twin does not enable it: responseEnabled"});
-    const auto parameters = Parameters::parse(payload, {"pid", "start", "address", "expirySeconds"});
+    const auto parameters = Parameters::parse(payload, method->parameters);
     if (!parameters) return refuse(parameters.error());
     const auto dry_run = parameters->flag("dryRun");
     const auto pid = parameters->number("pid", 0, UINT32_MAX);
@@ -209,6 +226,9 @@ Methods::Answer Methods::call(std::string_view name, std::string_view payload, b
                             .start_ns = *start};
     if (name == "killProcess") {
         request.verb = Verb::Kill;
+        // Named by its number alone, it is the one that has the number now, and not whoever gets it next.
+        if (*start == 0 && request.pid > 1) request.start_ns = start_of(request.pid);
+        if (request.start_ns == 0 && request.pid > 1) return refuse({Errc::NotFound, "no such process"});
     } else if (name == "blockAddress") {
         request.verb = Verb::Block;
         const auto address = parameters->address("address");

@@ -79,15 +79,46 @@ TEST_F(MethodsTest, AsksTheResponderForExactlyWhatWasSaid) {
     EXPECT_EQ(methods.call("restore", "null", true).status, 200);
     EXPECT_EQ(isolated_, 0);
     code_ = 1 + static_cast<std::uint32_t>(Errc::NotFound);
-    EXPECT_EQ(methods.call("killProcess", R"({"pid":4711})", true).status, 404);
+    EXPECT_EQ(methods.call("killProcess", R"({"pid":4711,"start":98})", true).status, 404);
+}
+
+TEST_F(MethodsTest, NamesAProcessByItsStartToo) {
+    auto methods = make(kAll);
+    const auto own = json{{"pid", ::getpid()}}.dump();
+    const auto tree = json::parse(methods.call("processTree", own, true).body)["processes"];
+    std::uint64_t start = 0;
+    for (const auto& one : tree) {
+        if (one["pid"] == ::getpid()) start = one["start"].get<std::uint64_t>();
+    }
+    EXPECT_EQ(methods.call("killProcess", own, true).status, 200);
+    EXPECT_GT(start, 0U);
+    EXPECT_EQ(asked_.start_ns, start);
+    asked_ = {};
+    EXPECT_EQ(methods.call("killProcess", R"({"pid":4194303})", true).status, 404);
+    EXPECT_EQ(asked_.pid, 0U) << "nobody was asked";
+}
+
+TEST_F(MethodsTest, BlocksAMappedAddressByItsOwnName) {
+    auto methods = make(kAll);
+    EXPECT_EQ(methods.call("blockAddress", R"({"address":"::ffff:192.0.2.9"})", true).status, 200);
+    EXPECT_EQ(asked_.addresses[0].family, 4);
+    EXPECT_EQ(asked_.addresses[0].bytes[3], 9);
+    EXPECT_EQ(methods.call("blockAddress", R"({"address":"::ffff:192.0.2.1"})", true).status, 400) << "the hub";
 }
 
 TEST_F(MethodsTest, RefusesBadParametersAndTheHubItself) {
     auto methods = make(kAll);
     for (const auto* payload : {R"([])", R"({"pid":"7"})", R"({"pid":-7})", R"({"pid":7,"force":true})",
-                                R"({"pid":7)", R"({"pid":1})", R"({})", R"({"pid":7,"dryRun":1})"})
+                                R"({"pid":7)", R"({"pid":1})", R"({"pid":0})", R"({"pid":4194305})",
+                                R"({"pid":7,"start":-1})", R"({"pid":7,"expirySeconds":9})", R"({})", R"({"pid":7,"dryRun":1})"})
         EXPECT_EQ(methods.call("killProcess", payload, true).status, 400) << payload;
+    EXPECT_EQ(methods.call("isolate", R"({"address":"192.0.2.9"})", true).status, 400);
+    EXPECT_EQ(methods.call("restore", R"({"pid":7})", true).status, 400);
     for (const auto* payload : {R"({"address":"example.com"})", R"({"address":"192.0.2.1"})",
+                                R"({"address":"192.0.2.9\u0000x"})", R"({"address":"192.0.2.9; reboot"})",
+                                R"({"address":"127.0.0.1"})", R"({"address":"0.0.0.0"})", R"({"address":"::1"})",
+                                R"({"address":"::"})", R"({"address":"ff02::1"})", R"({"address":"239.1.2.3"})",
+                                R"({"address":"255.255.255.255"})",
                                 R"({"address":"192.0.2.9","expirySeconds":0})",
                                 R"({"address":"192.0.2.9","expirySeconds":99999999})"})
         EXPECT_EQ(methods.call("blockAddress", payload, true).status, 400) << payload;

@@ -18,6 +18,9 @@ struct NetworkAddress {
     std::span<const std::uint8_t> view() const { return std::span(bytes).first(family == 4 ? 4 : 16); }
 };
 
+/// An IPv4 address in IPv6's clothes, ::ffff:0:0/96: no packet has it.
+bool is_mapped(const NetworkAddress& address);
+
 enum class Verb : std::uint8_t { Kill = 1, Block = 2, Isolate = 3, Restore = 4 };
 
 /// The words of `Response.Allow`: snapshot, processes (both are the sender's own work), kill, block, isolate.
@@ -42,7 +45,7 @@ struct ResponseRequest {
     std::uint8_t reserved = 0;
     std::uint32_t pid = 0;             ///< Kill
     std::uint32_t expiry_seconds = 0;  ///< Block, Isolate: 1 to kExpirySecondsMax
-    std::uint64_t start_ns = 0;        ///< Kill: the process's start, 0 = any
+    std::uint64_t start_ns = 0;        ///< Kill: when the process began, as /proc/PID/stat says
     struct Address {
         std::uint8_t family = 0;
         std::uint8_t bytes[16] = {};

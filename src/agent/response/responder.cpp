@@ -77,17 +77,18 @@ Result<void> Responder::serve(const ResponseRequest& request) const {
     return {};
 }
 
+bool Responder::is_own(std::uint32_t pid) const {
+    return pid == static_cast<std::uint32_t>(::getpid()) || pid == sender_pid_ || pid == collector_pid_;
+}
+
 Result<void> Responder::kill_process(const ResponseRequest& request) const {
-    for (const auto own : {static_cast<std::uint32_t>(::getpid()), sender_pid_, collector_pid_}) {
-        if (request.pid == own) return fail(Errc::Forbidden, "the agent does not end itself");
-    }
+    if (is_own(request.pid)) return fail(Errc::Forbidden, "the agent does not end itself");
     // The descriptor first: from here on the number names this process and no later one.
     const auto fd = static_cast<int>(::syscall(SYS_pidfd_open, request.pid, 0));
     if (fd < 0 && errno == ESRCH) return fail(Errc::NotFound, "no such process");
     if (fd < 0) return fail(Errc::Unsupported, std::string("pidfd_open: ") + std::strerror(errno));
     ProcessFacts facts;
-    const bool same = read_process("/proc", request.pid, facts) &&
-                      (request.start_ns == 0 || request.start_ns == facts.start_ns);
+    const bool same = read_process("/proc", request.pid, facts) && request.start_ns == facts.start_ns;
     const int result = same && !request.dry_run
                            ? static_cast<int>(::syscall(SYS_pidfd_send_signal, fd, SIGKILL, nullptr, 0))
                            : 0;
@@ -103,7 +104,7 @@ int Responder::run() {
     bool narrowed = false;
     for (;;) {
         ResponseRequest request;
-        const auto size = ::recv(socket_, &request, sizeof request, 0);
+        const auto size = ::recv(socket_, &request, sizeof request, MSG_TRUNC);  // how long it was
         if (size < 0 && errno == EINTR) continue;
         if (size <= 0) return 0;
         if (!narrowed) {  // the sender has become who it stays: so do we

@@ -22,6 +22,7 @@ class Responder {
     Result<void> serve(const ResponseRequest& request) const;
 
   private:
+    bool is_own(std::uint32_t pid) const;
     Result<void> kill_process(const ResponseRequest& request) const;
 
     int socket_;

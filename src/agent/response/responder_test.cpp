@@ -89,12 +89,33 @@ TEST(Responder, RefusesWhatIsMalformed) {
         const auto served = responder.serve(request);
         return !served && served.error().code == Errc::InvalidArgument;
     };
-    EXPECT_TRUE(refused({.pid = 1}));
-    EXPECT_TRUE(refused({.pid = 0}));
-    EXPECT_TRUE(refused({.verb = static_cast<Verb>(9), .pid = 5}));
+    EXPECT_TRUE(refused({.pid = 1, .start_ns = 1}));
+    EXPECT_TRUE(refused({.pid = 0, .start_ns = 1}));
+    EXPECT_TRUE(refused({.pid = 5, .start_ns = 0}));  // any process of that number
+    EXPECT_TRUE(refused({.reserved = 1, .pid = 5, .start_ns = 1}));
+    EXPECT_TRUE(refused({.verb = static_cast<Verb>(9), .pid = 5, .start_ns = 1}));
+    ResponseRequest loopback{.verb = Verb::Block, .address_count = 1, .expiry_seconds = 60};
+    loopback.addresses[0] = address("127.0.0.1");
+    EXPECT_TRUE(refused(loopback));
     EXPECT_TRUE(refused({.verb = Verb::Block, .address_count = 1, .expiry_seconds = 60}));  // of no family
     EXPECT_TRUE(refused({.verb = Verb::Isolate, .expiry_seconds = 60}));                    // without a hub
     EXPECT_TRUE(refused({.verb = Verb::Isolate, .address_count = 200, .expiry_seconds = 60}));
+}
+
+TEST(Responder, TakesARequestOfItsExactSizeOnly) {
+    int sockets[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets), 0);
+    std::thread responder([&] { EXPECT_EQ(Responder(sockets[1], kAll, 0, 0).run(), 0); });
+    const std::vector<std::byte> longer(sizeof(ResponseRequest) + 1);
+    for (const auto size : {longer.size(), sizeof(ResponseRequest) - 1}) {
+        EXPECT_EQ(::send(sockets[0], longer.data(), size, 0), static_cast<ssize_t>(size));
+        ResponseAnswer answer;
+        ASSERT_EQ(::recv(sockets[0], &answer, sizeof answer, 0), static_cast<ssize_t>(sizeof answer));
+        EXPECT_EQ(answer.code, 1 + static_cast<std::uint32_t>(Errc::Malformed)) << size;
+    }
+    ::close(sockets[0]);
+    responder.join();
+    ::close(sockets[1]);
 }
 
 /// `ip` with these words; whether it did it.
