@@ -1,15 +1,11 @@
 #include "net/http_client.hpp"
 
 #include <fmt/format.h>
-#include <netdb.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <array>
 #include <charconv>
-#include <cstring>
+#include <optional>
 
 #include "base/bytes.hpp"
 #include "base/text.hpp"
@@ -74,39 +70,26 @@ Result<Url> parse_url(std::string_view text) {
     return url;
 }
 
-/// One socket and what was read from it beyond the last line.
+/// One connection and what was read from it beyond the last line.
 class HttpClient::Connection {
   public:
-    Connection(int socket, std::chrono::seconds timeout) : socket_(socket), timeout_(timeout) {}
-    ~Connection() { ::close(socket_); }
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
+    Connection(OutboundStream stream, const HttpClientOptions& options, std::optional<Patience> whole)
+        : stream_(std::move(stream)), options_(options), whole_(whole) {}
 
     Result<void> write(std::string_view data) {
-        while (!data.empty()) {
-            const auto done = ::send(socket_, data.data(), data.size(), MSG_NOSIGNAL);
-            if (done < 0 && errno == EINTR) continue;
-            if (done < 0)
-                return fail(Errc::Unavailable,
-                            fmt::format("sending to the server: {}", std::strerror(errno)));
-            data.remove_prefix(static_cast<std::size_t>(done));
-        }
+        if (auto done = stream_.write_all(as_bytes(data), patience()); !done)
+            return in_context("sending to the server", std::move(done).error());
         return {};
     }
     /// Appends what arrives to the buffer; false at the end of the stream.
     Result<bool> fill() {
-        pollfd waiting{socket_, POLLIN, 0};
-        const int ready = ::poll(&waiting, 1, static_cast<int>(std::chrono::milliseconds(timeout_).count()));
-        if (ready == 0) {
-            return fail(Errc::Timeout, fmt::format("the server sent nothing for {} s", timeout_.count()));
-        }
-        char chunk[16'384];
-        const auto got = ::recv(socket_, chunk, sizeof(chunk), 0);
-        if (got < 0 && errno == EINTR) return true;
-        if (got < 0)
-            return fail(Errc::Unavailable, fmt::format("reading from the server: {}", std::strerror(errno)));
-        buffer_.append(chunk, static_cast<std::size_t>(got));
-        return got > 0;
+        std::array<std::byte, 16'384> chunk;
+        auto got = stream_.read_some(chunk, patience());
+        if (!got && got.error().code == Errc::Timeout)
+            return fail(Errc::Timeout, "the server did not answer in time");
+        if (!got) return in_context("reading from the server", std::move(got).error());
+        buffer_.append(as_text(ByteView(chunk).first(*got)));
+        return *got > 0;
     }
     /// One line without its line end; the end of the stream ends the last line. Errors: TooLarge.
     Result<std::string> line() {
@@ -175,8 +158,13 @@ class HttpClient::Connection {
     }
 
   private:
-    int socket_;
-    std::chrono::seconds timeout_;
+    Patience patience() const {
+        return whole_ ? *whole_ : Patience::of(options_.timeout, options_.interrupt);
+    }
+
+    OutboundStream stream_;
+    const HttpClientOptions& options_;
+    std::optional<Patience> whole_;
     std::string buffer_;
 };
 
@@ -187,35 +175,29 @@ HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
 
 Result<std::unique_ptr<HttpClient::Connection>> HttpClient::connect() const {
     const auto& url = options_.url;
-    if (url.tls)
-        return fail(Errc::Unsupported,
-                    "https servers are not supported by this command yet; use its http address");
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    addrinfo* found = nullptr;
-    const auto port = std::to_string(url.port);
-    if (const int code = ::getaddrinfo(url.host.c_str(), port.c_str(), &hints, &found); code != 0) {
-        return fail(Errc::Unavailable, fmt::format("{} has no address: {}", url.host, ::gai_strerror(code)));
-    }
-    int problem = ECONNREFUSED;
-    for (const auto* entry = found; entry != nullptr; entry = entry->ai_next) {
-        const int socket = ::socket(entry->ai_family, entry->ai_socktype | SOCK_CLOEXEC, 0);
-        if (socket < 0) continue;
-        if (::connect(socket, entry->ai_addr, entry->ai_addrlen) == 0) {
-            ::freeaddrinfo(found);
-            return std::make_unique<Connection>(socket, options_.timeout);
-        }
-        problem = errno;
-        ::close(socket);
-    }
-    ::freeaddrinfo(found);
-    return fail(Errc::Unavailable,
-                fmt::format("no server answers at {}:{} ({})", url.host, url.port, std::strerror(problem)));
+    std::optional<Patience> whole;
+    if (options_.total.count() > 0) whole = Patience::of(options_.total, options_.interrupt);
+    auto stream =
+        OutboundStream::connect({.host = url.host,
+                                 .port = url.port,
+                                 .tls = url.tls,
+                                 .ca_file = options_.ca_file,
+                                 .ca_pem = options_.ca_pem},
+                                whole ? *whole : Patience::of(options_.timeout, options_.interrupt));
+    if (!stream && stream.error().code == Errc::Unavailable)
+        return fail(Errc::Unavailable, fmt::format("no server answers at {}:{} ({})", url.host, url.port,
+                                                   stream.error().message));
+    if (!stream) return std::unexpected(std::move(stream).error());
+    return std::make_unique<Connection>(std::move(*stream), options_, whole);
 }
 
 std::string HttpClient::head(std::string_view method, std::string_view target, std::size_t body_size) const {
-    auto out = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}:{}\r\nConnection: close\r\nAccept: */*\r\n", method,
-                           options_.url.path, target, options_.url.host, options_.url.port);
+    const auto& url = options_.url;
+    const bool six = url.host.find(':') != std::string::npos;
+    auto out = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}{}{}:{}\r\nConnection: close\r\nAccept: */*\r\n",
+                           method, url.path, target, six ? "[" : "", url.host, six ? "]" : "", url.port);
+    for (const auto& [name, value] : options_.headers)
+        out += fmt::format("{}: {}\r\n", name, value);
     if (!options_.bearer_token.empty())
         out += fmt::format("Authorization: Bearer {}\r\n", options_.bearer_token);
     if (body_size > 0 || method == "POST" || method == "PUT" || method == "PATCH") {

@@ -1,5 +1,5 @@
-// A small blocking HTTP/1.1 client for the command line: one request at a time, JSON bodies, and server-sent
-// events.
+// A small blocking HTTP/1.1 client for the command line and for what the server sends out: one request at a
+// time over a connection of its own, JSON bodies, and server-sent events. Redirects are not followed.
 #pragma once
 
 #include <chrono>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "net/outbound_stream.hpp"
 
 namespace fieldwatch::net {
 
@@ -32,9 +33,12 @@ struct HttpReply {
 struct HttpClientOptions {
     Url url;
     std::string bearer_token;
-    std::string ca_file;                      ///< PEM; "" = the system's
+    std::string ca_file, ca_pem;  ///< whom to trust over TLS; both "" = the system's
+    std::vector<std::pair<std::string, std::string>> headers;  ///< further ones; no line ends in them
     std::chrono::seconds timeout{200};        ///< of one read; above the server's own query limit
     std::size_t body_bytes_max = 256u << 20;  ///< a whole query answer and some
+    std::chrono::milliseconds total{0};    ///< of one request from connecting on; 0 = no bound but timeout's
+    const Interrupt* interrupt = nullptr;  ///< ends a request from another thread
 };
 
 class HttpClient {

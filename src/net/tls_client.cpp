@@ -72,6 +72,23 @@ Result<void> use_certificate(SSL_CTX* context, const std::string& pem) {
     return {};
 }
 
+/// The authorities of a PEM text, and nobody else.
+Result<void> trust(SSL_CTX* context, const std::string& pem) {
+    const std::unique_ptr<BIO, FreePem> text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    std::size_t count = 0;
+    for (;; ++count) {
+        const std::unique_ptr<X509, FreePem> one(
+            PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr));
+        if (!one) break;
+        if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context), one.get()) != 1)
+            return fail(Errc::InvalidArgument, "a trusted certificate: " + openssl_reason());
+    }
+    ERR_clear_error();  // the end of the text is no error
+    if (count == 0)
+        return fail(Errc::InvalidArgument, "the text of trusted authorities holds no certificate");
+    return {};
+}
+
 bool is_address(const std::string& host) {
     unsigned char binary[16];
     return ::inet_pton(AF_INET, host.c_str(), binary) == 1 ||
@@ -111,7 +128,9 @@ Result<void> TlsClient::Connection::set_up(const TlsClientOptions& options) {
     SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-    const bool trusted = options.ca_file.empty()
+    if (!options.ca_pem.empty()) FIELDWATCH_TRY(trust(context.get(), options.ca_pem));
+    const bool trusted = !options.ca_pem.empty() ? true
+                         : options.ca_file.empty()
                              ? SSL_CTX_set_default_verify_paths(context.get()) == 1
                              : SSL_CTX_load_verify_file(context.get(), options.ca_file.c_str()) == 1;
     if (!trusted) return fail(Errc::InvalidArgument, "CA file " + options.ca_file + ": " + openssl_reason());
@@ -233,6 +252,21 @@ Result<std::size_t> TlsClient::read_some(std::span<std::byte> out) {
     const int result = SSL_read_ex(c.ssl.get(), out.data(), out.size(), &got);
     if (result == 1) return got;
     return c.blocked(result);
+}
+
+Result<std::optional<std::size_t>> TlsClient::read_or_end(std::span<std::byte> out) {
+    auto& c = *connection_;
+    ERR_clear_error();
+    std::size_t got = 0;
+    const int result = SSL_read_ex(c.ssl.get(), out.data(), out.size(), &got);
+    if (result == 1) return got;
+    if (SSL_get_error(c.ssl.get(), result) == SSL_ERROR_ZERO_RETURN) return std::nullopt;
+    return c.blocked(result);
+}
+
+void TlsClient::end_writing() {
+    if (connection_->established) SSL_shutdown(connection_->ssl.get());
+    ERR_clear_error();
 }
 
 Result<std::size_t> TlsClient::write_some(ByteView data) {

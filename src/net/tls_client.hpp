@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -18,6 +19,7 @@ struct TlsClientOptions {
     std::uint16_t port = 0;
     std::string server_name;  ///< whom the certificate must name; "" = host
     std::string ca_file;      ///< PEM bundle of trusted authorities; "" = the system's
+    std::string ca_pem = {};  ///< the same as text, in place of a file
     /// Who we are: PEM text, the certificate, those that lead to its authority, and the private key, in any
     /// order but for the first; "" = nobody says so by certificate.
     std::string certificate;
@@ -43,8 +45,13 @@ class TlsClient {
 
     /// Up to out.size() bytes; 0 = nothing now. Errors: Unavailable when the peer has closed.
     Result<std::size_t> read_some(std::span<std::byte> out);
+    /// The same, where an end is no error: nullopt once the peer said that it ends.
+    Result<std::optional<std::size_t>> read_or_end(std::span<std::byte> out);
     /// How many bytes were taken; 0 = none now, call again with the same bytes.
     Result<std::size_t> write_some(ByteView data);
+
+    /// Says that we write no more (close_notify), as far as the socket takes it now.
+    void end_writing();
 
     // The same, waiting. Errors besides: Timeout.
     static Result<TlsClient> connect(const TlsClientOptions& options, std::chrono::milliseconds timeout);
