@@ -24,8 +24,10 @@ constexpr std::uint16_t kMqttPort = 8883;
 constexpr std::size_t kPacketMax = 16 * 1'024;
 constexpr std::size_t kTextMax = 256;
 constexpr std::string_view kAnswer = "$dps/registrations/res/";
-constexpr auto kPause = std::chrono::seconds(3);  // where the service names no time
+constexpr auto kPauseLeast = std::chrono::seconds(1);
 constexpr auto kPauseMost = std::chrono::seconds(30);
+constexpr int kTooManyRequests = 429;
+constexpr int kServerError = 500;
 
 std::string text_member(const json& object, const char* name) {
     const auto found = object.find(name);
@@ -37,7 +39,9 @@ std::string text_member(const json& object, const char* name) {
 /// `$dps/registrations/res/STATUS/?$rid=…&retry-after=SECONDS`.
 struct AnswerTopic {
     int status = 0;
-    std::chrono::seconds pause = kPause;
+    std::chrono::seconds pause{0};  // 0: the service names none
+
+    bool is_busy() const { return status == kTooManyRequests || status >= kServerError; }
 };
 Result<AnswerTopic> read_topic(std::string_view topic) {
     AnswerTopic out;
@@ -51,8 +55,7 @@ Result<AnswerTopic> read_topic(std::string_view topic) {
     int seconds = 0;
     if (const auto at = topic.find(kRetry);
         at != std::string_view::npos && number(topic.substr(at + kRetry.size()), seconds))
-        out.pause = std::clamp(std::chrono::seconds(seconds), std::chrono::seconds(0),
-                               std::chrono::seconds(kPauseMost));
+        out.pause = std::chrono::seconds(seconds);
     return out;
 }
 
@@ -139,6 +142,7 @@ Result<std::pair<AnswerTopic, ProvisioningAnswer>> ask(Session& session, std::ui
         out.first = FIELDWATCH_TRY(read_topic(publish.topic));
         if (out.first.status == 401 || out.first.status == 403)
             return fail(Errc::Unauthorized, "the provisioning service refuses this registration");
+        if (out.first.is_busy()) return acknowledgement.empty() ? Result<void>() : session.send(acknowledgement);
         if (out.first.status >= 300)
             return fail(Errc::Unavailable,
                         "the provisioning service answers " + std::to_string(out.first.status));
@@ -168,7 +172,15 @@ Result<ProvisioningAnswer> read_provisioning_answer(std::string_view text) {
     return out;
 }
 
-Result<ProvisionedDevice> provision(const ProvisioningOptions& options, const Clock& clock,
+milliseconds provisioning_pause(std::chrono::seconds asked, unsigned tries, Random& random) {
+    const auto own = std::chrono::seconds(1U << std::min(tries, 5U));
+    const auto least = std::clamp<std::chrono::seconds>(asked > std::chrono::seconds(0) ? asked : own, kPauseLeast,
+                                                        kPauseMost);
+    const auto jitter = static_cast<std::uint64_t>(milliseconds(least).count() / 2);
+    return least + milliseconds(random.below(jitter + 1));
+}
+
+Result<ProvisionedDevice> provision(const ProvisioningOptions& options, const Clock& clock, Random& random,
                                     std::chrono::seconds patience) {
     auto client =
         FIELDWATCH_TRY(net::TlsClient::connect({.host = options.host,
@@ -179,22 +191,28 @@ Result<ProvisionedDevice> provision(const ProvisioningOptions& options, const Cl
                                                std::chrono::duration_cast<milliseconds>(patience)));
     Session session(std::move(client), clock, clock.monotonic() + patience);
     FIELDWATCH_TRY(connect(session, options, clock));
-    std::uint16_t number = 2;
-    auto answer = FIELDWATCH_TRY(ask(session, number, "$dps/registrations/PUT/iotdps-register/?$rid=1",
-                                     json{{"registrationId", options.registration_id}}.dump()));
-    while (answer.second.status == "assigning") {
-        if (session.left() <= answer.first.pause) return fail(Errc::Timeout, "no hub was assigned in time");
-        std::this_thread::sleep_for(answer.first.pause);
-        ++number;
-        answer = FIELDWATCH_TRY(
-            ask(session, number,
-                "$dps/registrations/GET/iotdps-get-operationstatus/?$rid=" + std::to_string(number) +
-                    "&operationId=" + percent_encode(answer.second.operation_id),
-                "{}"));
+    const auto registration = json{{"registrationId", options.registration_id}}.dump();
+    std::string operation;  // once the service has begun one
+    for (unsigned tries = 0;; ++tries) {
+        const auto number = static_cast<std::uint16_t>(2 + tries);
+        const auto id = "/?$rid=" + std::to_string(number);
+        const auto [topic, answer] =
+            operation.empty()
+                ? FIELDWATCH_TRY(ask(session, number, "$dps/registrations/PUT/iotdps-register" + id, registration))
+                : FIELDWATCH_TRY(ask(session, number,
+                                     "$dps/registrations/GET/iotdps-get-operationstatus" + id +
+                                         "&operationId=" + percent_encode(operation),
+                                     "{}"));
+        if (!topic.is_busy()) {
+            if (answer.status == "assigned") return answer.device;
+            if (answer.status != "assigning")
+                return fail(Errc::Forbidden, "the provisioning service says: " + answer.status);
+            operation = answer.operation_id;
+        }
+        const auto pause = provisioning_pause(topic.pause, tries, random);
+        if (session.left() <= pause) return fail(Errc::Timeout, "no hub was assigned in time");
+        std::this_thread::sleep_for(pause);
     }
-    if (answer.second.status != "assigned")
-        return fail(Errc::Forbidden, "the provisioning service says: " + answer.second.status);
-    return answer.second.device;
 }
 
 }  // namespace fieldwatch::agent

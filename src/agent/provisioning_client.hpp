@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "base/random.hpp"
 #include "base/result.hpp"
 
 namespace fieldwatch::agent {
@@ -29,8 +30,13 @@ struct ProvisionedDevice {
 
 /// Registers and polls until the service has assigned a hub. Errors: Unauthorized (not enrolled, or a wrong
 /// credential: the service does not tell which), Forbidden (disabled), Timeout, Malformed, and TlsClient's.
-Result<ProvisionedDevice> provision(const ProvisioningOptions& options, const Clock& clock,
+Result<ProvisionedDevice> provision(const ProvisioningOptions& options, const Clock& clock, Random& random,
                                     std::chrono::seconds patience);
+
+/// How long to wait before asking again for the `tries`th time, from 0: what the service asked for (0: it named no
+/// time, and the pause doubles), from 1 s to 30 s, and up to half as much again by chance, so that a fleet that
+/// lost power together does not ask together.
+std::chrono::milliseconds provisioning_pause(std::chrono::seconds asked, unsigned tries, Random& random);
 
 /// One answer of the service.
 struct ProvisioningAnswer {
