@@ -48,6 +48,12 @@ Result<void> copy_beginning(const std::string& from, const std::string& to, std:
     return {};
 }
 
+/// A file, and no link to one: what is backed up is what lies here.
+bool is_plain(const fs::directory_entry& entry) {
+    std::error_code problem;
+    return fs::is_regular_file(entry.symlink_status(problem));
+}
+
 /// Every file of a folder that only ever replaces or adds files; nothing when the folder is not there.
 Result<void> link_folder(const std::string& from, const std::string& to) {
     std::error_code problem;
@@ -55,8 +61,8 @@ Result<void> link_folder(const std::string& from, const std::string& to) {
     auto& files = posix_file_system();
     for (auto at = fs::recursive_directory_iterator(from, problem);
          !problem && at != fs::recursive_directory_iterator(); at.increment(problem)) {
-        if (!at->is_regular_file(problem)) continue;
-        const auto target = fs::path(to) / fs::relative(at->path(), from, problem);
+        if (!is_plain(*at)) continue;
+        const auto target = fs::path(to) / at->path().lexically_relative(from);
         if (at->path().extension() == ".new") continue;  // replace_file's, on its way
         FIELDWATCH_TRY(files.make_directories(target.parent_path().string()));
         const auto linked = link_or_copy(at->path().string(), target.string());
@@ -72,9 +78,9 @@ Result<std::vector<portal::Backups::File>> files_in(const std::string& directory
     std::error_code problem;
     for (auto at = fs::recursive_directory_iterator(directory, problem);
          !problem && at != fs::recursive_directory_iterator(); at.increment(problem)) {
-        if (at->is_regular_file(problem))
-            out.push_back({.path = fs::relative(at->path(), directory, problem).string(),
-                           .bytes = at->file_size(problem)});
+        if (is_plain(*at))
+            out.push_back(
+                {.path = at->path().lexically_relative(directory).string(), .bytes = at->file_size(problem)});
     }
     if (problem) return fail(Errc::Io, "listing " + directory + ": " + problem.message());
     std::ranges::sort(out, {}, &portal::Backups::File::path);

@@ -1,5 +1,9 @@
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -129,6 +133,97 @@ TEST_F(BackupFolder, NeverWritesOverData) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::AlreadyExists);
     EXPECT_EQ(content_of(at("data/token")), "fw_1");
+}
+
+TEST_F(BackupFolder, FollowsNoLinkOfAFolder) {
+    std::ofstream(at("secret")) << files_[0].second;  // even what has the right hash
+    for (const auto* victim : {"registry.db", "journal"}) {
+        ASSERT_TRUE(back_up(at("b")));
+        fs::rename(at(std::string("b/") + victim), at("elsewhere"));
+        fs::create_symlink(at("elsewhere"), at(std::string("b/") + victim));
+        const auto refused = bring_back(at("b"));
+        ASSERT_FALSE(refused) << victim;
+        EXPECT_THAT(refused.error().message, HasSubstr("behind a link")) << victim;
+        expect_nothing_left();
+        fs::remove_all(at("b"));
+        fs::remove_all(at("elsewhere"));
+    }
+    ASSERT_TRUE(back_up(at("b")));
+    fs::remove(at("b/token"));
+    ASSERT_EQ(::mkfifo(at("b/token").c_str(), 0600), 0);
+    EXPECT_FALSE(bring_back(at("b"))) << "a pipe would never end";
+    fs::remove(at("b/token"));
+    fs::create_symlink("/dev/zero", at("b/token"));
+    EXPECT_FALSE(bring_back(at("b")));
+    expect_nothing_left();
+}
+
+TEST_F(BackupFolder, WritesThroughNoLinkThatLiesInTheWay) {
+    std::ofstream(at("victim")) << "mine";
+    for (const auto* name : {"b.tar", "b"}) {
+        fs::create_symlink(at("victim"), at(name + std::string(kPartialSuffix)));
+        ASSERT_TRUE(back_up(at(name)));
+        EXPECT_EQ(content_of(at("victim")), "mine") << name;
+    }
+    fs::create_symlink(at("nowhere"), at("c.tar"));
+    EXPECT_EQ(back_up(at("c.tar")).error().code, Errc::AlreadyExists);
+}
+
+/// One entry of an archive that somebody made by hand.
+struct HandMade {
+    std::string path, link, hard_link;
+    unsigned type = AE_IFREG;
+    std::int64_t size = 0, hole = 0;  ///< `hole` bytes that take no room in the archive
+};
+
+class HandMadeArchive : public BackupFolder, public ::testing::WithParamInterface<HandMade> {};
+
+TEST_P(HandMadeArchive, IsRefusedAndLeavesNothing) {
+    const auto& wanted = GetParam();
+    auto* const archive = archive_write_new();
+    archive_write_set_format_pax(archive);
+    ASSERT_EQ(archive_write_open_filename(archive, at("b.tar").c_str()), ARCHIVE_OK);
+    auto* const entry = archive_entry_new();
+    archive_entry_set_pathname(entry, wanted.path.c_str());
+    archive_entry_set_filetype(entry, wanted.type);
+    archive_entry_set_perm(entry, 0644);
+    if (!wanted.link.empty()) archive_entry_set_symlink(entry, wanted.link.c_str());
+    if (!wanted.hard_link.empty()) archive_entry_set_hardlink(entry, wanted.hard_link.c_str());
+    if (wanted.hole > 0) archive_entry_sparse_add_entry(entry, 0, wanted.size);
+    archive_entry_set_size(entry, wanted.size + wanted.hole);
+    ASSERT_EQ(archive_write_header(archive, entry), ARCHIVE_OK) << archive_error_string(archive);
+    const std::string data(static_cast<std::size_t>(wanted.size), 'x');
+    archive_write_data(archive, data.data(), data.size());
+    archive_entry_free(entry);
+    ASSERT_EQ(archive_write_free(archive), ARCHIVE_OK);
+    EXPECT_FALSE(bring_back(at("b.tar")));
+    expect_nothing_left();
+    EXPECT_FALSE(fs::exists(at("outside")));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Entries, HandMadeArchive,
+    ::testing::Values(HandMade{.path = "token", .link = "/etc/passwd", .hard_link = {}, .type = AE_IFLNK},
+                      HandMade{.path = "token", .link = {}, .hard_link = "/etc/passwd"},
+                      HandMade{.path = "../outside", .link = {}, .hard_link = {}, .size = 1},
+                      HandMade{.path = "/tmp/fieldwatch-outside", .link = {}, .hard_link = {}, .size = 1},
+                      HandMade{.path = "journal", .link = {}, .hard_link = {}, .type = AE_IFDIR},
+                      HandMade{.path = "token", .link = {}, .hard_link = {}, .type = AE_IFIFO},
+                      HandMade{.path = "token", .link = {}, .hard_link = {}, .size = 1, .hole = 1ll << 60},
+                      HandMade{.path = "token", .link = {}, .hard_link = {}, .size = 1, .hole = 1ll << 47}));
+
+TEST_F(BackupFolder, RefusesSizesWhoseSumIsNone) {
+    const auto file = [](const char* path, std::uint64_t bytes) {
+        return fmt::format(R"({{"path":"{}","bytes":{},"sha256":"{:0>64}"}})", path, bytes, "");
+    };
+    const auto manifest = [](const std::string& files) {
+        return parse_manifest(R"({"format":1,"files":[)" + files + "]}");
+    };
+    EXPECT_TRUE(manifest(file("a", kBytesMax - 1) + "," + file("b", 1)));
+    EXPECT_EQ(manifest(file("a", kBytesMax) + "," + file("b", 1)).error().code, Errc::TooLarge);
+    EXPECT_EQ(manifest(file("a", UINT64_MAX)).error().code, Errc::TooLarge);
+    EXPECT_FALSE(parse_manifest(R"({"format":1,"files":[{"path":"a","bytes":-1,"sha256":")" +
+                                std::string(64, '0') + "\"}]}"));
 }
 
 TEST_F(BackupFolder, RefusesPathsThatLeadOutside) {

@@ -31,6 +31,7 @@ Result<FileEntry> entry_of(const Json& json) {
                     .bytes = json["bytes"].get<std::uint64_t>(),
                     .sha256_hex = json["sha256"].get<std::string>()};
     FIELDWATCH_TRY(check_path(entry.path));
+    if (entry.bytes > kBytesMax) return fail(Errc::TooLarge, "a file of a backup has at most 2^48 bytes");
     if (!is_sha256(entry.sha256_hex)) return fail(Errc::Malformed, "a sha256 has 64 small hex digits");
     return entry;
 }
@@ -90,8 +91,11 @@ Result<Manifest> parse_manifest(std::string_view text) {
     };
     Manifest out{.product_version = text_of("product"), .created = text_of("created"), .files = {}};
     std::set<std::string> seen;
+    std::uint64_t bytes = 0;
     for (const auto& file : *files) {
         out.files.push_back(FIELDWATCH_TRY(entry_of(file)));
+        bytes += out.files.back().bytes;
+        if (bytes > kBytesMax) return fail(Errc::TooLarge, "a backup has at most 2^48 bytes");
         if (!seen.insert(out.files.back().path).second)
             return fail(Errc::Malformed, "the manifest names " + out.files.back().path + " twice");
     }

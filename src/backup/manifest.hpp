@@ -15,6 +15,7 @@ inline constexpr std::string_view kManifestName = "fieldwatch-backup.json";
 inline constexpr std::size_t kFilesMax = 1'000'000;             ///< a file an hour and table for 20 years
 inline constexpr std::size_t kPathBytesMax = 1'024;             ///< ours have under 200
 inline constexpr std::uint64_t kManifestBytesMax = 256u << 20;  ///< of kFilesMax entries as ours
+inline constexpr std::uint64_t kBytesMax = 1ull << 48;  ///< of a file and of all: no sum of them overflows
 
 struct FileEntry {
     std::string path;  ///< relative, below the data folder

@@ -5,6 +5,7 @@
 
 #include "backup/source.hpp"
 #include "backup/target.hpp"
+#include "base/file_system.hpp"
 
 namespace fieldwatch::backup {
 
@@ -15,7 +16,9 @@ namespace fs = std::filesystem;
 /// Writes what a source tells, and remembers what it was.
 class Receiver {
   public:
-    Receiver(FolderWriter& writer, const Progress& progress) : writer_(writer), progress_(progress) {}
+    /// `directory` is where `writer` writes.
+    Receiver(FolderWriter& writer, std::string directory, const Progress& progress)
+        : writer_(writer), directory_(std::move(directory)), progress_(progress) {}
 
     Visitor visitor() {
         return {.begin = [this](const std::string& path, std::uint64_t bytes) { return begin(path, bytes); },
@@ -49,6 +52,11 @@ class Receiver {
             return {};
         }
         FIELDWATCH_TRY(check_path(path));
+        // Before a byte of it is unpacked: a small archive may say, and mean, that it fills the disk.
+        if (bytes > kBytesMax || bytes > FIELDWATCH_TRY(posix_file_system().free_bytes(directory_)))
+            return fail(Errc::Exhausted, path + " does not fit on the disk beside what is there");
+        left_ = bytes;
+        if (received_.size() >= kFilesMax) return fail(Errc::TooLarge, "a backup of so many files");
         if (received_.contains(path)) return fail(Errc::Malformed, path + " is in the backup twice");
         hash_ = std::make_unique<Sha256Stream>();
         return writer_.begin(path);
@@ -60,6 +68,9 @@ class Receiver {
             manifest_ += as_text(data);
             return {};
         }
+        if (data.size() > left_)
+            return fail(Errc::Malformed, now_.path + " has more bytes than the backup says");
+        left_ -= data.size();
         FIELDWATCH_TRY(writer_.write(data));
         hash_->add(data);
         now_.bytes += data.size();
@@ -75,13 +86,14 @@ class Receiver {
     }
 
     FolderWriter& writer_;
+    std::string directory_;
     const Progress& progress_;
     std::map<std::string, FileEntry> received_;
     FileEntry now_;
     std::unique_ptr<Sha256Stream> hash_;
     std::string manifest_;
     bool has_manifest_ = false, in_manifest_ = false;
-    std::uint64_t written_ = 0;
+    std::uint64_t written_ = 0, left_ = 0;  // in all; of the file that comes now
 };
 
 Result<void> check_empty(const std::string& directory) {
@@ -105,7 +117,7 @@ Result<Manifest> restore(const std::string& source_path, const std::string& into
     const auto aside = directory + std::string(kPartialSuffix);
     auto writer = FIELDWATCH_TRY(FolderWriter::create(aside));
     const auto restored = [&]() -> Result<Manifest> {
-        Receiver receiver(writer, progress);
+        Receiver receiver(writer, aside, progress);
         FIELDWATCH_TRY(source->visit(receiver.visitor()));
         auto manifest = FIELDWATCH_TRY(receiver.checked());
         FIELDWATCH_TRY(writer.finish(directory));

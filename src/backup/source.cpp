@@ -2,13 +2,18 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+#include <span>
+#include <utility>
 
 #include "backup/manifest.hpp"
-#include "base/file_system.hpp"
 
 namespace fieldwatch::backup {
 
@@ -18,18 +23,82 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kPieceBytes = 1u << 20;
 
+/// A plain file of a folder. One thread.
+class PlainFile {
+  public:
+    /// `path` below `root`, by no link: what lies in a folder that came from elsewhere may point anywhere, at
+    /// other people's files and at devices without an end. Errors: NotFound, Malformed, Io.
+    static Result<PlainFile> open_below(const std::string& root, std::string_view path) {
+        FIELDWATCH_TRY(check_path(path));
+        PlainFile at(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        for (auto rest = path; at.descriptor_ >= 0;) {
+            const auto slash = rest.find('/');
+            const bool last = slash == std::string_view::npos;
+            const std::string name(rest.substr(0, slash));
+            const int flags = O_NOFOLLOW | O_CLOEXEC | (last ? O_RDONLY | O_NONBLOCK : O_PATH | O_DIRECTORY);
+            at = PlainFile(::openat(at.descriptor_, name.c_str(), flags));
+            if (last) break;
+            rest.remove_prefix(slash + 1);
+        }
+        struct stat status{};
+        if (at.descriptor_ < 0 && errno == ENOENT)
+            return fail(Errc::NotFound, fmt::format("{} is not there", path));
+        if (at.descriptor_ < 0 || ::fstat(at.descriptor_, &status) != 0 || !S_ISREG(status.st_mode))
+            return fail(
+                Errc::Malformed,
+                fmt::format("{} of the backup is no plain file, or behind a link: it is refused", path));
+        at.bytes_ = static_cast<std::uint64_t>(status.st_size);
+        return at;
+    }
+    PlainFile(PlainFile&& other) noexcept
+        : descriptor_(std::exchange(other.descriptor_, -1)), bytes_(other.bytes_) {}
+    PlainFile& operator=(PlainFile&& other) noexcept {
+        const int error = errno;  // of the open that made `other`
+        std::swap(descriptor_, other.descriptor_);
+        std::swap(bytes_, other.bytes_);
+        errno = error;
+        return *this;
+    }
+    ~PlainFile() {
+        const int error = errno;
+        if (descriptor_ >= 0) ::close(descriptor_);
+        errno = error;
+    }
+
+    std::uint64_t bytes() const { return bytes_; }
+    /// 0 at the end.
+    Result<std::size_t> read(std::span<std::byte> out) const {
+        for (;;) {
+            const auto count = ::read(descriptor_, out.data(), out.size());
+            if (count >= 0) return static_cast<std::size_t>(count);
+            if (errno != EINTR) return fail(Errc::Io, fmt::format("reading: {}", std::strerror(errno)));
+        }
+    }
+
+  private:
+    explicit PlainFile(int descriptor) : descriptor_(descriptor) {}
+    int descriptor_;
+    std::uint64_t bytes_ = 0;
+};
+
 class FolderSource final : public Source {
   public:
     static Result<std::unique_ptr<Source>> open(const std::string& path) {
-        auto& files = posix_file_system();
-        auto text = read_file(files, path + "/" + std::string(kManifestName), kManifestBytesMax);
-        if (!text && text.error().code == Errc::NotFound)
+        const auto file = PlainFile::open_below(path, kManifestName);
+        if (!file && file.error().code == Errc::NotFound)
             return fail(Errc::Malformed, fmt::format("{} holds no {}: it is no backup, or one that was never "
                                                      "finished",
                                                      path, kManifestName));
-        if (!text) return std::unexpected(text.error());
-        auto manifest = FIELDWATCH_TRY(parse_manifest(as_text(*text)));
-        return std::unique_ptr<Source>(new FolderSource(path, std::move(*text), std::move(manifest)));
+        if (!file) return std::unexpected(file.error());
+        if (file->bytes() > kManifestBytesMax) return fail(Errc::TooLarge, "the manifest of a backup");
+        Bytes text(file->bytes());
+        for (std::size_t at = 0; at < text.size();) {
+            const auto count = FIELDWATCH_TRY(file->read(std::span(text).subspan(at)));
+            if (count == 0) return fail(Errc::Corrupt, "the manifest became shorter while it was read");
+            at += count;
+        }
+        auto manifest = FIELDWATCH_TRY(parse_manifest(as_text(text)));
+        return std::unique_ptr<Source>(new FolderSource(path, std::move(text), std::move(manifest)));
     }
     Result<void> visit(const Visitor& visitor) override {
         for (const auto& entry : manifest_.files)
@@ -50,15 +119,13 @@ class FolderSource final : public Source {
         : path_(std::move(path)), text_(std::move(text)), manifest_(std::move(manifest)) {}
 
     Result<void> read(const std::string& path, const Visitor& visitor) const {
-        const auto file = FIELDWATCH_TRY(posix_file_system().open(path_ + "/" + path, OpenMode::ReadOnly));
-        const auto size = FIELDWATCH_TRY(file->size());
-        FIELDWATCH_TRY(visitor.begin(path, size));
+        const auto file = FIELDWATCH_TRY(PlainFile::open_below(path_, path));
+        FIELDWATCH_TRY(visitor.begin(path, file.bytes()));
         Bytes piece(kPieceBytes);
-        for (std::uint64_t at = 0;;) {
-            const auto count = FIELDWATCH_TRY(file->read_at(at, piece));
+        for (;;) {
+            const auto count = FIELDWATCH_TRY(file.read(piece));
             if (count == 0) return visitor.end();
             FIELDWATCH_TRY(visitor.data(ByteView(piece).first(count)));
-            at += count;
         }
     }
 
@@ -93,7 +160,8 @@ class ArchiveSource final : public Source {
             if (count > kFilesMax)
                 return fail(Errc::TooLarge, fmt::format("a backup has at most {} files", kFilesMax));
             if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) != nullptr ||
-                archive_entry_pathname(entry) == nullptr || archive_entry_size_is_set(entry) == 0)
+                archive_entry_symlink(entry) != nullptr || archive_entry_pathname(entry) == nullptr ||
+                archive_entry_size_is_set(entry) == 0 || archive_entry_size(entry) < 0)
                 return fail(Errc::Malformed, "a backup's archive holds plain files and nothing else");
             FIELDWATCH_TRY(visitor.begin(archive_entry_pathname(entry),
                                          static_cast<std::uint64_t>(archive_entry_size(entry))));

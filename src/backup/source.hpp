@@ -21,7 +21,7 @@ struct Visitor {
 class Source {
   public:
     virtual ~Source() = default;
-    /// Once. Errors: Malformed, Corrupt, Io, and what the visitor says.
+    /// Once. No link is followed. Errors: Malformed, Corrupt, Io, and what the visitor says.
     virtual Result<void> visit(const Visitor& visitor) = 0;
     virtual std::uint64_t bytes() const = 0;  ///< to read, packed as it is; for progress
 };

@@ -46,7 +46,11 @@ class ArchiveTarget final : public Target {
   public:
     static Result<std::unique_ptr<Target>> create(const std::string& path) {
         auto target = std::make_unique<ArchiveTarget>(path);
-        target->descriptor_ = ::open(target->aside_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        // What an earlier command left goes; what somebody put there, a link to another file, is not written
+        // through.
+        ::unlink(target->aside_.c_str());
+        target->descriptor_ =
+            ::open(target->aside_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (target->descriptor_ < 0)
             return fail(Errc::Io, fmt::format("opening {}: {}", target->aside_, std::strerror(errno)));
         auto* const archive = target->archive_;
@@ -194,6 +198,7 @@ Result<std::unique_ptr<Target>> create_target(const std::string& name) {
 
 Result<void> Writer::begin(const std::string& path, std::uint64_t bytes) {
     FIELDWATCH_TRY(check_path(path));
+    if (bytes > kBytesMax) return fail(Errc::TooLarge, path + " is larger than a file of a backup may be");
     FIELDWATCH_TRY(target_.begin(path, bytes));
     manifest_.files.push_back({.path = path, .bytes = bytes, .sha256_hex = {}});
     hash_ = std::make_unique<Sha256Stream>();
