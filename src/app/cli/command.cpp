@@ -87,6 +87,35 @@ std::string csv_cell(std::string_view text) {
     return quoted + "\"";
 }
 
+/// A 2xx answer; of another the server's own sentence.
+Result<net::HttpReply> answered(const Session& session, std::string_view method, const std::string& target,
+                                std::string_view body,
+                                std::vector<std::pair<std::string, std::string>> headers) {
+    net::HttpClient client({.url = FIELDWATCH_TRY(net::parse_url(session.server)),
+                            .bearer_token = session.token,
+                            .headers = std::move(headers)});
+    auto reply = FIELDWATCH_TRY(client.request(method, target, body));
+    if (reply.status >= 200 && reply.status < 300) return reply;
+    const auto answer = nlohmann::json::parse(reply.body, nullptr, false);
+    std::string sentence = fmt::format("the server answered {}", reply.status);
+    if (answer.is_object() && answer.contains("error") && answer["error"].is_object()) {
+        const auto& error = answer["error"];
+        if (error.contains("innererror") && error["innererror"].is_object()) {
+            sentence = error["innererror"].value("message", error.value("message", sentence));
+        } else {
+            sentence = error.value("message", sentence);
+        }
+    }
+    const auto code = reply.status == 400   ? Errc::InvalidArgument
+                      : reply.status == 401 ? Errc::Unauthorized
+                      : reply.status == 403 ? Errc::Forbidden
+                      : reply.status == 404 ? Errc::NotFound
+                      : reply.status == 409 ? Errc::AlreadyExists
+                      : reply.status == 412 ? Errc::Conflict
+                                            : Errc::Unavailable;
+    return fail(code, sentence);
+}
+
 }  // namespace
 
 void add_session_options(CLI::App& command, Session& session) {
@@ -146,28 +175,29 @@ Result<nlohmann::json> call_text(const Session& session, std::string_view method
 
 Result<std::string> call_bytes(const Session& session, std::string_view method, const std::string& target,
                                std::string_view body) {
-    net::HttpClient client(
-        {.url = FIELDWATCH_TRY(net::parse_url(session.server)), .bearer_token = session.token});
-    auto reply = FIELDWATCH_TRY(client.request(method, target, body));
-    if (reply.status >= 200 && reply.status < 300) return std::move(reply.body);
-    const auto answer = nlohmann::json::parse(reply.body, nullptr, false);
-    std::string sentence = fmt::format("the server answered {}", reply.status);
-    if (answer.is_object() && answer.contains("error") && answer["error"].is_object()) {
-        const auto& error = answer["error"];
-        if (error.contains("innererror") && error["innererror"].is_object()) {
-            sentence = error["innererror"].value("message", error.value("message", sentence));
-        } else {
-            sentence = error.value("message", sentence);
-        }
+    return std::move(FIELDWATCH_TRY(answered(session, method, target, body, {})).body);
+}
+
+Result<nlohmann::json> call_pages(const Session& session, std::string_view method, const std::string& target,
+                                  const nlohmann::json& body) {
+    constexpr std::string_view kContinuation = "x-ms-continuation";
+    constexpr std::size_t kItemsMax = 1'000'000;
+    auto all = nlohmann::json::array();
+    for (std::string after;;) {
+        std::vector<std::pair<std::string, std::string>> headers;
+        if (!after.empty()) headers.emplace_back(kContinuation, after);
+        const auto reply = FIELDWATCH_TRY(answered(session, method, target, body.dump(), std::move(headers)));
+        auto page = nlohmann::json::parse(reply.body, nullptr, false);
+        if (!page.is_array()) return fail(Errc::Malformed, "the server's answer is no list");
+        for (auto& one : page)
+            all.push_back(std::move(one));
+        const auto next = std::ranges::find(
+            reply.headers, kContinuation, [](const auto& header) { return std::string_view(header.first); });
+        if (next == reply.headers.end() || next->second.empty()) return all;
+        if (next->second == after || all.size() > kItemsMax)
+            return fail(Errc::Malformed, "the server's list has no end");
+        after = next->second;
     }
-    const auto code = reply.status == 400   ? Errc::InvalidArgument
-                      : reply.status == 401 ? Errc::Unauthorized
-                      : reply.status == 403 ? Errc::Forbidden
-                      : reply.status == 404 ? Errc::NotFound
-                      : reply.status == 409 ? Errc::AlreadyExists
-                      : reply.status == 412 ? Errc::Conflict
-                                            : Errc::Unavailable;
-    return fail(code, sentence);
 }
 
 int report(const Error& error) {

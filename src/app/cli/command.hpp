@@ -43,6 +43,10 @@ Result<nlohmann::json> call(const Session& session, std::string_view method, con
 Result<nlohmann::json> call_text(const Session& session, std::string_view method, const std::string& target,
                                  std::string_view body);
 
+/// Every page of a list that goes on behind the header x-ms-continuation, as one array.
+Result<nlohmann::json> call_pages(const Session& session, std::string_view method, const std::string& target,
+                                  const nlohmann::json& body);
+
 /// Prints `fieldwatch: SENTENCE` on standard error and gives the exit status that fits the error.
 int report(const Error& error);
 
