@@ -64,21 +64,47 @@ def what_is_in_it_collects(arch, package, folder):
         assert device.status()["connected"], device.status()
 
 
-INSTALL = """
+# A stranger's systemctl, because a chroot has no systemd: it notes what it is asked, and says "enabled" until /disabled exists.
+SYSTEMCTL = r"""#!/bin/sh
+echo "$*" >>/asked
+[ "$1" != is-enabled ] || [ ! -e /disabled ]
+"""
+
+INSTALL = r"""
 set -e
 mount -t tmpfs none "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
 mount --rbind /proc "$1/root/proc"
 mount --bind /dev "$1/root/dev"
-mkdir -p "$1/root/package"
+mount -t tmpfs none "$1/root/run"
+mkdir -p "$1/root/package" "$1/root/etc/fieldwatch-agent" "$1/root/run/systemd/system"
 cp "$2" "$3" "$4" "$1/root/package"
-printf %s "$5" | chroot "$1/root" sh /package/install.sh --package /package --ca-file /package/ca.pem
-chroot "$1/root" sh -c 'getent passwd fieldwatch-agent; stat -c "%a %n" /etc/fieldwatch-agent /etc/fieldwatch-agent/connection_string.txt; dpkg -V fieldwatch-agent'
+printf %s "$6" >"$1/root/usr/local/bin/systemctl"
+chmod 755 "$1/root/usr/local/bin/systemctl"
+inside() { chroot "$1/root" sh -ec "$2"; }
+install="sh /package/install.sh --package /package"
+
+# What was readable by all before is not when the secret is in it.
+echo old >"$1/root/etc/fieldwatch-agent/connection_string.txt"
+chmod 644 "$1/root/etc/fieldwatch-agent/connection_string.txt"
+if inside "$1" "echo nonsense | $install --ca-file /package/ca.pem"; then exit 9; fi
+grep -qx old "$1/root/etc/fieldwatch-agent/connection_string.txt"
+printf %s "$5" | inside "$1" "$install --ca-file /package/ca.pem"
+inside "$1" 'getent passwd fieldwatch-agent; stat -c "%a %n" /etc/fieldwatch-agent /etc/fieldwatch-agent/connection_string.txt; dpkg -V fieldwatch-agent'
 chroot "$1/root" timeout 60 sh -c 'fieldwatch-agent run & n=0
-  until grep -qs "\\"connected\\":true" /var/lib/fieldwatch-agent/status.json; do n=$((n + 1)); [ $n -lt 400 ]; sleep 0.1; done
+  until grep -qs "\"connected\":true" /var/lib/fieldwatch-agent/status.json; do n=$((n + 1)); [ $n -lt 400 ]; sleep 0.1; done
   stat -c "owner %U" /var/lib/fieldwatch-agent/status.json; kill $!; wait $!'
-chroot "$1/root" dpkg --purge fieldwatch-agent
+inside "$1" 'grep -qx "enable --quiet fieldwatch-agent.service" /asked; grep -q "^restart" /asked; rm /asked'
+
+# Again, and an upgrade over it: what is the owner's stays, the decision that it is not to run too.
+inside "$1" 'cd /etc/fieldwatch-agent; echo >>config.json; mkdir baseline.d; echo own >baseline.d/own.json; chmod 750 .; find . -type f -exec sha256sum {} + >/before
+  touch /disabled'
+inside "$1" "$install </dev/null; dpkg --force-confold -i /package/*.deb"
+inside "$1" 'cd /etc/fieldwatch-agent; sha256sum --quiet -c /before; stat -c "kept %a" .; [ -z "$(find . -name ".new.*")" ]
+  if grep -E "^(enable|start|restart)" /asked; then exit 8; fi'
+inside "$1" 'rm /disabled; dpkg --remove fieldwatch-agent; [ -f /etc/fieldwatch-agent/connection_string.txt ]; grep -qx "stop fieldwatch-agent.service" /asked
+  dpkg --purge fieldwatch-agent'
 [ ! -e "$1/root/etc/fieldwatch-agent" ] && [ ! -e "$1/root/var/lib/fieldwatch-agent" ]
 """
 
@@ -89,11 +115,12 @@ def one_line_installs_it(package, folder):
         place = folder / "root"
         place.mkdir()
         done = subprocess.run(["unshare", "-m", "sh", "-c", INSTALL, "_", place, package, TOP / "packaging/install.sh",
-                               server.data / "ca" / "ca.pem", text], capture_output=True, text=True, timeout=180)
+                               server.data / "ca" / "ca.pem", text, SYSTEMCTL], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         for expected in ("fieldwatch-agent:x:", "700 /etc/fieldwatch-agent", "600 /etc/fieldwatch-agent/connection_string.txt",
-                         "owner fieldwatch-agent", "config.json: good; installed/azureiotsecurity"):
-            assert expected in done.stdout, (expected, done.stdout + done.stderr)
+                         "owner fieldwatch-agent", "config.json: good; installed/azureiotsecurity", "kept 750",
+                         "no connection string of a device"):
+            assert expected in done.stdout + done.stderr, (expected, done.stdout + done.stderr)
 
 
 def main(architectures):
