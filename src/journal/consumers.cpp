@@ -7,8 +7,8 @@
 namespace fieldwatch::journal {
 
 namespace {
-constexpr std::string_view kMagic = "FWJRNCON";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::string_view kConsumersMagic = "FWJRNCON";
+constexpr std::uint32_t kConsumersVersion = 1;
 constexpr std::uint64_t kFileBytesMax = 2u << 20;
 }  // namespace
 
@@ -24,10 +24,10 @@ Result<std::unique_ptr<Consumers>> Consumers::open(FileSystem& files, std::strin
         return fail(Errc::Corrupt, out->path_ + " fails its checksum");
     }
     ByteReader reader(checked);
-    if (as_text(FIELDWATCH_TRY(reader.bytes(kMagic.size()))) != kMagic) {
+    if (as_text(FIELDWATCH_TRY(reader.bytes(kConsumersMagic.size()))) != kConsumersMagic) {
         return fail(Errc::Corrupt, out->path_ + " is not a list of consumers");
     }
-    if (FIELDWATCH_TRY(reader.u32()) != kVersion) {
+    if (FIELDWATCH_TRY(reader.u32()) != kConsumersVersion) {
         return fail(Errc::Unsupported, out->path_ + " is of a version that this release does not read");
     }
     const auto count = FIELDWATCH_TRY(reader.u32());
@@ -53,11 +53,38 @@ Result<void> Consumers::keep_from(std::string_view consumer, Place place) {
     if (!fresh && entry->second == place.offset) return {};
     if (changed.size() > kEntriesMax) return fail(Errc::Exhausted, "too many consumers of the journal");
     entry->second = place.offset;
+    return replace(std::move(changed));
+}
 
+std::optional<std::uint64_t> Consumers::kept_from(std::string_view consumer, Stream stream,
+                                                  std::uint32_t partition) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = kept_.find({std::string(consumer), stream, partition});
+    return found == kept_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<std::string> Consumers::names() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<std::string> out;
+    for (const auto& [key, offset] : kept_) {
+        if (out.empty() || out.back() != std::get<0>(key)) out.push_back(std::get<0>(key));
+    }
+    return out;
+}
+
+Result<void> Consumers::forget(std::string_view consumer) {
+    const std::lock_guard lock(mutex_);
+    auto changed = kept_;
+    if (std::erase_if(changed, [&](const auto& entry) { return std::get<0>(entry.first) == consumer; }) == 0)
+        return {};
+    return replace(std::move(changed));
+}
+
+Result<void> Consumers::replace(Kept changed) {
     Bytes content;
     ByteWriter writer(content);
-    writer.bytes(as_bytes(kMagic));
-    writer.u32(kVersion);
+    writer.bytes(as_bytes(kConsumersMagic));
+    writer.u32(kConsumersVersion);
     writer.u32(static_cast<std::uint32_t>(changed.size()));
     for (const auto& [key, offset] : changed) {
         writer.text(std::get<0>(key));

@@ -133,6 +133,12 @@ class JournalImpl final : public Journal, public Upkeep, private Writer, private
     Result<void> keep_from(std::string_view consumer, Place lowest) override {
         return consumers_->keep_from(consumer, lowest);
     }
+    std::optional<std::uint64_t> kept_from(std::string_view consumer, Stream stream,
+                                           std::uint32_t partition) const override {
+        return consumers_->kept_from(consumer, stream, partition);
+    }
+    std::vector<std::string> consumers() const override { return consumers_->names(); }
+    Result<void> forget(std::string_view consumer) override { return consumers_->forget(consumer); }
 
     std::vector<HeldFile> files() const override {
         std::vector<HeldFile> out{{.path = options_.directory + "/meta", .bytes = 24, .finished = true}};

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -104,6 +105,13 @@ class Journal {
     /// Consumers hold back retention: records at or above the lowest kept offset of any registered consumer
     /// stay. Durable; idempotent. A consumer is known from its first call on.
     virtual Result<void> keep_from(std::string_view consumer, Place lowest) = 0;
+    /// What the consumer keeps of this partition, so that it can go on from there; nullopt = nothing yet.
+    virtual std::optional<std::uint64_t> kept_from(std::string_view consumer, Stream stream,
+                                                   std::uint32_t partition) const = 0;
+    /// The names of those that are known, sorted.
+    virtual std::vector<std::string> consumers() const = 0;
+    /// Keeps nothing for this consumer any more. Durable; nothing happens for one that is not known.
+    virtual Result<void> forget(std::string_view consumer) = 0;
 
     /// Deletes what retention allows now. Called by app every minute.
     virtual Result<void> enforce_retention() = 0;

@@ -305,6 +305,32 @@ TEST_F(RetentionTest, NeverOutrunsAConsumerEvenAfterARestart) {
     EXPECT_LE(journal->reader().first_offset(Stream::Security, 0), 30u);
 }
 
+TEST_F(RetentionTest, AConsumerFindsItsPlaceAgainAndHoldsNothingOnceForgotten) {
+    {
+        const auto journal = open(small_);
+        fill(*journal, Stream::Security);
+        ASSERT_TRUE(journal->keep_from("route/b", {Stream::Security, 0, 3}));
+        ASSERT_TRUE(journal->keep_from("pipeline", {Stream::Security, 0, 40}));
+        ASSERT_TRUE(journal->keep_from("pipeline", {Stream::Telemetry, 0, 7}));
+    }
+    disk_.cut_power();
+    disk_.restart();
+    small_.security = {1s, 1};
+    clock_.advance(std::chrono::duration_cast<Ticks>(48h));
+    const auto journal = open(small_);
+    EXPECT_EQ(journal->consumers(), (std::vector<std::string>{"pipeline", "route/b"}));
+    EXPECT_EQ(journal->kept_from("route/b", Stream::Security, 0), 3u);
+    EXPECT_EQ(journal->kept_from("pipeline", Stream::Telemetry, 0), 7u);
+    EXPECT_FALSE(journal->kept_from("route/b", Stream::Telemetry, 0));
+    ASSERT_TRUE(journal->enforce_retention());
+    EXPECT_LE(journal->reader().first_offset(Stream::Security, 0), 3u);
+    ASSERT_TRUE(journal->forget("route/b"));
+    EXPECT_TRUE(journal->forget("route/b")) << "nobody is forgotten twice";
+    EXPECT_FALSE(journal->kept_from("route/b", Stream::Security, 0));
+    ASSERT_TRUE(journal->enforce_retention());
+    EXPECT_GT(journal->reader().first_offset(Stream::Security, 0), 3u);
+}
+
 TEST_F(RetentionTest, AFullDiskTakesTelemetryFirstAndCountsIt) {
     small_.disk_free_bytes_min = 1'000'000;
     const auto journal = open(small_);
