@@ -29,6 +29,12 @@ PipelineMetrics::PipelineMetrics(Metrics& metrics)
                                    "Messages and events that did not conform")),
       duplicates(metrics.counter("fieldwatch_pipeline_duplicates_total", "Events that had come before")),
       late(metrics.counter("fieldwatch_pipeline_late_total", "Events too late for detection, stored only")),
+      refused_messages(metrics.counter("fieldwatch_pipeline_refused_messages_total",
+                                       "Security messages that did not conform")),
+      refused_events(metrics.counter("fieldwatch_pipeline_refused_events_total",
+                                     "Events that did not conform, of messages that did")),
+      refused_operations(metrics.counter("fieldwatch_pipeline_refused_operations_total",
+                                         "Records of hubs that were not understood")),
       commits(metrics.counter("fieldwatch_pipeline_commits_total", "Transactions in workspaces")),
       restarts(metrics.counter("fieldwatch_pipeline_restarts_total",
                                "Times a shard went back to its checkpoint after an error")),
@@ -308,6 +314,9 @@ void Shard::count(const LossLedger& before) {
     metrics_.events.add(now.events - before.events);
     metrics_.duplicates.add(now.duplicates - before.duplicates);
     metrics_.late.add(now.late - before.late);
+    metrics_.refused_messages.add(now.refused_messages - before.refused_messages);
+    metrics_.refused_events.add(now.refused_events - before.refused_events);
+    metrics_.refused_operations.add(now.refused_operations - before.refused_operations);
 }
 
 }  // namespace fieldwatch::pipeline

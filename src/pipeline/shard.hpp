@@ -19,8 +19,9 @@ namespace fieldwatch::pipeline {
 /// Of all shards together.
 struct PipelineMetrics {
     explicit PipelineMetrics(Metrics& metrics);
-    Counter &records, &events, &alerts, &recommendations, &dead_letters, &duplicates, &late, &commits,
-        &restarts, &unrouted, &skipped_rows;
+    Counter &records, &events, &alerts, &recommendations, &dead_letters, &duplicates, &late,
+        &refused_messages, &refused_events, &refused_operations, &commits, &restarts, &unrouted,
+        &skipped_rows;
 };
 
 /// One thread runs it; progress() is for any.

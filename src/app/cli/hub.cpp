@@ -39,7 +39,7 @@ Result<Json> filter_rules(const std::vector<std::string>& texts) {
     return rules;
 }
 
-/// Categories whose records are kept; `off` = no setting at all.
+/// Categories whose records are kept, in the hub's workspace; `off` = no setting at all.
 Json diagnostic_settings(std::string_view categories) {
     if (categories == "off") return nullptr;
     Json logs = Json::array();
@@ -50,7 +50,7 @@ Json diagnostic_settings(std::string_view categories) {
                         {"retentionPolicy", {{"enabled", true}, {"days", 0}}}});
         categories.remove_prefix(std::min(end + 1, categories.size()));
     }
-    return Json::array({{{"name", "fieldwatch"}, {"logs", logs}}});
+    return Json::array({{{"name", "fieldwatch"}, {"destination", "workspace"}, {"logs", logs}}});
 }
 
 std::string on_off(const Json& object, const char* key) {
