@@ -33,7 +33,6 @@ constexpr std::int64_t kShutdownNs = 5 * kSecond;
 constexpr std::int64_t kSettleNs = 2 * kSecond;
 constexpr std::size_t kInFlightMax = 2;  // of up to 200 KiB each: memory that a small device lacks
 constexpr int kDatagramsPerTurn = 256;
-constexpr const char* kSequencesFile = "sequences";
 
 std::atomic<bool> stop_requested{false};
 
@@ -144,30 +143,9 @@ Result<void> Sender::open() {
             say(Severity::Information, "running on the last known configuration until the hub answers");
         }
     }
-    Spool::Recovered recovered;
-    spool_ = FIELDWATCH_TRY(Spool::open(files, "spool", recovered));
-    if (recovered.torn_bytes > 0) {
-        say(Severity::Warning, "spool: " + std::to_string(recovered.torn_bytes) + " torn bytes cut off");
-    }
-    if (recovered.breaks > 0) say(Severity::Error, "spool: altered while the agent stood still");
-    outbox_.on_gone = [this](const WaitingEvent& event) { spool_->forget(event.number); };
-    outbox_.set_options({static_cast<std::size_t>(twin_.settings().cache_bytes),
-                         static_cast<std::size_t>(twin_.settings().message_bytes)});
-    for (auto& event : recovered.events) {
-        event.since_ns = now_ns();
-        outbox_.restore(std::move(event));
-    }
-    EventWriter::Start start{.spool_breaks = recovered.breaks, .spool_torn_bytes = recovered.torn_bytes};
-    if (const auto kept = read_file(files, kSequencesFile, 256)) start.previous_sequences = as_text(*kept);
-    writer_.tell_start(start);
-    keep_sequences();
+    FIELDWATCH_TRY(open_spool());
     open_inventory();
     return {};
-}
-
-void Sender::keep_sequences() {
-    const auto kept = replace_file(posix_file_system(), kSequencesFile, as_bytes(writer_.sequences()));
-    if (!kept) say(Severity::Error, "sequences: " + kept.error().message);
 }
 
 int Sender::run() {
@@ -388,32 +366,6 @@ void Sender::send_messages(Queue trigger) {
         statistics_.sent(body->size(), bag.size());
         hub_.publish(bag, *body, batch.id);
     }
-}
-
-void Sender::spool_waiting(std::int64_t older_than_ns) {
-    bool failed = false;
-    bool wrote = false;
-    const auto cache_bytes = static_cast<std::uint64_t>(twin_.settings().cache_bytes);
-    // What waits takes at most the cache, and the records of what is done with as much again. Before that much is
-    // there, the events that keep the oldest of those are written anew; where they are, there is room for them.
-    auto bytes_max = 2 * cache_bytes;
-    if (spool_->bytes() >= cache_bytes + cache_bytes / 2) {
-        if (const auto kept = spool_->open_oldest(); kept && !kept->empty()) {
-            outbox_.spool_again(*kept);
-            bytes_max += Spool::kSegmentBytes;
-        }
-    }
-    outbox_.spool_unwritten(older_than_ns, [&](const WaitingEvent& event) {
-        if (spool_->bytes() >= bytes_max) return false;
-        const bool written = spool_->append(event);
-        failed |= !written;
-        wrote |= written;
-        return written;
-    });
-    if (const auto synced = spool_->sync(); !synced || failed) {
-        say(Severity::Error, "spool: " + (synced ? std::string("cannot write") : synced.error().message));
-    }
-    if (wrote) keep_sequences();  // while all goes out at once, the hub's side knows better
 }
 
 void Sender::shut_down() {

@@ -59,6 +59,7 @@ class Sender {
     void send_due();
     void send_messages(Queue trigger);
     void spool_waiting(std::int64_t older_than_ns);
+    Result<void> open_spool();
     void keep_sequences();
     void shut_down();
     std::int64_t next_wake_ns() const;

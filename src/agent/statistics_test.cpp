@@ -7,7 +7,7 @@
 namespace fieldwatch::agent {
 namespace {
 
-std::string extra(const Observation& payload, std::string_view name) {
+std::string extra_of(const Observation& payload, std::string_view name) {
     for (const auto& one : payload.extras) {
         if (std::string_view(one.name) == name) return one.text;
     }
@@ -24,16 +24,16 @@ TEST(Statistics, TellsWhatWasSeenAndLostSinceItLastSaidSo) {
     collector.untracked = 3;
     auto drops = statistics.take_drops(outbox, collector, {.file_changes = 7}, 0);
     ASSERT_EQ(drops.size(), 2U);
-    EXPECT_EQ(extra(drops[1], "DroppedCacheFull"), "10");
-    EXPECT_EQ(extra(drops[1], "ConnectionUdpSeen"), "500");
-    EXPECT_EQ(extra(drops[1], "ConnectionUdpLost"), "20");
-    EXPECT_EQ(extra(drops[1], "ConnectionUntracked"), "3");
-    EXPECT_EQ(extra(drops[1], "FileChangeSeen"), "7");
+    EXPECT_EQ(extra_of(drops[1], "DroppedCacheFull"), "10");
+    EXPECT_EQ(extra_of(drops[1], "ConnectionUdpSeen"), "500");
+    EXPECT_EQ(extra_of(drops[1], "ConnectionUdpLost"), "20");
+    EXPECT_EQ(extra_of(drops[1], "ConnectionUntracked"), "3");
+    EXPECT_EQ(extra_of(drops[1], "FileChangeSeen"), "7");
     collector.counters[FW_CLASS_UDP] = {600, 20};
     drops = statistics.take_drops(outbox, collector, {.file_changes = 7}, 0);
-    EXPECT_EQ(extra(drops[1], "DroppedCacheFull"), "0");
-    EXPECT_EQ(extra(drops[1], "ConnectionUdpSeen"), "100");
-    EXPECT_EQ(extra(drops[1], "ConnectionUntracked"), "0");
+    EXPECT_EQ(extra_of(drops[1], "DroppedCacheFull"), "0");
+    EXPECT_EQ(extra_of(drops[1], "ConnectionUdpSeen"), "100");
+    EXPECT_EQ(extra_of(drops[1], "ConnectionUntracked"), "0");
 }
 
 TEST(Statistics, TakesACounterThatBeganAnewForWhatItCounts) {
@@ -44,10 +44,10 @@ TEST(Statistics, TakesACounterThatBeganAnewForWhatItCounts) {
     (void)statistics.take_drops(outbox, collector, {.file_changes = 9, .file_changes_lost = 2}, 0);
     collector.counters[FW_CLASS_EXEC] = {4, 0};
     const auto drops = statistics.take_drops(outbox, collector, {.file_changes = 1}, 0);
-    EXPECT_EQ(extra(drops[1], "ProcessSeen"), "4");
-    EXPECT_EQ(extra(drops[1], "ProcessLost"), "0");
-    EXPECT_EQ(extra(drops[1], "FileChangeSeen"), "1");
-    EXPECT_EQ(extra(drops[1], "FileChangeLost"), "0");
+    EXPECT_EQ(extra_of(drops[1], "ProcessSeen"), "4");
+    EXPECT_EQ(extra_of(drops[1], "ProcessLost"), "0");
+    EXPECT_EQ(extra_of(drops[1], "FileChangeSeen"), "1");
+    EXPECT_EQ(extra_of(drops[1], "FileChangeLost"), "0");
 }
 
 }  // namespace

@@ -161,17 +161,12 @@ void Outbox::spool_unwritten(std::int64_t older_than_ns,
     }
 }
 
-void Outbox::spool_again(const std::vector<std::uint64_t>& numbers) {
+void Outbox::spool_again(const std::vector<std::uint64_t>& numbers,
+                         const std::function<bool(const WaitingEvent&)>& write) const {
     const std::unordered_set<std::uint64_t> wanted(numbers.begin(), numbers.end());
-    const auto mark = [&](auto& events) {
-        for (auto& event : events) {
-            if (wanted.contains(event.number)) event.spooled = false;
-        }
-    };
-    for (auto& queue : queues_)
-        mark(queue);
-    for (auto& [batch, events] : in_flight_)
-        mark(events);
+    each([&](const WaitingEvent& event) {
+        if (wanted.contains(event.number)) (void)write(event);
+    });
 }
 
 void Outbox::each(const std::function<void(const WaitingEvent&)>& visit) const {

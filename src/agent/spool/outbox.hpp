@@ -70,8 +70,9 @@ class Outbox {
     QueueCounters counters(Queue queue) const { return counters_[index(queue)]; }
     /// Every event that is not yet on disk, for the spool to write; marks them.
     void spool_unwritten(std::int64_t older_than_ns, const std::function<bool(const WaitingEvent&)>& write);
-    /// These are to be written once more.
-    void spool_again(const std::vector<std::uint64_t>& numbers);
+    /// Writes these once more, in the order of their queues.
+    void spool_again(const std::vector<std::uint64_t>& numbers,
+                     const std::function<bool(const WaitingEvent&)>& write) const;
     void each(const std::function<void(const WaitingEvent&)>& visit) const;
     std::function<void(const WaitingEvent&)> on_gone;  ///< acknowledged or dropped
 

@@ -156,7 +156,8 @@ Result<void> Spool::sync_removals() {
 }
 
 Result<void> Spool::roll() {
-    FIELDWATCH_TRY(sync_current());  // a segment whose beginning refers to records that a power cut took is a break
+    FIELDWATCH_TRY(
+        sync_current());  // a segment whose beginning refers to records that a power cut took is a break
     auto file = FIELDWATCH_TRY(files_.open(path(next_segment_, true), OpenMode::CreateNew));
     const auto number = next_segment_++;
     FIELDWATCH_TRY(files_.sync_directory(directory_));
@@ -232,8 +233,8 @@ Result<void> Spool::write_forgotten() {
     return {};
 }
 
-/// Oldest first only: a later segment may hold the note that an earlier event is done with. For the same reason
-/// each is gone for good before the next goes.
+/// Oldest first only: a later segment may hold the note that an earlier event is done with. For the same
+/// reason each is gone for good before the next goes.
 Result<void> Spool::remove_done() {
     while (!segments_.empty() && segments_.front().live == 0 && (segments_.size() > 1 || where_.empty())) {
         if (segments_.size() == 1) current_.reset();

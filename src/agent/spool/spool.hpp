@@ -43,8 +43,9 @@ class Spool {
     /// Makes all of it durable, deletes segments in which nothing waits.
     Result<void> sync();
     std::uint64_t bytes() const { return bytes_; }  ///< in all segments
-    /// Numbers of the events that keep the oldest segment, which is not written to any more: appended again, they
-    /// let it go with the next sync(). One event that waits for long pins all that came after it otherwise.
+    /// Numbers of the events that keep the oldest segment, which is not written to any more: appended again,
+    /// they let it go with the next sync(). One event that waits for long pins all that came after it
+    /// otherwise.
     Result<std::vector<std::uint64_t>> open_oldest();
 
   private:
