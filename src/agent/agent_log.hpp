@@ -1,5 +1,5 @@
-// The agent's own log: one line a fact, on standard error, control characters escaped. spdlog would double the
-// agent's size. Never secrets, never a whole command line.
+// The agent's own log: one line a fact, on standard error, control characters escaped. spdlog would double
+// the agent's size. Never secrets, never a whole command line.
 #pragma once
 
 #include <string_view>

@@ -142,7 +142,8 @@ Result<std::pair<AnswerTopic, ProvisioningAnswer>> ask(Session& session, std::ui
         out.first = FIELDWATCH_TRY(read_topic(publish.topic));
         if (out.first.status == 401 || out.first.status == 403)
             return fail(Errc::Unauthorized, "the provisioning service refuses this registration");
-        if (out.first.is_busy()) return acknowledgement.empty() ? Result<void>() : session.send(acknowledgement);
+        if (out.first.is_busy())
+            return acknowledgement.empty() ? Result<void>() : session.send(acknowledgement);
         if (out.first.status >= 300)
             return fail(Errc::Unavailable,
                         "the provisioning service answers " + std::to_string(out.first.status));
@@ -174,8 +175,8 @@ Result<ProvisioningAnswer> read_provisioning_answer(std::string_view text) {
 
 milliseconds provisioning_pause(std::chrono::seconds asked, unsigned tries, Random& random) {
     const auto own = std::chrono::seconds(1U << std::min(tries, 5U));
-    const auto least = std::clamp<std::chrono::seconds>(asked > std::chrono::seconds(0) ? asked : own, kPauseLeast,
-                                                        kPauseMost);
+    const auto least = std::clamp<std::chrono::seconds>(asked > std::chrono::seconds(0) ? asked : own,
+                                                        kPauseLeast, kPauseMost);
     const auto jitter = static_cast<std::uint64_t>(milliseconds(least).count() / 2);
     return least + milliseconds(random.below(jitter + 1));
 }
@@ -198,7 +199,8 @@ Result<ProvisionedDevice> provision(const ProvisioningOptions& options, const Cl
         const auto id = "/?$rid=" + std::to_string(number);
         const auto [topic, answer] =
             operation.empty()
-                ? FIELDWATCH_TRY(ask(session, number, "$dps/registrations/PUT/iotdps-register" + id, registration))
+                ? FIELDWATCH_TRY(
+                      ask(session, number, "$dps/registrations/PUT/iotdps-register" + id, registration))
                 : FIELDWATCH_TRY(ask(session, number,
                                      "$dps/registrations/GET/iotdps-get-operationstatus" + id +
                                          "&operationId=" + percent_encode(operation),

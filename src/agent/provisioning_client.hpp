@@ -33,9 +33,9 @@ struct ProvisionedDevice {
 Result<ProvisionedDevice> provision(const ProvisioningOptions& options, const Clock& clock, Random& random,
                                     std::chrono::seconds patience);
 
-/// How long to wait before asking again for the `tries`th time, from 0: what the service asked for (0: it named no
-/// time, and the pause doubles), from 1 s to 30 s, and up to half as much again by chance, so that a fleet that
-/// lost power together does not ask together.
+/// How long to wait before asking again for the `tries`th time, from 0: what the service asked for (0: it
+/// named no time, and the pause doubles), from 1 s to 30 s, and up to half as much again by chance, so that a
+/// fleet that lost power together does not ask together.
 std::chrono::milliseconds provisioning_pause(std::chrono::seconds asked, unsigned tries, Random& random);
 
 /// One answer of the service.

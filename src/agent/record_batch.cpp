@@ -60,7 +60,6 @@ Result<void> split_batch(std::span<const std::byte> datagram,
 
 namespace {
 
-
 bool is_pid(std::uint32_t pid) {
     return pid <= FW_PID_MAX;
 }

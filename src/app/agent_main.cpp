@@ -311,7 +311,8 @@ Result<void> ask_for_hub(const Arguments& arguments) {
     auto& secret = config.by_certificate ? options.certificate : options.key_base64;
     secret = FIELDWATCH_TRY(
         agent::read_secret(config.by_certificate ? config.key_file : arguments.registration_key_file));
-    const auto device = FIELDWATCH_TRY(agent::provision(options, system_clock(), system_random(), std::chrono::seconds(60)));
+    const auto device =
+        FIELDWATCH_TRY(agent::provision(options, system_clock(), system_random(), std::chrono::seconds(60)));
     const auto text = sas::format({.host_name = device.hub,
                                    .device_id = device.device_id,
                                    .shared_access_key = options.key_base64,

@@ -211,7 +211,8 @@ struct fw_status {
     fw_u32 mode[FW_CLASS_COUNT];
     fw_u32 ready; /* 1 once every source is attached */
     struct fw_counters counters[FW_CLASS_COUNT];
-    fw_u64 untracked; /* connections that a table had no room for: TCP without owner, UDP told more than once */
+    fw_u64
+        untracked; /* connections that a table had no room for: TCP without owner, UDP told more than once */
 };
 
 /* Sender to collector. */

@@ -30,11 +30,12 @@ struct {
     __type(value, __u64);
 } flows SEC(".maps");
 
-__u64 window_begin; /* of QUIET_NS, and the flows that began in it; two processors at once lose a count or two */
+__u64 window_begin; /* of QUIET_NS, and the flows that began in it; two processors at once lose a count or two
+                     */
 __u64 window_flows;
 
-/* Counts the flows beyond what the table holds for as long as a flow is remembered: each pushed one out that may
- * not have been quiet. The kernel tells of none. */
+/* Counts the flows beyond what the table holds for as long as a flow is remembered: each pushed one out that
+ * may not have been quiet. The kernel tells of none. */
 static __always_inline void count_flow(__u64 time_ns) {
     if (time_ns - window_begin > QUIET_NS) {
         window_begin = time_ns;

@@ -61,8 +61,8 @@ class Collector {
     SeveralSources<std::uint32_t, 2, 256> execs_{2'000};  // by pid
     Namespaces device_;                                   // the first process's
     fw_mode mode_[FW_CLASS_COUNT] = {};
-    Counted totals_[FW_CLASS_COUNT];   // over all sources: these never go back
-    Counted counted_[FW_CLASS_COUNT];  // what of the present source is in totals_
+    Counted totals_[FW_CLASS_COUNT];              // over all sources: these never go back
+    Counted counted_[FW_CLASS_COUNT];             // what of the present source is in totals_
     std::uint64_t refused_[FW_CLASS_COUNT] = {};  // lost on the way from a fallback to the socket
     std::uint64_t boot_to_real_ns_ = 0;
     std::uint64_t next_second_ns_ = 0;

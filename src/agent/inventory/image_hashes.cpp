@@ -62,8 +62,8 @@ bool ImageHashes::spend(std::uint64_t bytes, std::int64_t now_ns) {
 }
 
 const std::string& ImageHashes::of(const std::string& path, std::uint64_t inode, std::int64_t now_ns) {
-    // A descriptor that opens nothing yet names the file from here on, whatever becomes of the path; and a device
-    // or a pipe that stands there is not touched.
+    // A descriptor that opens nothing yet names the file from here on, whatever becomes of the path; and a
+    // device or a pipe that stands there is not touched.
     const Descriptor place{inode == 0 ? -1 : ::open(path.c_str(), O_PATH | O_CLOEXEC)};
     struct stat status{};
     if (place.fd < 0 || ::fstat(place.fd, &status) != 0 || !S_ISREG(status.st_mode) ||

@@ -15,8 +15,10 @@ namespace fieldwatch::agent {
 class ImageHashes {
   public:
     static constexpr std::size_t kImagesMax = 512;
-    static constexpr std::uint64_t kImageBytesMax = 32U << 20;  ///< also what may be read at once after a pause
-    static constexpr std::uint64_t kBytesPerSecond = 8'000'000;  ///< 2 % of a PC's core, 25 % of a small ARM's
+    static constexpr std::uint64_t kImageBytesMax = 32U
+                                                    << 20;  ///< also what may be read at once after a pause
+    static constexpr std::uint64_t kBytesPerSecond =
+        8'000'000;  ///< 2 % of a PC's core, 25 % of a small ARM's
 
     /// 64 hex digits; "" when the file cannot be read, is too large now, or is not the one with that inode
     /// (another mount namespace's path). `inode` 0 = not known: no hash. `now_ns` is monotonic.

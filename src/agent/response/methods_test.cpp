@@ -103,24 +103,26 @@ TEST_F(MethodsTest, BlocksAMappedAddressByItsOwnName) {
     EXPECT_EQ(methods.call("blockAddress", R"({"address":"::ffff:192.0.2.9"})", true).status, 200);
     EXPECT_EQ(asked_.addresses[0].family, 4);
     EXPECT_EQ(asked_.addresses[0].bytes[3], 9);
-    EXPECT_EQ(methods.call("blockAddress", R"({"address":"::ffff:192.0.2.1"})", true).status, 400) << "the hub";
+    EXPECT_EQ(methods.call("blockAddress", R"({"address":"::ffff:192.0.2.1"})", true).status, 400)
+        << "the hub";
 }
 
 TEST_F(MethodsTest, RefusesBadParametersAndTheHubItself) {
     auto methods = make(kAll);
-    for (const auto* payload : {R"([])", R"({"pid":"7"})", R"({"pid":-7})", R"({"pid":7,"force":true})",
-                                R"({"pid":7)", R"({"pid":1})", R"({"pid":0})", R"({"pid":4194305})",
-                                R"({"pid":7,"start":-1})", R"({"pid":7,"expirySeconds":9})", R"({})", R"({"pid":7,"dryRun":1})"})
+    for (const auto* payload :
+         {R"([])", R"({"pid":"7"})", R"({"pid":-7})", R"({"pid":7,"force":true})", R"({"pid":7)",
+          R"({"pid":1})", R"({"pid":0})", R"({"pid":4194305})", R"({"pid":7,"start":-1})",
+          R"({"pid":7,"expirySeconds":9})", R"({})", R"({"pid":7,"dryRun":1})"})
         EXPECT_EQ(methods.call("killProcess", payload, true).status, 400) << payload;
     EXPECT_EQ(methods.call("isolate", R"({"address":"192.0.2.9"})", true).status, 400);
     EXPECT_EQ(methods.call("restore", R"({"pid":7})", true).status, 400);
-    for (const auto* payload : {R"({"address":"example.com"})", R"({"address":"192.0.2.1"})",
-                                R"({"address":"192.0.2.9\u0000x"})", R"({"address":"192.0.2.9; reboot"})",
-                                R"({"address":"127.0.0.1"})", R"({"address":"0.0.0.0"})", R"({"address":"::1"})",
-                                R"({"address":"::"})", R"({"address":"ff02::1"})", R"({"address":"239.1.2.3"})",
-                                R"({"address":"255.255.255.255"})",
-                                R"({"address":"192.0.2.9","expirySeconds":0})",
-                                R"({"address":"192.0.2.9","expirySeconds":99999999})"})
+    for (const auto* payload :
+         {R"({"address":"example.com"})", R"({"address":"192.0.2.1"})", R"({"address":"192.0.2.9\u0000x"})",
+          R"({"address":"192.0.2.9; reboot"})", R"({"address":"127.0.0.1"})", R"({"address":"0.0.0.0"})",
+          R"({"address":"::1"})", R"({"address":"::"})", R"({"address":"ff02::1"})",
+          R"({"address":"239.1.2.3"})", R"({"address":"255.255.255.255"})",
+          R"({"address":"192.0.2.9","expirySeconds":0})",
+          R"({"address":"192.0.2.9","expirySeconds":99999999})"})
         EXPECT_EQ(methods.call("blockAddress", payload, true).status, 400) << payload;
     EXPECT_EQ(methods.call("killProcess", std::string(5'000, ' '), true).status, 400);
 }

@@ -14,7 +14,8 @@ bool is_of_a_host(const ResponseRequest::Address& one) {
     NetworkAddress address{.family = one.family};
     std::ranges::copy(one.bytes, address.bytes.begin());
     if (address.family == 4) return one.bytes[0] != 0 && one.bytes[0] != 127 && one.bytes[0] < 224;
-    const bool is_low = std::ranges::all_of(std::span(one.bytes).first(15), [](auto byte) { return byte == 0; });
+    const bool is_low =
+        std::ranges::all_of(std::span(one.bytes).first(15), [](auto byte) { return byte == 0; });
     return !(is_low && one.bytes[15] <= 1) && one.bytes[0] != 0xff && !is_mapped(address);
 }
 
