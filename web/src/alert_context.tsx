@@ -1,13 +1,15 @@
 // What surrounds an alert on its device: who started the process, what else happened, which other alerts there are.
 import { useState } from "react";
 import type { Api } from "./api";
-import { eventsAround, processesAround } from "./device_queries";
-import { SeverityMark, Time } from "./marks";
+import { eventsAround, processesIn, processRowsMax } from "./device_queries";
+import { FindingList } from "./finding_list";
+import { Time } from "./marks";
 import type { Alert, AlertDetail } from "./model";
-import { type ProcessNode, type ProcessRow, processTrees } from "./process_tree";
+import { type Named, namedBy, type ProcessNode, type ProcessRow, processTrees, type Span, spanOf } from "./process_tree";
 import { Shown, useReading } from "./reading";
+import { useMay } from "./rights";
 import { QueryCard } from "./rows";
-import { processIds } from "./state";
+import { visible } from "./visible";
 
 function Branch({ nodes, now }: { nodes: ProcessNode[]; now: number }) {
   return (
@@ -15,10 +17,10 @@ function Branch({ nodes, now }: { nodes: ProcessNode[]; now: number }) {
       {nodes.map((node, index) => (
         <li key={`${node.pid} ${index}`}>
           <div className={node.meant ? "process meant" : "process"}>
-            <code>{node.command}</code>
+            <code>{visible(node.command)}</code>
             <span className="quiet">
               {node.meant && <strong>this alert · </strong>}
-              {node.user !== "" && `${node.user} · `}pid {node.pid} · <Time iso={node.time} now={now} />
+              {node.user !== "" && `${visible(node.user)} · `}pid {node.pid} · <Time iso={node.time} now={now} />
             </span>
           </div>
           {node.children.length > 0 && <Branch nodes={node.children} now={now} />}
@@ -30,31 +32,39 @@ function Branch({ nodes, now }: { nodes: ProcessNode[]; now: number }) {
 
 interface Props {
   api: Api;
+  hub: string;
   workspace: string;
   alert: AlertDetail;
   now: number;
 }
 
 export function ProcessTree(props: Props) {
-  const pids = processIds(props.alert.entities, props.alert.evidence);
-  return pids.size === 0 ? null : <StoredTree {...props} pids={pids} />;
+  const named = namedBy(props.alert);
+  const span = spanOf(named);
+  const may = useMay("analyst");
+  return span === null || !may.yes ? null : <StoredTree {...props} named={named} span={span} />;
 }
 
-function StoredTree({ api, workspace, alert, now, pids }: Props & { pids: ReadonlySet<number> }) {
-  const query = processesAround(alert.device, alert.startTime, alert.endTime);
+function StoredTree({ api, hub, workspace, alert, now, named, span }: Props & { named: Named[]; span: Span }) {
+  const query = processesIn({ hub, device: alert.device }, span);
   const reading = useReading(async (signal) => {
     const table = await api.query(workspace, query, null, signal);
-    const rows = table.rows.map(([time, pid, parent, user, command]): ProcessRow => ({
+    const rows = table.rows.map(([time, pid, parent, user, command, run, sequence, ended]): ProcessRow => ({
       time: String(time), pid: Number(pid), parent: Number(parent), user: String(user ?? ""), command: String(command ?? ""),
+      run: String(run ?? ""), sequence: Number(sequence ?? 0), ended: ended === true,
     }));
-    const times = new Set(alert.evidence.map((row) => row.time.slice(0, 19)));
-    return processTrees(rows, (row) => pids.has(row.pid) && (times.size === 0 || times.has(row.time.slice(0, 19))));
+    return { trees: processTrees(rows.reverse(), named), cut: rows.length >= processRowsMax };
   }, [api, workspace, query]);
   return (
     <section>
       <h3>Process tree</h3>
-      <Shown of={reading} empty="The process is not among the stored events." isEmpty={(trees) => trees.length === 0}>
-        {(trees) => <div className="tree"><Branch nodes={trees} now={now} /></div>}
+      <Shown of={reading} empty="The process is not among the stored events." isEmpty={({ trees }) => trees.length === 0}>
+        {({ trees, cut }) => (
+          <>
+            <div className="tree"><Branch nodes={trees} now={now} /></div>
+            {cut && <p className="quiet">The device was busy: only the newest {processRowsMax.toLocaleString()} process events around it were looked through.</p>}
+          </>
+        )}
       </Shown>
     </section>
   );
@@ -68,22 +78,21 @@ function OtherAlerts({ api, hub, alert, now, open }: { api: Api; hub: string; al
   return (
     <Shown of={reading} empty="None in 30 days." isEmpty={(others) => others.length === 0}>
       {(others) => (
-        <ul className="recommendations">
-          {others.slice(0, 10).map((one) => (
-            <li key={one.id}>
-              <SeverityMark severity={one.severity} />
-              <button type="button" className="link" onClick={() => open(one.id)}>{one.displayName || one.type}</button>
-              <span className="quiet"><Time iso={one.startTime} now={now} /></span>
-            </li>
-          ))}
-        </ul>
+        <FindingList
+          open={open}
+          lines={others.slice(0, 10).map((one) => ({
+            id: one.id,
+            severity: one.severity,
+            name: one.displayName || one.type,
+            more: <span className="quiet"><Time iso={one.startTime} now={now} /></span>,
+          }))}
+        />
       )}
     </Shown>
   );
 }
 
 interface RelatedProps extends Props {
-  hub: string;
   open: (id: string) => void;
   investigate: (query: string) => void;
 }
@@ -105,7 +114,7 @@ export function Related({ api, hub, workspace, alert, now, open, investigate }: 
           <QueryCard
             api={api}
             workspace={workspace}
-            query={eventsAround(alert.device, alert.startTime, alert.endTime)}
+            query={eventsAround({ hub, device: alert.device }, alert.startTime, alert.endTime)}
             timespan={null}
             empty="No event is stored around this alert."
             investigate={investigate}

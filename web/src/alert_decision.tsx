@@ -3,8 +3,11 @@ import { useState } from "react";
 import type { Api } from "./api";
 import { Time } from "./marks";
 import type { AlertDetail, Note } from "./model";
+import { useUnsaved } from "./place";
+import { useMay } from "./rights";
 import { Outcome, useSaving } from "./saving";
 import { isOpen } from "./state";
+import { visible } from "./visible";
 
 const reasons = ["False positive", "Expected here", "Already handled", "A test", "Other"] as const;
 
@@ -20,7 +23,7 @@ export function Notes({ notes, now }: { notes: Note[]; now: number }) {
             {[note.Status, note.Reason, note.Feedback === "NotUseful" ? "not useful" : note.Feedback === "Useful" ? "useful" : undefined]
               .filter((text) => text !== undefined)
               .map((text) => <span className="chip" key={text}>{text}</span>)}
-            {note.Comment !== undefined && <div className="comment">{note.Comment}</div>}
+            {note.Comment !== undefined && <div className="comment">{visible(note.Comment)}</div>}
           </li>
         ))}
       </ul>
@@ -35,11 +38,17 @@ interface Props {
   decided: () => void;
 }
 
-export function Decision({ api, hub, alert, decided }: Props) {
+export function Decision(props: Props) {
+  const may = useMay("operator");
+  return may.yes ? <DecisionForm {...props} /> : <p className="quiet decision">{may.why}</p>;
+}
+
+function DecisionForm({ api, hub, alert, decided }: Props) {
   const [comment, setComment] = useState("");
   const [reason, setReason] = useState("");
   const [dismissing, setDismissing] = useState(false);
   const saving = useSaving();
+  useUnsaved(comment.trim() !== "");
   const say = async (what: Record<string, string>, said: string) => {
     const address = `/api/v1/alerts/${encodeURIComponent(alert.id)}?hub=${encodeURIComponent(hub)}`;
     const text = comment.trim();

@@ -8,6 +8,7 @@ import type { AlertDetail } from "./model";
 import { Shown, useReading } from "./reading";
 import { commandLine, entityFields, linkedQuery, notesOf, shownValue, textList } from "./state";
 import { offsetText } from "./times";
+import { visible } from "./visible";
 
 const shownApart = ["Notes", "CommandLine"];
 const ruleFields = ["RuleId", "RuleTitle", "RuleAuthor", "RuleLicense", "RuleReferences"];
@@ -49,7 +50,7 @@ function Evidence({ alert, now }: { alert: AlertDetail; now: number }) {
           <div>
             <strong>{row.name}</strong> <Time iso={row.time} now={now} /> <span className="quiet">{offsetText(alert.startTime, row.time)}</span>
           </div>
-          <pre tabIndex={0}>{typeof row.details === "string" ? row.details : JSON.stringify(row.details, null, 1)}</pre>
+          <pre tabIndex={0}>{visible(typeof row.details === "string" ? row.details : JSON.stringify(row.details, null, 1))}</pre>
         </li>
       ))}
     </ol>
@@ -93,11 +94,11 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice, 
           </>
         )}
       </p>
-      <p>{alert.description}</p>
+      <p className="said">{visible(alert.description)}</p>
       {command !== null && (
         <section>
           <h3>Command line</h3>
-          <pre className="command">{command}</pre>
+          <pre className="command">{visible(command)}</pre>
         </section>
       )}
       <Notes notes={notesOf(alert.extendedProperties)} now={now} />
@@ -132,7 +133,7 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice, 
           </button>
         )}
       </section>
-      <ProcessTree api={api} workspace={workspace} alert={alert} now={now} />
+      <ProcessTree api={api} hub={hub} workspace={workspace} alert={alert} now={now} />
       <Related api={api} hub={hub} workspace={workspace} alert={alert} now={now} open={open} investigate={investigate} />
       <section>
         <h3>Rule</h3>
@@ -146,18 +147,17 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice, 
 interface Props extends Omit<BodyProps, "alert"> {
   id: string;
   news: number;
-  mayDecide: boolean;
-  close: () => void;
+  close: () => boolean;
 }
 
-export function AlertDrawer({ api, hub, id, news, mayDecide, close, ...rest }: Props) {
+export function AlertDrawer({ api, hub, id, news, close, ...rest }: Props) {
   const address = `/api/v1/alerts/${encodeURIComponent(id)}?hub=${encodeURIComponent(hub)}`;
   const reading = useReading((signal) => api.get<AlertDetail>(address, signal), [api, address, news]);
   return (
     <Drawer
       title={reading.value?.displayName ?? "Alert"}
       close={close}
-      footer={reading.value && mayDecide && <Decision api={api} hub={hub} alert={reading.value} decided={reading.again} />}
+      footer={reading.value && <Decision api={api} hub={hub} alert={reading.value} decided={reading.again} />}
     >
       <Shown of={reading}>{(alert) => <Body api={api} hub={hub} alert={alert} {...rest} />}</Shown>
     </Drawer>

@@ -1,55 +1,19 @@
 // All alerts of a hub: one by one, or as the daily aggregates that a person decides about.
 import { useMemo } from "react";
 import type { Api } from "./api";
-import { AlertsTable } from "./alerts_table";
+import { AlertDaysTable, AlertsTable } from "./alerts_table";
 import { Choice, FilterBar, Search } from "./filters";
-import { type AlertDay, alertDays, chosenAlerts } from "./lists";
-import { SeverityMark } from "./marks";
+import { alertDays, chosenAlerts } from "./lists";
 import type { Alert } from "./model";
 import type { Filters } from "./place";
 import { Shown, useReading } from "./reading";
 import { download } from "./rows";
 import { csvOf } from "./tables";
-import { isNew } from "./times";
 
 const alertsMax = 1000;
 const statuses = [["", "Open"], ["InProgress", "In progress"], ["Resolved", "Resolved"], ["Dismissed", "Dismissed"], ["all", "All"]] as const;
 const spans = [["", "30 days"], ["P1D", "24 hours"], ["P7D", "7 days"], ["P90D", "90 days"]] as const;
 const severityOptions = [["", "Any"], ["High", "High"], ["Medium", "Medium"], ["Low", "Low"], ["Informational", "Informational"]] as const;
-
-function Days({ days, now, open }: { days: AlertDay[]; now: number; open: (day: AlertDay) => void }) {
-  return (
-    <div className="scroll" tabIndex={0}>
-      <table className="alerts">
-        <thead>
-          <tr>
-            <th scope="col">Severity</th>
-            <th scope="col">Alert</th>
-            <th scope="col">Day (UTC)</th>
-            <th scope="col" className="number">Count</th>
-            <th scope="col">Devices</th>
-            <th scope="col">Detected by</th>
-          </tr>
-        </thead>
-        <tbody>
-          {days.map((day) => (
-            <tr key={day.key} onClick={() => open(day)}>
-              <td><SeverityMark severity={day.severity} /></td>
-              <td>
-                <button type="button" className="link" onClick={(event) => { event.stopPropagation(); open(day); }}>{day.displayName}</button>
-                {day.alerts.some((one) => isNew(one.startTime, now)) && <span className="new">New</span>}
-              </td>
-              <td>{day.date}</td>
-              <td className="number">{day.alerts.length}</td>
-              <td className="device">{day.devices.slice(0, 3).join(", ")}{day.devices.length > 3 && ` and ${day.devices.length - 3} more`}</td>
-              <td>{day.component}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
 
 interface Props {
   api: Api;
@@ -92,7 +56,7 @@ export function AlertsPage({ api, hub, filters, fresh, news, now, change, open }
           <Search label="Device" name="device" filters={filters} change={change} />
         </FilterBar>
         <Shown of={reading} empty="No alert is like this." isEmpty={() => shown.length === 0}>
-          {() => (daily ? <Days days={days} now={now} open={(day) => change({ ...filters, view: "", name: day.type })} /> : <AlertsTable alerts={shown} fresh={fresh} now={now} open={open} />)}
+          {() => (daily ? <AlertDaysTable days={days} now={now} open={(day) => change({ ...filters, view: "", name: day.type })} /> : <AlertsTable alerts={shown} fresh={fresh} now={now} open={open} />)}
         </Shown>
       </section>
     </main>

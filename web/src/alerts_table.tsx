@@ -1,5 +1,8 @@
+// Alerts as rows, one by one or summed up by type and day.
+import type { AlertDay } from "./lists";
 import { SeverityMark, Time } from "./marks";
 import type { Alert } from "./model";
+import { type Column, RowButton, Table } from "./table";
 import { isNew } from "./times";
 
 interface Props {
@@ -10,50 +13,58 @@ interface Props {
 }
 
 export function AlertsTable({ alerts, fresh, now, open }: Props) {
+  const columns: Column<Alert>[] = [
+    { title: "Severity", cell: (one) => <SeverityMark severity={one.severity} /> },
+    {
+      title: "Alert",
+      cell: (one) => (
+        <>
+          <RowButton open={() => open(one.id)}>{one.displayName || one.type}</RowButton>
+          {isNew(one.startTime, now) && <span className="new">New</span>}
+        </>
+      ),
+    },
+    { title: "Device", kind: "device", cell: (one) => one.device },
+    { title: "Count", kind: "number", cell: (one) => one.hitCount },
+    { title: "Detected by", cell: (one) => one.component },
+    { title: "Started", cell: (one) => <Time iso={one.startTime} now={now} /> },
+    { title: "Status", cell: (one) => (one.status === "New" ? "Active" : one.status) },
+  ];
   return (
-    <div className="scroll" tabIndex={0}>
-      <table className="alerts">
-        <thead>
-          <tr>
-            <th scope="col">Severity</th>
-            <th scope="col">Alert</th>
-            <th scope="col">Device</th>
-            <th scope="col" className="number">Count</th>
-            <th scope="col">Detected by</th>
-            <th scope="col">Started</th>
-            <th scope="col">Status</th>
-          </tr>
-        </thead>
-        <tbody>
-          {alerts.map((alert) => (
-            <tr key={alert.id} className={fresh.has(alert.id) ? "fresh" : undefined} onClick={() => open(alert.id)}>
-              <td>
-                <SeverityMark severity={alert.severity} />
-              </td>
-              <td>
-                <button
-                  type="button"
-                  className="link"
-                  onClick={(event) => {
-                    event.stopPropagation();
-                    open(alert.id);
-                  }}
-                >
-                  {alert.displayName || alert.type}
-                </button>
-                {isNew(alert.startTime, now) && <span className="new">New</span>}
-              </td>
-              <td className="device">{alert.device}</td>
-              <td className="number">{alert.hitCount}</td>
-              <td>{alert.component}</td>
-              <td>
-                <Time iso={alert.startTime} now={now} />
-              </td>
-              <td>{alert.status === "New" ? "Active" : alert.status}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      label="Alerts"
+      className="alerts"
+      columns={columns}
+      rows={alerts}
+      keyOf={(one) => one.id}
+      rowClass={(one) => (fresh.has(one.id) ? "fresh" : undefined)}
+      open={(one) => open(one.id)}
+    />
   );
+}
+
+const devicesNamed = 3;
+
+export function AlertDaysTable({ days, now, open }: { days: AlertDay[]; now: number; open: (day: AlertDay) => void }) {
+  const columns: Column<AlertDay>[] = [
+    { title: "Severity", cell: (day) => <SeverityMark severity={day.severity} /> },
+    {
+      title: "Alert",
+      cell: (day) => (
+        <>
+          <RowButton open={() => open(day)}>{day.displayName}</RowButton>
+          {day.alerts.some((one) => isNew(one.startTime, now)) && <span className="new">New</span>}
+        </>
+      ),
+    },
+    { title: "Day (UTC)", cell: (day) => day.date },
+    { title: "Count", kind: "number", cell: (day) => day.alerts.length },
+    {
+      title: "Devices",
+      kind: "device",
+      cell: (day) => day.devices.slice(0, devicesNamed).join(", ") + (day.devices.length > devicesNamed ? ` and ${day.devices.length - devicesNamed} more` : ""),
+    },
+    { title: "Detected by", cell: (day) => day.component },
+  ];
+  return <Table label="Alerts by type and day" className="alerts" columns={columns} rows={days} keyOf={(day) => day.key} open={open} />;
 }

@@ -1,13 +1,9 @@
 // Talking to the server that served this page.
-import { EventParser, type StreamEvent } from "./event_stream";
 import type { Render } from "./chart";
+import { type Credentials, presentSession } from "./credentials";
+import { EventParser, type StreamEvent } from "./event_stream";
 import type { ResultTable } from "./tables";
-
-export class ApiError extends Error {
-  constructor(readonly status: number, message: string, readonly details?: unknown) {
-    super(message);
-  }
-}
+import { ApiError } from "./trouble";
 
 async function refusal(response: Response): Promise<ApiError> {
   try {
@@ -37,15 +33,67 @@ interface QueryAnswer {
   error?: { message?: string; innererror?: { message?: string; line?: number; pos?: number; length?: number } };
 }
 
-export class Api {
-  constructor(private readonly token: string) {}
+/** Whether a browser would take a part of the path for a step up, which no escape prevents (WHATWG URL, "double-dot"). */
+export const climbs = (path: string): boolean => /(^|\/)(\.|%2e){1,2}(?=\/|$)/i.test(path.replace(/[?#].*$/s, ""));
 
-  private headers(): Record<string, string> {
-    return { authorization: `Bearer ${this.token}` };
+export class Api {
+  /**
+   * `renew` is called when the server does not know the credentials any more, once for however many requests wait; it ends when the
+   * viewer has signed in again, as the same person, and gives what to go on with. What was asked for is then asked for again.
+   */
+  constructor(private credentials: Credentials, private readonly renew: () => Promise<Credentials>) {}
+  private renewal: Promise<void> | null = null;
+
+  get bySession(): boolean {
+    return this.credentials.kind === "session";
+  }
+
+  private headers(method: string): Record<string, string> {
+    if (this.credentials.kind === "token") return { authorization: `Bearer ${this.credentials.token}` };
+    return method === "GET" ? {} : { "x-fieldwatch-csrf": this.credentials.csrf };
+  }
+
+  private renewed(): Promise<void> {
+    this.renewal ??= this.renew().then((fresh) => {
+      this.credentials = fresh;
+      this.renewal = null;
+    });
+    return this.renewal;
+  }
+
+  /**
+   * Whether there is reason to ask again after a refusal. Another tab may have signed in anew: the cookie is the new session's, and so
+   * must the word be that goes with it. A session that is still there was not what the server refused: a wrong password was.
+   */
+  private async mended(refused: Credentials, status: number): Promise<boolean> {
+    if (refused !== this.credentials) return true; // somebody else has done it meanwhile
+    if (refused.kind === "session") {
+      const present = await presentSession();
+      if (present?.csrf === refused.csrf) return false;
+      if (present !== null) {
+        this.credentials = present;
+        return true;
+      }
+    }
+    if (status !== 401) return false;
+    await this.renewed();
+    return true;
+  }
+
+  /** Errors of the answer are the caller's; a session that has ended is mended on the way. */
+  private async asked(path: string, init: RequestInit & { method: string }, more: Record<string, string> = {}): Promise<Response> {
+    if (climbs(path)) throw new ApiError(400, `Nothing on the server has this name: ${path}`);
+    for (;;) {
+      const used = this.credentials;
+      const response = await fetch(path, { ...init, headers: { ...this.headers(init.method), ...more } });
+      const doubtful = response.status === 401 || (response.status === 403 && init.method !== "GET");
+      if (!doubtful || !(await this.mended(used, response.status))) return response;
+      if (init.signal?.aborted) throw new DOMException("aborted", "AbortError");
+    }
   }
 
   private async read(path: string, signal?: AbortSignal): Promise<Response> {
-    const response = await fetch(path, { headers: this.headers(), ...(signal && { signal }) });
+    const response = await this.asked(path, { method: "GET", ...(signal && { signal }) });
     if (!response.ok) throw await refusal(response);
     return response;
   }
@@ -60,9 +108,8 @@ export class Api {
 
   /** Changes something: `body` goes as it is when it is text or a file, as JSON otherwise. What the server answers, null for nothing. */
   async send<T>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T | null> {
-    const response = await fetch(path, {
+    const response = await this.asked(path, {
       method,
-      headers: this.headers(),
       ...(body !== undefined && { body: typeof body === "string" || body instanceof Blob ? body : JSON.stringify(body) }),
     });
     if (!response.ok) throw await refusal(response);
@@ -72,12 +119,11 @@ export class Api {
 
   /** The first table of a KQL query; `timespan` is an ISO 8601 duration before now. Throws Refusal. */
   async query(workspace: string, query: string, timespan: string | null, signal: AbortSignal): Promise<QueryTable> {
-    const response = await fetch(`/v1/workspaces/${encodeURIComponent(workspace)}/query`, {
-      method: "POST",
-      headers: { ...this.headers(), prefer: "include-render=true" },
-      body: JSON.stringify({ query, ...(timespan && { timespan }) }),
-      signal,
-    });
+    const response = await this.asked(
+      `/v1/workspaces/${encodeURIComponent(workspace)}/query`,
+      { method: "POST", body: JSON.stringify({ query, ...(timespan && { timespan }) }), signal },
+      { prefer: "include-render=true" },
+    );
     const answer = (await response.json()) as QueryAnswer;
     const table = answer.tables?.[0];
     if (response.ok && table) return { ...table, partial: answer.error !== undefined, ...(answer.render && { render: answer.render }) };
@@ -88,8 +134,8 @@ export class Api {
 
   /** Calls back with each event until the server or the signal ends the stream. */
   async events(path: string, signal: AbortSignal, onEvent: (event: StreamEvent) => void): Promise<void> {
-    const response = await fetch(path, { headers: this.headers(), signal });
-    if (!response.ok || !response.body) throw await refusal(response);
+    const response = await this.read(path, signal);
+    if (!response.body) return;
     const parser = new EventParser();
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {

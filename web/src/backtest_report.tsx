@@ -1,5 +1,6 @@
 // What a set of rules would have found in the stored log, beside what the running one finds in it.
 import type { Backtest, Backtested } from "./rules";
+import { type Column, Table } from "./table";
 import { localText } from "./times";
 
 function Examples({ title, of }: { title: string; of: Backtested["gained"] }) {
@@ -15,6 +16,26 @@ function Examples({ title, of }: { title: string; of: Backtested["gained"] }) {
     </details>
   );
 }
+
+const columns: Column<Backtested>[] = [
+  {
+    title: "Rule",
+    kind: "text",
+    cell: (rule) => (
+      <>
+        {rule.title}
+        <Examples title="Would be found too:" of={rule.gained} />
+        <Examples title="Would not be found any more:" of={rule.lost} />
+      </>
+    ),
+  },
+  { title: "Change", unseen: true, cell: (rule) => <span className="chip">{rule.change}</span> },
+  { title: "Alerts", kind: "number", cell: (rule) => rule.alerts.toLocaleString() },
+  { title: "Before", kind: "number", cell: (rule) => rule.before?.alerts.toLocaleString() ?? "" },
+  { title: "A day", kind: "number", cell: (rule) => rule.alertsPerDay.toFixed(1) },
+  { title: "Hits", kind: "number", cell: (rule) => rule.hits.toLocaleString() },
+  { title: "Devices", kind: "number", cell: (rule) => rule.devices.toLocaleString() },
+];
 
 export function BacktestReport({ test, stop }: { test: Backtest; stop: () => void }) {
   const { progress, report } = test;
@@ -36,36 +57,7 @@ export function BacktestReport({ test, stop }: { test: Backtest; stop: () => voi
         {changed.length === 0 && " Nothing that was found would change."}
       </p>
       {changed.length > 0 && (
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Rule</th>
-              <th scope="col" />
-              <th scope="col" className="number">Alerts</th>
-              <th scope="col" className="number">Before</th>
-              <th scope="col" className="number">A day</th>
-              <th scope="col" className="number">Hits</th>
-              <th scope="col" className="number">Devices</th>
-            </tr>
-          </thead>
-          <tbody>
-            {changed.map((rule) => (
-              <tr key={rule.id}>
-                <td className="text">
-                  {rule.title}
-                  <Examples title="Would be found too:" of={rule.gained} />
-                  <Examples title="Would not be found any more:" of={rule.lost} />
-                </td>
-                <td><span className="chip">{rule.change}</span></td>
-                <td className="number">{rule.alerts.toLocaleString()}</td>
-                <td className="number">{rule.before?.alerts.toLocaleString() ?? ""}</td>
-                <td className="number">{rule.alertsPerDay.toFixed(1)}</td>
-                <td className="number">{rule.hits.toLocaleString()}</td>
-                <td className="number">{rule.devices.toLocaleString()}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <Table label="What would change" columns={columns} rows={changed} keyOf={(rule) => rule.id} />
       )}
     </div>
   );

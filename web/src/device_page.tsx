@@ -3,12 +3,14 @@ import { useState } from "react";
 import type { Api } from "./api";
 import { AlertsTable } from "./alerts_table";
 import { deviceTabs } from "./device_queries";
-import { OpenAlerts, agentStates } from "./devices_table";
+import { agentStates, Connection, OpenAlerts } from "./devices_table";
+import { Properties } from "./drawer";
+import { FindingList } from "./finding_list";
 import { PlaceLink } from "./link";
-import { SeverityMark, Time } from "./marks";
+import { Time } from "./marks";
 import type { Alert, Device, Recommendation } from "./model";
 import type { Go } from "./place";
-import { Shown, useReading } from "./reading";
+import { Shown, TroubleNote, useReading } from "./reading";
 import { QueryCard } from "./rows";
 
 const spans: [string, string][] = [["P1D", "24 hours"], ["P7D", "7 days"], ["P30D", "30 days"]];
@@ -16,6 +18,26 @@ const spans: [string, string][] = [["P1D", "24 hours"], ["P7D", "7 days"], ["P30
 function Twin({ api, address }: { api: Api; address: string }) {
   const reading = useReading((signal) => api.get<unknown>(`${address}/modules/azureiotsecurity/twin`, signal), [api, address]);
   return <Shown of={reading}>{(twin) => <pre>{JSON.stringify(twin, null, 2)}</pre>}</Shown>;
+}
+
+function Integrity({ of, now }: { of: NonNullable<Device["integrity"]>; now: number }) {
+  const whole = of.missingEvents === 0 && of.startsWithoutPast === 0 && of.spoolBreaks === 0;
+  return (
+    <section className="card">
+      <h2>Integrity <span className="quiet">30 days</span></h2>
+      {whole ? (
+        <p className="quiet">Every event that the agent numbered came, and its spool was as it had left it.</p>
+      ) : (
+        <Properties
+          values={[
+            ["Numbered events that never came", of.missingEvents.toLocaleString()],
+            ["Starts of the agent without its past", of.startsWithoutPast.toLocaleString()],
+            ["Changes of its spool by others", <>{of.spoolBreaks.toLocaleString()} {of.lastSpoolBreak !== null && <span className="quiet">last <Time iso={of.lastSpoolBreak} now={now} relative /></span>}</>],
+          ]}
+        />
+      )}
+    </section>
+  );
 }
 
 interface Props {
@@ -53,7 +75,7 @@ export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now,
           <h2 className="device">{id}</h2>
           {device && (
             <>
-              <span className={`state ${device.status === "disabled" ? "off" : device.connectionState}`}>{device.status === "disabled" ? "Disabled" : device.connectionState}</span>
+              <Connection device={device} />
               <span className={`state ${device.agentState}`}>Agent: {agentStates[device.agentState]}</span>
               <span className="quiet">last event <Time iso={device.lastEvent} now={now} relative /></span>
               <OpenAlerts device={device} />
@@ -74,11 +96,12 @@ export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now,
           ))}
         </nav>
       </section>
-      {tab !== "" && reading.error !== null && <p role="alert" className="note error">{reading.error}</p>}
+      {tab !== "" && reading.error !== null && <TroubleNote trouble={reading.error} again={reading.again} />}
       {tab === "" && (
         <Shown of={reading}>
-          {({ alerts, recommendations }) => (
+          {({ device: one, alerts, recommendations }) => (
             <>
+              {one.integrity && <Integrity of={one.integrity} now={now} />}
               <section className="card">
                 <h2>Alerts</h2>
                 {alerts.length === 0 ? <p className="quiet">None in 30 days.</p> : <AlertsTable alerts={alerts} fresh={fresh} now={now} open={(one) => go({ at: "alert", id: one })} />}
@@ -88,15 +111,15 @@ export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now,
                 {recommendations.length === 0 ? (
                   <p className="quiet">No weak state is known.</p>
                 ) : (
-                  <ul className="recommendations">
-                    {recommendations.map((one) => (
-                      <li key={one.id}>
-                        <SeverityMark severity={one.severity} />
-                        <button type="button" className="link" onClick={() => go({ at: "recommendation", id: one.id })}>{one.displayName}</button>
-                        <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
-                      </li>
-                    ))}
-                  </ul>
+                  <FindingList
+                    open={(one) => go({ at: "recommendation", id: one })}
+                    lines={recommendations.map((one) => ({
+                      id: one.id,
+                      severity: one.severity,
+                      name: one.displayName,
+                      more: <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>,
+                    }))}
+                  />
                 )}
               </section>
             </>
@@ -106,7 +129,7 @@ export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now,
       {shown && (
         <section className="card">
           <h2>{shown.name}</h2>
-          <QueryCard key={shown.id + span} api={api} workspace={workspace} query={shown.query(id)} timespan={span} empty={shown.empty} investigate={(query) => go({ at: "logs", query })} />
+          <QueryCard key={shown.id + span} api={api} workspace={workspace} query={shown.query({ hub, device: id })} timespan={span} empty={shown.empty} investigate={(query) => go({ at: "logs", query })} />
         </section>
       )}
       {tab === "twin" && (

@@ -1,43 +1,59 @@
 // What an analyst asks of one device, as KQL: each tab of its page is one of these, and says so.
 import { kqlText } from "./lists";
+import type { Span } from "./process_tree";
+
+/** A device of one hub: hubs that share a workspace may each have one of the same name. */
+export interface Subject {
+  hub: string;
+  device: string;
+}
 
 export interface DeviceTab {
   id: string;
   name: string;
   empty: string;
-  query: (device: string) => string;
+  query: (of: Subject) => string;
 }
 
-const raw = (device: string, kinds: string) =>
-  `SecurityIoTRawEvent\n| where DeviceId == ${kqlText(device)} and RawEventName ${kinds} and IsEmpty == false\n| extend E = parse_json(EventDetails)\n`;
-/** Only the newest snapshot of each day's many: its rows share their time stamp. */
-const newest = (kinds: string, columns: string) => (device: string) =>
-  `let newest = toscalar(SecurityIoTRawEvent | where DeviceId == ${kqlText(device)} and RawEventName ${kinds} | summarize max(TimeStamp));\n` +
-  `${raw(device, kinds)}| where TimeStamp == newest\n${columns}`;
-/** What happened, one row an event or summed up. */
-const events = (kinds: string, columns: string) => (device: string) => raw(device, kinds) + columns;
+/** Rows of that hub; `column` names the resource id of the table, whose case differs from table to table. */
+const ofHub = (hub: string, column: string) => `${column} endswith ${kqlText(`/iothubs/${hub}`)}`;
+const rawOf = ({ hub, device }: Subject) => `DeviceId == ${kqlText(device)} and ${ofHub(hub, "AssociatedResourceId")}`;
 
-const within = (device: string, from: string, to: string) =>
-  `SecurityIoTRawEvent\n| where DeviceId == ${kqlText(device)} and TimeStamp between (${from} .. ${to})\n`;
+const raw = (of: Subject, kinds: string) =>
+  `SecurityIoTRawEvent\n| where ${rawOf(of)} and RawEventName ${kinds} and IsEmpty == false\n| extend E = parse_json(EventDetails)\n`;
+/** Only the newest snapshot of each day's many: its rows share their time stamp. */
+const newest = (kinds: string, columns: string) => (of: Subject) =>
+  `let newest = toscalar(SecurityIoTRawEvent | where ${rawOf(of)} and RawEventName ${kinds} | summarize max(TimeStamp));\n` +
+  `${raw(of, kinds)}| where TimeStamp == newest\n${columns}`;
+/** What happened, one row an event or summed up. */
+const events = (kinds: string, columns: string) => (of: Subject) => raw(of, kinds) + columns;
+
 const moment = (iso: string) => `datetime(${/^[\d:.TZ-]+$/.test(iso) ? iso : "null"})`;
+/** No event is received before it happened: the second bound keeps older files closed. */
+const within = (of: Subject, from: string, to: string) =>
+  `SecurityIoTRawEvent\n| where ${rawOf(of)}\n| where TimeStamp between (${from} .. ${to}) and TimeGenerated >= ${from}\n`;
 
 /** What the device did around an alert, of any kind. */
-export const eventsAround = (device: string, start: string, end: string) =>
-  within(device, `${moment(start)} - 5m`, `${moment(end)} + 5m`) +
+export const eventsAround = (of: Subject, start: string, end: string) =>
+  within(of, `(${moment(start)} - 5m)`, `(${moment(end)} + 5m)`) +
   "| project TimeStamp, RawEventName, EventDetails\n| order by TimeStamp asc\n| take 200";
-/** The processes that may have led to it: long enough before that a session's shell is among them. */
-export const processesAround = (device: string, start: string, end: string) =>
-  within(device, `${moment(start)} - 1h`, `${moment(end)} + 5m`) +
-  '| where RawEventName == "ProcessCreate" and IsEmpty == false\n| extend E = parse_json(EventDetails)\n' +
-  "| project TimeStamp, Pid = tolong(E.ProcessId), Parent = tolong(E.ParentProcessId), User = tostring(E.UserName), Command = tostring(E.CommandLine)\n| order by TimeStamp asc\n| take 5000";
+
+export const processRowsMax = 5_000;
+/** Processes that began and ended in a span; where there are too many, the newest, which the alert is among. */
+export const processesIn = (of: Subject, span: Span) =>
+  within(of, moment(span.from), moment(span.to)) +
+  '| where RawEventName in ("ProcessCreate", "ProcessTerminate") and IsEmpty == false\n| extend E = parse_json(EventDetails)\n| extend X = parse_json(tostring(E.ExtraDetails))\n' +
+  "| project TimeStamp, Pid = tolong(E.ProcessId), Parent = tolong(E.ParentProcessId), User = tostring(E.UserName), Command = tostring(E.CommandLine), " +
+  'Run = tostring(X.BootId), Sequence = tolong(X.Sequence), Ended = RawEventName == "ProcessTerminate"\n' +
+  `| order by TimeStamp desc\n| take ${processRowsMax}`;
 
 export const deviceTabs: DeviceTab[] = [
   {
     id: "timeline", name: "Timeline", empty: "Nothing of note in this time.",
-    query: (device) =>
-      `union withsource=Kind\n  (SecurityAlert | where CompromisedEntity == ${kqlText(device)} | summarize arg_max(TimeGenerated, *) by SystemAlertId | project Time = StartTime, What = DisplayName, Level = AlertSeverity, State = Status),\n` +
-      `  (SecurityRecommendation | where DeviceId == ${kqlText(device)} | where IsSnapshot == false | project Time = StatusChangeDate, What = RecommendationDisplayName, Level = RecommendationSeverity, State = RecommendationState),\n` +
-      `  (AzureDiagnostics | where Category == "Connections" | where tostring(parse_json(properties_s).deviceId) == ${kqlText(device)} | project Time = TimeGenerated, What = OperationName, Level, State = ResultType)\n` +
+    query: ({ hub, device }) =>
+      `union withsource=Kind\n  (SecurityAlert | where CompromisedEntity == ${kqlText(device)} and ${ofHub(hub, "ResourceId")} | summarize arg_max(TimeGenerated, *) by SystemAlertId | project Time = StartTime, What = DisplayName, Level = AlertSeverity, State = Status),\n` +
+      `  (SecurityRecommendation | where DeviceId == ${kqlText(device)} and ${ofHub(hub, "AssessedResourceId")} | where IsSnapshot == false | project Time = StatusChangeDate, What = RecommendationDisplayName, Level = RecommendationSeverity, State = RecommendationState),\n` +
+      `  (AzureDiagnostics | where Category == "Connections" and ${ofHub(hub, "ResourceId")} | where tostring(parse_json(properties_s).deviceId) == ${kqlText(device)} | project Time = TimeGenerated, What = OperationName, Level, State = ResultType)\n` +
       "| project Time, What, Level, State\n| order by Time desc\n| take 500",
   },
   {
@@ -78,11 +94,11 @@ export const deviceTabs: DeviceTab[] = [
   },
   {
     id: "hub", name: "Hub activity", empty: "The hub has no record of this device.",
-    query: (device) =>
-      `AzureDiagnostics\n| extend P = parse_json(properties_s)\n| where tostring(P.deviceId) == ${kqlText(device)}\n| summarize Records = count(), Messages = sum(tolong(P.messageCount)) by Hour = bin(TimeGenerated, 1h), Category, OperationName, ResultType\n| order by Hour desc\n| take 500`,
+    query: ({ hub, device }) =>
+      `AzureDiagnostics\n| where ${ofHub(hub, "ResourceId")}\n| extend P = parse_json(properties_s)\n| where tostring(P.deviceId) == ${kqlText(device)}\n| summarize Records = count(), Messages = sum(tolong(P.messageCount)) by Hour = bin(TimeGenerated, 1h), Category, OperationName, ResultType\n| order by Hour desc\n| take 500`,
   },
   {
     id: "raw", name: "Raw events", empty: "No raw event is stored.",
-    query: (device) => `SecurityIoTRawEvent\n| where DeviceId == ${kqlText(device)}\n| project TimeStamp, RawEventName, RawEventCategory, EventDetails\n| order by TimeStamp desc\n| take 200`,
+    query: (of) => `SecurityIoTRawEvent\n| where ${rawOf(of)}\n| project TimeStamp, RawEventName, RawEventCategory, EventDetails\n| order by TimeStamp desc\n| take 200`,
   },
 ];

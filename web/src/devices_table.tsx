@@ -1,5 +1,7 @@
+// Devices as rows: what each is doing, and what is known against it.
 import { SeverityIcon, Time } from "./marks";
 import { type Device, severities } from "./model";
+import { type Column, RowButton, Table } from "./table";
 
 export const agentStates = {
   NotInstalled: "Not installed",
@@ -25,47 +27,19 @@ export function OpenAlerts({ device }: { device: Device }) {
   );
 }
 
+export function Connection({ device }: { device: Device }) {
+  const disabled = device.status === "disabled";
+  return <span className={`state ${disabled ? "off" : device.connectionState}`}>{disabled ? "Disabled" : device.connectionState}</span>;
+}
+
 export function DevicesTable({ devices, now, open }: { devices: Device[]; now: number; open: (device: string) => void }) {
-  return (
-    <div className="scroll" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Device</th>
-            <th scope="col">Connection</th>
-            <th scope="col">Agent</th>
-            <th scope="col">Last event</th>
-            <th scope="col">Open alerts</th>
-            <th scope="col" className="number">Recommendations</th>
-          </tr>
-        </thead>
-        <tbody>
-          {devices.map((device) => (
-            <tr key={device.deviceId}>
-              <td className="device">
-                <button type="button" className="link" onClick={() => open(device.deviceId)}>
-                  {device.deviceId}
-                </button>
-              </td>
-              <td>
-                <span className={`state ${device.status === "disabled" ? "off" : device.connectionState}`}>
-                  {device.status === "disabled" ? "Disabled" : device.connectionState}
-                </span>
-              </td>
-              <td>
-                <span className={`state ${device.agentState}`}>{agentStates[device.agentState]}</span>
-              </td>
-              <td>
-                <Time iso={device.lastEvent} now={now} relative />
-              </td>
-              <td>
-                <OpenAlerts device={device} />
-              </td>
-              <td className="number">{device.activeRecommendations}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+  const columns: Column<Device>[] = [
+    { title: "Device", kind: "device", cell: (one) => <RowButton open={() => open(one.deviceId)}>{one.deviceId}</RowButton> },
+    { title: "Connection", cell: (one) => <Connection device={one} /> },
+    { title: "Agent", cell: (one) => <span className={`state ${one.agentState}`}>{agentStates[one.agentState]}</span> },
+    { title: "Last event", cell: (one) => <Time iso={one.lastEvent} now={now} relative /> },
+    { title: "Open alerts", cell: (one) => <OpenAlerts device={one} /> },
+    { title: "Recommendations", kind: "number", cell: (one) => one.activeRecommendations },
+  ];
+  return <Table label="Inventory" columns={columns} rows={devices} keyOf={(one) => one.deviceId} open={(one) => open(one.deviceId)} />;
 }

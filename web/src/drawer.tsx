@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useRef } from "react";
 
 interface Props {
   title: string;
-  close: () => void;
+  close: () => boolean; // false where the viewer stays, for the sake of what is not saved
   children: ReactNode;
   footer?: ReactNode;
 }
@@ -16,13 +16,18 @@ export function Drawer({ title, close, children, footer }: Props) {
       ref={dialog}
       className="drawer"
       aria-labelledby="drawer-title"
-      onClose={close}
-      onClick={(event) => event.target === dialog.current && dialog.current.close()}
+      onCancel={(event) => {
+        event.preventDefault();
+        close();
+      }}
+      // A browser may close it without asking, at a second Escape: then it opens again where something is not saved.
+      onClose={() => close() || dialog.current?.showModal()}
+      onClick={(event) => event.target === dialog.current && close()}
     >
       <div className="drawer-content">
         <header>
           <h2 id="drawer-title">{title}</h2>
-          <button type="button" onClick={() => dialog.current?.close()} aria-label="Close">
+          <button type="button" onClick={close} aria-label="Close">
             ✕
           </button>
         </header>

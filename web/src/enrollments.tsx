@@ -2,6 +2,7 @@
 import type { Api } from "./api";
 import { Time } from "./marks";
 import { Shown, useReading } from "./reading";
+import { type Column, Table } from "./table";
 
 interface Body {
   registrationId?: string;
@@ -13,7 +14,17 @@ interface Body {
   lastUpdatedDateTimeUtc: string;
 }
 
-async function listOf(api: Api, kind: "enrollments" | "enrollmentGroups") {
+interface Enrollment {
+  id: string;
+  group: boolean;
+  status: string;
+  attestation: string;
+  allocation: string;
+  hubs: string[];
+  changed: string;
+}
+
+async function listOf(api: Api, kind: "enrollments" | "enrollmentGroups"): Promise<Enrollment[]> {
   const found = (await api.send<Body[]>("POST", `/api/v1/provisioning/${kind}/query`, {})) ?? [];
   return found.map((one) => ({
     id: one.registrationId ?? one.enrollmentGroupId ?? "",
@@ -26,6 +37,15 @@ async function listOf(api: Api, kind: "enrollments" | "enrollmentGroups") {
   }));
 }
 
+const columns = (now: number): Column<Enrollment>[] => [
+  { title: "Enrollment", kind: "device", cell: (one) => one.id },
+  { title: "For", cell: (one) => (one.group ? "a group" : "one device") },
+  { title: "Status", cell: (one) => <span className={`state ${one.status === "enabled" ? "Reporting" : "off"}`}>{one.status}</span> },
+  { title: "Attestation", cell: (one) => one.attestation },
+  { title: "Hubs", cell: (one) => <>{one.hubs.length === 0 ? "all" : one.hubs.join(", ")} <span className="quiet">{one.allocation}</span></> },
+  { title: "Changed", cell: (one) => <Time iso={one.changed} now={now} relative /> },
+];
+
 export function Enrollments({ api, mayRead, now }: { api: Api; mayRead: boolean; now: number }) {
   if (!mayRead) return <p className="quiet">Enrollments are shown to administrators.</p>;
   return <List api={api} now={now} />;
@@ -35,34 +55,7 @@ function List({ api, now }: { api: Api; now: number }) {
   const reading = useReading(async () => (await Promise.all([listOf(api, "enrollmentGroups"), listOf(api, "enrollments")])).flat(), [api]);
   return (
     <Shown of={reading} empty="Nobody is enrolled. fieldwatch enrollment create lets a device, or a group of them, find its hub by itself." isEmpty={(all) => all.length === 0}>
-      {(all) => (
-        <div className="scroll" tabIndex={0}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Enrollment</th>
-                <th scope="col">For</th>
-                <th scope="col">Status</th>
-                <th scope="col">Attestation</th>
-                <th scope="col">Hubs</th>
-                <th scope="col">Changed</th>
-              </tr>
-            </thead>
-            <tbody>
-              {all.map((one) => (
-                <tr key={`${one.group} ${one.id}`}>
-                  <td className="device">{one.id}</td>
-                  <td>{one.group ? "a group" : "one device"}</td>
-                  <td><span className={`state ${one.status === "enabled" ? "Reporting" : "off"}`}>{one.status}</span></td>
-                  <td>{one.attestation}</td>
-                  <td>{one.hubs.length === 0 ? "all" : one.hubs.join(", ")} <span className="quiet">{one.allocation}</span></td>
-                  <td><Time iso={one.changed} now={now} relative /></td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
+      {(all) => <Table label="Enrollments" columns={columns(now)} rows={all} keyOf={(one) => `${one.group} ${one.id}`} />}
     </Shown>
   );
 }

@@ -1,7 +1,7 @@
 // The editor of one security group. What is saved acts within seconds: it becomes a new content version in the log.
 import { useEffect, useMemo, useState } from "react";
 import type { Api } from "./api";
-import { RuleEditor } from "./group_rule";
+import { GroupRuleEditor } from "./group_rule";
 import { type Group, type GroupProperties, isSetUp, rulesOf, withRule } from "./groups";
 import { PlaceLink } from "./link";
 import { type Go, useUnsaved } from "./place";
@@ -77,7 +77,7 @@ export function GroupPage({ api, hub, chosenHub, id, mayChange, go }: Props) {
               {shown.length === 0 && <p className="quiet">This group has no rule yet.</p>}
               <ul className="rules">
                 {shown.map((rule) => (
-                  <RuleEditor
+                  <GroupRuleEditor
                     key={`${rule.ruleType} ${round}`}
                     rule={rule}
                     mayChange={mayChange}

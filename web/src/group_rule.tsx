@@ -57,7 +57,7 @@ function Values({ rule, mayChange, change }: Omit<Props, "remove">) {
   );
 }
 
-export function RuleEditor({ rule, mayChange, change, remove }: Props) {
+export function GroupRuleEditor({ rule, mayChange, change, remove }: Props) {
   return (
     <li className="rule">
       <div className="bar">

@@ -2,10 +2,14 @@
 import type { Api } from "./api";
 import { Properties } from "./drawer";
 import { Choice, FilterBar, Search } from "./filters";
+import { ledgerOf } from "./losses";
+import { FleetLosses, Ledger } from "./losses_card";
 import { Time } from "./marks";
 import type { Filters, Go } from "./place";
 import { bytesText, isLoss, namesOf, type Series, seriesOf } from "./prometheus";
 import { Shown, useReading } from "./reading";
+import { type Column, Table } from "./table";
+import { visible } from "./visible";
 
 interface System {
   version: string;
@@ -17,68 +21,28 @@ interface System {
   deadLetters: { received: string; device: string; module: string; reason: string }[];
 }
 
-function Counters({ series }: { series: Series[] }) {
-  return (
-    <div className="scroll" tabIndex={0}>
-      <table className="counters">
-        <thead>
-          <tr>
-            <th scope="col">Part</th>
-            <th scope="col">Counter</th>
-            <th scope="col" className="number">Value</th>
-            <th scope="col">Meaning</th>
-          </tr>
-        </thead>
-        <tbody>
-          {series.map((one) => {
-            const [part, name] = namesOf(one);
-            return (
-              <tr key={`${one.name} ${JSON.stringify(one.labels)}`} className={isLoss(one) && one.value > 0 ? "loss" : undefined}>
-                <td>{part}</td>
-                <td title={one.name}>{name}</td>
-                <td className="number">{one.value.toLocaleString()}</td>
-                <td className="quiet">{one.help}</td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
-  );
-}
+const counterColumns: Column<Series>[] = [
+  { title: "Part", cell: (one) => namesOf(one)[0] },
+  { title: "Counter", cell: (one) => <span title={one.name}>{namesOf(one)[1]}</span> },
+  { title: "Value", kind: "number", cell: (one) => one.value.toLocaleString() },
+  { title: "Meaning", kind: "text", cell: (one) => <span className="quiet">{one.help}</span> },
+];
 
-function Partitions({ system }: { system: System }) {
-  return (
-    <div className="scroll" tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Partition</th>
-            <th scope="col">State</th>
-            <th scope="col" className="number">In the log</th>
-            <th scope="col" className="number">Visible</th>
-            <th scope="col" className="number">Waiting</th>
-            <th scope="col" className="number">Checkpoint</th>
-            <th scope="col" className="number">To replay after a restart</th>
-          </tr>
-        </thead>
-        <tbody>
-          {system.partitions.map((one) => (
-            <tr key={one.partition}>
-              <td>{one.partition}</td>
-              <td><span className={`state ${one.healthy ? "Reporting" : "Silent"}`}>{one.healthy ? "Running" : "Trying again"}</span></td>
-              <td className="number">{one.journalEnd.toLocaleString()}</td>
-              <td className="number">{one.committed.toLocaleString()}</td>
-              <td className="number">{Math.max(0, one.journalEnd - one.committed).toLocaleString()}</td>
-              <td className="number">{one.checkpoint.toLocaleString()}</td>
-              <td className="number">{Math.max(0, one.committed - one.checkpoint).toLocaleString()}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
+const partitionColumns: Column<System["partitions"][number]>[] = [
+  { title: "Partition", cell: (one) => one.partition },
+  { title: "State", cell: (one) => <span className={`state ${one.healthy ? "Reporting" : "Silent"}`}>{one.healthy ? "Running" : "Trying again"}</span> },
+  { title: "In the log", kind: "number", cell: (one) => one.journalEnd.toLocaleString() },
+  { title: "Visible", kind: "number", cell: (one) => one.committed.toLocaleString() },
+  { title: "Waiting", kind: "number", cell: (one) => Math.max(0, one.journalEnd - one.committed).toLocaleString() },
+  { title: "Checkpoint", kind: "number", cell: (one) => one.checkpoint.toLocaleString() },
+  { title: "To replay after a restart", kind: "number", cell: (one) => Math.max(0, one.committed - one.checkpoint).toLocaleString() },
+];
+
+const letterColumns = (now: number): Column<System["deadLetters"][number]>[] => [
+  { title: "Received", cell: (one) => <Time iso={one.received} now={now} /> },
+  { title: "Device", kind: "device", cell: (one) => one.device + (one.module === "" ? "" : `/${one.module}`) },
+  { title: "Reason", kind: "text", cell: (one) => visible(one.reason) },
+];
 
 interface Props {
   api: Api;
@@ -122,41 +86,33 @@ export function HealthPage({ api, hub, filters, news, now, go }: Props) {
               </section>
               <section className="card">
                 <h2>From the log to the tables</h2>
-                <Partitions system={system} />
+                <Table label="Partitions" columns={partitionColumns} rows={system.partitions} keyOf={(one) => one.partition} />
               </section>
+              <Ledger lines={ledgerOf(series)} />
+              <FleetLosses key={hub} api={api} hub={hub} workspace={system.workspace} now={now} openDevice={(id) => go({ at: "device", id })} />
               <section className="card">
-                <h2>Refused, lost, done again</h2>
+                <h2>Counters</h2>
                 <FilterBar note={`${shown.length.toLocaleString()} ${shown.length === 1 ? "counter" : "counters"}`}>
                   <Choice label="Show" name="show" filters={filters} change={change} options={[["", "What happened"], ["losses", "All such counters"], ["all", "Every counter"]]} />
                   <Search label="Name" name="name" filters={filters} change={change} />
                 </FilterBar>
-                {shown.length === 0 ? <p className="quiet">Nothing was refused or lost since the start.</p> : <Counters series={shown} />}
+                {shown.length === 0 ? <p className="quiet">Nothing was refused, lost or done again since the start.</p> : (
+                  <Table
+                    label="Counters"
+                    className="counters"
+                    columns={counterColumns}
+                    rows={shown}
+                    keyOf={(one) => `${one.name} ${JSON.stringify(one.labels)}`}
+                    rowClass={(one) => (isLoss(one) && one.value > 0 ? "loss" : undefined)}
+                  />
+                )}
               </section>
               <section className="card">
                 <h2>Messages that did not conform</h2>
                 {system.deadLetters.length === 0 ? (
                   <p className="quiet">None since the start.</p>
                 ) : (
-                  <div className="scroll" tabIndex={0}>
-                    <table className="letters">
-                      <thead>
-                        <tr>
-                          <th scope="col">Received</th>
-                          <th scope="col">Device</th>
-                          <th scope="col">Reason</th>
-                        </tr>
-                      </thead>
-                      <tbody>
-                        {system.deadLetters.map((one, index) => (
-                          <tr key={index}>
-                            <td><Time iso={one.received} now={now} /></td>
-                            <td className="device">{one.device}{one.module !== "" && `/${one.module}`}</td>
-                            <td className="text">{one.reason}</td>
-                          </tr>
-                        ))}
-                      </tbody>
-                    </table>
-                  </div>
+                  <Table label="Dead letters" className="letters" columns={letterColumns(now)} rows={system.deadLetters} keyOf={(_, index) => index} />
                 )}
               </section>
             </>

@@ -1,11 +1,13 @@
 // Indicators that detection looks things up in: which files they come from, whether a value is among them, import and removal.
 import { useEffect, useRef, useState } from "react";
-import { type Api, ApiError } from "./api";
+import type { Api } from "./api";
 import { Properties } from "./drawer";
 import type { Filters, Go } from "./place";
 import { Shown, useReading } from "./reading";
 import { Outcome, Sure, useSaving } from "./saving";
 import { shownValue } from "./state";
+import { type Column, Table } from "./table";
+import { ApiError } from "./trouble";
 
 interface Bad {
   line: number;
@@ -110,6 +112,19 @@ export function IntelligencePage({ api, filters, mayChange, go }: Props) {
   const remove = async (source: string) => {
     if (await saving.run(() => api.send("DELETE", `/api/v1/intel/${encodeURIComponent(source)}`), `${source} is removed.`)) follow();
   };
+  const columns: Column<Source>[] = [
+    { title: "File", kind: "device", cell: (source) => source.name },
+    { title: "Indicators", kind: "number", cell: (source) => source.indicators.toLocaleString() },
+    { title: "Warning-list entries", kind: "number", cell: (source) => source.warningListEntries.toLocaleString() },
+    { title: "Skipped", kind: "number", cell: (source) => source.skipped.toLocaleString() },
+    { title: "Left out", cell: (source) => (source.bad.length === 0 ? <span className="quiet">none</span> : <Refused bad={source.bad} />) },
+    ...(mayChange
+      ? [{
+          title: "Remove", unseen: true,
+          cell: (source: Source) => <Sure text="Remove" question={`Remove ${source.name}?`} busy={saving.busy} act={() => void remove(source.name)} />,
+        }]
+      : []),
+  ];
   return (
     <main>
       <LookUp api={api} value={filters["value"] ?? ""} ask={(value) => go({ at: "intelligence", filters: { value } })} />
@@ -126,32 +141,7 @@ export function IntelligencePage({ api, filters, mayChange, go }: Props) {
               {intel.value.length === 0 ? (
                 <p className="quiet">No file has been imported.</p>
               ) : (
-                <div className="scroll" tabIndex={0}>
-                  <table>
-                    <thead>
-                      <tr>
-                        <th scope="col">File</th>
-                        <th scope="col" className="number">Indicators</th>
-                        <th scope="col" className="number">Warning-list entries</th>
-                        <th scope="col" className="number">Skipped</th>
-                        <th scope="col">Left out</th>
-                        {mayChange && <th scope="col"><span className="unseen">Remove</span></th>}
-                      </tr>
-                    </thead>
-                    <tbody>
-                      {intel.value.map((source) => (
-                        <tr key={source.name}>
-                          <td className="device">{source.name}</td>
-                          <td className="number">{source.indicators.toLocaleString()}</td>
-                          <td className="number">{source.warningListEntries.toLocaleString()}</td>
-                          <td className="number">{source.skipped.toLocaleString()}</td>
-                          <td>{source.bad.length === 0 ? <span className="quiet">none</span> : <Refused bad={source.bad} />}</td>
-                          {mayChange && <td><Sure text="Remove" question={`Remove ${source.name}?`} busy={saving.busy} act={() => void remove(source.name)} /></td>}
-                        </tr>
-                      ))}
-                    </tbody>
-                  </table>
-                </div>
+                <Table label="Sources of indicators" columns={columns} rows={intel.value} keyOf={(source) => source.name} />
               )}
             </>
           )}

@@ -1,8 +1,9 @@
 // The page's data: read whole at first, kept fresh by the stream, read whole again when the stream was lost.
 import { useCallback, useEffect, useRef, useState } from "react";
-import { type Api, ApiError } from "./api";
+import type { Api } from "./api";
 import type { Alert, Device, Hub, Overview, Recommendation } from "./model";
 import { withAlert, withCounted } from "./state";
+import { type Trouble, troubleOf } from "./trouble";
 
 export interface PageData {
   overview: Overview;
@@ -12,10 +13,10 @@ export interface PageData {
 }
 export type Link = "connecting" | "live" | "lost";
 export interface Live {
-  hubs: Hub[];
+  hubs: Hub[] | null; // null: not read yet
   data: PageData | null;
   link: Link;
-  error: string | null;
+  error: Trouble | null;
   fresh: ReadonlySet<string>; // alerts that came while the page was open
   reload: () => void;
 }
@@ -35,29 +36,32 @@ async function readAll(api: Api, hub: string, signal: AbortSignal): Promise<Page
   return { overview, alerts: alerts.value, devices: devices.value, recommendations: recommendations.value };
 }
 
-export function useLive(api: Api, hub: string | null, onRefused: () => void): Live {
-  const [hubs, setHubs] = useState<Hub[]>([]);
+export function useLive(api: Api, hub: string | null): Live {
+  const [hubs, setHubs] = useState<Hub[] | null>(null);
   const [data, setData] = useState<PageData | null>(null);
   const [link, setLink] = useState<Link>("connecting");
-  const [error, setError] = useState<string | null>(null);
+  const [error, setError] = useState<Trouble | null>(null);
   const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
+  const [turn, setTurn] = useState(0); // of reading the list of hubs
   const settle = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const name = hub ?? hubs[0]?.name ?? null;
+  const name = hub ?? hubs?.[0]?.name ?? null;
 
   const fail = useCallback(
     (reason: unknown) => {
       if (reason instanceof DOMException && reason.name === "AbortError") return;
-      if (reason instanceof ApiError && reason.status === 401) onRefused();
-      setError(reason instanceof Error ? reason.message : String(reason));
+      setError(troubleOf(reason));
     },
-    [onRefused],
+    [],
   );
 
   useEffect(() => {
     const abort = new AbortController();
-    api.get<{ value: Hub[] }>("/api/v1/hubs", abort.signal).then((answer) => setHubs(answer.value), fail);
+    api.get<{ value: Hub[] }>("/api/v1/hubs", abort.signal).then((answer) => {
+      setHubs(answer.value);
+      setError(null);
+    }, fail);
     return () => abort.abort();
-  }, [api, fail]);
+  }, [api, fail, turn]);
 
   const load = useCallback(
     async (signal: AbortSignal) => {
@@ -122,6 +126,9 @@ export function useLive(api: Api, hub: string | null, onRefused: () => void): Li
     };
   }, [api, name, load, fail]);
 
-  const reload = useCallback(() => void load(new AbortController().signal), [load]);
+  const reload = useCallback(() => {
+    if (name === null) setTurn((old) => old + 1);
+    else void load(new AbortController().signal);
+  }, [name, load]);
   return { hubs, data, link, error, fresh, reload };
 }

@@ -3,6 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { type Api, type QueryTable, Refusal } from "./api";
 import { QueryChart } from "./query_chart";
 import { QueryEditor } from "./query_editor";
+import { useMay } from "./rights";
 import { download, Rows, rowsShown } from "./rows";
 import { csvOf, filtersTime } from "./tables";
 
@@ -58,6 +59,7 @@ export function Logs({ api, workspace, asked, keep }: Props) {
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const abort = useRef<AbortController>(undefined);
   const inQuery = filtersTime(query);
+  const may = useMay("analyst");
 
   const run = useCallback(
     async (text: string, timespan: string) => {
@@ -78,14 +80,15 @@ export function Logs({ api, workspace, asked, keep }: Props) {
     [api, workspace],
   );
   const ask = (text: string) => {
+    if (!may.yes) return;
     keep(text);
     void run(text, range);
   };
   useEffect(() => {
-    if (asked !== null) void run(asked, "P30D");
+    if (asked !== null && may.yes) void run(asked, "P30D");
     return () => abort.current?.abort();
     // Only what the address asked for at first; later runs are asked for by the viewer.
-  }, []);
+  }, [may.yes]);
 
   const table = outcome?.table ?? null;
   return (
@@ -93,7 +96,7 @@ export function Logs({ api, workspace, asked, keep }: Props) {
       <section className="card">
         <QueryEditor api={api} workspace={workspace} query={query} given={given} refusal={outcome?.query === query ? outcome.refusal : null} change={setQuery} run={ask} />
         <div className="bar">
-          <button type="button" className="primary" onClick={() => ask(query)} disabled={running}>
+          <button type="button" className="primary" onClick={() => ask(query)} disabled={running || !may.yes}>
             {running ? "Running…" : "Run"}
           </button>
           <label>
@@ -107,7 +110,7 @@ export function Logs({ api, workspace, asked, keep }: Props) {
               ))}
             </select>
           </label>
-          <span className="quiet">Ctrl+Enter runs</span>
+          <span className="quiet">{may.yes ? "Ctrl+Enter runs" : may.why}</span>
           <span className="examples">
             {examples.map(([name, text]) => (
               <button type="button" key={name} onClick={() => { setQuery(text); setGiven({ text }); }}>

@@ -1,51 +1,93 @@
-import { StrictMode, useCallback, useMemo, useState } from "react";
+import { StrictMode, useEffect, useMemo, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { Api } from "./api";
+import { type Credentials, forgetToken, keepToken, presentSession, takeToken } from "./credentials";
 import { Frame } from "./frame";
+import type { Who } from "./model";
+import { Renewal } from "./renewal";
+import { type Entered, SignInForm } from "./sign_in";
 import "./style.css";
-import { forgetToken, keepToken, takeToken } from "./token";
 
-function SignIn({ refused, enter }: { refused: boolean; enter: (token: string) => void }) {
-  const [token, setToken] = useState("");
+type Present = Credentials | "unknown" | null; // null: nobody
+
+function firstPresent(): Present {
+  const token = takeToken();
+  return token === null ? "unknown" : { kind: "token", token };
+}
+
+interface SignedInProps {
+  credentials: Credentials;
+  leave: () => void;
+  refused: () => void;
+  change: (to: Credentials) => void;
+}
+
+/** Signed in: one Api for as long as the person is the same, also over the end of a session. */
+function SignedIn({ credentials, leave, refused, change }: SignedInProps) {
+  const [renewing, setRenewing] = useState<((fresh: Credentials) => void) | null>(null);
+  const who = useRef<Who | null>(null);
+  // Who was never let in gets the way in, not a page that waits behind it.
+  const renew = useRef<() => Promise<Credentials>>(() => Promise.reject(new Error("not there yet")));
+  renew.current = () => {
+    if (who.current === null) refused();
+    return new Promise((resolve) => who.current !== null && setRenewing(() => resolve));
+  };
+  const api = useMemo(() => new Api(credentials, () => renew.current()), [credentials]);
+  const enter = (entered: Entered) => {
+    if (entered.name === null || entered.name !== who.current?.name) return change(entered.credentials);
+    renewing?.(entered.credentials);
+    setRenewing(null);
+  };
+  const signOut = async () => {
+    if (api.bySession) await api.send("DELETE", "/api/v1/session").catch(() => undefined);
+    leave();
+  };
   return (
-    <main className="sign-in card">
-      <h1>
-        <img src="/icon.svg" alt="" width="28" height="28" /> Fieldwatch
-      </h1>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (token.trim() !== "") enter(token.trim());
-        }}
-      >
-        <label htmlFor="token">Access token</label>
-        <input id="token" type="password" autoComplete="off" spellCheck={false} autoFocus value={token} onChange={(event) => setToken(event.target.value)} />
-        {refused && <p role="alert" className="note error">That token is not known here, or has expired.</p>}
-        <button type="submit">Sign in</button>
-        <p className="quiet">./start prints an address that signs you in; fieldwatch token makes more.</p>
-      </form>
-    </main>
+    <>
+      <Frame api={api} known={(one) => (who.current = one)} leave={() => void signOut()} />
+      {renewing && <Renewal name={who.current?.name} enter={enter} leave={leave} />}
+    </>
   );
 }
 
 function App() {
-  const [token, setToken] = useState(takeToken);
+  const [present, setPresent] = useState<Present>(firstPresent);
   const [refused, setRefused] = useState(false);
-  const api = useMemo(() => (token === null ? null : new Api(token)), [token]);
-  const leave = useCallback(() => {
-    forgetToken();
-    setToken(null);
-  }, []);
-  const onRefused = useCallback(() => {
-    setRefused(true);
-    leave();
-  }, [leave]);
-  const enter = (fresh: string) => {
-    keepToken(fresh);
+  useEffect(() => {
+    if (present === "unknown") presentSession().then(setPresent, () => setPresent(null));
+  }, [present]);
+  const enter = (credentials: Credentials) => {
     setRefused(false);
-    setToken(fresh);
+    setPresent(credentials);
   };
-  return api === null ? <SignIn refused={refused} enter={enter} /> : <Frame api={api} onRefused={onRefused} leave={leave} />;
+  const leave = () => {
+    forgetToken();
+    setPresent(null);
+  };
+  if (present === "unknown") return <p className="quiet loading">Reading…</p>;
+  if (present === null) {
+    return (
+      <main className="sign-in card">
+        <SignInForm heading="Fieldwatch" hint={refused ? "That token is not known here, or has expired." : ""} enter={(entered) => enter(entered.credentials)} />
+      </main>
+    );
+  }
+  return (
+    <SignedIn
+      key={present.kind === "token" ? present.token : present.csrf}
+      credentials={present}
+      leave={leave}
+      refused={() => {
+        setRefused(true);
+        leave();
+      }}
+      change={(to) => {
+        forgetToken();
+        if (to.kind === "token") keepToken(to.token);
+        enter(to);
+      }}
+    />
+  );
 }
 
 const place = document.getElementById("page");

@@ -96,6 +96,8 @@ export interface Device {
   openAlertsBySeverity: SeverityCounts;
   activeRecommendations: number;
   modules: string[];
+  /** Of one device only: what the numbers of its events tell of 30 days; null where no agent numbers them. */
+  integrity?: { missingEvents: number; startsWithoutPast: number; spoolBreaks: number; lastSpoolBreak: string | null } | null;
 }
 
 export interface Hub {
@@ -118,16 +120,26 @@ export interface FilterRule {
   ipMask: string;
 }
 
+export interface DiagnosticSetting {
+  name: string;
+  workspaceId?: string;
+  logs?: { category: string; enabled: boolean; retentionPolicy?: { enabled: boolean; days: number } }[];
+}
+
 /** What the page knows of a hub's configuration; the rest stays as it is. */
 export interface HubConfiguration {
   ipFilterRules?: FilterRule[];
   publicNetworkAccess?: string;
   minTlsVersion?: string;
-  diagnosticSettings?: { name: string; logs?: { category: string; enabled: boolean; retentionPolicy?: { enabled: boolean; days: number } }[] }[];
+  diagnosticSettings?: DiagnosticSetting[] | null;
 }
+
+/** Each may what the ones before may. */
+export const roles = ["reader", "analyst", "operator", "administrator"] as const;
+export type Role = (typeof roles)[number];
 
 export interface Who {
   name: string;
-  role: "reader" | "analyst" | "operator" | "administrator";
+  role: Role;
   version: string;
 }

@@ -2,8 +2,9 @@
 import { AlertsTable } from "./alerts_table";
 import { DailyChart } from "./daily_chart";
 import { DevicesTable } from "./devices_table";
+import { FindingList } from "./finding_list";
 import type { PageData } from "./live";
-import { SeverityIcon, SeverityMark, Time } from "./marks";
+import { SeverityIcon, Time } from "./marks";
 import { type Overview as OverviewData, type Severity, severities } from "./model";
 import { emptiness } from "./state";
 
@@ -138,18 +139,20 @@ export function Overview({ data, fresh, now, openAlert, openRecommendation, open
         {recommendations.length === 0 ? (
           <p className="quiet">No weak state is known.</p>
         ) : (
-          <ul className="recommendations">
-            {recommendations.map((one) => (
-              <li key={one.id}>
-                <SeverityMark severity={one.severity} />
-                <button type="button" className="link" onClick={() => openRecommendation(one.id)}>
-                  {one.displayName}
-                </button>
-                <span className="device">{one.device}</span>
-                <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
-              </li>
-            ))}
-          </ul>
+          <FindingList
+            open={openRecommendation}
+            lines={recommendations.map((one) => ({
+              id: one.id,
+              severity: one.severity,
+              name: one.displayName,
+              more: (
+                <>
+                  <span className="device">{one.device}</span>
+                  <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
+                </>
+              ),
+            }))}
+          />
         )}
       </section>
       <div className="columns">

@@ -7,9 +7,9 @@ export type Filters = Readonly<Record<string, string>>;
 // The first part of the address → the place of all, and of one of them.
 const lists = {
   alerts: "alerts", recommendations: "recommendations", devices: "devices", rules: "rules", "custom-alerts": "groups",
-  intelligence: "intelligence", settings: "settings", health: "health",
+  intelligence: "intelligence", settings: "settings", health: "health", users: "users", tokens: "tokens", audit: "audit", account: "account",
 } as const;
-const items = { alerts: "alert", recommendations: "recommendation", devices: "device", rules: "rule", "custom-alerts": "group" } as const;
+const items = { alerts: "alert", recommendations: "recommendation", devices: "device", rules: "rule", "custom-alerts": "group", users: "user" } as const;
 
 type ListName = (typeof lists)[keyof typeof lists];
 type ItemName = (typeof items)[keyof typeof items];
@@ -54,21 +54,22 @@ export function addressOf(place: Place, hub: string | null): string {
 
 const here = (): Place => placeOf(window.location.pathname, window.location.search);
 
-export type Go = (place: Place) => void;
+/** Goes there; false where the viewer stays, because something is not saved. */
+export type Go = (place: Place) => boolean;
 
-// One editor at a time may hold what is not saved yet.
-let unsaved = false;
-const mayLeave = (): boolean => !unsaved || window.confirm("Leave without saving?");
+// Editors and forms that hold what is not saved yet.
+const unsaved = new Set<object>();
+export const mayLeave = (): boolean => unsaved.size === 0 || window.confirm("Leave without saving?");
 
 /** While `changed`, leaving the place or the page asks first. */
 export function useUnsaved(changed: boolean) {
   useEffect(() => {
     if (!changed) return;
     const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-    unsaved = true;
+    unsaved.add(ask);
     window.addEventListener("beforeunload", ask);
     return () => {
-      unsaved = false;
+      unsaved.delete(ask);
       window.removeEventListener("beforeunload", ask);
     };
   }, [changed]);
@@ -89,9 +90,10 @@ export function usePlace(hub: string | null): [Place, Go] {
   }, []);
   const go = useCallback(
     (next: Place) => {
-      if (!mayLeave()) return;
+      if (!mayLeave()) return false;
       window.history.pushState(null, "", addressOf(next, hub));
       setPlace(next);
+      return true;
     },
     [hub],
   );

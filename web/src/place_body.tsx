@@ -3,21 +3,25 @@ import type { Api } from "./api";
 import { AlertsPage } from "./alerts_page";
 import { DevicePage } from "./device_page";
 import { DevicesPage } from "./devices_page";
-import { GroupPage } from "./group_page";
-import { GroupsPage } from "./groups_page";
-import { HealthPage } from "./health_page";
-import { IntelligencePage } from "./intelligence_page";
+import { late } from "./late";
 import type { PageData } from "./live";
-import { Logs } from "./logs";
 import { Overview } from "./overview";
 import type { Go, Place } from "./place";
 import { RecommendationsPage } from "./recommendations_page";
-import { RulePage } from "./rule_page";
-import { RulesPage } from "./rules_page";
-import { SettingsPage } from "./settings_page";
+import type { ServerPlaceName } from "./server_places";
+
+const AuditPage = late(async () => (await import("./audit_page")).AuditPage);
+const GroupPage = late(async () => (await import("./group_page")).GroupPage);
+const GroupsPage = late(async () => (await import("./groups_page")).GroupsPage);
+const HealthPage = late(async () => (await import("./health_page")).HealthPage);
+const IntelligencePage = late(async () => (await import("./intelligence_page")).IntelligencePage);
+const RulePage = late(async () => (await import("./rule_page")).RulePage);
+const RulesPage = late(async () => (await import("./rules_page")).RulesPage);
+const SettingsPage = late(async () => (await import("./settings_page")).SettingsPage);
+const Logs = late(async () => (await import("./logs")).Logs);
 
 interface Props {
-  place: Exclude<Place, { at: "alert" | "recommendation" }>;
+  place: Exclude<Place, { at: "alert" | "recommendation" } | ServerPlaceName>;
   api: Api;
   data: PageData;
   chosenHub: string | null;
@@ -69,6 +73,8 @@ export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, 
       return <IntelligencePage api={api} filters={place.filters} mayChange={mayChange} go={go} />;
     case "settings":
       return <SettingsPage key={hub} {...editor} filters={place.filters} now={now} />;
+    case "audit":
+      return <AuditPage key={workspace} api={api} workspace={workspace} filters={place.filters} now={now} go={go} />;
     case "health":
       return <HealthPage {...list} filters={place.filters} go={go} />;
   }

@@ -2,18 +2,26 @@ import { chartOf } from "./chart";
 import { alertDays, chosenAlerts, kqlText } from "./lists";
 import { describe, expect, it } from "vitest";
 import { EventParser } from "./event_stream";
-import type { Alert, Overview } from "./model";
+import type { Alert, DiagnosticSetting, Overview, Who } from "./model";
 import { addressOf, placeOf } from "./place";
 import { cleared, isSetUp, linesOf, saysOf, windowText, withRule } from "./groups";
-import { bytesText, isLoss, namesOf, seriesOf } from "./prometheus";
+import { bytesText, isLoss, namesOf, type Series, seriesOf } from "./prometheus";
 import document from "../../docs/kql-support.md?raw";
 import { completionsAt, type KqlSchema, wordsOf } from "./kql_completion";
-import { diffLines, withFile } from "./rules";
+import { diffLines, type Rule, takenOver, withFile } from "./rules";
 import { additionalValues, commandLine, emptiness, entityFields, linkedQuery, notesOf, processIds, textList, withAlert, withCounted } from "./state";
-import { csvOf, filtersTime } from "./tables";
+import { csvOf, filtersTime, shownCell } from "./tables";
 import { age, isNew, offsetText, utcText } from "./times";
-import { processTrees, type ProcessRow } from "./process_tree";
-import { tokenInFragment } from "./token";
+import { type Named, namedBy, type ProcessRow, processTrees, spanOf } from "./process_tree";
+import { auditQuery, auditRows, expiryOf, isOver } from "./access";
+import { climbs } from "./api";
+import { deviceTabs, eventsAround, processesIn } from "./device_queries";
+import { hasDestination, keptCategories, withKept } from "./diagnostics";
+import { ledgerOf, shareText } from "./losses";
+import { mayAs } from "./rights";
+import { ApiError, troubleOf } from "./trouble";
+import { visible } from "./visible";
+import { tokenInFragment } from "./credentials";
 
 const alert = (id: string, startTime: string, status = "New"): Alert => ({
   id, startTime, status, endTime: startTime, timeGenerated: startTime, type: "IoT_X", displayName: "X", severity: "High",
@@ -110,7 +118,7 @@ describe("times and tokens", () => {
 
 describe("places", () => {
   it("lead from the address and back to it", () => {
-    for (const address of ["/", "/alerts", "/alerts?status=all&severity=High", "/alerts/a%2Fb", "/recommendations/7", "/devices?agent=Silent", "/devices/pump%203", "/devices/p?tab=logins", "/logs", "/logs?query=T+%7C+take+1", "/?hub=plant"]) {
+    for (const address of ["/", "/alerts", "/alerts?status=all&severity=High", "/alerts/a%2Fb", "/recommendations/7", "/devices?agent=Silent", "/devices/pump%203", "/devices/p?tab=logins", "/logs", "/logs?query=T+%7C+take+1", "/?hub=plant", "/users", "/users/ann", "/tokens?name=x", "/audit?who=ann", "/account"]) {
       const url = new URL(address, "http://x");
       expect(addressOf(placeOf(url.pathname, url.search), url.searchParams.get("hub"))).toBe(address);
     }
@@ -240,15 +248,75 @@ describe("the server's counters", () => {
 });
 
 describe("a process tree", () => {
-  const row = (time: number, pid: number, parent: number, command: string): ProcessRow => ({ time: `2026-11-22T10:00:${String(time).padStart(2, "0")}Z`, pid, parent, user: "root", command });
+  const at = (second: number) => `2026-11-22T10:00:${String(second).padStart(2, "0")}Z`;
+  const row = (second: number, pid: number, parent: number, command: string, more: Partial<ProcessRow> = {}): ProcessRow => ({
+    time: at(second), pid, parent, user: "root", command, run: "", sequence: 0, ended: false, ...more,
+  });
+  const named = (pid: number, second: number, run = ""): Named => ({ pid, time: at(second), run });
   const shape = (nodes: ReturnType<typeof processTrees>): unknown[] => nodes.map((node) => [node.command, ...shape(node.children)]);
   it("has the ancestors and descendants of what is meant, and nobody else", () => {
     const rows = [row(0, 1, 0, "init"), row(1, 10, 1, "sshd"), row(2, 11, 1, "cron"), row(3, 20, 10, "bash"), row(4, 30, 20, "curl"), row(5, 31, 20, "miner"), row(6, 40, 31, "child"), row(7, 41, 40, "grandchild")];
-    expect(shape(processTrees(rows, (one) => one.pid === 31))).toEqual([["init", ["sshd", ["bash", ["miner", ["child", ["grandchild"]]]]]]]);
+    expect(shape(processTrees(rows, [named(31, 5)]))).toEqual([["init", ["sshd", ["bash", ["miner", ["child", ["grandchild"]]]]]]]);
   });
   it("takes the newest process of an id for the parent, and survives one that is its own", () => {
     const rows = [row(0, 5, 0, "old"), row(1, 5, 0, "new"), row(2, 6, 5, "meant"), row(3, 7, 7, "itself")];
-    expect(shape(processTrees(rows, (one) => one.pid === 6 || one.pid === 7))).toEqual([["new", ["meant"]], ["itself"]]);
+    expect(shape(processTrees(rows, [named(6, 2), named(7, 3)]))).toEqual([["new", ["meant"]], ["itself"]]);
+  });
+  it("means the process that had the id then, not one that got it before or after", () => {
+    const rows = [row(0, 31, 1, "before"), row(10, 31, 1, "meant"), row(20, 31, 1, "after")];
+    expect(shape(processTrees(rows, [named(31, 15)]))).toEqual([["meant"]]);
+    expect(processTrees(rows.slice(2), [named(31, 15)])).toEqual([]);
+  });
+  it("gives no child to a process that had ended, and none is meant that had", () => {
+    const rows = [row(0, 20, 1, "gone"), row(1, 20, 0, "", { ended: true }), row(2, 31, 20, "meant")];
+    expect(shape(processTrees(rows, [named(31, 2)]))).toEqual([["meant"]]);
+    expect(processTrees(rows, [named(20, 5)])).toEqual([]);
+    expect(shape(processTrees(rows, [named(20, 1)]))).toEqual([["gone"]]); // its own end is among what is behind the alert
+  });
+  it("keeps the runs of an agent apart: the machine may have started anew between them", () => {
+    const rows = [row(0, 20, 1, "bash of before", { run: "a", sequence: 9 }), row(5, 20, 1, "ntpd", { run: "b", sequence: 1 }), row(6, 31, 20, "other", { run: "a", sequence: 10 }), row(7, 31, 20, "meant", { run: "b", sequence: 2 })];
+    expect(shape(processTrees(rows, [named(31, 7, "b")]))).toEqual([["ntpd", ["meant"]]]);
+    expect(shape(processTrees(rows, [named(31, 7, "a")]))).toEqual([["bash of before", ["other"]]]);
+  });
+  it("orders what has one time by the agent's count, and by all seven digits", () => {
+    const rows = [row(1, 31, 20, "child", { run: "a", sequence: 2 }), row(1, 20, 1, "parent", { run: "a", sequence: 1 })];
+    expect(shape(processTrees(rows, [named(31, 1)]))).toEqual([["parent", ["child"]]]);
+    const fine = [row(0, 31, 20, "child", { time: "2026-11-22T10:00:00.1230002Z" }), row(0, 20, 1, "parent", { time: "2026-11-22T10:00:00.1230001Z" })];
+    expect(shape(processTrees(fine, [{ pid: 31, time: "2026-11-22T10:00:00.1230002Z", run: "" }]))).toEqual([["parent", ["child"]]]);
+  });
+  it("has no parent called 0, under which an agent counts repeats", () => {
+    const rows = [row(0, 0, 0, "repeated"), row(1, 31, 0, "meant"), row(2, 40, 31, "child")];
+    expect(shape(processTrees(rows, [named(31, 1)]))).toEqual([["meant", ["child"]]]);
+  });
+  it("keeps the parent of a process that took on another program", () => {
+    const rows = [row(0, 20, 1, "bash"), row(1, 31, 20, "sh -c miner"), row(2, 20, 0, "", { ended: true }), row(3, 31, 20, "miner")];
+    expect(shape(processTrees(rows, [named(31, 3)]))).toEqual([["bash", ["miner"]]]);
+  });
+  it("has a bound, within which the named process and its ancestors are", () => {
+    const rows = [row(0, 10, 1, "bash"), row(1, 31, 10, "meant"), ...Array.from({ length: 500 }, (_, i) => row(2, 1000 + i, 31, "child"))];
+    const [root] = processTrees(rows, [named(31, 1)]);
+    expect([root?.command, root?.children[0]?.meant, root?.children[0]?.children.length]).toEqual(["bash", true, 78]);
+  });
+  it("looks in the rows behind an alert for who and when, else in its entities at its end", () => {
+    const entities = [{ $id: "1", Type: "process", ProcessId: "31" }];
+    const evidence = [{ time: at(5), name: "ProcessCreate", details: { ProcessId: 31, ExtraDetails: { BootId: "b" } } }, { time: at(6), name: "ProcessCreate", details: { ProcessId: 99 } }];
+    expect(namedBy({ entities, evidence, endTime: at(9) })).toEqual([{ pid: 31, time: at(5), run: "b" }]);
+    expect(namedBy({ entities, evidence: [], endTime: at(9) })).toEqual([named(31, 9)]);
+    expect(namedBy({ entities: null, evidence: [], endTime: at(9) })).toEqual([]);
+  });
+  it("looks from an hour before to five minutes after, and no further back than its last hour", () => {
+    expect(spanOf([named(31, 0)])).toEqual({ from: "2026-11-22T09:00:00.000Z", to: "2026-11-22T10:05:00.000Z" });
+    expect(spanOf([{ pid: 1, time: "2026-11-01T10:00:00Z", run: "" }, named(31, 0)])?.from).toBe("2026-11-22T08:00:00.000Z");
+    expect(spanOf([])).toBeNull();
+    expect(spanOf([{ pid: 1, time: "never", run: "" }])).toBeNull();
+  });
+  it("asks for the device of this hub only, the newest rows first, whatever their names are", () => {
+    const query = processesIn({ hub: "home", device: 'p"|evil' }, { from: at(0), to: at(9) });
+    expect(query).toContain('DeviceId == "p\\"|evil" and AssociatedResourceId endswith "/iothubs/home"');
+    expect(query).toContain(`TimeStamp between (datetime(${at(0)}) .. datetime(${at(9)})) and TimeGenerated >= datetime(${at(0)})`);
+    expect(query).toMatch(/order by TimeStamp desc\n\| take 5000$/);
+    expect(eventsAround({ hub: "home", device: "p" }, "x) | evil", at(1))).toContain("datetime(null)");
+    for (const tab of deviceTabs) expect(tab.query({ hub: "plant", device: "p" }), tab.id).toContain('endswith "/iothubs/plant"');
   });
   it("is about the process of the alert, not its parent", () => {
     const entities = [{ $id: "1", Type: "process", ProcessId: "31", ParentProcess: { $ref: "2" } }, { $id: "2", Type: "process", ProcessId: "20" }];
@@ -311,5 +379,80 @@ describe("rules", () => {
   it("take the place of the file of the same name", () => {
     const set = { files: [{ name: "a", text: "1" }, { name: "b", text: "2" }], only: true };
     expect(withFile(set, { name: "a", text: "3" })).toEqual({ only: true, files: [{ name: "b", text: "2" }, { name: "a", text: "3" }] });
+  });
+});
+
+describe("rules that a file would take over", () => {
+  const rule = (id: string, file: string) => ({ id, file, title: id }) as unknown as Rule;
+  const running = [rule("1", "a.yml"), rule("2", "b.yml"), rule("3", "b.yml")];
+  it("are those of other files with the same id, and those that leave their own", () => {
+    expect(takenOver(running, ["2", "3"], "b.yml", false)).toEqual({ file: false, replaced: [], gone: [] });
+    expect(takenOver(running, ["1", "2"], "b.yml", false)).toEqual({ file: false, replaced: [running[0]], gone: [running[2]] });
+    expect(takenOver(running, ["2"], "c.yml", true)).toEqual({ file: false, replaced: [running[1]], gone: [] });
+    expect(takenOver(running, ["9"], "b.yml", true).file).toBe(true);
+  });
+});
+
+describe("diagnostic settings", () => {
+  const others: DiagnosticSetting[] = [{ name: "siem", workspaceId: "w", logs: [{ category: "Routes", enabled: true }] }];
+  it("have a destination, and keep what others made", () => {
+    const made = withKept(others, ["Connections"], "ws-1");
+    expect(made).toEqual([others[0], { name: "fieldwatch", workspaceId: "ws-1", logs: [{ category: "Connections", enabled: true, retentionPolicy: { enabled: false, days: 0 } }] }]);
+    expect(keptCategories(made)).toEqual(["Connections"]);
+    expect(withKept(made, [], "ws-1")).toEqual(others);
+    expect(made.map(hasDestination)).toEqual([true, true]);
+    expect(hasDestination({ name: "fieldwatch", logs: [] })).toBe(false);
+  });
+});
+
+describe("losses", () => {
+  it("are the counters of what did not get through, summed up over their labels", () => {
+    const one = (name: string, value: number): Series => ({ name, help: "", counter: true, labels: {}, value });
+    const lines = ledgerOf([one("fieldwatch_hub_messages_refused_total", 2), one("fieldwatch_hub_messages_refused_total", 3), one("fieldwatch_pipeline_late_total", 0), one("fieldwatch_pipeline_restarts_total", 7)]);
+    expect(lines.map((line) => [line.what, line.value])).toEqual([["Messages refused", 5], ["Events too late for detection", 0]]);
+    expect([shareText(3, 1200), shareText(30, 1200), shareText(600, 1200), shareText(0, 0)]).toEqual(["0.25 %", "2.5 %", "50 %", ""]);
+  });
+});
+
+describe("trouble", () => {
+  it("says what to do about it", () => {
+    expect(troubleOf(new ApiError(403, "no"))).toMatchObject({ what: "no", todo: expect.stringContaining("administrator") });
+    expect(troubleOf(new TypeError("Failed to fetch")).what).toBe("The server does not answer.");
+    expect(troubleOf(new ApiError(400, "\"role\" must be one of …"))).toEqual({ what: "\"role\" must be one of …", todo: "" });
+    expect(troubleOf("x")).toEqual({ what: "x", todo: "" });
+  });
+});
+
+describe("hostile text", () => {
+  it("is spelled out where it has no shape or turns the order round", () => {
+    expect(visible("curl \u202egnp.exe\u200b\u0007 ü\n\t")).toBe("curl \\u202egnp.exe\\u200b\\u0007 ü\n\t");
+    expect(shownCell("a\u2066b")).toBe("a\\u2066b");
+  });
+  it("names nothing that a browser would take for a step up", () => {
+    expect(["/api/v1/tokens/..", "/api/v1/hubs/./x", "/api/v1/hubs/%2e%2E/x", "/api/v1/users/..?x=1"].map(climbs)).toEqual([true, true, true, true]);
+    expect(["/api/v1/devices/pump.4", "/api/v1/devices/...", "/api/v1/x?path=/../"].map(climbs)).toEqual([false, false, false]);
+  });
+});
+
+describe("access", () => {
+  it("is what the role may, and says why not", () => {
+    const who: Who = { name: "ann", role: "analyst", version: "1" };
+    expect(mayAs(who, "reader").yes && mayAs(who, "analyst").yes).toBe(true);
+    expect(mayAs(who, "operator")).toEqual({ yes: false, why: "This needs the role operator; ann is signed in as analyst." });
+    expect(mayAs(null, "reader").yes).toBe(false);
+  });
+  it("ends with a token's time", () => {
+    const now = Date.parse("2026-11-22T12:00:00Z");
+    expect(expiryOf("7", now)).toBe("2026-11-29T12:00:00.000Z");
+    expect(expiryOf("", now)).toBeUndefined();
+    expect(isOver({ name: "t", role: "reader", hubs: [], expires: "2026-11-22T12:00:00Z" }, now)).toBe(true);
+    expect(isOver({ name: "t", role: "reader", hubs: [], expires: null }, now)).toBe(false);
+  });
+  it("is audited with a query that no filter breaks out of", () => {
+    const query = auditQuery({ who: '"; drop', what: "tokens", result: "Failure" });
+    expect(query).toContain('| where Caller contains "\\"; drop"\n');
+    expect(query).toContain('| where ActivityStatusValue == "Failure"\n');
+    expect(auditQuery({ kind: "all" })).not.toContain("Fieldwatch/");
+    expect(auditRows([["t", "ann", "operator", "Fieldwatch/x", "PUT", "/x", "Success", "201", null]])[0]).toMatchObject({ caller: "ann", from: "", status: "201" });
   });
 });

@@ -1,16 +1,17 @@
 // What is read from the server while a part of the page stands: not there yet, there, or why not.
 import { type ReactNode, useCallback, useEffect, useState } from "react";
+import { type Trouble, troubleOf } from "./trouble";
 
 export interface Reading<T> {
   value: T | null; // what was read last; it stays while it is read again
-  error: string | null; // of the last try
+  error: Trouble | null; // of the last try
   again: () => void;
 }
 
 /** Reads when it appears and whenever one of `because` changes; what comes too late is dropped. */
 export function useReading<T>(read: (signal: AbortSignal) => Promise<T>, because: readonly unknown[]): Reading<T> {
   const [value, setValue] = useState<T | null>(null);
-  const [error, setError] = useState<string | null>(null);
+  const [error, setError] = useState<Trouble | null>(null);
   const [turn, setTurn] = useState(0);
   useEffect(() => {
     const abort = new AbortController();
@@ -20,7 +21,7 @@ export function useReading<T>(read: (signal: AbortSignal) => Promise<T>, because
         setValue(fresh);
         setError(null);
       },
-      (reason: unknown) => abort.signal.aborted || setError(reason instanceof Error ? reason.message : String(reason)),
+      (reason: unknown) => abort.signal.aborted || setError(troubleOf(reason)),
     );
     return () => abort.abort();
   }, [...because, turn]);
@@ -28,9 +29,19 @@ export function useReading<T>(read: (signal: AbortSignal) => Promise<T>, because
   return { value, error, again };
 }
 
+/** Why something is not there, what to do about it, and a way to try again. */
+export function TroubleNote({ trouble, again }: { trouble: Trouble; again?: () => void }) {
+  return (
+    <div role="alert" className="note error">
+      <p>{trouble.what} {trouble.todo}</p>
+      {again && <button type="button" onClick={again}>Try again</button>}
+    </div>
+  );
+}
+
 interface Props<T> {
   of: Reading<T>;
-  empty?: string; // shown instead of nothing
+  empty?: ReactNode; // shown instead of nothing
   isEmpty?: (value: T) => boolean;
   children: (value: T) => ReactNode;
 }
@@ -39,7 +50,7 @@ interface Props<T> {
 export function Shown<T>({ of, empty, isEmpty, children }: Props<T>) {
   return (
     <>
-      {of.error !== null && <p role="alert" className="note error">{of.error}</p>}
+      {of.error !== null && <TroubleNote trouble={of.error} again={of.again} />}
       {of.value === null && of.error === null && <p className="quiet">Reading…</p>}
       {of.value !== null && (isEmpty?.(of.value) ? <p className="quiet">{empty}</p> : children(of.value))}
     </>

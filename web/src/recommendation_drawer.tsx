@@ -1,10 +1,12 @@
 // One recommendation: the weak state, on which device, what shows it, what to do.
 import type { Api } from "./api";
 import { Drawer, Properties, Steps } from "./drawer";
+import { kqlText } from "./lists";
 import { SeverityMark, Time } from "./marks";
 import type { Recommendation } from "./model";
 import { Shown, useReading } from "./reading";
 import { additionalValues, shownValue, textList } from "./state";
+import { visible } from "./visible";
 
 function Value({ value }: { value: unknown }) {
   if (!Array.isArray(value)) return <>{shownValue(value)}</>;
@@ -28,7 +30,7 @@ function Body({ one, now, investigate }: { one: Recommendation; now: number; inv
         {one.device !== "" && <span className="device">{one.device}</span>}
         {typeof component === "string" && component !== "" && <span>seen by {component}</span>}
       </p>
-      <p>{one.description}</p>
+      <p className="said">{visible(one.description)}</p>
       <section>
         <h3>Evidence</h3>
         <Properties values={additionalValues(one.additionalData).map(([name, value]) => [name, <Value key={name} value={value} />])} />
@@ -48,7 +50,7 @@ function Body({ one, now, investigate }: { one: Recommendation; now: number; inv
           type="button"
           onClick={() =>
             investigate(
-              `SecurityRecommendation\n| where RecommendationId == "${one.id}"\n| project TimeGenerated, RecommendationState, DeviceId, RecommendationAdditionalData\n| order by TimeGenerated desc`,
+              `SecurityRecommendation\n| where RecommendationId == ${kqlText(one.id)}\n| project TimeGenerated, RecommendationState, DeviceId, RecommendationAdditionalData\n| order by TimeGenerated desc`,
             )
           }
         >
@@ -68,7 +70,7 @@ interface Props {
   hub: string;
   id: string;
   now: number;
-  close: () => void;
+  close: () => boolean;
   investigate: (query: string) => void;
 }
 

@@ -2,6 +2,7 @@
 import { useMemo } from "react";
 import type { Api } from "./api";
 import { Choice, FilterBar, Search } from "./filters";
+import { FindingList } from "./finding_list";
 import { recommendationGroups } from "./lists";
 import { SeverityMark, Time } from "./marks";
 import type { Recommendation } from "./model";
@@ -51,15 +52,19 @@ export function RecommendationsPage({ api, hub, filters, news, now, change, open
                       </span>
                     </summary>
                     <p>{group.items[0]?.description}</p>
-                    <ul className="recommendations">
-                      {group.items.map((one) => (
-                        <li key={one.id}>
-                          <button type="button" className="link" onClick={() => open(one.id)}>{one.device || "the hub"}</button>
-                          <span>{one.state}</span>
-                          <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
-                        </li>
-                      ))}
-                    </ul>
+                    <FindingList
+                      open={open}
+                      lines={group.items.map((one) => ({
+                        id: one.id,
+                        name: one.device || "the hub",
+                        more: (
+                          <>
+                            <span>{one.state}</span>
+                            <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
+                          </>
+                        ),
+                      }))}
+                    />
                   </details>
                 </li>
               ))}

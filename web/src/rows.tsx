@@ -1,37 +1,21 @@
 // A query's rows, and a query that is asked and shown by itself.
 import type { Api, QueryTable } from "./api";
 import { Shown, useReading } from "./reading";
+import { useMay } from "./rights";
+import { type Column, Table } from "./table";
 import { csvOf, shownCell } from "./tables";
 
 export const rowsShown = 1000;
+const numeric: ReadonlySet<string> = new Set(["int", "long", "real", "decimal"]);
 
 export function Rows({ table }: { table: QueryTable }) {
-  return (
-    <div className="scroll" tabIndex={0}>
-      <table className="rows">
-        <thead>
-          <tr>
-            {table.columns.map((column, index) => (
-              <th scope="col" key={index} title={column.type}>
-                {column.name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {table.rows.slice(0, rowsShown).map((row, index) => (
-            <tr key={index}>
-              {row.map((cell, at) => (
-                <td key={at} className={typeof cell === "number" ? "number" : undefined}>
-                  {shownCell(cell)}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
+  const columns = table.columns.map((column, at): Column<unknown[]> => ({
+    title: column.name,
+    hint: column.type,
+    ...(numeric.has(column.type) && { kind: "number" as const }),
+    cell: (row) => shownCell(row[at]),
+  }));
+  return <Table label="Rows" className="rows" columns={columns} rows={table.rows.slice(0, rowsShown)} keyOf={(_, index) => index} />;
 }
 
 export function download(text: string, name: string) {
@@ -52,7 +36,12 @@ interface Props {
 }
 
 /** Asks when it appears (give it a key of what it asks); says what it asked, and opens it in the logs. */
-export function QueryCard({ api, workspace, query, timespan, empty, investigate }: Props) {
+export function QueryCard(props: Props) {
+  const may = useMay("analyst");
+  return may.yes ? <AskedCard {...props} /> : <p className="quiet">{may.why}</p>;
+}
+
+function AskedCard({ api, workspace, query, timespan, empty, investigate }: Props) {
   const reading = useReading((signal) => api.query(workspace, query, timespan, signal), [api, workspace, query, timespan]);
   const table = reading.value;
   return (

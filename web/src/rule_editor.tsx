@@ -1,11 +1,13 @@
 // A file of rules in the making: check it, see what it changes, what it would have found, and put it in force.
 import { useEffect, useRef, useState } from "react";
-import { type Api, ApiError } from "./api";
+import type { Api } from "./api";
 import { BacktestReport } from "./backtest_report";
 import { useUnsaved } from "./place";
-import { type Backtest, type Checked, diffLines, type RuleDiff, type RuleFailure, type RuleFile, type RuleList, type RuleSet, withFile } from "./rules";
+import { type Backtest, type Checked, diffLines, type RuleDiff, type RuleFailure, type RuleFile, type RuleList, type RuleSet, type TakenOver, takenOver, withFile } from "./rules";
 import { Failures } from "./rules_page";
+import { useMay } from "./rights";
 import { Outcome, useSaving } from "./saving";
+import { ApiError } from "./trouble";
 
 const spans = [["24", "24 hours"], ["72", "3 days"], ["168", "7 days"]] as const;
 const pollMs = 700;
@@ -63,19 +65,38 @@ interface Props {
   mayChange: boolean;
 }
 
-type Shown = { kind: "checked"; checked: Checked } | { kind: "diff"; diff: RuleDiff } | { kind: "backtest"; test: Backtest } | { kind: "refused"; failures: RuleFailure[] };
+/** What would be lost by applying, and the choice to do it all the same. */
+function Replacing({ taken, busy, replace, leave }: { taken: TakenOver; busy: boolean; replace: () => void; leave: () => void }) {
+  const names = (title: string, rules: TakenOver["gone"]) =>
+    rules.length > 0 && <p>{title} {rules.map((rule) => <span key={`${rule.file} ${rule.id}`}><strong>{rule.title}</strong> <span className="device">{rule.file}</span> </span>)}</p>;
+  return (
+    <div role="alert" className="note error">
+      {names("Rules with the same id are in force already, and would be replaced:", taken.replaced)}
+      {names("Rules of this file are not in its new text, and would be gone:", taken.gone)}
+      <p>Give the new rule an id of its own (any UUID), or replace them knowingly.</p>
+      <div className="bar">
+        <button type="button" autoFocus onClick={leave}>Go on editing</button>
+        <button type="button" className="danger" disabled={busy} onClick={replace}>Replace them</button>
+      </div>
+    </div>
+  );
+}
 
-export function RuleEditor({ api, hub, file, named, mayChange }: Props) {
+type Shown = { kind: "replacing"; taken: TakenOver } | { kind: "checked"; checked: Checked } | { kind: "diff"; diff: RuleDiff } | { kind: "backtest"; test: Backtest } | { kind: "refused"; failures: RuleFailure[] };
+
+export function RuleFileEditor({ api, hub, file, named, mayChange }: Props) {
   const [name, setName] = useState(file.name);
   const [text, setText] = useState(file.text);
   const [stored, setStored] = useState(file.text);
+  const [applied, setApplied] = useState<string | null>(null); // the name under which a new file went into force here
   const [span, setSpan] = useState("24");
   const [note, setNote] = useState("");
   const [shown, setShown] = useState<Shown | null>(null);
   const saving = useSaving();
+  const mayBacktest = useMay("analyst");
   const poll = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => () => clearTimeout(poll.current), []);
-  useUnsaved(text !== stored);
+  useUnsaved(text !== stored || (!named && applied === null && name !== file.name));
 
   /** What is applied now, with this file in it. */
   const wholeSet = async (): Promise<RuleSet> => {
@@ -115,9 +136,22 @@ export function RuleEditor({ api, hub, file, named, mayChange }: Props) {
       if (test) poll.current = setTimeout(() => void follow(test.id), pollMs);
       return test && { kind: "backtest", test };
     });
-  const apply = async () => {
+  /** What applying would take away unasked; null for nothing. What does not compile is for the server to refuse. */
+  const losses = async (): Promise<TakenOver | null> => {
+    const [{ value: running }, checked] = await Promise.all([
+      api.get<RuleList>("/api/v1/rules"),
+      api.send<Checked>("POST", "/api/v1/rules/check", { files: [{ name, text }] }),
+    ]);
+    const taken = takenOver(running, (checked?.value ?? []).map((rule) => rule.id), name, !named && name !== applied);
+    if (taken.file) throw new Error(`There is a file ${name} already. Choose another name, or open that file's rules from the list and edit it.`);
+    return taken.replaced.length + taken.gone.length === 0 || (checked?.failures.length ?? 0) > 0 ? null : taken;
+  };
+  const apply = async (knowingly: boolean) => {
     let failures: RuleFailure[] = [];
-    const applied = await attempt(async () => {
+    let taken: TakenOver | null = null;
+    const done = await attempt(async () => {
+      taken = knowingly ? null : await losses();
+      if (taken) return { kind: "replacing", taken };
       try {
         await api.send("POST", "/api/v1/rules/apply", { ...(await wholeSet()), ...(note !== "" && { note }) });
       } catch (reason) {
@@ -125,9 +159,12 @@ export function RuleEditor({ api, hub, file, named, mayChange }: Props) {
         throw reason;
       }
       return null;
-    }, "Applied. It is in force.");
-    if (applied) setStored(text);
-    else if (failures.length > 0) setShown({ kind: "refused", failures });
+    });
+    if (done && taken === null) {
+      saving.say("Applied. It is in force.");
+      setStored(text);
+      setApplied(name);
+    } else if (failures.length > 0) setShown({ kind: "refused", failures });
   };
   const stop = async (id: string) => {
     if (await saving.run(() => api.send("DELETE", `/api/v1/rules/backtests/${encodeURIComponent(id)}`), "Stopped.")) setShown(null);
@@ -136,7 +173,7 @@ export function RuleEditor({ api, hub, file, named, mayChange }: Props) {
     <div className="editor">
       <label className="filter wide">
         <span>File</span>
-        <input value={name} readOnly={named} spellCheck={false} onChange={(event) => setName(event.target.value)} />
+        <input value={name} readOnly={named || applied !== null} spellCheck={false} onChange={(event) => setName(event.target.value)} />
       </label>
       <label className="filter wide">
         <span>Rules in Sigma</span>
@@ -164,19 +201,22 @@ export function RuleEditor({ api, hub, file, named, mayChange }: Props) {
             {spans.map(([value, title]) => <option key={value} value={value}>{title}</option>)}
           </select>
         </label>
-        <button type="button" disabled={saving.busy} onClick={() => void backtest()}>Backtest</button>
+        <button type="button" disabled={saving.busy || !mayBacktest.yes} title={mayBacktest.why} onClick={() => void backtest()}>Backtest</button>
         {mayChange && (
           <>
             <label className="filter">
               <span>Note</span>
               <input value={note} maxLength={200} onChange={(event) => setNote(event.target.value)} />
             </label>
-            <button type="button" disabled={saving.busy} onClick={() => void apply()}>Apply</button>
+            <button type="button" disabled={saving.busy} onClick={() => void apply(false)}>Apply</button>
           </>
         )}
       </div>
+      {!mayBacktest.yes && <p className="quiet">Backtest: {mayBacktest.why}</p>}
+      {mayBacktest.yes && !mayChange && <p className="quiet">Putting rules in force needs the role administrator.</p>}
       <Outcome of={saving} />
       {saving.busy && <p className="quiet">Working…</p>}
+      {shown?.kind === "replacing" && <Replacing taken={shown.taken} busy={saving.busy} replace={() => void apply(true)} leave={() => setShown(null)} />}
       {shown?.kind === "checked" && <Verdict checked={shown.checked} />}
       {shown?.kind === "refused" && <Failures failures={shown.failures} />}
       {shown?.kind === "diff" && <Changes diff={shown.diff} />}

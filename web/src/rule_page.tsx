@@ -5,7 +5,7 @@ import { PlaceLink } from "./link";
 import { SeverityMark, Time } from "./marks";
 import type { Go } from "./place";
 import { Shown, useReading } from "./reading";
-import { RuleEditor } from "./rule_editor";
+import { RuleFileEditor } from "./rule_editor";
 import { costText } from "./rules_page";
 import { fileText, newRule, type RuleDetail, type RuleList, type RuleSet, sourceOf } from "./rules";
 import { shownValue } from "./state";
@@ -110,7 +110,7 @@ export function RulePage({ api, hub, chosenHub, id, tab, now, mayChange, go }: P
         )}
         <Shown of={reading}>
           {({ rule, file }) =>
-            rule && tab !== "edit" ? <Details rule={rule} now={now} /> : file.text !== "" && <RuleEditor key={`${file.name} ${tab}`} api={api} hub={hub} file={file} named={!fresh} mayChange={mayChange} />
+            rule && tab !== "edit" ? <Details rule={rule} now={now} /> : file.text !== "" && <RuleFileEditor key={`${file.name} ${tab}`} api={api} hub={hub} file={file} named={!fresh} mayChange={mayChange} />
           }
         </Shown>
       </section>

@@ -134,6 +134,22 @@ export function withFile(set: RuleSet, file: RuleFile): RuleSet {
   return { ...set, files: [...set.files.filter((one) => one.name !== file.name), file] };
 }
 
+/** What applying a file would take away from the running set without having been asked to. */
+export interface TakenOver {
+  file: boolean; // a new file has the name of one that is there
+  replaced: Rule[]; // rules of other files (of a new file: of any) whose id the file uses again
+  gone: Rule[]; // rules of the file that are not in its new text
+}
+
+export function takenOver(running: readonly Rule[], ids: readonly string[], file: string, isNew: boolean): TakenOver {
+  const used = new Set(ids);
+  return {
+    file: isNew && running.some((rule) => rule.file === file),
+    replaced: running.filter((rule) => used.has(rule.id) && (isNew || rule.file !== file)),
+    gone: isNew ? [] : running.filter((rule) => rule.file === file && !used.has(rule.id)),
+  };
+}
+
 /** The whole text of a file, out of the sources of its rules in their order. */
 export function fileText(rules: { line: number; source: string }[]): string {
   return [...rules].sort((a, b) => a.line - b.line).map((rule) => rule.source.replace(/^---\n/, "").trimEnd()).join("\n---\n") + "\n";

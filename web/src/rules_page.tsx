@@ -8,6 +8,7 @@ import type { Filters, Go } from "./place";
 import { Shown, useReading } from "./reading";
 import { chosenRules, type Rule, type RuleFailure, type RuleList, type RuleVersion, sourceOf } from "./rules";
 import { Outcome, Sure, useSaving } from "./saving";
+import { type Column, Table } from "./table";
 
 const rowsMax = 500;
 
@@ -26,44 +27,18 @@ export function Failures({ failures }: { failures: RuleFailure[] }) {
   );
 }
 
-function Table({ rules, now, hub, go }: { rules: Rule[]; now: number; hub: string | null; go: Go }) {
-  return (
-    <div className="scroll" tabIndex={0}>
-      <table className="rules-table">
-        <thead>
-          <tr>
-            <th scope="col">Level</th>
-            <th scope="col">Rule</th>
-            <th scope="col">Looks at</th>
-            <th scope="col" className="number">Hits</th>
-            <th scope="col" className="number">Alerts</th>
-            <th scope="col" className="number">Cost an event</th>
-            <th scope="col">Last hit</th>
-            <th scope="col">Status</th>
-            <th scope="col">From</th>
-            <th scope="col">Author, licence</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rules.slice(0, rowsMax).map((rule) => (
-            <tr key={rule.id}>
-              <td><SeverityMark severity={rule.severity} /></td>
-              <td className="text"><PlaceLink to={{ at: "rule", id: rule.id }} hub={hub} go={go}>{rule.displayName || rule.title}</PlaceLink></td>
-              <td>{rule.correlation ? "other rules" : sourceOf(rule)}</td>
-              <td className="number">{rule.counts.hits.toLocaleString()}</td>
-              <td className="number">{rule.counts.alerts.toLocaleString()}</td>
-              <td className="number">{costText(rule.counts.costNs)}</td>
-              <td><Time iso={rule.counts.lastHit} now={now} relative /></td>
-              <td>{rule.status}</td>
-              <td>{rule.from === "pack" ? "the pack" : "applied here"}</td>
-              <td className="text quiet">{[rule.author, rule.license].filter((part) => part !== "").join(" · ")}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
+const columns = (now: number, hub: string | null, go: Go): Column<Rule>[] => [
+  { title: "Level", cell: (rule) => <SeverityMark severity={rule.severity} /> },
+  { title: "Rule", kind: "text", cell: (rule) => <PlaceLink to={{ at: "rule", id: rule.id }} hub={hub} go={go}>{rule.displayName || rule.title}</PlaceLink> },
+  { title: "Looks at", cell: (rule) => (rule.correlation ? "other rules" : sourceOf(rule)) },
+  { title: "Hits", kind: "number", cell: (rule) => rule.counts.hits.toLocaleString() },
+  { title: "Alerts", kind: "number", cell: (rule) => rule.counts.alerts.toLocaleString() },
+  { title: "Cost an event", kind: "number", cell: (rule) => costText(rule.counts.costNs) },
+  { title: "Last hit", cell: (rule) => <Time iso={rule.counts.lastHit} now={now} relative /> },
+  { title: "Status", cell: (rule) => rule.status },
+  { title: "From", cell: (rule) => (rule.from === "pack" ? "the pack" : "applied here") },
+  { title: "Author, licence", kind: "text", cell: (rule) => <span className="quiet">{[rule.author, rule.license].filter((part) => part !== "").join(" · ")}</span> },
+];
 
 interface VersionsProps {
   api: Api;
@@ -138,7 +113,7 @@ export function RulesPage({ api, chosenHub, filters, news, now, mayChange, go }:
         <Shown of={reading} empty="No rule is like this." isEmpty={() => shown.length === 0}>
           {(list) => (
             <>
-              <Table rules={shown} now={now} hub={chosenHub} go={go} />
+              <Table label="Running set" className="rules-table" columns={columns(now, chosenHub, go)} rows={shown.slice(0, rowsMax)} keyOf={(rule) => rule.id} />
               {shown.length > rowsMax && <p className="quiet">The first {rowsMax} are shown.</p>}
               <p className="quiet">Counted since <Time iso={list.countedSince} now={now} />; version {list.version} is in force.</p>
             </>

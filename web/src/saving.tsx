@@ -1,19 +1,22 @@
 // A change that a person asked for: under way, done, refused and why.
 import { useCallback, useState } from "react";
+import { TroubleNote } from "./reading";
+import { type Trouble, troubleOf } from "./trouble";
 
 export interface Saving {
   busy: boolean;
   done: string | null;
-  error: string | null;
+  error: Trouble | null;
   /** Runs the change; `said` is shown when it is done, "" says nothing. Whether it was. */
   run: (change: () => Promise<unknown>, said: string) => Promise<boolean>;
+  say: (done: string) => void;
   clear: () => void;
 }
 
 export function useSaving(): Saving {
   const [busy, setBusy] = useState(false);
   const [done, setDone] = useState<string | null>(null);
-  const [error, setError] = useState<string | null>(null);
+  const [error, setError] = useState<Trouble | null>(null);
   const clear = useCallback(() => {
     setDone(null);
     setError(null);
@@ -26,19 +29,19 @@ export function useSaving(): Saving {
       setDone(said);
       return true;
     } catch (reason) {
-      setError(reason instanceof Error ? reason.message : String(reason));
+      setError(troubleOf(reason));
       return false;
     } finally {
       setBusy(false);
     }
   }, [clear]);
-  return { busy, done, error, run, clear };
+  return { busy, done, error, run, say: setDone, clear };
 }
 
 export function Outcome({ of }: { of: Saving }) {
   return (
     <>
-      {of.error !== null && <p role="alert" className="note error">{of.error}</p>}
+      {of.error !== null && <TroubleNote trouble={of.error} />}
       {of.done && <p role="status" className="note">{of.done}</p>}
     </>
   );

@@ -6,9 +6,11 @@ import { FilterRules } from "./filter_rules";
 import { PlaceLink } from "./link";
 import { Time } from "./marks";
 import type { FilterRule, Hub, HubConfiguration } from "./model";
+import { hasDestination, keptCategories, ownSetting, withKept } from "./diagnostics";
 import { type Filters, type Go, useUnsaved } from "./place";
 import { Shown, useReading } from "./reading";
 import { Outcome, type Saving, useSaving } from "./saving";
+import { type Column, Table } from "./table";
 
 const tabs = [["", "Data collection"], ["network", "Network"], ["diagnostics", "Diagnostics"], ["policies", "Shared policies"], ["enrollments", "Enrollments"]] as const;
 
@@ -87,22 +89,25 @@ function Network({ hub, mayChange, busy, save }: FormProps) {
   );
 }
 
-const keptOf = (hub: Hub): string[] =>
-  (hub.configuration?.diagnosticSettings ?? []).flatMap((setting) => (setting.logs ?? []).filter((log) => log.enabled).map((log) => log.category));
-
 function Diagnostics({ hub, mayChange, busy, save }: FormProps) {
-  const stored = keptOf(hub);
+  const settings = hub.configuration?.diagnosticSettings ?? [];
+  const stored = keptCategories(settings);
   const [kept, setKept] = useState<readonly string[]>(stored);
-  const changed = [...kept].sort().join() !== [...stored].sort().join();
-  useUnsaved(changed);
-  const submit = () => {
-    const logs = kept.map((category) => ({ category, enabled: true, retentionPolicy: { enabled: true, days: 0 } }));
-    const settings = logs.length === 0 ? [] : [{ name: "fieldwatch", logs }];
-    save({ configuration: { diagnosticSettings: settings } }, "Saved.");
-  };
+  const lost = settings.some((setting) => setting.name === ownSetting && !hasDestination(setting));
+  const changed = lost || [...kept].sort().join() !== [...stored].sort().join();
+  useUnsaved(changed && !lost);
   return (
-    <form onSubmit={(event) => { event.preventDefault(); submit(); }}>
-      <p className="quiet">Categories that are declared as logged. A hub that logs nothing, or not everything, has a recommendation about it.</p>
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        save({ configuration: { diagnosticSettings: withKept(settings, kept, hub.workspace) } }, kept.length === 0 ? "Saved: nothing is logged." : `Saved. The records go to the workspace ${hub.workspace}.`);
+      }}
+    >
+      <p className="quiet">
+        What is checked is logged to this hub's workspace <span className="device">{hub.workspace}</span>, and kept as long as the workspace keeps it. Without Connections and
+        DeviceTelemetry the hub has the recommendation <q>Enable diagnostics logs in IoT Hub</q>.
+      </p>
+      {lost && <p role="alert" className="note error">This setting names no destination, so nothing counts as logged. Save it to send the records to the workspace.</p>}
       <ul className="plain checks">
         {[...new Set([...categories, ...stored])].map((category) => (
           <li key={category}>
@@ -123,27 +128,18 @@ function Diagnostics({ hub, mayChange, busy, save }: FormProps) {
   );
 }
 
+const policyColumns: Column<Hub["sharedPolicies"][number]>[] = [
+  { title: "Policy", kind: "device", cell: (policy) => policy.name },
+  { title: "May", cell: (policy) => policy.rights.map((right) => <span className="chip" key={right}>{right}</span>) },
+];
+
 function Policies({ hub, now }: { hub: Hub; now: number }) {
   return (
     <>
       <p className="quiet">
         Keys are not shown here: <code>fieldwatch hub show {hub.name} --keys</code> prints them. The hub was made <Time iso={hub.created} now={now} relative />.
       </p>
-      <div className="scroll" tabIndex={0}>
-        <table>
-          <thead>
-            <tr><th scope="col">Policy</th><th scope="col">May</th></tr>
-          </thead>
-          <tbody>
-            {hub.sharedPolicies.map((policy) => (
-              <tr key={policy.name}>
-                <td className="device">{policy.name}</td>
-                <td>{policy.rights.map((right) => <span className="chip" key={right}>{right}</span>)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label="Policies" columns={policyColumns} rows={hub.sharedPolicies} keyOf={(policy) => policy.name} />
     </>
   );
 }

@@ -1,5 +1,6 @@
 // What the page knows, and how news change it: pure, so that it can be tested without a page.
 import type { Alert, Evidence, Note, Overview, Severity } from "./model";
+import { visible } from "./visible";
 
 export const alertsShown = 100;
 
@@ -45,7 +46,7 @@ export function textList(value: unknown): string[] {
 }
 
 export function shownValue(value: unknown): string {
-  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+  return visible(typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
 }
 
 /** The command line to show in monospace: the alert's own, else that of its process entity. */

@@ -1,13 +1,18 @@
 // Results of queries as text: pure, so that it can be tested without a page.
+import { visible } from "./visible";
+
 export interface ResultTable {
   columns: { name: string; type: string }[];
   rows: unknown[][];
 }
 
-export function shownCell(cell: unknown): string {
+export function cellText(cell: unknown): string {
   if (cell === null || cell === undefined) return "";
   return typeof cell === "string" ? cell : JSON.stringify(cell);
 }
+
+/** As a person sees it; a file gets the text itself. */
+export const shownCell = (cell: unknown): string => visible(cellText(cell));
 
 /** Whether the query filters TimeGenerated itself; then the time range of the page stands back. */
 export function filtersTime(query: string): boolean {
@@ -18,7 +23,7 @@ export function filtersTime(query: string): boolean {
 /** RFC 4180; a cell that a spreadsheet would take for a formula begins with an apostrophe. */
 export function csvOf(table: ResultTable): string {
   const field = (value: unknown): string => {
-    const text = shownCell(value);
+    const text = cellText(value);
     const guarded = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
     return /[",\r\n]/.test(guarded) ? `"${guarded.replaceAll('"', '""')}"` : guarded;
   };

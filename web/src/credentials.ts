@@ -1,0 +1,55 @@
+// How the page shows who it is: by a session, whose cookie no script can read, or by an access token. ./start prints an address
+// with #token=…; a fragment is never sent to a server, and it is taken out of the address bar at once.
+import type { Role } from "./model";
+import { ApiError } from "./trouble";
+
+export type Credentials = { kind: "token"; token: string } | { kind: "session"; csrf: string };
+
+const key = "fieldwatch.token"; // of this tab only
+
+export function tokenInFragment(fragment: string): string | null {
+  const token = new URLSearchParams(fragment.replace(/^#/, "")).get("token");
+  return token === null || token === "" ? null : token;
+}
+
+export function takeToken(): string | null {
+  const fresh = tokenInFragment(window.location.hash);
+  if (fresh !== null) {
+    keepToken(fresh);
+    window.history.replaceState(null, "", window.location.pathname + window.location.search);
+  }
+  return sessionStorage.getItem(key);
+}
+
+export const keepToken = (token: string) => sessionStorage.setItem(key, token);
+export const forgetToken = () => sessionStorage.removeItem(key);
+
+interface SessionAnswer {
+  name: string;
+  role: Role;
+  csrf: string | null; // of a token: none
+}
+
+async function asked(method: "GET" | "POST", body?: unknown): Promise<SessionAnswer> {
+  const response = await fetch("/api/v1/session", { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+  const answer = (await response.json().catch(() => null)) as (SessionAnswer & { error?: { message?: string } }) | null;
+  if (response.ok && answer) return answer;
+  throw new ApiError(response.status, answer?.error?.message ?? response.statusText);
+}
+
+/** The session of this browser's cookie; null for none. */
+export async function presentSession(): Promise<(Credentials & { kind: "session" }) | null> {
+  try {
+    const { csrf } = await asked("GET");
+    return csrf === null ? null : { kind: "session", csrf };
+  } catch (reason) {
+    if (reason instanceof ApiError && reason.status === 401) return null;
+    throw reason;
+  }
+}
+
+/** Signs in: always a new session. Throws ApiError. */
+export async function openSession(user: string, password: string): Promise<{ name: string; credentials: Credentials }> {
+  const { name, csrf } = await asked("POST", { user, password });
+  return { name, credentials: { kind: "session", csrf: csrf ?? "" } };
+}

@@ -1,0 +1,20 @@
+// The session has ended while somebody was at work: the page stays as it is behind this, and goes on when they are back.
+import { useEffect, useRef } from "react";
+import { type Entered, SignInForm } from "./sign_in";
+
+interface Props {
+  name: string | undefined;
+  enter: (entered: Entered) => void;
+  leave: () => void;
+}
+
+export function Renewal({ name, enter, leave }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} className="sign-in card" aria-label="Sign in again" onCancel={(event) => event.preventDefault()} onClose={() => dialog.current?.showModal()}>
+      <SignInForm heading="Sign in again" hint="The session has ended. What is on the page is still there." name={name} enter={enter} />
+      <p className="other"><button type="button" className="link" onClick={leave}>Leave this page</button></p>
+    </dialog>
+  );
+}
