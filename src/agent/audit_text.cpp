@@ -12,7 +12,7 @@ namespace {
 
 enum Type : std::uint16_t { kSyscall = 1300, kCwd = 1307, kExecve = 1309, kEnd = 1320 };  // linux/audit.h
 
-std::uint32_t number(std::string_view text, std::uint32_t otherwise) {
+std::uint32_t number_or(std::string_view text, std::uint32_t otherwise) {
     std::uint32_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     return error == std::errc{} && end == text.data() + text.size() ? value : otherwise;
@@ -91,10 +91,10 @@ std::optional<ProcessFacts> AuditExecs::take(std::uint16_t type, std::string_vie
         serial_ = serial.substr(0, 64);
     }
     if (type == kSyscall) {
-        facts_.pid = number(audit_field(record, "pid"), 0);
-        facts_.parent_pid = number(audit_field(record, "ppid"), 0);
-        facts_.uid = number(audit_field(record, "uid"), 0);
-        facts_.login_uid = number(audit_field(record, "auid"), 0xffffffff);
+        facts_.pid = number_or(audit_field(record, "pid"), 0);
+        facts_.parent_pid = number_or(audit_field(record, "ppid"), 0);
+        facts_.uid = number_or(audit_field(record, "uid"), 0);
+        facts_.login_uid = number_or(audit_field(record, "auid"), 0xffffffff);
         facts_.executable = audit_value(raw_field(record, "exe")).substr(0, FW_PATH_MAX);
         succeeded_ = audit_field(record, "success") == "yes" && facts_.pid != 0;
     } else if (type == kExecve && serial == serial_) {

@@ -18,18 +18,18 @@ namespace fieldwatch::agent {
 
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kConnectNs = 30 * kSecond;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kConnectNs = 30 * kSecondNs;
 constexpr std::uint16_t kKeepAliveSeconds = 60;
-constexpr std::int64_t kPingNs = 45 * kSecond;
-constexpr std::int64_t kPingAnswerNs = 15 * kSecond;
+constexpr std::int64_t kPingNs = 45 * kSecondNs;
+constexpr std::int64_t kPingAnswerNs = 15 * kSecondNs;
 constexpr auto kTokenLife = std::chrono::hours(1);
-constexpr std::int64_t kRenewNs = 3'600 * kSecond / 10 * 8;  // at 80 % of the token's life
-constexpr std::int64_t kBackoffLeastNs = kSecond;
-constexpr std::int64_t kBackoffMostNs = 600 * kSecond;
-constexpr std::size_t kPacketMax = 128 * 1'024;  // a twin with both sections full, and room
+constexpr std::int64_t kRenewNs = 3'600 * kSecondNs / 10 * 8;  // at 80 % of the token's life
+constexpr std::int64_t kBackoffLeastNs = kSecondNs;
+constexpr std::int64_t kBackoffMostNs = 600 * kSecondNs;
+constexpr std::size_t kHubPacketMax = 128 * 1'024;  // a twin with both sections full, and room
 constexpr std::size_t kOutMax = 1u << 20;
-constexpr std::uint16_t kMqttPort = 8883;
+constexpr std::uint16_t kHubPort = 8883;
 
 }  // namespace
 
@@ -38,7 +38,7 @@ HubLink::HubLink(HubLinkOptions options, Handlers handlers, const Clock& clock, 
     const auto& identity = options_.identity;
     if (options_.port == 0) {
         const auto named = sas::port_of(identity.host_name);
-        options_.port = named == 0 ? kMqttPort : named;
+        options_.port = named == 0 ? kHubPort : named;
     }
     if (options_.connect_host.empty()) {
         options_.connect_host = std::string(sas::without_port(
@@ -157,7 +157,7 @@ Result<void> HubLink::pump_in() {
 
 Result<void> HubLink::take_frames() {
     std::size_t used = 0;
-    while (const auto frame = FIELDWATCH_TRY(mqtt::next_frame(ByteView(in_).subspan(used), kPacketMax))) {
+    while (const auto frame = FIELDWATCH_TRY(mqtt::next_frame(ByteView(in_).subspan(used), kHubPacketMax))) {
         switch (frame->type) {
             case mqtt::PacketType::Connack: {
                 const auto connack = FIELDWATCH_TRY(mqtt::decode_connack(*frame));
@@ -245,7 +245,7 @@ void HubLink::fail_with(const Error& error) {
     std::int64_t wait = 0;
     if (error.code != Errc::Cancelled) {
         const auto ceiling = std::min(kBackoffMostNs, kBackoffLeastNs << std::min(failures_, 10U));
-        wait = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(ceiling))) + kSecond / 10;
+        wait = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(ceiling))) + kSecondNs / 10;
         ++failures_;
     }
     next_attempt_ns_ = now + wait;

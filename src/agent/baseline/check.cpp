@@ -79,7 +79,7 @@ struct Reader {
     }
 };
 
-bool octal(const std::string& text, std::uint32_t& out) {
+bool read_octal(const std::string& text, std::uint32_t& out) {
     out = 0;
     if (text.empty() || text.size() > 5) return false;
     for (const char c : text) {
@@ -124,7 +124,7 @@ Result<Check> parse_check(const json& object) {
     }
     check.absent_passes = absent == "pass";
     if (std::ranges::find(kSeverities, check.severity) == std::end(kSeverities)) reader.complain("severity");
-    if (check.kind == CheckKind::FilePermissions && !octal(mode, check.mode)) reader.complain("mode");
+    if (check.kind == CheckKind::FilePermissions && !read_octal(mode, check.mode)) reader.complain("mode");
     const bool needs_path = check.kind == CheckKind::FilePermissions || check.kind == CheckKind::FileOwner ||
                             check.kind == CheckKind::FileGroup || check.kind == CheckKind::FileExists ||
                             check.kind == CheckKind::Mount || check.kind == CheckKind::MountOption ||

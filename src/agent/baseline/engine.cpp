@@ -1,6 +1,5 @@
 #include "agent/baseline/engine.hpp"
 
-#include <dirent.h>
 #include <regex.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include <memory>
 
 #include "agent/collectors/proc.hpp"
+#include "agent/directory.hpp"
 #include "agent/inventory/packages.hpp"
 #include "agent/inventory/text.hpp"
 
@@ -20,12 +20,8 @@ namespace fieldwatch::agent {
 namespace {
 
 constexpr std::size_t kFilesMax = 4'096;  // of one check
-constexpr std::size_t kFileBytesMax = 1u << 20;
-constexpr int kDepthMax = 8;
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const { ::closedir(directory); }
-};
+constexpr std::size_t kCheckedFileBytesMax = 1u << 20;
+constexpr int kFoldersDeepMax = 8;
 
 class Pattern {
   public:
@@ -52,7 +48,7 @@ class Pattern {
 
 void walk(const std::string& folder, const Pattern& pattern, bool recursive, int depth,
           std::vector<std::string>& out) {
-    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(folder.c_str()));
+    const Directory directory(::opendir(folder.c_str()));
     while (directory && out.size() < kFilesMax) {
         const auto* entry = ::readdir(directory.get());
         if (!entry) break;
@@ -60,14 +56,14 @@ void walk(const std::string& folder, const Pattern& pattern, bool recursive, int
         if (name == "." || name == "..") continue;
         const auto path = folder + entry->d_name;
         if (entry->d_type == DT_DIR) {
-            if (recursive && depth < kDepthMax) walk(path + "/", pattern, recursive, depth + 1, out);
+            if (recursive && depth < kFoldersDeepMax) walk(path + "/", pattern, recursive, depth + 1, out);
         } else if (entry->d_type != DT_LNK && pattern.matches(name)) {
             out.push_back(path);
         }
     }
 }
 
-std::string octal(std::uint32_t mode) {
+std::string octal_of(std::uint32_t mode) {
     std::string out;
     for (int shift = 9; shift >= 0; shift -= 3)
         out += static_cast<char>('0' + (mode >> shift & 7));
@@ -95,7 +91,7 @@ std::string joined(const std::vector<std::string>& texts) {
 }  // namespace
 
 BaselineEngine::BaselineEngine(std::string root) : root_(std::move(root)) {
-    const auto mounts = read_small(root_ + "/proc/self/mounts", kFileBytesMax);
+    const auto mounts = read_small(root_ + "/proc/self/mounts", kCheckedFileBytesMax);
     each_line(mounts, [this](std::string_view text) {
         std::vector<std::string_view> fields;
         while (fields.size() < 4 && !text.empty()) {
@@ -132,7 +128,7 @@ std::vector<std::string> BaselineEngine::files_of(const Check& check) const {
 std::string BaselineEngine::name_of(const char* file, std::uint32_t id) const {
     const auto number = std::to_string(id);
     std::string name;
-    const auto text = read_small(root_ + file, kFileBytesMax);
+    const auto text = read_small(root_ + file, kCheckedFileBytesMax);
     each_line(text, [&](std::string_view one) {
         const auto first = one.find(':');
         const auto second = one.find(':', first + 1);
@@ -160,7 +156,7 @@ CheckOutcome BaselineEngine::file(const Check& check) const {
         if (check.kind == CheckKind::FilePermissions) {
             const auto mode = static_cast<std::uint32_t>(status.st_mode & 07777);
             if (mode & ~check.mode)
-                wrong = path + " has mode " + octal(mode) + ", allowed is " + octal(check.mode);
+                wrong = path + " has mode " + octal_of(mode) + ", allowed is " + octal_of(check.mode);
             continue;
         }
         const bool owner = check.kind == CheckKind::FileOwner;
@@ -195,7 +191,7 @@ CheckOutcome BaselineEngine::setting(const Check& check) const {
             continue;
         }
         any_file = true;
-        const auto text = read_small(path, kFileBytesMax);
+        const auto text = read_small(path, kCheckedFileBytesMax);
         each_line(text, [&](std::string_view one) {
             one = trimmed(one);
             if (found || one.empty() || one[0] == '#') return;
@@ -237,7 +233,7 @@ CheckOutcome BaselineEngine::line(const Check& check) const {
                 continue;
             }
             bool found = false;
-            const auto text = read_small(one, kFileBytesMax);
+            const auto text = read_small(one, kCheckedFileBytesMax);
             each_line(text, [&](std::string_view text_line) { found = found || pattern.matches(text_line); });
             if (found) return {};
         }
@@ -253,7 +249,7 @@ CheckOutcome BaselineEngine::module_disabled(const Check& check) const {
         walk(root_ + folder, Pattern("[.]conf$"), false, 0, files);
     for (const auto& path : files) {
         bool disabled = false;
-        const auto text = read_small(path, kFileBytesMax);
+        const auto text = read_small(path, kCheckedFileBytesMax);
         each_line(text, [&](std::string_view one) {
             one = trimmed(one);
             for (const auto* program : {"/bin/true", "/bin/false", "/usr/bin/true", "/usr/bin/false"})
@@ -270,7 +266,7 @@ CheckOutcome BaselineEngine::service(const Check& check) const {
         return passed_if(!check.wanted, unit + " is masked");
     bool enabled = false;
     const auto system = root_ + "/etc/systemd/system/";
-    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(system.c_str()));
+    const Directory directory(::opendir(system.c_str()));
     while (directory) {
         const auto* entry = ::readdir(directory.get());
         if (!entry) break;

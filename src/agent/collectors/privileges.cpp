@@ -52,7 +52,7 @@ std::optional<std::uint32_t> real_id(const std::string& status, std::string_view
     return id;
 }
 
-Error refused(const char* what) {
+Error not_done(const char* what) {
     return {Errc::Io, std::string(what) + ": " + std::strerror(errno)};
 }
 
@@ -76,19 +76,19 @@ Result<void> keep_only(std::uint64_t wanted, std::uint32_t sender_pid) {
     if (!uid || !gid) return fail(Errc::Io, "the sender's account cannot be seen");
 
     Sets sets;
-    if (!sets.read()) return std::unexpected(refused("capget"));
+    if (!sets.read()) return std::unexpected(not_done("capget"));
     const auto kept = sets.permitted() & wanted;
     for (int capability = 0; capability < kCapabilitiesMax; ++capability)
-        (void)::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);  // unknown ones are refused, which is as good
+        (void)::prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);  // unknown ones are not_done, which is as good
     if (*uid != 0) {
-        if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return std::unexpected(refused("keep capabilities"));
+        if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return std::unexpected(not_done("keep capabilities"));
         if (::setgroups(0, nullptr) != 0 || ::setresgid(*gid, *gid, *gid) != 0 ||
             ::setresuid(*uid, *uid, *uid) != 0) {
-            return std::unexpected(refused("become the sender's account"));
+            return std::unexpected(not_done("become the sender's account"));
         }
     }
-    if (!sets.keep(kept)) return std::unexpected(refused("capset"));
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return std::unexpected(refused("no new privileges"));
+    if (!sets.keep(kept)) return std::unexpected(not_done("capset"));
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return std::unexpected(not_done("no new privileges"));
     return {};
 }
 

@@ -1,6 +1,5 @@
 #include "agent/collectors/proc.hpp"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,16 +11,13 @@
 #include <memory>
 #include <string_view>
 
+#include "agent/directory.hpp"
+
 namespace fieldwatch::agent {
 
 namespace {
 
 constexpr std::size_t kProcessesMax = 65'536;  // a bound against a fork bomb, not a device's size
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const { ::closedir(directory); }
-};
-using Directory = std::unique_ptr<DIR, CloseDirectory>;
 
 template <class T>
 bool number(std::string_view text, T& out, int base = 10) {

@@ -21,7 +21,7 @@ namespace fieldwatch::agent {
 
 namespace {
 
-std::uint64_t boot_ns() {
+std::uint64_t booted_ns() {
     return static_cast<std::uint64_t>(since_boot().count());
 }
 
@@ -155,7 +155,7 @@ class Polling final : public ProcessFallback {
         std::erase_if(known_, [&](const auto& entry) {
             if (entry.second.round == round_) return false;
             ++exits_.produced;
-            handlers_.exit({.time_ns = boot_ns(), .start_ns = entry.second.start_ns, .pid = entry.first});
+            handlers_.exit({.time_ns = booted_ns(), .start_ns = entry.second.start_ns, .pid = entry.first});
             return true;
         });
     }

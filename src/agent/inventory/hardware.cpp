@@ -1,6 +1,5 @@
 #include "agent/inventory/hardware.hpp"
 
-#include <dirent.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,6 +10,7 @@
 #include <memory>
 
 #include "agent/collectors/proc.hpp"
+#include "agent/directory.hpp"
 #include "agent/inventory/text.hpp"
 
 namespace fieldwatch::agent {
@@ -20,13 +20,9 @@ namespace {
 constexpr std::size_t kDevicesMax = 512;
 constexpr std::size_t kPropertiesMax = 64;
 
-struct CloseDirectory {
-    void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 std::vector<std::string> names_in(const std::string& path) {
     std::vector<std::string> out;
-    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+    const Directory directory(::opendir(path.c_str()));
     while (directory && out.size() < kDevicesMax) {
         const auto* entry = ::readdir(directory.get());
         if (!entry) break;

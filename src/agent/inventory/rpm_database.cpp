@@ -11,7 +11,7 @@ namespace fieldwatch::agent {
 
 namespace {
 
-constexpr int kDepthMax = 8;  // of a b-tree: 8 levels hold more than the file's bound
+constexpr int kTreeDepthMax = 8;  // of a b-tree: 8 levels hold more than the file's bound
 constexpr std::size_t kBlobBytesMax = 4u << 20;
 constexpr std::uint32_t kPagesVisitedMax = 65'536;
 
@@ -41,9 +41,9 @@ std::size_t serial_bytes(std::uint64_t type) {
     return type < 12 ? kSizes[type] : static_cast<std::size_t>((type - 12) / 2);
 }
 
-class Database {
+class RpmDatabase {
   public:
-    explicit Database(std::string_view file) : file_(file) {}
+    explicit RpmDatabase(std::string_view file) : file_(file) {}
 
     bool open() {
         if (!file_.starts_with(std::string_view("SQLite format 3\0", 16)) || file_.size() < 100) return false;
@@ -60,7 +60,7 @@ class Database {
     template <class Each>
     void rows(std::uint32_t page, const Each& each, int depth = 0) {
         const auto bytes = this->page(page);
-        if (bytes.empty() || depth > kDepthMax || ++visited_ > kPagesVisitedMax) return;
+        if (bytes.empty() || depth > kTreeDepthMax || ++visited_ > kPagesVisitedMax) return;
         const std::size_t head = page == 1 ? 100 : 0;
         const auto type = static_cast<unsigned char>(bytes[head]);
         const auto count = static_cast<std::size_t>(big_endian(bytes, head + 3, 2));
@@ -161,7 +161,7 @@ constexpr std::uint32_t kName = 1000, kVersion = 1001, kRelease = 1002, kEpoch =
 }  // namespace
 
 bool parse_rpm_database(std::string_view file, std::vector<Package>& out) {
-    Database database(file);
+    RpmDatabase database(file);
     if (!database.open()) return false;
     std::uint32_t root = 0;
     database.rows(1, [&](const std::string& record) {  // sqlite_schema: type, name, tbl_name, rootpage, sql

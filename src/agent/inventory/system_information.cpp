@@ -11,7 +11,7 @@ namespace fieldwatch::agent {
 
 namespace {
 
-constexpr std::size_t kFileBytesMax = 16 * 1'024;
+constexpr std::size_t kFactsBytesMax = 16 * 1'024;
 
 /// The value of `NAME="a value"` in os-release(5).
 std::string release_value(std::string_view text, std::string_view name) {
@@ -40,7 +40,7 @@ std::string first_of(const std::string& root, std::initializer_list<const char*>
 
 /// `root=` of the kernel's command line, else the device that is mounted on /.
 std::string boot_device(const std::string& root) {
-    const auto command_line = read_small(root + "/proc/cmdline", kFileBytesMax);
+    const auto command_line = read_small(root + "/proc/cmdline", kFactsBytesMax);
     for (auto at = command_line.find("root="); at != std::string::npos;
          at = command_line.find("root=", at + 1)) {
         if (at > 0 && command_line[at - 1] != ' ') continue;
@@ -48,7 +48,7 @@ std::string boot_device(const std::string& root) {
         return command_line.substr(at + 5, end - at - 5);
     }
     std::string device;
-    const auto mounts = read_small(root + "/proc/self/mounts", kFileBytesMax);
+    const auto mounts = read_small(root + "/proc/self/mounts", kFactsBytesMax);
     each_line(mounts, [&](std::string_view line) {
         const auto blank = line.find(' ');
         if (blank != std::string_view::npos && line.substr(blank).starts_with(" / "))
@@ -68,13 +68,13 @@ Observation read_system_information(const std::string& root) {
         out.text("OsArchitecture", names.machine);
         out.text("HostName", names.nodename);
     }
-    auto release = read_small(root + "/etc/os-release", kFileBytesMax);
-    if (release.empty()) release = read_small(root + "/usr/lib/os-release", kFileBytesMax);
+    auto release = read_small(root + "/etc/os-release", kFactsBytesMax);
+    if (release.empty()) release = read_small(root + "/usr/lib/os-release", kFactsBytesMax);
     if (auto name = release_value(release, "NAME"); !name.empty()) out.text("OSVendor", std::move(name));
     if (auto version = first_of(root, {"/sys/class/dmi/id/bios_version"}); !version.empty())
         out.text("BIOSVersion", std::move(version));
     if (auto device = boot_device(root); !device.empty()) out.text("BootDevice", std::move(device));
-    const auto meminfo = read_small(root + "/proc/meminfo", kFileBytesMax);
+    const auto meminfo = read_small(root + "/proc/meminfo", kFactsBytesMax);
     memory(out, meminfo, "TotalPhysicalMemoryInKB", "MemTotal:");
     memory(out, meminfo, "FreePhysicalMemoryInKB", "MemFree:");
     memory(out, meminfo, "TotalVirtualMemoryInKB", "SwapTotal:");

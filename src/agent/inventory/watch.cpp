@@ -1,6 +1,5 @@
 #include "agent/inventory/watch.hpp"
 
-#include <dirent.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -8,21 +7,18 @@
 #include <cstring>
 #include <memory>
 
+#include "agent/directory.hpp"
 #include "base/clock.hpp"
 
 namespace fieldwatch::agent {
 
 namespace {
 
-constexpr int kDepthMax = 16;
+constexpr int kWatchDepthMax = 16;
 constexpr std::size_t kRefusedMax = 64;
 // Reads are not watched: each look at /etc/passwd would be an event.
 constexpr std::uint32_t kMask = IN_MODIFY | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE |
                                 IN_DELETE_SELF | IN_DONT_FOLLOW | IN_EXCL_UNLINK;
-
-struct CloseDirectory {
-    void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 }  // namespace
 
@@ -49,7 +45,7 @@ void FileWatch::add(const std::string& path, int depth) {
     for (const auto& ignored : options_.ignored) {
         if (path == ignored || path.starts_with(ignored + "/")) return;
     }
-    if (inotify_ < 0 || depth > kDepthMax) return;
+    if (inotify_ < 0 || depth > kWatchDepthMax) return;
     const int watch = folders_.size() < kFoldersMax ? ::inotify_add_watch(inotify_, path.c_str(), kMask) : -1;
     if (watch < 0) {
         if (errno != ENOENT && refused_.size() < kRefusedMax) refused_.push_back(path);
@@ -57,7 +53,7 @@ void FileWatch::add(const std::string& path, int depth) {
     }
     folders_[watch] = path;
     if (!options_.recursive) return;
-    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
+    const Directory directory(::opendir(path.c_str()));
     while (directory) {
         const auto* entry = ::readdir(directory.get());
         if (!entry) break;
