@@ -257,10 +257,10 @@ std::int64_t version_of(const json& desired) {
 
 Twin::Update Twin::evaluate() {
     const auto desired = json::parse(desired_, nullptr, false);
-    static const json kNone = json::object();
+    static const json kNothing = json::object();
     const auto found = desired.find(object_name_);
     const bool absent = found == desired.end() || found->is_null();
-    Reader reader{absent ? kNone : *found};
+    Reader reader{absent ? kNothing : *found};
     uses_aliases_ = apply_aliases(desired, reader.settings, reader.invalid);
     if (!absent && !found->is_object()) {
         reader.invalid.push_back(object_name_);
