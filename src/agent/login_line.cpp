@@ -4,12 +4,11 @@
 #include <charconv>
 
 #include "agent/audit_text.hpp"
+#include "agent/bpf/records.h"
 
 namespace fieldwatch::agent {
 
 namespace {
-
-constexpr std::uint32_t kPidMax = 1U << 22;
 
 /// Programs whose PAM sessions are log-ins. sshd says more in a line of its own; cron and systemd's user
 /// manager open sessions too, in which nobody logs in.
@@ -36,7 +35,7 @@ std::optional<Line> split_line(std::string_view line) {
     if (const auto bracket = out.program.find('['); bracket != std::string_view::npos) {
         const auto number = out.program.substr(bracket + 1);
         const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), out.pid);
-        if (error != std::errc{} || out.pid > kPidMax || *stop != ']') return std::nullopt;
+        if (error != std::errc{} || out.pid > FW_PID_MAX || *stop != ']') return std::nullopt;
         out.program = out.program.substr(0, bracket);
     }
     while (out.message.starts_with(' '))
@@ -149,7 +148,7 @@ std::optional<LoginLine> parse_audit_login(std::string_view record) {
     if (out.executable.empty() || out.user.empty()) return std::nullopt;
     const auto pid = audit_field(record, "pid");
     std::from_chars(pid.data(), pid.data() + pid.size(), out.pid);
-    if (out.pid > kPidMax) return std::nullopt;
+    if (out.pid > FW_PID_MAX) return std::nullopt;
     out.operation = audit_field(record, "op");
     if (out.operation.empty()) out.operation = "unknown";
     const auto known = [](std::string_view value) { return value == "?" ? std::string_view() : value; };

@@ -38,7 +38,7 @@ Catalogue::Catalogue() {
     add(std::type_identity<SharedCredentials>{});
     add(std::type_identity<EdgeModules>{});
     add(std::type_identity<EdgeHub>{});
-    add(std::type_identity<Transport>{});
+    add(std::type_identity<WeakTransport>{});
     add(std::type_identity<HubConfiguration>{});
     add(std::type_identity<RecommendedFilter>{});
 }

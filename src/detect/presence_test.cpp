@@ -7,7 +7,7 @@
 namespace fieldwatch::detect {
 namespace {
 
-constexpr std::int64_t kHour = 3'600;
+constexpr std::int64_t kHourSeconds = 3'600;
 
 class Presence : public ::testing::Test {
   protected:
@@ -46,7 +46,7 @@ class Presence : public ::testing::Test {
         return out;
     }
     static Timestamp at(std::int64_t hour) {
-        return Timestamp::from_unix_seconds(1'800'000'000 + hour * kHour);
+        return Timestamp::from_unix_seconds(1'800'000'000 + hour * kHourSeconds);
     }
 
     std::vector<model::Finding> findings_;

@@ -24,7 +24,7 @@ std::string masked(std::string_view address) {
 
 Operation ingress_operation(bool security, std::int64_t messages, std::int64_t bytes,
                             std::uint32_t partition) {
-    Operation operation{.category = "DeviceTelemetry", .name = "ingress"};
+    Operation operation{.category = kTelemetry, .name = "ingress"};
     operation.properties.emplace_back("isSecurityMessage", security ? "true" : "false");
     operation.counts.emplace_back("messageCount", messages);
     operation.counts.emplace_back("messageSizeInBytes", bytes);

@@ -15,6 +15,9 @@
 
 namespace fieldwatch::hub {
 
+/// The category of what devices send. Source: spec/hub-signals.md.
+inline constexpr std::string_view kTelemetry = "DeviceTelemetry";
+
 struct Operation {
     std::string_view category, name;
     int result = 0;  ///< six-digit code of spec/iot-hub-protocols.md section 8; 0 = fine

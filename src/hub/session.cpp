@@ -22,8 +22,7 @@ constexpr std::size_t kConnectBytesMax =
 constexpr std::size_t kPacketBytesMax = limits::message_bytes + 65'535 + 4;  // body, topic, lengths
 constexpr std::size_t kTwinRequestsMax = 16;
 constexpr seconds kIdleMax{1'767};  // spec 3.1: never beyond
-constexpr std::string_view kConnections = "Connections", kTelemetry = "DeviceTelemetry",
-                           kTwin = "D2CTwinOperations";
+constexpr std::string_view kConnections = "Connections", kTwin = "D2CTwinOperations";
 
 /// AWS IoT devices name themselves by client id and certificate alone, and us by SNI; what their user name
 /// holds are the SDK's statistics (spec/aws-device-defender.md section 1).

@@ -16,7 +16,7 @@ struct Name {
 };
 constexpr std::array<Name, kThrottles> kNames{
     {{"Connections", "deviceConnect", "fieldwatch_hub_throttled_connects_total"},
-     {"DeviceTelemetry", "ingress", "fieldwatch_hub_throttled_messages_total"},
+     {kTelemetry, "ingress", "fieldwatch_hub_throttled_messages_total"},
      {"DeviceIdentityOperations", "throttled", "fieldwatch_hub_throttled_registry_total"},
      {"C2DCommands", "send", "fieldwatch_hub_throttled_command_sends_total"},
      {"C2DCommands", "deliver", "fieldwatch_hub_throttled_command_receives_total"},
@@ -24,9 +24,9 @@ constexpr std::array<Name, kThrottles> kNames{
      {"D2CTwinOperations", "update", "fieldwatch_hub_throttled_twin_updates_total"},
      {"TwinQueries", "query", "fieldwatch_hub_throttled_queries_total"},
      {"DirectMethods", "send", "fieldwatch_hub_throttled_methods_total"},
-     {"DeviceTelemetry", "ingress", "fieldwatch_hub_throttled_reports_total", 429001,
+     {kTelemetry, "ingress", "fieldwatch_hub_throttled_reports_total", 429001,
       "A metrics report came before its time."},
-     {"DeviceTelemetry", "ingress", "fieldwatch_hub_broken_reports_total", 400004, "Malformed metrics report."}}};
+     {kTelemetry, "ingress", "fieldwatch_hub_broken_reports_total", 400004, "Malformed metrics report."}}};
 
 std::size_t index_of(Throttle what) {
     return static_cast<std::size_t>(what);

@@ -12,8 +12,8 @@ namespace fieldwatch::journal {
 
 namespace {
 
-constexpr std::string_view kMagic = "FWJRNSEG";
-constexpr std::uint32_t kVersion = 1;
+constexpr std::string_view kSegmentMagic = "FWJRNSEG";
+constexpr std::uint32_t kSegmentVersion = 1;
 constexpr std::size_t kHeaderChecked = kSegmentHeaderBytes - 4;
 constexpr std::size_t kRecordHeaderChecked = kRecordHeaderBytes - 4;
 
@@ -45,8 +45,8 @@ std::string_view stream_name(Stream stream) {
 
 std::array<std::byte, kSegmentHeaderBytes> encode(const SegmentHeader& header) {
     std::array<std::byte, kSegmentHeaderBytes> out{};
-    std::memcpy(out.data(), kMagic.data(), kMagic.size());
-    store(out.data() + 8, kVersion);
+    std::memcpy(out.data(), kSegmentMagic.data(), kSegmentMagic.size());
+    store(out.data() + 8, kSegmentVersion);
     store(out.data() + 12, static_cast<std::uint32_t>(header.stream));
     store(out.data() + 16, header.partition);
     store(out.data() + 20, header.salt);
@@ -58,11 +58,12 @@ std::array<std::byte, kSegmentHeaderBytes> encode(const SegmentHeader& header) {
 
 Result<SegmentHeader> decode_segment_header(ByteView bytes) {
     if (bytes.size() < kSegmentHeaderBytes) return fail(Errc::Malformed, "a segment has a 64 byte header");
-    if (as_text(bytes.first(kMagic.size())) != kMagic) return fail(Errc::Malformed, "not a segment file");
+    if (as_text(bytes.first(kSegmentMagic.size())) != kSegmentMagic)
+        return fail(Errc::Malformed, "not a segment file");
     if (crc32c(bytes.first(kHeaderChecked)) != load<std::uint32_t>(bytes, kHeaderChecked)) {
         return fail(Errc::Corrupt, "the checksum of the segment header differs");
     }
-    if (const auto version = load<std::uint32_t>(bytes, 8); version != kVersion) {
+    if (const auto version = load<std::uint32_t>(bytes, 8); version != kSegmentVersion) {
         return fail(Errc::Unsupported,
                     fmt::format("segment version {}; this release reads version 1", version));
     }

@@ -11,15 +11,15 @@
 namespace fieldwatch::pipeline {
 
 namespace {
-constexpr std::string_view kMagic = "FWCP";
-constexpr std::uint16_t kVersion = 1;
+constexpr std::string_view kCheckpointMagic = "FWCP";
+constexpr std::uint16_t kCheckpointVersion = 1;
 constexpr std::string_view kSuffix = ".checkpoint";
 
 Result<Checkpoint> decode(ByteView bytes, std::uint32_t partition) {
     ByteReader in(bytes);
-    if (as_text(FIELDWATCH_TRY(in.bytes(kMagic.size()))) != kMagic)
+    if (as_text(FIELDWATCH_TRY(in.bytes(kCheckpointMagic.size()))) != kCheckpointMagic)
         return fail(Errc::Corrupt, "not a checkpoint");
-    if (const auto version = FIELDWATCH_TRY(in.u16()); version != kVersion)
+    if (const auto version = FIELDWATCH_TRY(in.u16()); version != kCheckpointVersion)
         return fail(Errc::Unsupported, fmt::format("checkpoint of version {}", version));
     if (FIELDWATCH_TRY(in.u32()) != partition)
         return fail(Errc::Corrupt, "a checkpoint of another partition");
@@ -58,8 +58,8 @@ Result<void> Checkpoints::write(const Checkpoint& checkpoint) {
     Bytes bytes;
     bytes.reserve(checkpoint.state.size() + 32);
     ByteWriter out(bytes);
-    out.bytes(as_bytes(kMagic));
-    out.u16(kVersion);
+    out.bytes(as_bytes(kCheckpointMagic));
+    out.u16(kCheckpointVersion);
     out.u32(partition_);
     out.u64(checkpoint.next_offset);
     out.u64(checkpoint.state.size());

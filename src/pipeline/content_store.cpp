@@ -8,42 +8,52 @@ namespace fieldwatch::pipeline {
 
 namespace {
 
-constexpr std::string_view kMagic = "FWCT";
-constexpr std::uint16_t kVersion = 1;
+constexpr std::string_view kContentMagic = "FWCT";
+constexpr std::uint16_t kContentVersion = 1, kContentWithAdvisories = 2;
 constexpr std::uint32_t kFilesMax = 100'000;
 
 Bytes encode(const detect::ContentSources& sources) {
     Bytes bytes;
     ByteWriter out(bytes);
-    out.bytes(as_bytes(kMagic));
-    out.u16(kVersion);
-    for (const auto* files : {&sources.rule_files, &sources.word_lists, &sources.indicator_files}) {
+    out.bytes(as_bytes(kContentMagic));
+    const bool with_advisories = !sources.advisory_files.empty();
+    out.u16(with_advisories ? kContentWithAdvisories : kContentVersion);
+    const auto write = [&](const auto* files) {
         out.u32(static_cast<std::uint32_t>(files->size()));
         for (const auto& [name, text] : *files) {
             out.text(name);
             out.text(text);
         }
-    }
+    };
+    for (const auto* files : {&sources.rule_files, &sources.word_lists, &sources.indicator_files})
+        write(files);
     out.text(sources.settings_json);
+    if (with_advisories) write(&sources.advisory_files);
     return bytes;
+}
+
+Result<void> read_files(ByteReader& in, std::vector<std::pair<std::string, std::string>>& out) {
+    const auto count = FIELDWATCH_TRY(in.u32());
+    if (count > kFilesMax) return fail(Errc::Corrupt, "a content file names too many files");
+    for (std::uint32_t i = 0; i < count; ++i) {
+        auto name = std::string(FIELDWATCH_TRY(in.text()));
+        out.emplace_back(std::move(name), std::string(FIELDWATCH_TRY(in.text())));
+    }
+    return {};
 }
 
 Result<detect::ContentSources> decode(ByteView bytes) {
     ByteReader in(bytes);
-    if (as_text(FIELDWATCH_TRY(in.bytes(kMagic.size()))) != kMagic)
+    if (as_text(FIELDWATCH_TRY(in.bytes(kContentMagic.size()))) != kContentMagic)
         return fail(Errc::Corrupt, "not a content file");
-    if (const auto version = FIELDWATCH_TRY(in.u16()); version != kVersion)
+    const auto version = FIELDWATCH_TRY(in.u16());
+    if (version != kContentVersion && version != kContentWithAdvisories)
         return fail(Errc::Unsupported, "content file of version " + std::to_string(version));
     detect::ContentSources out;
-    for (auto* files : {&out.rule_files, &out.word_lists, &out.indicator_files}) {
-        const auto count = FIELDWATCH_TRY(in.u32());
-        if (count > kFilesMax) return fail(Errc::Corrupt, "a content file names too many files");
-        for (std::uint32_t i = 0; i < count; ++i) {
-            auto name = std::string(FIELDWATCH_TRY(in.text()));
-            files->emplace_back(std::move(name), std::string(FIELDWATCH_TRY(in.text())));
-        }
-    }
+    for (auto* files : {&out.rule_files, &out.word_lists, &out.indicator_files})
+        FIELDWATCH_TRY(read_files(in, *files));
     out.settings_json = FIELDWATCH_TRY(in.text());
+    if (version == kContentWithAdvisories) FIELDWATCH_TRY(read_files(in, out.advisory_files));
     return out;
 }
 

@@ -8,7 +8,7 @@ TEST(CustomAlerts, EveryCountedTypeFiresAboveItsMaximumAndNotAtIt) {
     for (const auto& [type, repeat] : kCases) {
         const auto& rule = detect::info(type);
         const auto text = settings({{"default", {count_rule(type, 0, 4)}}});
-        Log at_bound, above, split;
+        CustomLog at_bound, above, split;
         repeat(at_bound, 60, 4);
         EXPECT_TRUE(alerts(at_bound, text).empty()) << rule.name;
         repeat(above, 60, 6);
@@ -41,7 +41,7 @@ TEST(CustomAlerts, EveryCountedTypeFiresBelowItsMinimumWhenItsWindowHasClosed) {
         const auto& rule = detect::info(type);
         const auto lateness = rule.is_agent ? 5 * 3'600 + 600 : 120;
         const auto text = settings({{"default", {count_rule(type, 3, 100)}}});
-        Log enough, few, none, unclosed;
+        CustomLog enough, few, none, unclosed;
         repeat(enough.identity(-10, "create"), 60, 3);
         enough.time(kQuarter + lateness + 60);
         EXPECT_TRUE(alerts(enough, text).empty()) << rule.name;
@@ -75,7 +75,7 @@ TEST(CustomAlerts, CountsAnAggregateByItsHitsInTheWindowsThatItSpans) {
                       {"StartTimeUtc", iso(600)},
                       {"EndTimeUtc", iso(600 + 1'800)}}}};
     };
-    Log within, above;
+    CustomLog within, above;
     within.event(2'400, "ConnectionCreate", aggregate(30));  // 5, 15 and 10
     EXPECT_TRUE(alerts(within, text).empty());
     above.event(2'400, "ConnectionCreate", aggregate(40));  // 7, 20 and 13
@@ -86,7 +86,7 @@ TEST(CustomAlerts, CountsAnAggregateByItsHitsInTheWindowsThatItSpans) {
 
 TEST(CustomAlerts, CountsWhatArrivesLateAndUpwardOnly) {
     const auto text = settings({{"default", {count_rule(RuleType::ActiveConnections, 2, 3)}}});
-    Log log;
+    CustomLog log;
     log.identity(-10, "create");
     connections(log, 60, 1);
     log.time(kQuarter + 5 * 3'600 + 700);  // closed with one
@@ -107,7 +107,7 @@ TEST(CustomAlerts, GivesAnOpenWindowToTheGroupAtItsStart) {
     const auto text = settings({{"a", {count_rule(RuleType::DirectMethodInvokes, 0, 2)}},
                                 {"b", {count_rule(RuleType::DirectMethodInvokes, 0, 100)}}});
     const auto call = operations<kMethods, kSend, kMqtt>;
-    Log out_of_a;
+    CustomLog out_of_a;
     out_of_a.tag(0, "a").operation(5, "Connections", "deviceConnect");
     call(out_of_a, 10, 1);
     out_of_a.tag(60, "B");  // names know no case
@@ -117,7 +117,7 @@ TEST(CustomAlerts, GivesAnOpenWindowToTheGroupAtItsStart) {
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(found[0]["ExtendedProperties"]["SecurityGroup"], "a");
     EXPECT_EQ(found[0]["ExtendedProperties"]["Count"], 3);
-    Log into_a;
+    CustomLog into_a;
     call(into_a.tag(0, "b"), 10, 1);
     call(into_a.tag(60, "a"), 100, 9);
     EXPECT_TRUE(alerts(into_a, text).empty());
@@ -129,7 +129,7 @@ TEST(CustomAlerts, TakesTheModulesTagBeforeTheDevicesAndDefaultForUnknownOnes) {
     const auto text = settings({{"default", {count_rule(RuleType::DirectMethodInvokes, 0, 0)}},
                                 {"lax", {count_rule(RuleType::DirectMethodInvokes, 0, 9)}}});
     const auto call = operations<kMethods, kSend, kMqtt>;
-    Log module, unknown, none;
+    CustomLog module, unknown, none;
     call(module.tag(0, "default").tag(1, "lax", "azureiotsecurity"), 10, 3);
     EXPECT_TRUE(alerts(module, text).empty());
     call(unknown.tag(0, "nonsense"), 10, 1);
@@ -142,7 +142,7 @@ TEST(CustomAlerts, TakesTheModulesTagBeforeTheDevicesAndDefaultForUnknownOnes) {
 TEST(CustomAlerts, AsksNothingOfDevicesThatWereNotThereThroughoutTheWindow) {
     const auto text = settings({{"default", {count_rule(RuleType::MqttD2CMessages, 1, 100)}},
                                 {"b", {count_rule(RuleType::MqttD2CMessages, 1, 100)}}});
-    Log created, disabled, removed, moved;
+    CustomLog created, disabled, removed, moved;
     EXPECT_TRUE(alerts(created.identity(10, "create").time(kQuarter + 200), text).empty());
     disabled.identity(-10, "create").identity(100, "update", "disabled").time(3 * kQuarter);
     EXPECT_TRUE(alerts(disabled, text).empty());
@@ -159,7 +159,7 @@ TEST(CustomAlerts, AsksNothingOfDevicesThatWereNotThereThroughoutTheWindow) {
 
 TEST(CustomAlerts, AreOffWhileTwinDataIs) {
     const auto text = settings({{"default", {count_rule(RuleType::DirectMethodInvokes, 0, 0)}}});
-    Log log;
+    CustomLog log;
     operations<kMethods, kSend, kMqtt>(log.hub(0, false), 10, 3);
     EXPECT_TRUE(alerts(log, text).empty());
     operations<kMethods, kSend, kMqtt>(log.hub(60, true), 100, 1);
@@ -169,7 +169,7 @@ TEST(CustomAlerts, AreOffWhileTwinDataIs) {
 TEST(CustomAlerts, NameConnectionsToAddressesThatAreNotAllowed) {
     const auto text = settings(
         {{"default", {list_rule(RuleType::ConnectionToIpNotAllowed, {"192.168.0.1/16", "2001:db8::/32"})}}});
-    Log log;
+    CustomLog log;
     log.event(0, "ConnectionCreate", connection("192.168.7.9", "Out"))
         .event(1, "ConnectionCreate", connection("2001:db8::5", "Out"))
         .event(2, "ConnectionCreate", connection("127.0.0.1", "Out"))
@@ -203,7 +203,7 @@ TEST(CustomAlerts, NameUsersAndProcessesThatAreNotAllowed) {
                     {"UserId", "0"},
                     {"CommandLine", path}};
     };
-    Log log;
+    CustomLog log;
     log.event(0, "Login", login("pi", "Success", 1)).event(10, "Login", login("root", "Fail", 2));
     log.event(20, "ProcessCreate", process("/opt/app")).event(21, "ProcessCreate", process("/usr/sbin/cron"));
     log.event(22, "ProcessCreate", process("/x/library"));
@@ -219,7 +219,7 @@ TEST(CustomAlerts, NameUsersAndProcessesThatAreNotAllowed) {
 
 TEST(CustomAlerts, AnEmptyAllowListForbidsEverything) {
     const auto text = settings({{"default", {list_rule(RuleType::LocalUserNotAllowed, {})}}});
-    Log log;
+    CustomLog log;
     EXPECT_EQ(alerts(log.event(0, "Login", login("pi", "Success", 1)), text).size(), 1u);
 }
 
@@ -233,7 +233,7 @@ TEST(CustomAlerts, ExtensionsDenyAndCountPorts) {
         return Json{
             {"Protocol", "tcp"}, {"LocalAddress", "127.0.0.1"}, {"LocalPort", std::to_string(number)}};
     };
-    Log log;
+    CustomLog log;
     log.event(0, "ConnectionCreate", connection("198.51.100.1", "Out"))
         .event(1, "Login", login("pi", "Success", 1));
     log.events(2, "ListeningPorts", Json::array({port(1), port(2)}));
@@ -258,7 +258,7 @@ TEST(CustomAlerts, ExtensionsDenyAndCountPorts) {
 
 TEST(CustomAlerts, CountADeliveryThatIsCompletedOnce) {
     const auto text = settings({{"default", {count_rule(RuleType::MqttC2DMessages, 0, 2)}}});
-    Log log;
+    CustomLog log;
     for (int i = 0; i < 2; ++i)
         log.operation(i * 10, "C2DCommands", "deliver", {{"protocol", "Mqtt"}})
             .operation(i * 10 + 1, "C2DCommands", "complete", {{"protocol", "Mqtt"}});

@@ -31,10 +31,10 @@ struct Line {
 };
 
 /// A log of one device, as records and as recorded input.
-class Log {
+class CustomLog {
   public:
-    Log& operation(std::int64_t at, const char* category, const char* name, Json properties = Json::object(),
-                   const std::string& result = "") {
+    CustomLog& operation(std::int64_t at, const char* category, const char* name,
+                         Json properties = Json::object(), const std::string& result = "") {
         properties["deviceId"] = "d";
         return add(model::RecordKind::Operation, at, "",
                    {{"time", iso(at)},
@@ -44,10 +44,10 @@ class Log {
                     {"level", result.empty() ? "Information" : "Error"},
                     {"properties", properties.dump()}});
     }
-    Log& event(std::int64_t at, const char* name, Json payload, std::int64_t delay = 1) {
+    CustomLog& event(std::int64_t at, const char* name, Json payload, std::int64_t delay = 1) {
         return events(at, name, Json::array({std::move(payload)}), delay);
     }
-    Log& events(std::int64_t at, const char* name, Json payloads, std::int64_t delay = 1) {
+    CustomLog& events(std::int64_t at, const char* name, Json payloads, std::int64_t delay = 1) {
         char id[40];
         std::snprintf(id, sizeof id, "00000000-0000-4000-8000-%012d", ++number_);
         const bool periodic = std::string_view(name) == "ListeningPorts";
@@ -66,25 +66,25 @@ class Log {
                        {"PayloadSchemaVersion", "1.0"},
                        {"Payload", payloads}}}}});
     }
-    Log& tag(std::int64_t at, const char* group, const char* module = "") {
+    CustomLog& tag(std::int64_t at, const char* group, const char* module = "") {
         Json tags = Json::object();
         if (*group != 0) tags["securityGroup"] = group;
         return add(model::RecordKind::Twin, at, module,
                    {{"section", "tags"}, {"document", tags}, {"version", 1}});
     }
-    Log& identity(std::int64_t at, const char* change, const char* status = "enabled") {
+    CustomLog& identity(std::int64_t at, const char* change, const char* status = "enabled") {
         return add(model::RecordKind::IdentityChange, at, "",
                    {{"change", change}, {"identity", {{"deviceId", "d"}, {"status", status}}}});
     }
-    Log& hub(std::int64_t at, bool twin_data) {
+    CustomLog& hub(std::int64_t at, bool twin_data) {
         return add(model::RecordKind::HubConfiguration, at, "", {{"fieldwatch", {{"twinData", twin_data}}}});
     }
     /// Something of another device, so that time passes.
-    Log& time(std::int64_t at) {
+    CustomLog& time(std::int64_t at) {
         return add(model::RecordKind::Twin, at, "x",
                    {{"section", "reported"}, {"document", Json::object()}, {"version", 1}});
     }
-    Log& add(model::RecordKind kind, std::int64_t at, std::string module, const Json& body) {
+    CustomLog& add(model::RecordKind kind, std::int64_t at, std::string module, const Json& body) {
         lines_.push_back({kind, at, std::move(module), body.dump()});
         return *this;
     }
@@ -96,14 +96,14 @@ class Log {
 };
 
 /// Repeats what a rule counts, `times`, from `at` on.
-using Repeat = void (*)(Log& log, std::int64_t at, int times);
+using Repeat = void (*)(CustomLog& log, std::int64_t at, int times);
 
 template <int Step = 1>
 void each(int times, auto&& one) {
     for (int i = 0; i < times; ++i)
         one(i * Step);
 }
-inline void connections(Log& log, std::int64_t at, int times) {
+inline void connections(CustomLog& log, std::int64_t at, int times) {
     each(times, [&](int i) {
         log.event(at + i, "ConnectionCreate",
                   {{"RemoteAddress", "203.0.113.9"},
@@ -115,7 +115,7 @@ inline void connections(Log& log, std::int64_t at, int times) {
                    {"Executable", "/usr/bin/app"}});
     });
 }
-inline void local_failures(Log& log, std::int64_t at, int times) {
+inline void local_failures(CustomLog& log, std::int64_t at, int times) {
     each(times, [&](int i) {
         log.event(at + i, "Login",
                   {{"ProcessId", 100 + at + i},
@@ -126,10 +126,10 @@ inline void local_failures(Log& log, std::int64_t at, int times) {
     });
 }
 template <const char* category, const char* name, const char* protocol>
-void operations(Log& log, std::int64_t at, int times) {
+void operations(CustomLog& log, std::int64_t at, int times) {
     each(times, [&](int i) { log.operation(at + i, category, name, {{"protocol", protocol}}); });
 }
-inline void ingress(Log& log, std::int64_t at, int times, const char* protocol) {
+inline void ingress(CustomLog& log, std::int64_t at, int times, const char* protocol) {
     // Two operations of a condensed minute, and one of our own traffic.
     log.operation(at, "DeviceTelemetry", "ingress",
                   {{"protocol", protocol}, {"messageCount", times - 1}, {"isSecurityMessage", "false"}});
@@ -137,7 +137,7 @@ inline void ingress(Log& log, std::int64_t at, int times, const char* protocol) 
     log.operation(at + 2, "DeviceTelemetry", "ingress",
                   {{"protocol", protocol}, {"messageCount", 500}, {"isSecurityMessage", "true"}});
 }
-inline void unauthorized(Log& log, std::int64_t at, int times) {
+inline void unauthorized(CustomLog& log, std::int64_t at, int times) {
     each(times, [&](int i) {
         log.operation(at + i, "Connections", "deviceConnect",
                       {{"protocol", "Mqtt"}, {"statusCode", "401003"}}, "401003");
@@ -164,11 +164,11 @@ inline const std::array<Case, 16> kCases{{
     {RuleType::MqttC2DRejected, operations<kCommands, kReject, kMqtt>},
     {RuleType::HttpC2DRejected, operations<kCommands, kReject, kHttp>},
     {RuleType::AmqpD2CMessages,
-     [](Log& log, std::int64_t at, int times) { ingress(log, at, times, "Amqp"); }},
+     [](CustomLog& log, std::int64_t at, int times) { ingress(log, at, times, "Amqp"); }},
     {RuleType::MqttD2CMessages,
-     [](Log& log, std::int64_t at, int times) { ingress(log, at, times, "MqttWs"); }},
+     [](CustomLog& log, std::int64_t at, int times) { ingress(log, at, times, "MqttWs"); }},
     {RuleType::HttpD2CMessages,
-     [](Log& log, std::int64_t at, int times) { ingress(log, at, times, "Https"); }},
+     [](CustomLog& log, std::int64_t at, int times) { ingress(log, at, times, "Https"); }},
     {RuleType::DirectMethodInvokes, operations<kMethods, kSend, kMqtt>},
     {RuleType::FailedLocalLogins, local_failures},
     {RuleType::FileUploads, operations<kUploads, kComplete, kHttp>},
@@ -214,7 +214,7 @@ inline std::string_view kind_name(model::RecordKind kind) {
 }
 
 /// The custom alerts of the log, offline.
-inline std::vector<Json> alerts(const Log& log, const std::string& settings) {
+inline std::vector<Json> alerts(const CustomLog& log, const std::string& settings) {
     std::string text;
     for (const auto& line : log.lines())
         text += Json{{"time", iso(line.at)},

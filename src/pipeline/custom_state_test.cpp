@@ -5,8 +5,8 @@ namespace fieldwatch::pipeline {
 namespace {
 
 /// Everything that the other tests feed, under rules that all may fire.
-Log mixed() {
-    Log log;
+CustomLog mixed_customs() {
+    CustomLog log;
     log.identity(-20, "create").tag(-10, "a");
     std::int64_t at = 0;
     for (const auto& entry : kCases)
@@ -33,7 +33,8 @@ std::string mixed_settings() {
     return settings({{"a", a}, {"b", b}});
 }
 
-std::vector<std::string> run(const Log& log, bool restore_each_time, Bytes* final_state = nullptr) {
+std::vector<std::string> run_customs(const CustomLog& log, bool restore_each_time,
+                                     Bytes* final_state = nullptr) {
     const auto content = compiled(mixed_settings());
     const auto make = [&] {
         return std::make_unique<ShardCore>(
@@ -66,19 +67,19 @@ std::vector<std::string> run(const Log& log, bool restore_each_time, Bytes* fina
 }
 
 TEST(CustomAlerts, SameLogSameAlertsHoweverOftenTheShardIsRestored) {
-    const auto log = mixed();
+    const auto log = mixed_customs();
     Bytes whole, cut;
-    const auto expected = run(log, false, &whole);
+    const auto expected = run_customs(log, false, &whole);
     EXPECT_GT(std::count_if(expected.begin(), expected.end(),
                             [](const auto& f) { return f.find("IoT_CA_") != f.npos; }),
               50);
-    EXPECT_EQ(run(log, true, &cut), expected);
+    EXPECT_EQ(run_customs(log, true, &cut), expected);
     EXPECT_EQ(whole, cut);
 }
 
 TEST(CustomAlerts, AStateThatIsCutShortIsAnError) {
     Bytes state;
-    run(mixed(), false, &state);
+    run_customs(mixed_customs(), false, &state);
     const auto content = compiled(mixed_settings());
     for (std::size_t size = 0; size < state.size(); size += 97) {
         ShardCore core(content, "c", [&](std::string_view) -> Result<detect::ContentPtr> { return content; },

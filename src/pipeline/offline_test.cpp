@@ -22,7 +22,7 @@ detect::ContentPtr content(std::string settings = "{}") {
     return compiled.value();
 }
 
-constexpr std::int64_t kStart = 1'800'000'000;
+constexpr std::int64_t kFirst = 1'800'000'000;
 
 std::string event_json(int number, std::int64_t at, std::string_view name, std::string_view payload,
                        std::string_view category, bool empty) {
@@ -57,7 +57,7 @@ class Log {
     Log& event(std::int64_t after, std::string_view name, std::string_view payload,
                std::string_view category = "Triggered", bool empty = false, std::int64_t delay = 1) {
         return message(after + delay,
-                       body_of(event_json(++number_, kStart + after, name, payload, category, empty)));
+                       body_of(event_json(++number_, kFirst + after, name, payload, category, empty)));
     }
     Log& login(std::int64_t after, std::string_view user, std::string_view address, std::string_view result) {
         std::string payload;
@@ -91,7 +91,7 @@ class Log {
         std::string line;
         JsonWriter(line)
             .begin_object()
-            .member("time", to_iso8601(Timestamp::from_unix_seconds(kStart + after)))
+            .member("time", to_iso8601(Timestamp::from_unix_seconds(kFirst + after)))
             .member("hub", "h")
             .member("device", "d")
             .member("module", "azureiotsecurity")
@@ -100,7 +100,7 @@ class Log {
             .raw(body)
             .end_object();
         lines_.push_back(line);
-        bodies_.push_back({Timestamp::from_unix_seconds(kStart + after), body});
+        bodies_.push_back({Timestamp::from_unix_seconds(kFirst + after), body});
         return *this;
     }
 
@@ -241,7 +241,7 @@ TEST(Offline, ReportsDeadLettersWithTheirRecord) {
 }
 
 /// A log with some of everything.
-Log mixed() {
+Log mixed_input() {
     Log log;
     failures(log, 12).login(40, "root", "203.0.113.5", "Success");
     failures(log, 15, 100);
@@ -256,7 +256,7 @@ Log mixed() {
     return log;
 }
 
-std::vector<std::string> run(const Log& log, bool restore_each_time, Bytes* final_state = nullptr) {
+std::vector<std::string> run_input(const Log& log, bool restore_each_time, Bytes* final_state = nullptr) {
     const auto compiled = content();
     const auto make = [&] {
         return std::make_unique<ShardCore>(
@@ -292,17 +292,17 @@ std::vector<std::string> run(const Log& log, bool restore_each_time, Bytes* fina
 }
 
 TEST(ShardCore, FindsTheSameWhenItIsRestoredFromACheckpointAfterEveryRecord) {
-    const auto log = mixed();
+    const auto log = mixed_input();
     Bytes straight, restored;
-    const auto expected = run(log, false, &straight);
+    const auto expected = run_input(log, false, &straight);
     EXPECT_GT(expected.size(), 8u);
-    EXPECT_EQ(run(log, true, &restored), expected);
+    EXPECT_EQ(run_input(log, true, &restored), expected);
     EXPECT_EQ(straight, restored);
 }
 
 TEST(ShardCore, RefusesEveryCheckpointThatIsCutShort) {
     Bytes state;
-    run(mixed(), false, &state);
+    run_input(mixed_input(), false, &state);
     const auto compiled = content();
     for (std::size_t size = 0; size < state.size(); size += 7) {
         ShardCore core(compiled, "c",
@@ -315,7 +315,7 @@ TEST(ShardCore, RefusesEveryCheckpointThatIsCutShort) {
 std::size_t apply_change(ShardCore& core, std::uint64_t offset, std::string_view sequence,
                          model::RecordKind kind = model::RecordKind::ControlPlane) {
     model::RecordView record{.kind = kind,
-                             .received = Timestamp::from_unix_seconds(kStart),
+                             .received = Timestamp::from_unix_seconds(kFirst),
                              .hub = "h",
                              .device = {},
                              .module = {},

@@ -10,7 +10,7 @@ namespace fieldwatch::registry {
 
 namespace {
 
-constexpr std::string_view kSelect =
+constexpr std::string_view kSelectAccounts =
     "SELECT name, password, role, enabled, created, password_changed FROM users ";
 constexpr std::size_t kNameBytesMax = 64;
 constexpr std::size_t kHashBytesMax = 512;
@@ -44,7 +44,7 @@ User user_of(const Statement& row) {
 }
 
 Result<User> load_user(Connection& database, std::string_view name) {
-    auto row = FIELDWATCH_TRY(database.query(std::string(kSelect) + "WHERE name = ?", name));
+    auto row = FIELDWATCH_TRY(database.query(std::string(kSelectAccounts) + "WHERE name = ?", name));
     if (!FIELDWATCH_TRY(row.step())) return fail(Errc::NotFound, "there is no user " + std::string(name));
     return user_of(row);
 }
@@ -94,7 +94,7 @@ class SqliteAccounts final : public Accounts {
     Result<std::vector<User>> users() override {
         using Out = std::vector<User>;
         return read<Out>([](Connection& c) -> Result<Out> {
-            auto rows = FIELDWATCH_TRY(c.query(std::string(kSelect) + "ORDER BY name"));
+            auto rows = FIELDWATCH_TRY(c.query(std::string(kSelectAccounts) + "ORDER BY name"));
             Out out;
             while (FIELDWATCH_TRY(rows.step()))
                 out.push_back(user_of(rows));

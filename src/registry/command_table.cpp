@@ -7,7 +7,7 @@ namespace fieldwatch::registry {
 
 namespace {
 
-constexpr std::string_view kSelect =
+constexpr std::string_view kSelectCommands =
     "SELECT sequence, hub, device, module, message, enqueued, expiry, delivery_count, sent FROM commands ";
 
 /// Properties and body in the bytes of a record (docs/formats/record.md).
@@ -96,7 +96,7 @@ Result<Command> CommandTable::enqueue(Command command, std::size_t queue_max) {
 Result<std::vector<Command>> CommandTable::waiting(const model::Identity& identity, std::size_t count_max) {
     return database_.read<std::vector<Command>>([&](Connection& c) -> Result<std::vector<Command>> {
         return collect(FIELDWATCH_TRY(c.query(
-            std::string(kSelect) + "WHERE hub = ? AND device = ? AND module = ? ORDER BY sequence LIMIT ?",
+            std::string(kSelectCommands) + "WHERE hub = ? AND device = ? AND module = ? ORDER BY sequence LIMIT ?",
             identity.hub.value, identity.device.value, identity.module.value, count_max)));
     });
 }
@@ -108,7 +108,7 @@ Result<std::uint64_t> CommandTable::count(const model::Identity& identity) {
 Result<std::vector<Command>> CommandTable::expired(Timestamp now, std::size_t count_max) {
     return database_.read<std::vector<Command>>([&](Connection& c) -> Result<std::vector<Command>> {
         return collect(FIELDWATCH_TRY(c.query(
-            std::string(kSelect) + "WHERE expiry <= ? ORDER BY expiry LIMIT ?", now.ticks, count_max)));
+            std::string(kSelectCommands) + "WHERE expiry <= ? ORDER BY expiry LIMIT ?", now.ticks, count_max)));
     });
 }
 

@@ -17,7 +17,7 @@ namespace fieldwatch::agent {
 
 namespace {
 
-Error refused(int code) {
+Error unreadable(int code) {
     if (code == EPERM || code == EACCES) return {Errc::Forbidden, "the packet filter may not be read"};
     if (code == EPROTONOSUPPORT || code == EOPNOTSUPP || code == EINVAL || code == ENOENT)
         return {Errc::Unsupported, "no nftables in this kernel"};
@@ -31,7 +31,7 @@ class Netlink {
     }
     Result<void> open() {
         socket_ = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-        if (socket_ < 0) return std::unexpected(refused(errno));
+        if (socket_ < 0) return std::unexpected(unreadable(errno));
         const timeval patience{.tv_sec = 2, .tv_usec = 0};
         ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         return {};
@@ -46,11 +46,11 @@ class Netlink {
         request.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
         request.head.nlmsg_seq = ++sequence_;
         request.body.nfgen_family = AF_UNSPEC;
-        if (::send(socket_, &request, sizeof request, 0) < 0) return std::unexpected(refused(errno));
+        if (::send(socket_, &request, sizeof request, 0) < 0) return std::unexpected(unreadable(errno));
         for (;;) {
             std::byte buffer[32 * 1'024];
             const auto got = ::recv(socket_, buffer, sizeof buffer, 0);
-            if (got <= 0) return std::unexpected(refused(got == 0 ? EIO : errno));
+            if (got <= 0) return std::unexpected(unreadable(got == 0 ? EIO : errno));
             if (FIELDWATCH_TRY(take({buffer, static_cast<std::size_t>(got)}, out))) return {};
         }
     }
@@ -69,7 +69,7 @@ class Netlink {
                     std::int32_t code = 0;
                     if (head.nlmsg_len >= sizeof head + sizeof code)
                         std::memcpy(&code, rest.data() + sizeof head, sizeof code);
-                    return std::unexpected(refused(-code));
+                    return std::unexpected(unreadable(-code));
                 }
                 if (out.size() + head.nlmsg_len > kFirewallBytesMax)
                     return fail(Errc::TooLarge, "the packet filter has over 1 MiB of rules");

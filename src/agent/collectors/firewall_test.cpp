@@ -40,7 +40,7 @@ bool load_rules(const char* rules) {
 
 /// In a network namespace of its own, so that no rule of this machine is touched. 0 passed, 77 not possible
 /// here.
-int in_own_network(int (*work)()) {
+int status_in_own_network(int (*work)()) {
     const auto child = ::fork();
     if (child == 0) ::_exit(::unshare(CLONE_NEWNET) == 0 ? work() : 77);
     int status = 0;
@@ -49,7 +49,7 @@ int in_own_network(int (*work)()) {
 }
 
 TEST(FirewallDump, HoldsTheChainsAndRulesOfThisNetworkNamespace) {
-    const int result = in_own_network([] {
+    const int result = status_in_own_network([] {
         const auto empty = dump_nftables();
         if (!empty) return empty.error().code == Errc::Unsupported ? 77 : 2;
         if (!empty->empty()) return 3;

@@ -10,7 +10,7 @@
 namespace fieldwatch::detect {
 namespace {
 
-constexpr std::int64_t kStart = 1'800'000'000 / 86'400 * 86'400;
+constexpr std::int64_t kFirstDay = 1'800'000'000 / 86'400 * 86'400;
 constexpr std::int64_t kHour = 3'600;
 
 /// Devices that start a few programs every five minutes, more at noon, and whatever a test adds.
@@ -34,7 +34,7 @@ class Fleet {
         event.hub = "hub";
         const auto name = "device-" + std::to_string(device);
         event.device = name;
-        event.time = event.received = event.device_time = Timestamp::from_unix_seconds(kStart + now_);
+        event.time = event.received = event.device_time = Timestamp::from_unix_seconds(kFirstDay + now_);
         model::Item item;
         item.position.offset = offset_++;
         item.payload = process;
@@ -58,7 +58,7 @@ class Fleet {
     void step() {
         now_ += 300;
         std::vector<model::Finding> out;
-        engine_->advance(Timestamp::from_unix_seconds(kStart + now_ + 1), out);
+        engine_->advance(Timestamp::from_unix_seconds(kFirstDay + now_ + 1), out);
         take(out);
     }
     void restart() {
@@ -78,7 +78,7 @@ class Fleet {
                                            .reason = {},
                                            .comment = {},
                                            .feedback = {},
-                                           .at = Timestamp::from_unix_seconds(kStart + now_)},
+                                           .at = Timestamp::from_unix_seconds(kFirstDay + now_)},
                                           out);
         ASSERT_TRUE(done);
     }

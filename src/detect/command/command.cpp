@@ -6,20 +6,10 @@
 #include "base/bytes.hpp"
 #include "detect/command/escape.hpp"
 #include "detect/command/lexer.hpp"
+#include "detect/command/words.hpp"
 
 namespace fieldwatch::detect {
 namespace {
-
-std::string_view basename_of(std::string_view path) {
-    while (path.size() > 1 && path.back() == '/')
-        path.remove_suffix(1);
-    const auto slash = path.rfind('/');
-    return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
-bool is_option(std::string_view word) {
-    return word.size() > 1 && word.front() == '-';
-}
 
 void set(Segment& segment, Fact fact) {
     segment.facts |= static_cast<std::uint16_t>(fact);

@@ -3,22 +3,12 @@
 #include <array>
 
 #include "detect/command/command.hpp"
+#include "detect/command/words.hpp"
 
 namespace fieldwatch::detect {
 namespace {
 
 using Values = std::vector<std::string_view>;
-
-bool is_option(std::string_view word) {
-    return word.size() > 1 && word.front() == '-';
-}
-
-std::string_view basename_of(std::string_view path) {
-    while (path.size() > 1 && path.back() == '/')
-        path.remove_suffix(1);
-    const auto slash = path.rfind('/');
-    return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
 
 /// "-a" for any ASCII letter, without allocating.
 std::string_view short_option(char letter) {

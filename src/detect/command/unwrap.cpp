@@ -3,6 +3,7 @@
 #include <array>
 
 #include "detect/command/lexer.hpp"
+#include "detect/command/words.hpp"
 
 namespace fieldwatch::detect {
 namespace {
@@ -30,13 +31,6 @@ constexpr std::array<std::string_view, 14> kLongWithValue{
 
 constexpr std::array<std::string_view, 14> kKeywords{"if", "then", "else", "elif", "do", "while", "until",
                                                      "{",  "!",    "time", "fi",   "}",  "done",  "coproc"};
-
-std::string_view basename_of(std::string_view path) {
-    while (path.size() > 1 && path.back() == '/')
-        path.remove_suffix(1);
-    const auto slash = path.rfind('/');
-    return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
 
 /// Length of NAME in NAME=value or NAME+=value; 0 if the word is no assignment.
 std::size_t assignment_name(std::string_view word) {

@@ -11,7 +11,7 @@ namespace fieldwatch::detect {
 namespace {
 
 constexpr std::array<std::string_view, 3> kHeads = {"Amqp", "Mqtt", "Http"};
-constexpr Ticks kLookEvery = std::chrono::hours(1);
+constexpr Ticks kHubsLookedAtEvery = std::chrono::hours(1);
 constexpr std::size_t kParentsMax = 8;
 
 /// Mqtt and MqttWs are one head; Https is Http's.
@@ -91,7 +91,7 @@ void EdgeHub::twin(const TwinDocument& twin, const model::RegistryChange& change
 }
 
 void EdgeHub::advance(Context& context) {
-    if (context.now < looked_ + kLookEvery) return;
+    if (context.now < looked_ + kHubsLookedAtEvery) return;
     looked_ = context.now;
     for (const auto& [key, gateway] : gateways_) {
         if (context.hubs.twin_data(key.first)) assess(key, gateway, context);

@@ -39,7 +39,7 @@ bool is_weak_cipher_suite(std::string_view suite) {
     return !exchanges || sha1;
 }
 
-void Transport::observe(const model::Event& event, Context& context) {
+void WeakTransport::observe(const model::Event& event, Context& context) {
     if (event.kind != model::EventKind::Operation || !event.role.owner || event.items.empty()) return;
     const auto* const operation = std::get_if<model::Operation>(&event.items[0].payload);
     if (operation == nullptr || operation->category != "Connections" ||
@@ -72,7 +72,7 @@ void Transport::observe(const model::Event& event, Context& context) {
     context.posture.assess(std::move(found), context.settings, context.now, context.out);
 }
 
-void Transport::advance(Context& context) {
+void WeakTransport::advance(Context& context) {
     while (!due_.empty() && Timestamp{due_.begin()->first} + kRemembered <= context.now) {
         const auto key = due_.begin()->second;
         due_.erase(due_.begin());
@@ -90,7 +90,7 @@ void Transport::advance(Context& context) {
     }
 }
 
-void Transport::save(ByteWriter& out) const {
+void WeakTransport::save(ByteWriter& out) const {
     out.u32(static_cast<std::uint32_t>(devices_.size()));
     for (const auto& [key, weak] : devices_) {
         out.text(weak.hub);
@@ -100,7 +100,7 @@ void Transport::save(ByteWriter& out) const {
     }
 }
 
-Result<void> Transport::restore(ByteReader& in) {
+Result<void> WeakTransport::restore(ByteReader& in) {
     devices_.clear();
     due_.clear();
     const auto count = FIELDWATCH_TRY(read_count(in, kDevicesMax));

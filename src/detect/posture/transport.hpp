@@ -11,7 +11,7 @@
 namespace fieldwatch::detect {
 
 /// One strand. Holds devices that connected weakly.
-class Transport final : public Detector {
+class WeakTransport final : public Detector {
   public:
     static constexpr std::size_t kDevicesMax = 65'536;
     static constexpr Ticks kRemembered = std::chrono::hours(24);

@@ -8,7 +8,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string dump(const Json& json) {
+std::string text_of(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
@@ -59,12 +59,12 @@ model::Alert make_correlation_alert(const RuleMeta& meta, const Correlation& rul
     Json names = Json::array();
     for (const auto& name : rule.names)
         names.push_back(name);
-    extended["CorrelatedRules"] = dump(names);
-    extended["Measured"] = dump(Json(found.measured));
+    extended["CorrelatedRules"] = text_of(names);
+    extended["Measured"] = text_of(Json(found.measured));
     extended["Timespan"] = to_iso8601_duration(rule.timespan);
     if (!found.device.empty()) extended["DeviceId"] = found.device;
-    alert.extended_json = dump(extended);
-    alert.entities_json = dump(entities_of(found));
+    alert.extended_json = text_of(extended);
+    alert.entities_json = text_of(entities_of(found));
     return alert;
 }
 

@@ -32,7 +32,7 @@ struct Event {
     std::string value = "0";
 };
 
-RuleSet::Compiled compile(const std::string& correlation) {
+RuleSet::Compiled compile_correlation(const std::string& correlation) {
     const SourceFile file{
         "t.yml",
         std::string(kBase) + "title: C\nid: c\nlevel: high\nauthor: A\ncorrelation: {" + correlation + "}\n"};
@@ -57,7 +57,7 @@ std::string line(const Event& event) {
 
 /// The numbers of the events at which the correlation was told.
 std::vector<int> told(const std::string& correlation, const std::vector<Event>& events) {
-    const auto compiled = compile(correlation);
+    const auto compiled = compile_correlation(correlation);
     for (const auto& error : compiled.errors)
         ADD_FAILURE() << error.why;
     RecordedMatches matches(compiled.rules);
@@ -124,7 +124,7 @@ TEST(Correlation, KnowsOrder) {
 TEST(Correlation, SilencesTheRulesItReadsUnlessItGeneratesThem) {
     const std::string rule = "type: event_count, rules: [failed], timespan: 1m, condition: {gte: 9}";
     for (const bool generate : {false, true}) {
-        const auto compiled = compile(rule + (generate ? ", generate: true" : ""));
+        const auto compiled = compile_correlation(rule + (generate ? ", generate: true" : ""));
         RecordedMatches matches(compiled.rules);
         std::string out;
         ASSERT_TRUE(matches.match(line({0, "fail", "a"}), 1, out));
@@ -134,7 +134,7 @@ TEST(Correlation, SilencesTheRulesItReadsUnlessItGeneratesThem) {
 
 TEST(Correlation, RefusesWhatItCannotReadWithTheNearestForm) {
     const auto why = [](const std::string& correlation) {
-        const auto compiled = compile(correlation);
+        const auto compiled = compile_correlation(correlation);
         return compiled.errors.empty() ? std::string{} : compiled.errors[0].why;
     };
     EXPECT_THAT(why("type: event_counts, rules: [failed], timespan: 1m, condition: {gte: 1}"),
@@ -181,7 +181,8 @@ std::vector<std::uint64_t> evidence(const RuleSetPtr& rules,
 
 TEST(Correlation, SaysTheSameOfShuffledEventsAndAcrossCheckpoints) {
     const auto rules =
-        compile("type: event_count, rules: [failed], group-by: [User], timespan: 1m, condition: {gte: 4}")
+        compile_correlation(
+            "type: event_count, rules: [failed], group-by: [User], timespan: 1m, condition: {gte: 4}")
             .rules;
     rc::check("shuffled within the lateness", [&] {
         const auto seconds = *rc::gen::unique<std::vector<int>>(rc::gen::inRange(0, 600));

@@ -9,7 +9,7 @@ namespace fieldwatch::detect {
 namespace {
 
 constexpr std::size_t kNodesMax = 4'096;  ///< of a condition; public rules have some fifty
-constexpr std::size_t kValuesMax = 8;
+constexpr std::size_t kValuesShown = 8;
 constexpr std::size_t kValueBytesMax = 512;
 constexpr std::size_t kNoClause = SIZE_MAX;
 
@@ -48,7 +48,7 @@ void add_parts(const SigmaRule& whole, const Expression& node, SigmaDocuments& o
 }
 
 void add_value(std::vector<std::string>& values, std::string_view text) {
-    if (values.size() >= kValuesMax || text.data() == nullptr) return;
+    if (values.size() >= kValuesShown || text.data() == nullptr) return;
     std::string value(text.substr(0, kValueBytesMax));
     if (text.size() > kValueBytesMax) value += "…";
     if (std::ranges::find(values, value) == values.end()) values.push_back(std::move(value));

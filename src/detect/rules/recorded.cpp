@@ -9,16 +9,14 @@
 namespace fieldwatch::detect {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::size_t kFieldsMax = 4'096;
 
-std::optional<std::string> scalar_text(const Json& value) {
+std::optional<std::string> scalar_text(const nlohmann::json& value) {
     if (value.is_null()) return std::nullopt;
     return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-void flatten(const std::string& name, const Json& value, std::size_t depth,
+void flatten(const std::string& name, const nlohmann::json& value, std::size_t depth,
              std::vector<std::pair<std::string, std::optional<std::string>>>& out) {
     if (out.size() >= kFieldsMax || depth > limits::json_depth) return;
     if (value.is_object()) {
@@ -61,7 +59,7 @@ Result<RecordedEvent> RecordedEvent::parse(std::string_view text) {
     if (text.size() > limits::message_bytes) return fail(Errc::TooLarge, "recorded event above 256 KiB");
     if (nests_deeper_than(limits::json_depth, text))
         return fail(Errc::TooLarge, "recorded event nested too deep");
-    auto json = Json::parse(text, nullptr, false);
+    auto json = nlohmann::json::parse(text, nullptr, false);
     RecordedEvent recorded;
     if (json.is_object() && json.contains("body") && json["body"].is_object()) {
         for (const auto& [key, into] :
@@ -74,7 +72,7 @@ Result<RecordedEvent> RecordedEvent::parse(std::string_view text) {
             if (!time) return fail(Errc::Malformed, "/time: " + time.error().message);
             recorded.event_->time = recorded.event_->received = time->time;
         }
-        json = Json(json["body"]);
+        json = nlohmann::json(json["body"]);
     }
     if (!json.is_object() || !json.contains("fields") || !json["fields"].is_object())
         return fail(Errc::Malformed, "not a sigma-event: an object with \"logsource\" and \"fields\"");

@@ -4,15 +4,6 @@
 
 namespace fieldwatch::hub {
 
-namespace {
-
-std::string text_under(const amqp::Value& map, std::string_view key) {
-    const auto* const value = map.find(key);
-    return value == nullptr ? std::string() : amqp::to_text(*value);
-}
-
-}  // namespace
-
 void CbsLink::message(amqp::DeliveryId delivery, ByteView bytes, bool settled) {
     auto& engine = session_.engine();
     const auto request = amqp::decode_message(bytes);

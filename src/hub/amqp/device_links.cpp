@@ -20,11 +20,6 @@ constexpr std::size_t kMethodsKept = 32;  // more than may be in flight at once
 constexpr std::string_view kTwin = "D2CTwinOperations";
 constexpr std::string_view kDesiredResource = "/notifications/twin/properties/desired";
 
-std::string text_under(const amqp::Value& map, std::string_view key) {
-    const auto* const value = map.find(key);
-    return value == nullptr ? std::string() : amqp::to_text(*value);
-}
-
 }  // namespace
 
 class TelemetryLink final : public AmqpLink {

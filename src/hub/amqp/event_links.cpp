@@ -13,11 +13,6 @@ constexpr std::size_t kReadBytes = 256u << 10;  // one read of the journal: the 
 constexpr std::size_t kReadRecords = 256;
 constexpr std::size_t kUnsettledBytesMax = 512u << 10;  // half of what may wait for a slow peer
 
-std::string text_under(const amqp::Value& map, std::string_view key) {
-    const auto* const value = map.find(key);
-    return value == nullptr ? std::string() : amqp::to_text(*value);
-}
-
 amqp::Value hub_map(const registry::Hub& hub, std::string_view name, std::uint32_t partition_count) {
     amqp::Value ids{.type = amqp::Type::Array};
     for (std::uint32_t partition = 0; partition < partition_count; ++partition)
@@ -111,9 +106,16 @@ Result<PartitionLink::Read> PartitionLink::read(Shared& shared, journal::Reader&
         reader.read({journal::Stream::Telemetry, source.partition, out.next}, count_max, kReadBytes));
     PartitionInfo info;
     if (source.wants_metrics) info = partition_info(source.partition, reader);
+    const auto hub = shared.hubs.find(source.hub.value);
+    const auto* const routing = hub && hub->name == source.hub ? hub->routing.get() : nullptr;
+    RoutedMessageReader messages(shared.parts.partition_count);
     for (const auto& one : batch.records) {
         const auto record = model::decode_record(one.bytes);
         if (!record || record->hub != source.hub.value) continue;
+        if (routing != nullptr) {
+            const auto* const message = messages.read(*record, {source.partition, one.offset});
+            if (message != nullptr && !routing->to_events(*message)) continue;
+        }
         auto event = event_of(*record, one.offset);
         if (source.wants_metrics) add_metrics(event, info, shared.parts.clock.now());
         out.events.push_back({one.offset, amqp::encode_message(event)});

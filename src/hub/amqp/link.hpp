@@ -4,11 +4,18 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
 
 #include "protocol/amqp/engine.hpp"
 #include "protocol/amqp/message.hpp"
 
 namespace fieldwatch::hub {
+
+/// The text of one member of an AMQP map; empty when it is not there.
+inline std::string text_under(const amqp::Value& map, std::string_view key) {
+    const auto* const value = map.find(key);
+    return value == nullptr ? std::string() : amqp::to_text(*value);
+}
 
 /// The session's strand. Destroyed when the client detaches, after detached().
 class AmqpLink {

@@ -5,15 +5,6 @@
 
 namespace fieldwatch::hub {
 
-namespace {
-
-std::string text_under(const amqp::Value& map, std::string_view key) {
-    const auto* const value = map.find(key);
-    return value == nullptr ? std::string() : amqp::to_text(*value);
-}
-
-}  // namespace
-
 void RegistrationLink::message(amqp::DeliveryId delivery, ByteView bytes, bool) {
     const auto message = amqp::decode_message(bytes);
     if (!message) {

@@ -21,7 +21,6 @@ constexpr std::pair<std::string_view, std::string_view> kSystemHeaders[] = {
     {"iothub-contenttype", "$.ct"},    {"iothub-contentencoding", "$.ce"},
     {"iothub-interface-id", "$.ifid"}, {"iothub-outputname", "$.on"},
     {"dt-subject", "$.sub"},           {"iothub-creation-time-utc", "$.ctime"}};
-constexpr std::string_view kApplicationPrefix = "iothub-app-";
 
 std::string lower(std::string_view text) {
     std::string out(text);

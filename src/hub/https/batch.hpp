@@ -12,6 +12,9 @@
 
 namespace fieldwatch::hub {
 
+/// What begins the headers that are application properties.
+inline constexpr std::string_view kApplicationPrefix = "iothub-app-";
+
 struct HttpMessage {
     std::vector<mqtt::Property> properties;  ///< system ones by their bag keys
     std::string body;

@@ -11,7 +11,7 @@ namespace fieldwatch::hub {
 
 namespace {
 
-constexpr std::string_view kCategory = "Configurations";
+constexpr std::string_view kConfigurations = "Configurations";
 
 Json counted(Shared& shared, const model::HubName& hub, const std::string& condition) {
     const auto targets = condition.empty()
@@ -69,7 +69,7 @@ Answer Api::configurations(Call& call) {
         for (const auto& document :
              FIELDWATCH_TRY(registry.documents(call.hub, "configuration", {.count_max = 100})))
             out.push_back(shown(document));
-        log(call, kCategory, "ReadManyConfigurations", nobody);
+        log(call, kConfigurations, "ReadManyConfigurations", nobody);
         return json_response(200, out);
     }
     if (call.path.size() != 2) return api_error(404002, "there is nothing at this address");
@@ -86,7 +86,7 @@ Answer Api::configurations(Call& call) {
     const registry::DocumentKey key{call.hub, "configuration", id};
     const auto missing = [&](const Error& error, std::string_view name) {
         const auto code = error.code == Errc::NotFound ? 404301 : error_code(error, false);
-        log(call, kCategory, name, nobody, code, error.message);
+        log(call, kConfigurations, name, nobody, code, error.message);
         return api_error(code, error.message);
     };
     const auto respond = [&](const registry::Document& document) {
@@ -100,13 +100,13 @@ Answer Api::configurations(Call& call) {
     if (call.is("GET")) {
         const auto document = registry.document(key);
         if (!document) return missing(document.error(), "ReadConfiguration");
-        log(call, kCategory, "ReadConfiguration", nobody);
+        log(call, kConfigurations, "ReadConfiguration", nobody);
         return respond(*document);
     }
     if (call.is("DELETE")) {
         const auto done = registry.remove_document(key, parse_identity_etag(match));
         if (!done) return missing(done.error(), "DeleteConfiguration");
-        log(call, kCategory, "DeleteConfiguration", nobody);
+        log(call, kConfigurations, "DeleteConfiguration", nobody);
         return empty_response();
     }
     if (!call.is("PUT")) return api_error(404002, "there is nothing at this address");
@@ -118,7 +118,7 @@ Answer Api::configurations(Call& call) {
         .must_be_new = match.empty(), .must_exist = !match.empty(), .if_match = parse_identity_etag(match)};
     const auto document = registry.put_document(key, stored->dump(), condition);
     if (!document) return missing(document.error(), name);
-    log(call, kCategory, name, nobody);
+    log(call, kConfigurations, name, nobody);
     return respond(*document);
 }
 

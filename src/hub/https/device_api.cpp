@@ -12,9 +12,6 @@ namespace fieldwatch::hub {
 
 namespace {
 
-constexpr std::string_view kTelemetry = "DeviceTelemetry";
-constexpr std::string_view kApplicationPrefix = "iothub-app-";
-
 /// One answer for several messages, when the last of them is durable.
 struct Waiting {
     explicit Waiting(net::WebHandlers::Respond its_respond, std::size_t count)

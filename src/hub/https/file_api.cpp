@@ -11,7 +11,7 @@ namespace fieldwatch::hub {
 
 namespace {
 
-constexpr std::string_view kCategory = "FileUploadOperations";
+constexpr std::string_view kFileUploads = "FileUploadOperations";
 constexpr std::size_t kUploadsMax = 10;  // a device's at once: 403006
 constexpr std::chrono::hours kUploadLifetime{1};
 
@@ -83,10 +83,10 @@ Answer Api::begin_upload(Call& call) {
         return true;
     });
     if (!taken) {
-        log(call, kCategory, "initiate", identity, 403006, "ten uploads are under way");
+        log(call, kFileUploads, "initiate", identity, 403006, "ten uploads are under way");
         return api_error(403006, "a device has at most ten uploads under way");
     }
-    log(call, kCategory, "initiate", identity);
+    log(call, kFileUploads, "initiate", identity);
     return json_response(200, {{"correlationId", correlation},
                                {"hostName", std::string(call.request.header("host"))},
                                {"containerName", kUploadContainer},
@@ -118,7 +118,7 @@ Answer Api::end_upload(Call& call, std::string_view correlation) {
     const std::string uri = "https://" + std::string(call.request.header("host")) + "/" +
                             std::string(kUploadContainer) + "/" + identity.hub.value + "/" +
                             percent_encode(identity.device.value) + "/" + percent_encode(upload->name.blob);
-    Operation operation{.category = kCategory,
+    Operation operation{.category = kFileUploads,
                         .name = fine && size ? "complete" : "fail",
                         .result = fine && size ? 0 : 400003,
                         .description = fine && !size ? "The file is not there." : ""};

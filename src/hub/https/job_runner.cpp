@@ -13,7 +13,7 @@ namespace fieldwatch::hub {
 
 namespace {
 
-constexpr std::string_view kCategory = "JobsOperations";
+constexpr std::string_view kJobs = "JobsOperations";
 constexpr std::size_t kJobDevicesMax = 10'000;
 constexpr std::size_t kMethodsAtOnce = 50;
 constexpr std::chrono::milliseconds kTurn{100};
@@ -218,7 +218,7 @@ void JobRunner::run(const model::HubName& hub, Json job) {
     if (stored && Json::parse(stored->json, nullptr, false).value("status", "") == "cancelled")
         job["status"] = "cancelled";
     keep(hub, job);
-    Operation operation{.category = kCategory,
+    Operation operation{.category = kJobs,
                         .name = "jobCompleted",
                         .result = job["status"] == "failed" ? 400003 : 0,
                         .duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(

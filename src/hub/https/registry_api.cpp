@@ -10,8 +10,8 @@ namespace fieldwatch::hub {
 
 namespace {
 
-constexpr std::string_view kCategory = "DeviceIdentityOperations";
-constexpr std::size_t kPageMax = 1'000;
+constexpr std::string_view kIdentities = "DeviceIdentityOperations";
+constexpr std::size_t kDevicesMax = 1'000;
 constexpr std::size_t kBulkMax = 100;
 
 net::HttpResponse identity_response(const registry::Entry& entry, const Liveness& live) {
@@ -41,18 +41,18 @@ void Api::drop_if_changed(const registry::Entry& before, const registry::Entry& 
 }
 
 Answer Api::list_devices(Call& call) {
-    std::size_t top = kPageMax;
+    std::size_t top = kDevicesMax;
     if (const auto text = call.request.parameter("top")) {
         const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), top);
         if (error != std::errc{} || end != text->data() + text->size() || top == 0)
             return fail(Errc::InvalidArgument, "top is a number from 1 to 1000");
     }
     const auto entries = FIELDWATCH_TRY(
-        shared_.parts.registry.devices(call.hub, {.after = "", .count_max = std::min(top, kPageMax)}));
+        shared_.parts.registry.devices(call.hub, {.after = "", .count_max = std::min(top, kDevicesMax)}));
     Json out = Json::array();
     for (const auto& entry : entries)
         out.push_back(identity_json(entry, liveness_of(shared_, entry)));
-    log(call, kCategory, "getDevices", call.identity(""));
+    log(call, kIdentities, "getDevices", call.identity(""));
     return json_response(200, out);
 }
 
@@ -60,10 +60,10 @@ Answer Api::get_identity(Call& call, const model::Identity& identity) {
     const auto entry = shared_.parts.registry.get(identity);
     if (!entry) {
         const auto code = error_code(entry.error(), !identity.module.empty());
-        log(call, kCategory, "get", identity, code, entry.error().message);
+        log(call, kIdentities, "get", identity, code, entry.error().message);
         return api_error(code, entry.error().message);
     }
-    log(call, kCategory, "get", identity);
+    log(call, kIdentities, "get", identity);
     return identity_response(*entry, liveness_of(shared_, *entry));
 }
 
@@ -73,7 +73,7 @@ Answer Api::put_identity(Call& call, const model::Identity& identity) {
     const bool updates = !call.request.header("if-match").empty();
     const auto refuse = [&](const Error& error) {
         const auto code = error_code(error, module);
-        log(call, kCategory, updates ? "update" : "create", identity, code, error.message);
+        log(call, kIdentities, updates ? "update" : "create", identity, code, error.message);
         return api_error(code, error.message);
     };
     const auto body = parse_body(call);
@@ -98,7 +98,7 @@ Answer Api::put_identity(Call& call, const model::Identity& identity) {
         return refuse(done.error());
     }
     if (updates) drop_if_changed(before, *done);
-    log(call, kCategory, updates ? "update" : "create", identity);
+    log(call, kIdentities, updates ? "update" : "create", identity);
     return identity_response(*done, liveness_of(shared_, *done));
 }
 
@@ -108,7 +108,7 @@ Answer Api::delete_identity(Call& call, const model::Identity& identity) {
     const auto done = header.empty() ? Result<void>(fail(Errc::InvalidArgument, "a delete needs If-Match"))
                                      : shared_.parts.registry.remove(identity, parse_identity_etag(header));
     const auto code = done ? 0 : error_code(done.error(), module);
-    log(call, kCategory, "delete", identity, code, done ? std::string_view() : done.error().message);
+    log(call, kIdentities, "delete", identity, code, done ? std::string_view() : done.error().message);
     if (!done) return api_error(code, done.error().message);
     devices_.disconnect(identity);
     return empty_response();
@@ -119,7 +119,7 @@ Answer Api::list_modules(Call& call, const model::Identity& device) {
     Json out = Json::array();
     for (const auto& entry : FIELDWATCH_TRY(shared_.parts.registry.modules(device.hub, device.device)))
         out.push_back(identity_json(entry, liveness_of(shared_, entry)));
-    log(call, kCategory, "getModules", device);
+    log(call, kIdentities, "getModules", device);
     return json_response(200, out);
 }
 
@@ -143,7 +143,7 @@ Answer Api::bulk(Call& call) {
     for (const auto& entry : body)
         static_cast<void>(bulk_one(call, entry, errors));
     const bool fine = errors.empty();
-    log(call, kCategory, "bulk", call.identity(""), fine ? 0 : 400013);
+    log(call, kIdentities, "bulk", call.identity(""), fine ? 0 : 400013);
     return json_response(fine ? 200 : 400,
                          {{"isSuccessful", fine}, {"errors", errors}, {"warnings", Json::array()}});
 }
@@ -187,7 +187,7 @@ std::optional<int> Api::bulk_one(Call& call, const Json& body, Json& errors) {
     const auto& identity = entry.identity;
     std::string operation = "update";
     const bool of_twin = entry.mode.starts_with("updatetwin");
-    const std::string_view category = of_twin ? "C2DTwinOperations" : kCategory;
+    const std::string_view category = of_twin ? "C2DTwinOperations" : kIdentities;
     const auto apply = [&]() -> Result<void> {
         const auto& mode = entry.mode;
         const bool matches = mode.ends_with("ifmatchetag");

@@ -131,7 +131,7 @@ void PayloadDecoder::check_field(std::size_t slot, const Field& field, const jso
             return;
         case FieldType::Port:
             return check_port(slot, field, value);
-        case FieldType::UserId:
+        case FieldType::TextOrNumber:
             if (value.is(json::Type::Integer)) {
                 replaced_[slot] = decimal(value.integer);
                 is_replaced_ |= 1u << slot;

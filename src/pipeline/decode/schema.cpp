@@ -147,7 +147,7 @@ constexpr Field kProcess2[] = {
     {"ParentProcessId", Integer},
     {"Commandline", Text, kRequired},
     {"Executable", Text, kRequired},
-    {"UserId", UserId},
+    {"UserId", TextOrNumber},
     {"EventType", Choice, false, kProcessTypes},
     {"HitCount", Integer},
     {"ExtraDetails", TextMap},
@@ -162,7 +162,7 @@ constexpr Field kNetwork2[] = {
     {"BytesOut", Integer},
     {"Protocol", Choice, kRequired, kTransports},
     {"ProcessId", Integer},
-    {"UserId", UserId},
+    {"UserId", TextOrNumber},
     {"Executable", Text},
     {"Commandline", Text},
     {"ApplicationProtocol", Text},
@@ -172,7 +172,7 @@ constexpr Field kNetwork2[] = {
 };
 constexpr Field kLogin2[] = {
     {"Timestamp", Text},           {"Operation", Choice, kRequired, kLoginOperations},
-    {"ProcessId", Integer},        {"UserId", UserId},
+    {"ProcessId", Integer},        {"UserId", TextOrNumber},
     {"UserName", Text, kRequired}, {"Executable", Text},
     {"RemoteAddress", Ip},         {"HitCount", Integer},
     {"ExtraDetails", TextMap},

@@ -19,7 +19,7 @@ enum class FieldType : std::uint8_t {
     Boolean,
     Ip,            ///< exactly one IPv4 or IPv6 literal
     Port,          ///< a string; COMPAT: integer 0 or "" for the side that aggregation removed
-    UserId,        ///< a string; 2.0 also a number
+    TextOrNumber,  ///< a string; 2.0 also a number
     Choice,        ///< one of `choices`, case-sensitive
     ChoiceNoCase,  ///< one of `choices`; another letter case is COMPAT and normalised
     TextMap,       ///< object of strings; COMPAT: integer HitCount

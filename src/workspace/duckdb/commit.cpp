@@ -12,7 +12,7 @@ namespace {
 /// Two transactions that meet in the bookkeeping tables: the later one tries again. They meet rarely, and
 /// each try lets the other finish.
 constexpr int kTriesMax = 20;
-constexpr std::chrono::milliseconds kPause{2};
+constexpr std::chrono::milliseconds kCommitPause{2};
 
 /// Calls `visit(table, rows)` for every table that the commit has rows for.
 template <class Visit>
@@ -191,7 +191,7 @@ Result<void> DuckdbWorkspace::commit(Commit commit) {
         // After any failure the connection is dropped: a new one surely has no transaction open.
         if (done.error().code != Errc::Conflict || tries == kTriesMax) return done;
         counters_.conflicts.add();
-        std::this_thread::sleep_for(kPause * tries);
+        std::this_thread::sleep_for(kCommitPause * tries);
     }
     counters_.commits.add();
     counters_.rows.add(commit.raw_events.size() + commit.alerts.size() + commit.recommendations.size() +

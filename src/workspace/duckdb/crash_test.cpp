@@ -20,9 +20,6 @@ namespace {
 constexpr std::uint32_t kPartitions = 2;
 constexpr std::uint64_t kRowsPerCommit = 20;
 constexpr int kKills = 5;  // FIELDWATCH_KILLS asks for more
-/// -1 when a row is there twice.
-constexpr const char* kCountOrTwice =
-    "CASE WHEN count(*) = count(DISTINCT \"_RowId\") THEN count(*) ELSE -1 END";
 
 /// Every look at it is 10 s later: an hour passes every few hundred looks, so that periods end all the time.
 class HurryingClock final : public Clock {
@@ -115,8 +112,9 @@ TEST(CrashTest, LosesNothingCommittedAndKeepsNothingTwice) {
             EXPECT_EQ((*workspace)->outbox({.count_max = 1'000'000}).value().size(),
                       static_cast<std::uint64_t>(covered) / kRowsPerCommit);
         }
-        ASSERT_EQ(testing::stored_integer(directory.path(), tables::kSecurityIoTRawEvent, kCountOrTwice),
-                  covered)
+        ASSERT_EQ(
+            testing::stored_integer(directory.path(), tables::kSecurityIoTRawEvent, testing::kCountOrTwice),
+            covered)
             << "round " << round;
         ASSERT_EQ(testing::stored_integer(directory.path(), tables::kSecurityAlert, "count(*)"),
                   covered / static_cast<std::int64_t>(kRowsPerCommit));

@@ -14,12 +14,10 @@ namespace {
 constexpr int kHours = 4;
 constexpr std::uint64_t kRowsAnHour = 2'000;
 constexpr std::int64_t kRows = kHours * static_cast<std::int64_t>(kRowsAnHour);
-constexpr int kKills = 12;  // spread evenly over what an undisturbed merge takes
-constexpr const char* kCountOrTwice =
-    "CASE WHEN count(*) = count(DISTINCT \"_RowId\") THEN count(*) ELSE -1 END";
+constexpr int kMergeKills = 12;  // spread evenly over what an undisturbed merge takes
 
 std::int64_t stored_rows(const std::string& directory) {
-    return testing::stored_integer(directory, tables::kSecurityIoTRawEvent, kCountOrTwice);
+    return testing::stored_integer(directory, tables::kSecurityIoTRawEvent, testing::kCountOrTwice);
 }
 
 std::size_t sealed_files(const std::string& directory) {
@@ -84,9 +82,9 @@ TEST(MergeCrashTest, ADayThatWasBeingMergedHasEachRowOnce) {
     ASSERT_EQ(stored_rows(undisturbed), kRows);
 
     int interrupted = 0, half_done = 0;
-    for (int round = 0; round < kKills; ++round) {
+    for (int round = 0; round < kMergeKills; ++round) {
         const auto killed = copy("killed-" + std::to_string(round));
-        interrupted += kill_during_merge(killed, took * (round + 1) / kKills);
+        interrupted += kill_during_merge(killed, took * (round + 1) / kMergeKills);
         half_done += sealed_files(killed) > static_cast<std::size_t>(kHours);
         ASSERT_EQ(stored_rows(killed), kRows) << "round " << round;
         ASSERT_TRUE(merge_the_day(killed));  // the next start finishes, and leaves nothing behind

@@ -7,7 +7,7 @@ namespace {
 
 /// How long a helper that finds no task waits before it looks again, while a query runs: short beside the
 /// pieces of work there are (tens of milliseconds), long beside a look (under a microsecond).
-constexpr std::chrono::microseconds kPause{100};
+constexpr std::chrono::microseconds kHelperPause{100};
 
 }  // namespace
 
@@ -42,7 +42,7 @@ void QueryHelpers::run(const std::stop_token& stop) {
             std::unique_lock lock(mutex_);
             if (!changed_.wait(lock, stop, [this] { return queries_ > 0; })) break;
         }
-        if (duckdb_execute_n_tasks_state(state, 1) == 0) std::this_thread::sleep_for(kPause);
+        if (duckdb_execute_n_tasks_state(state, 1) == 0) std::this_thread::sleep_for(kHelperPause);
     }
     duckdb_destroy_task_state(state);
 }

@@ -91,6 +91,10 @@ inline AlertRow alert_row(std::uint32_t partition, std::uint64_t offset, Timesta
     return row;
 }
 
+/// How many rows there are, -1 when one is there twice.
+inline constexpr const char* kCountOrTwice =
+    "CASE WHEN count(*) = count(DISTINCT \"_RowId\") THEN count(*) ELSE -1 END";
+
 /// Counts rows of a table as a query would see them, in a closed workspace.
 inline std::int64_t stored_integer(const std::string& directory, const Table& table,
                                    const std::string& expression) {
