@@ -27,7 +27,7 @@ export const roleMeanings: Readonly<Record<Role, string>> = {
   administrator: "also everything else: settings, keys, users, tokens, backups",
 };
 
-export const lifetimes = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "a year"], ["", "until revoked"]] as const;
+export const lifetimes = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"], ["365", "a year"], ["", "without end"]] as const;
 
 /** When a token made now ends; undefined for one that does not. */
 export function expiryOf(days: string, now: number): string | undefined {

@@ -74,7 +74,7 @@ function Log({ api, workspace, filters, now, go }: Props) {
           <button type="button" disabled={!found?.rows.length} onClick={() => found && download(csvOf(found.table), "audit.csv")}>CSV</button>
         </div>
         <p className="quiet">Every request that changes something, refused ones and sign-ins too. Looking at things is not in it.</p>
-        <FilterBar note={found === null ? "" : `${found.rows.length >= auditRowsMax ? "the newest " : ""}${found.rows.length.toLocaleString()}`}>
+        <FilterBar note={found === null ? "" : `${found.rows.length >= auditRowsMax ? "the newest " : ""}${found.rows.length.toLocaleString()} ${found.rows.length === 1 ? "change" : "changes"}`}>
           <Search label="Who" name="who" filters={filters} change={change} />
           <Search label="What" name="what" filters={filters} change={change} />
           <Choice label="Result" name="result" filters={filters} change={change} options={[["", "Any"], ["Success", "Success"], ["Failure", "Refused or failed"]]} />

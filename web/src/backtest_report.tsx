@@ -2,6 +2,7 @@
 import type { Backtest, Backtested } from "./rules";
 import { type Column, Table } from "./table";
 import { localText } from "./times";
+import { visible } from "./visible";
 
 function Examples({ title, of }: { title: string; of: Backtested["gained"] }) {
   if (of.length === 0) return null;
@@ -10,7 +11,7 @@ function Examples({ title, of }: { title: string; of: Backtested["gained"] }) {
       <summary>{title} {of.length}</summary>
       <ul className="plain">
         {of.map((one, index) => (
-          <li key={index}><span className="quiet">{localText(one.time)}</span> <span className="device">{one.device}</span> <code>{one.what}</code></li>
+          <li key={index}><span className="quiet">{localText(one.time)}</span> <span className="device">{one.device}</span> <code>{visible(one.what)}</code></li>
         ))}
       </ul>
     </details>

@@ -102,7 +102,8 @@ export function Frame({ api, known, leave }: Props) {
   useTitle(place);
   const close = () => go(behind);
   const investigate = (query: string) => go({ at: "logs", query });
-  const who = useReading((signal) => api.get<Who>("/api/v1/who", signal), [api]).value;
+  const asked = useReading((signal) => api.get<Who>("/api/v1/who", signal), [api]);
+  const who = asked.value;
   useEffect(() => {
     if (who !== null) known(who);
   }, [who]);
@@ -126,9 +127,11 @@ export function Frame({ api, known, leave }: Props) {
         ) : (
           <span className="hub">{name}</span>
         )}
-        <span className={`link ${live.link}`} role="status">
-          {links[live.link]}
-        </span>
+        {live.hubs?.length !== 0 && (
+          <span className={`link ${live.link}`} role="status">
+            {links[live.link]}
+          </span>
+        )}
         <span className="quiet age">
           {data && (
             <>
@@ -158,6 +161,7 @@ export function Frame({ api, known, leave }: Props) {
           ))}
         </nav>
         <div className="place" id="place" ref={spot} tabIndex={-1}>
+          {asked.error !== null && <TroubleNote trouble={asked.error} again={asked.again} />}
           {live.error !== null && <TroubleNote trouble={live.error} again={live.reload} />}
           <Late spot={shown.at}>
             {isOfServer(shown) ? (

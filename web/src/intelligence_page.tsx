@@ -8,6 +8,7 @@ import { Outcome, Sure, useSaving } from "./saving";
 import { shownValue } from "./state";
 import { type Column, Table } from "./table";
 import { ApiError } from "./trouble";
+import { visible } from "./visible";
 
 interface Bad {
   line: number;
@@ -68,7 +69,7 @@ function Refused({ bad }: { bad: Bad[] }) {
   return (
     <details>
       <summary>{bad.length.toLocaleString()} {bad.length === 1 ? "line was" : "lines were"} left out</summary>
-      <ul className="plain">{bad.map((one, index) => <li key={index}>{one.line > 0 && `Line ${one.line}: `}{one.why}</li>)}</ul>
+      <ul className="plain">{bad.map((one, index) => <li key={index}>{one.line > 0 && `Line ${one.line}: `}{visible(one.why)}</li>)}</ul>
     </details>
   );
 }

@@ -21,7 +21,7 @@ export function Ledger({ lines }: { lines: LossLine[] }) {
   return (
     <section className="card">
       <h2>Losses on the server</h2>
-      <p role="status">{lost.length === 0 ? "Nothing was lost since the start." : `${lost.length} of ${lines.length} ways to lose something were taken since the start.`}</p>
+      <p role="status">{lost.length === 0 ? "Nothing was lost since the start." : `Something was lost since the start, in ${lost.length} of ${lines.length} ways:`}</p>
       <Table label="Ledger of losses" className="ledger" columns={ledgerColumns} rows={lines} keyOf={(line) => line.what} rowClass={(line) => (line.value > 0 ? "loss" : undefined)} />
     </section>
   );

@@ -17,19 +17,18 @@ function firstPresent(): Present {
 
 interface SignedInProps {
   credentials: Credentials;
-  leave: () => void;
-  refused: () => void;
+  leave: (why: string) => void;
   change: (to: Credentials) => void;
 }
 
 /** Signed in: one Api for as long as the person is the same, also over the end of a session. */
-function SignedIn({ credentials, leave, refused, change }: SignedInProps) {
+function SignedIn({ credentials, leave, change }: SignedInProps) {
   const [renewing, setRenewing] = useState<((fresh: Credentials) => void) | null>(null);
   const who = useRef<Who | null>(null);
   // Who was never let in gets the way in, not a page that waits behind it.
   const renew = useRef<() => Promise<Credentials>>(() => Promise.reject(new Error("not there yet")));
   renew.current = () => {
-    if (who.current === null) refused();
+    if (who.current === null) leave("That token is not known here, or has expired.");
     return new Promise((resolve) => who.current !== null && setRenewing(() => resolve));
   };
   const api = useMemo(() => new Api(credentials, () => renew.current()), [credentials]);
@@ -39,36 +38,41 @@ function SignedIn({ credentials, leave, refused, change }: SignedInProps) {
     setRenewing(null);
   };
   const signOut = async () => {
-    if (api.bySession) await api.send("DELETE", "/api/v1/session").catch(() => undefined);
-    leave();
+    try {
+      if (api.bySession) await api.send("DELETE", "/api/v1/session");
+      leave("");
+    } catch {
+      leave("The server did not answer: the session may go on until it ends by itself. Sign in and out again to be sure.");
+    }
   };
   return (
     <>
       <Frame api={api} known={(one) => (who.current = one)} leave={() => void signOut()} />
-      {renewing && <Renewal name={who.current?.name} enter={enter} leave={leave} />}
+      {renewing && <Renewal name={who.current?.name} enter={enter} leave={() => leave("")} />}
     </>
   );
 }
 
 function App() {
   const [present, setPresent] = useState<Present>(firstPresent);
-  const [refused, setRefused] = useState(false);
+  const [hint, setHint] = useState("");
   useEffect(() => {
     if (present === "unknown") presentSession().then(setPresent, () => setPresent(null));
   }, [present]);
   const enter = (credentials: Credentials) => {
-    setRefused(false);
+    setHint("");
     setPresent(credentials);
   };
-  const leave = () => {
+  const leave = (why: string) => {
     forgetToken();
+    setHint(why);
     setPresent(null);
   };
   if (present === "unknown") return <p className="quiet loading">Reading…</p>;
   if (present === null) {
     return (
       <main className="sign-in card">
-        <SignInForm heading="Fieldwatch" hint={refused ? "That token is not known here, or has expired." : ""} enter={(entered) => enter(entered.credentials)} />
+        <SignInForm heading="Fieldwatch" hint={hint} enter={(entered) => enter(entered.credentials)} />
       </main>
     );
   }
@@ -77,10 +81,6 @@ function App() {
       key={present.kind === "token" ? present.token : present.csrf}
       credentials={present}
       leave={leave}
-      refused={() => {
-        setRefused(true);
-        leave();
-      }}
       change={(to) => {
         forgetToken();
         if (to.kind === "token") keepToken(to.token);

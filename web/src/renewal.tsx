@@ -10,7 +10,10 @@ interface Props {
 
 export function Renewal({ name, enter, leave }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    dialog.current?.showModal();
+    dialog.current?.querySelector<HTMLInputElement>("input[type=password]")?.focus();
+  }, []);
   return (
     <dialog ref={dialog} className="sign-in card" aria-label="Sign in again" onCancel={(event) => event.preventDefault()} onClose={() => dialog.current?.showModal()}>
       <SignInForm heading="Sign in again" hint="The session has ended. What is on the page is still there." name={name} enter={enter} />

@@ -60,7 +60,7 @@ export function SignInForm({ heading, hint, name: expected = "", enter }: Props)
   return (
     <>
       <h1><img src="/icon.svg" alt="" width="28" height="28" /> {heading}</h1>
-      {hint && <p>{hint}</p>}
+      {hint && <p role="status">{hint}</p>}
       <form onSubmit={(event) => { event.preventDefault(); void submit(); }}>
         {byToken ? (
           <>
@@ -81,7 +81,7 @@ export function SignInForm({ heading, hint, name: expected = "", enter }: Props)
       <p className="other">
         <button type="button" className="link" onClick={() => turn(!byToken)}>{byToken ? "Sign in with a name and a password" : "Sign in with an access token"}</button>
       </p>
-      <p className="quiet">{byToken ? "./start prints an address that signs you in; fieldwatch token create makes more tokens." : "An administrator makes users here, or with fieldwatch user add."}</p>
+      {expected === "" && <p className="quiet">{byToken ? "./start prints an address that signs you in; fieldwatch token create makes more tokens." : "An administrator makes users here, or with fieldwatch user add."}</p>}
     </>
   );
 }

@@ -10,18 +10,26 @@ import { Shown, useReading } from "./reading";
 import { Outcome, Sure, useSaving } from "./saving";
 import { type Column, Table } from "./table";
 import { RoleChoice } from "./users_page";
+import { visible } from "./visible";
 
 /** The token itself: it is nowhere else, so going away asks first. */
 function Fresh({ name, token, done }: { name: string; token: string; done: () => void }) {
   const [copied, setCopied] = useState(false);
   useUnsaved(!copied);
-  const copy = () => navigator.clipboard.writeText(token).then(() => setCopied(true), () => undefined);
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(token);
+      setCopied(true);
+    } catch {
+      document.querySelector<HTMLInputElement>("input.token")?.select(); // a browser may not let a page write there: by hand, then
+    }
+  };
   return (
     <div className="note" role="status">
       <p>The token <strong>{name}</strong>. It is shown this once: keep it where the program finds it, and nobody else.</p>
       <label className="filter wide">
         <span>Token</span>
-        <input readOnly value={token} className="device" onFocus={(event) => event.target.select()} />
+        <input readOnly value={token} className="device token" onFocus={(event) => event.target.select()} />
       </label>
       <p className="bar">
         <button type="button" autoFocus onClick={() => void copy()}>{copied ? "Copied" : "Copy"}</button>
@@ -100,12 +108,12 @@ export function TokensPage({ api, hubs, filters, self, now, go }: Props) {
     if (await saving.run(() => api.send("DELETE", `/api/v1/tokens/${encodeURIComponent(name)}`), `${name} is worth nothing any more.`)) reading.again();
   };
   const columns: Column<AccessToken>[] = [
-    { title: "Token", kind: "device", cell: (token) => <>{token.name}{token.name === self && <span className="new">yours now</span>}</> },
+    { title: "Token", kind: "device", cell: (token) => <>{visible(token.name)}{token.name === self && <span className="new">yours now</span>}</> },
     { title: "Role", cell: (token) => token.role },
     { title: "Hubs", cell: (token) => (token.hubs.length === 0 ? <span className="quiet">all</span> : token.hubs.join(", ")) },
     {
       title: "Good until",
-      cell: (token) => (token.expires === null ? "revoked" : isOver(token, now) ? <span className="state off">over since <Time iso={token.expires} now={now} /></span> : <Time iso={token.expires} now={now} />),
+      cell: (token) => (token.expires === null ? <span className="quiet">without end</span> : isOver(token, now) ? <span className="state off">over since <Time iso={token.expires} now={now} /></span> : <Time iso={token.expires} now={now} />),
     },
     {
       title: "Revoke", unseen: true,

@@ -10,6 +10,7 @@ import { type Filters, type Go, useUnsaved } from "./place";
 import { Shown, useReading } from "./reading";
 import { Outcome, useSaving } from "./saving";
 import { type Column, Table } from "./table";
+import { visible } from "./visible";
 
 export function RoleChoice({ role, disabled = false, change }: { role: Role; disabled?: boolean; change: (role: Role) => void }) {
   return (
@@ -24,7 +25,7 @@ export function RoleChoice({ role, disabled = false, change }: { role: Role; dis
 
 export function RoleMeanings() {
   return (
-    <dl className="properties">
+    <dl className="properties roles">
       {roles.map((role) => (
         <div key={role}>
           <dt>{role}</dt>
@@ -82,7 +83,7 @@ export function UsersPage({ api, chosenHub, filters, now, go }: Props) {
   const part = (filters["name"] ?? "").toLowerCase();
   const shown = (reading.value ?? []).filter((user) => `${user.name} ${user.role}`.toLowerCase().includes(part));
   const columns: Column<User>[] = [
-    { title: "User", kind: "device", cell: (user) => <PlaceLink to={{ at: "user", id: user.name }} hub={chosenHub} go={go}>{user.name}</PlaceLink> },
+    { title: "User", kind: "device", cell: (user) => <PlaceLink to={{ at: "user", id: user.name }} hub={chosenHub} go={go}>{visible(user.name)}</PlaceLink> },
     { title: "Role", cell: (user) => user.role },
     { title: "State", cell: (user) => <span className={`state ${user.enabled ? "Reporting" : "off"}`}>{user.enabled ? "Enabled" : "Disabled"}</span> },
     { title: "Made", cell: (user) => <Time iso={user.created} now={now} relative /> },
