@@ -29,6 +29,7 @@
 #include "agent/sender.hpp"
 #include "agent/system_calls.hpp"
 #include "base/file_system.hpp"
+#include "base/printable.hpp"
 
 namespace {
 
@@ -117,7 +118,7 @@ bool parse(int argc, char** argv, Arguments& out) {
 }
 
 int complain(const Error& error) {
-    std::fprintf(stderr, "fieldwatch-agent: %s\n", error.message.c_str());
+    std::fprintf(stderr, "fieldwatch-agent: %s\n", printable(error.message).c_str());
     return 1;
 }
 

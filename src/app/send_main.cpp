@@ -20,6 +20,7 @@
 #include "agent/spool/outbox.hpp"
 #include "agent/spool/spool.hpp"
 #include "base/file_system.hpp"
+#include "base/printable.hpp"
 #include "base/uuid.hpp"
 
 namespace {
@@ -99,7 +100,7 @@ bool parse(int argc, char** argv, Options& out) {
 }
 
 int complain(const Error& error, int status = 1) {
-    std::fprintf(stderr, "fieldwatch-send: %s\n", error.message.c_str());
+    std::fprintf(stderr, "fieldwatch-send: %s\n", printable(error.message).c_str());
     return status;
 }
 
@@ -224,7 +225,7 @@ class Sending {
             if (!events) {
                 ++invalid;
                 std::fprintf(stderr, "fieldwatch-send: line %zu: %s\n", lines.number(),
-                             events.error().message.c_str());
+                             printable(events.error().message).c_str());
                 continue;
             }
             for (auto& event : *events)
@@ -276,7 +277,7 @@ int check(int file) {
             }
             ++invalid;
             std::fprintf(stderr, "fieldwatch-send: line %zu: %s\n", lines.number(),
-                         events.error().message.c_str());
+                         printable(events.error().message).c_str());
         }
     }
     std::printf("%zu events follow the schema, %d lines do not\n", valid, invalid);
