@@ -6,6 +6,17 @@
 
 namespace fieldwatch::kql {
 
+namespace {
+
+std::vector<const Node*> values_of(const std::vector<Item>& items) {
+    std::vector<const Node*> nodes;
+    for (const auto& item : items)
+        nodes.push_back(item.value.get());
+    return nodes;
+}
+
+}  // namespace
+
 bool matches(std::string_view name, std::string_view pattern) {
     const auto star = pattern.find('*');
     if (star == std::string_view::npos) return name == pattern;
@@ -130,6 +141,11 @@ Parsed<> Binder::apply(Relation& relation, const Operator& op) {
     if (n == "sort") return sort(relation, op.items);
     if (n == "top") return top(relation, op);
     if (n == "count") return count(relation);
+    if (n == "top-hitters") return top_hitters(relation, op);
+    if (n == "consume") {
+        filter(relation, constant(ColumnType::Bool, false));
+        return {};
+    }
     if (n == "distinct") return distinct(relation, op);
     if (n == "sample") return sample(relation, *op.count, n);
     if (n == "sample-distinct") return sample_distinct(relation, op);
@@ -169,17 +185,59 @@ Parsed<> Binder::apply(Relation& relation, const Operator& op) {
 }
 
 Parsed<> Binder::where(Relation& relation, const Node& condition) {
-    filter(relation, FIELDWATCH_TRY(boolean(condition, {.relation = &relation})));
+    FIELDWATCH_TRY(number_restarts(relation, {&condition}));
+    auto value = FIELDWATCH_TRY(boolean(condition, {.relation = &relation, .windows = true}));
+    if (value->window) {  // over all rows, before the filter
+        relation.fields.push_back({"$condition", std::move(value), true});
+        seal(relation);
+        value = relation.fields.back().value;
+        relation.fields.pop_back();
+    }
+    filter(relation, std::move(value));
     return {};
 }
 
+/// The most frequent values, or those with the greatest sums; exact here.
+Parsed<> Binder::top_hitters(Relation& relation, const Operator& op) {
+    const auto& item = op.items[0];
+    const auto value = FIELDWATCH_TRY(expression(*item.value, {.relation = &relation}));
+    auto name = item.names.empty() ? default_name(*item.value) : item.names[0];
+    if (name.empty()) name = "Column1";
+    auto result_name = fmt::format("approximate_count_{}", name);
+    auto hits = call(ColumnType::Long, "count(*)", {});
+    if (op.on) {
+        auto weight = FIELDWATCH_TRY(expression(*op.on, {.relation = &relation}));
+        if (!is_number(weight->type)) return semantic_error(op.on->span, "top-hitters adds up numbers");
+        hits = weight->type == ColumnType::Real
+                   ? call(ColumnType::Real, "sum({0})", {weight})
+                   : call(ColumnType::Long, "TRY_CAST(sum({0}) AS BIGINT)", {weight});
+        result_name = fmt::format("approximate_sum_{}", default_name(*op.on));
+    }
+    auto plan = make_plan(PlanKind::Aggregate, {relation.plan});
+    const auto key = new_id(), sum = new_id();
+    plan->keys.push_back({key, value});
+    auto aggregate = std::make_shared<Expr>(*hits);
+    aggregate->aggregate = true;
+    plan->columns.push_back({sum, aggregate});
+    const auto order = column_ref(sum, hits->type);
+    relation = {std::move(plan), {{name, column_ref(key, value->type)}, {result_name, order}}, {{order}}};
+    return take(relation, op);
+}
+
 Parsed<> Binder::project(Relation& relation, const Operator& op) {
+    FIELDWATCH_TRY(number_restarts(relation, values_of(op.items)));
+    const auto bags = FIELDWATCH_TRY(spread_bags(relation, op.items));
     std::vector<Field> fields;
     bool windows = false;
     int unnamed = 0;
     for (const auto& item : op.items) {
+        if (const auto bag = bags.find(&item); bag != bags.end()) {
+            for (auto& field : spread_columns(item, bag->second))
+                add_field(fields, std::move(field.name), std::move(field.value));
+            continue;
+        }
         if (item.tuple)
-            return unsupported(item.span, "several names for one expression are supported in extend only");
+            return unsupported(item.span, "only series_fit_line and series_stats give several columns");
         if (item.value->kind == NodeKind::Star) {
             for (const auto& field : relation.fields) {
                 if (!field.hidden) add_field(fields, field.name, field.value);
@@ -201,16 +259,20 @@ Parsed<> Binder::project(Relation& relation, const Operator& op) {
 }
 
 Parsed<> Binder::extend(Relation& relation, const Operator& op) {
+    FIELDWATCH_TRY(number_restarts(relation, values_of(op.items)));
+    const auto bags = FIELDWATCH_TRY(spread_bags(relation, op.items));
     // All expressions see the columns as they were before.
     auto result = relation;
     bool windows = false;
     int unnamed = 0;
     for (const auto& item : op.items) {
-        if (item.value->kind == NodeKind::Call && item.value->text == "series_fit_line") {
-            FIELDWATCH_TRY(fit_line(result, item));
+        if (const auto bag = bags.find(&item); bag != bags.end()) {
+            for (auto& field : spread_columns(item, bag->second))
+                set_field(result, std::move(field.name), std::move(field.value));
             continue;
         }
-        if (item.tuple) return unsupported(item.span, "only series_fit_line gives several columns");
+        if (item.tuple)
+            return unsupported(item.span, "only series_fit_line and series_stats give several columns");
         auto value = FIELDWATCH_TRY(expression(*item.value, {.relation = &relation, .windows = true}));
         windows |= value->window;
         auto name = item.names.empty() ? default_name(*item.value) : item.names[0];
@@ -340,7 +402,7 @@ Parsed<> Binder::get_schema(Relation& relation) {
         {ColumnType::Long, "System.Int64"},        {ColumnType::Real, "System.Double"},
         {ColumnType::String, "System.String"},     {ColumnType::Guid, "System.Guid"},
         {ColumnType::DateTime, "System.DateTime"}, {ColumnType::TimeSpan, "System.TimeSpan"},
-        {ColumnType::Dynamic, "System.Object"}};
+        {ColumnType::Dynamic, "System.Object"},    {ColumnType::Decimal, "System.Data.SqlTypes.SqlDecimal"}};
     Relation result;
     const auto column = [&](std::string name, ColumnType type) {
         plan->scan_ids.push_back(new_id());

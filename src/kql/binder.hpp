@@ -104,9 +104,16 @@ class Binder {
     Parsed<> mv_expand(Relation& relation, const Operator& op);
     Parsed<> parse(Relation& relation, const Operator& op);
     Parsed<> search(Relation& relation, const Operator& op);
+    Parsed<ExprPtr> search_condition(const Relation& relation, const Node& node, std::string_view has);
+    Parsed<ExprPtr> found_anywhere(const Relation& relation, std::string op, std::string_view term,
+                                   Span span);
+    Parsed<> top_hitters(Relation& relation, const Operator& op);
     Parsed<> summarize(Relation& relation, const Operator& op);
     Parsed<> make_series(Relation& relation, const Operator& op);
-    Parsed<> fit_line(Relation& relation, const Item& item);
+    ExprPtr bound_of(const Relation& relation, const ExprPtr& on, const ExprPtr& step, bool end);
+    Parsed<std::map<const Item*, ExprPtr>> spread_bags(Relation& relation, const std::vector<Item>& items);
+    std::vector<Field> spread_columns(const Item& item, const ExprPtr& bag) const;
+    Parsed<> number_restarts(Relation& relation, const std::vector<const Node*>& items);
     Parsed<std::vector<PlanColumn>> group_keys(const Relation& relation, const std::vector<Item>& by,
                                                std::vector<Field>& fields);
 
@@ -177,6 +184,13 @@ class Binder {
     Parsed<ExprPtr> function(const Node& node, const Scope& scope);
     Parsed<ExprPtr> table_function(const Node& node, std::vector<ExprPtr> args);
     Parsed<std::optional<ExprPtr>> special_function(const Node& node, const Scope& scope);
+    // binder_variadic.cpp
+    Parsed<std::optional<ExprPtr>> variadic(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> call_of(const Node& node, std::string_view name, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> pack_array(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> zip(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> any_address(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> extract_all(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> conditional(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> bin(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> datetime_function(const Node& node, std::vector<ExprPtr> args);
@@ -186,7 +200,7 @@ class Binder {
     Parsed<ExprPtr> in_ranges(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> bag(const Node& node, std::vector<std::pair<ExprPtr, ExprPtr>> entries);
     Parsed<ExprPtr> aggregate(const Node& node, const Scope& scope);
-    Parsed<ExprPtr> percentile(const Node& node, std::size_t at, const Scope& scope);
+    Parsed<std::vector<ExprPtr>> percentiles(const Node& node, const Scope& scope);
     Parsed<> arg_best(const Relation& relation, const Item& item, const std::vector<Item>& by, Plan& plan,
                       std::vector<Field>& fields);
     static ExprPtr any_of(const ExprPtr& value);
@@ -207,7 +221,8 @@ class Binder {
     const Environment* visible_ = nullptr;
     std::size_t calls_ = 0;
     std::size_t discoveries_ = 0;
-    std::optional<BoundQuery> discovery_;  ///< what has to be asked before binding can go on
+    std::optional<BoundQuery> discovery_;      ///< what has to be asked before binding can go on
+    std::map<const Node*, ExprPtr> restarts_;  ///< window calls that start anew, and the number of the start
     std::set<std::string> tables_;
     TypedPaths typed_paths_;
     std::uint32_t next_id_ = 0;

@@ -1,5 +1,6 @@
 // summarize, its aggregates, and how results are named that the query does not name.
 #include <algorithm>
+#include <cstdlib>
 
 #include <fmt/format.h>
 
@@ -18,6 +19,27 @@ ExprPtr aggregate_call(ColumnType type, std::string sql, std::vector<ExprPtr> ar
     expr->order = std::move(order);
     return expr;
 }
+
+/// All keys of all bags with the first value of each, in the order of their first appearance: sorted by name
+/// to find those, then by place.
+constexpr std::string_view kMergedBags =
+    "'{{' || coalesce(list_transform([list_sort(list_transform(flatten(list(list_transform(json_keys({{0}}), "
+    "lambda "
+    "k: struct_pack(k := k, v := CAST(json_extract({{0}}, '/' || replace(replace(k, '~', '~0'), '/', '~1')) "
+    "AS "
+    "VARCHAR))){{order}}) FILTER (WHERE json_type({{0}}) = 'OBJECT'{})), lambda e, i: struct_pack(k := e.k, "
+    "i := i, v "
+    ":= e.v)))], lambda s: array_to_string(list_transform(list_sort(list_transform(list_filter(s, lambda e, "
+    "i: i = 1 "
+    "OR s[i - 1].k <> e.k), lambda e: struct_pack(i := e.i, t := CAST(to_json(e.k) AS VARCHAR) || ':' || "
+    "coalesce(e.v, 'null')))), lambda e: e.t), ','))[1], '') || '}}'";
+
+/// The first value, in their order, up to which the weights reach the wanted part of all of them.
+constexpr auto kWeightedPercentile = FMT_STRING(
+    "list_transform([list_sort(list(struct_pack(v := {{0}}, w := {{1}})) FILTER (WHERE {{0}} IS NOT NULL AND "
+    "{{1}} > "
+    "0))], lambda s: list_transform([list_transform(s, lambda e: e.w)], lambda w: s[coalesce(list_position("
+    "list_transform(w, lambda e, i: list_sum(w[1:i]) >= {:.17g} * list_sum(w)), true), 1)].v)[1])[1]");
 
 /// Calls whose result takes the name of their first argument.
 bool named_by_argument(std::string_view name) {
@@ -67,8 +89,9 @@ std::string Binder::default_name(const Node& node) const {
             prefix = "list";
         if (prefix == "make_bag" || prefix == "make_bag_if") prefix = "bag";
         if (prefix.ends_with("if") && prefix != "countif") prefix.resize(prefix.size() - 2);
-        if (prefix == "percentile" && node.args.size() == 2 && node.args[1]->kind == NodeKind::Literal)
-            return fmt::format("percentile_{}_{}", argument, node.args[1]->token.text);
+        if (prefix.starts_with("percentile") && node.args.size() > 1 &&
+            node.args.back()->kind == NodeKind::Literal)
+            return fmt::format("percentile_{}_{}", argument, node.args.back()->token.text);
         return prefix + "_" + (prefix == "countif" ? "" : argument);
     }
     return named_by_argument(node.text) ? argument : "";
@@ -88,7 +111,7 @@ Parsed<ExprPtr> Binder::aggregate(const Node& node, const Scope& scope) {
     }
     if (args.empty()) return wrong("needs a value");
     if (n.starts_with("make")) return collect(node, n, std::move(args), scope);
-    if (n == "arg_max" || n == "arg_min" || n == "percentiles")
+    if (n == "arg_max" || n == "arg_min" || n.starts_with("percentiles"))
         return unsupported(node.span,
                            fmt::format("{} stands by itself in summarize, not inside an expression", n));
     // The last argument of the …if forms is the condition.
@@ -120,17 +143,11 @@ Parsed<ExprPtr> Binder::aggregate(const Node& node, const Scope& scope) {
             return aggregate_call(String, fmt::format("coalesce({}({{0}}){}, '')", base, filter), args);
         return aggregate_call(value->type, fmt::format("{}({{0}}){}", base, filter), args);
     }
-    if (value->type == Dynamic) value = convert(value, Real);
-    if (base == "percentile") {
-        if (args.size() != 2) return wrong("takes a value and a percentage");
-        auto percent = widen(args[1], Real);
-        if (!percent || !is_constant(percent)) return wrong("needs a constant percentage");
-        const auto p = std::get<double>(percent->value);
-        if (!(p >= 0 && p <= 100)) return wrong("needs a percentage of 0 to 100");
-        if (!is_number(value->type) && value->type != DateTime && value->type != TimeSpan)
-            return wrong(fmt::format("does not take {}", to_string(value->type)));
-        return aggregate_call(value->type, fmt::format("quantile_disc({{0}}, {:.17g})", p / 100), {value});
-    }
+    if (value->type == Dynamic || (value->type == Decimal && base != "sum")) value = convert(value, Real);
+    if (base == "sum" && value->type == Decimal)
+        return aggregate_call(
+            Decimal, fmt::format("TRY_CAST(coalesce(sum({{0}}){}, 0) AS DECIMAL(38, 10))", filter), args);
+    if (base == "percentile" || base == "percentilew") return FIELDWATCH_TRY(percentiles(node, inner))[0];
     const bool span = value->type == TimeSpan && (base == "sum" || base == "avg");
     const bool time = value->type == DateTime && base == "avg";
     if (!is_number(value->type) && !span && !time)
@@ -154,6 +171,14 @@ Parsed<ExprPtr> Binder::aggregate(const Node& node, const Scope& scope) {
                                               ? (population ? "stddev_pop" : "stddev_samp")
                                               : (population ? "var_pop" : "var_samp");
         return aggregate_call(Real, fmt::format("coalesce({}({{0}}){}, 0)", function, filter), args);
+    }
+    if (base.starts_with("covariance")) {
+        const auto other = args.size() == 2 ? widen(args[1], Real) : nullptr;
+        if (!other) return wrong("takes two numbers");
+        return aggregate_call(
+            Real,
+            fmt::format("coalesce({}({{0}}, {{1}}), 0)", base == "covariance" ? "covar_samp" : "covar_pop"),
+            {value, other});
     }
     if (base.starts_with("binary_all_")) {
         if (!is_integral(value->type)) return wrong("needs a whole number");
@@ -183,17 +208,17 @@ Parsed<ExprPtr> Binder::collect(const Node& node, std::string_view name, std::ve
                                                               : "{0} IS NOT NULL";
     args[0] = to_dynamic(args[0]);
     if (name.starts_with("make_bag"))
-        return aggregate_call(Dynamic,
-                              "coalesce('{' || string_agg(substring({0}, 2, length({0}) - 2), ',') FILTER "
-                              "(WHERE json_type({0}) = 'OBJECT' AND {0} <> '{}'" +
-                                  std::string(conditional ? " AND {1}" : "") + ") || '}', '{}')",
-                              args);
+        return aggregate_call(Dynamic, fmt::format(fmt::runtime(kMergedBags), conditional ? " AND {1}" : ""),
+                              args, scope.relation->order);
     if (name.starts_with("make_set") || name == "makeset") {
-        return aggregate_call(Dynamic,
-                              fmt::format("'[' || coalesce(array_to_string(list(DISTINCT {{0}} ORDER BY "
-                                          "{{0}}) FILTER (WHERE {})[1:{}], ','), '') || ']'",
-                                          filter, most),
-                              args);
+        return aggregate_call(
+            Dynamic,
+            fmt::format(
+                "'[' || coalesce(array_to_string(list_transform(list_sort(list_transform(list(DISTINCT "
+                "{{0}}) FILTER (WHERE {}), lambda e: struct_pack(n := TRY_CAST(e AS DOUBLE), v := e)), "
+                "'ASC', 'NULLS LAST')[1:{}], lambda e: e.v), ','), '') || ']'",
+                filter, most),
+            args);
     }
     return aggregate_call(
         Dynamic,
@@ -240,17 +265,24 @@ Parsed<> Binder::summarize(Relation& relation, const Operator& op) {
             FIELDWATCH_TRY(arg_best(relation, item, op.by, *plan, fields));
             continue;
         }
-        if (node.kind == NodeKind::Call && node.text == "percentiles") {
-            if (node.args.size() < 2)
-                return semantic_error(node.span, "percentiles takes a value and percentages");
-            const auto base = default_name(*node.args[0]);
-            for (std::size_t i = 1; i < node.args.size(); ++i) {
-                const auto value = FIELDWATCH_TRY(percentile(node, i, scope));
-                const auto written =
-                    node.args[i]->kind == NodeKind::Literal ? node.args[i]->token.text : std::to_string(i);
-                add(item.names.size() > i - 1 ? item.names[i - 1]
-                                              : fmt::format("percentile_{}_{}", base, written),
-                    value);
+        if (node.kind == NodeKind::Call && node.text.starts_with("percentile") && node.text != "percentile" &&
+            node.text != "percentilew") {
+            const auto base = node.args.empty() ? std::string() : default_name(*node.args[0]);
+            const auto values = FIELDWATCH_TRY(percentiles(node, scope));
+            if (node.text.ends_with("_array")) {
+                const auto name = fmt::format("percentiles_{}", base);
+                add(item.names.empty() ? name : item.names[0], FIELDWATCH_TRY(pack_array(node, values)));
+                continue;
+            }
+            const auto first = node.args.size() - values.size();
+            for (std::size_t i = 0; i < values.size(); ++i) {
+                const auto& written = *node.args[first + i];
+                add(item.names.size() > i
+                        ? item.names[i]
+                        : fmt::format(
+                              "percentile_{}_{}", base,
+                              written.kind == NodeKind::Literal ? written.token.text : std::to_string(i + 1)),
+                    values[i]);
             }
             continue;
         }
@@ -291,18 +323,46 @@ ExprPtr Binder::any_of(const ExprPtr& value) {
                           value->type == String ? "coalesce(any_value({0}), '')" : "any_value({0})", {value});
 }
 
-Parsed<ExprPtr> Binder::percentile(const Node& node, std::size_t at, const Scope& scope) {
-    const auto percent = FIELDWATCH_TRY(expression(*node.args[at], {}));
-    const auto real = widen(percent, Real);
-    const auto* p = real ? std::get_if<double>(&real->value) : nullptr;
-    if (!p || !is_constant(real) || !(*p >= 0 && *p <= 100))
-        return semantic_error(node.args[at]->span, "a percentage is a constant of 0 to 100");
-    auto value = FIELDWATCH_TRY(expression(*node.args[0], {.relation = scope.relation}));
+/// percentile…(value[, weight], p, …): an aggregate for each percentage.
+Parsed<std::vector<ExprPtr>> Binder::percentiles(const Node& node, const Scope& scope) {
+    const bool weighted = node.text.starts_with("percentilew") || node.text.starts_with("percentilesw");
+    const std::size_t first = weighted ? 2 : 1;
+    if (node.args.size() <= first || (!node.text.starts_with("percentiles") && node.args.size() != first + 1))
+        return semantic_error(node.span, fmt::format("{} takes a value{} and percentages", node.text,
+                                                     weighted ? ", a weight" : ""));
+    const Scope row{.relation = scope.relation};
+    auto value = FIELDWATCH_TRY(expression(*node.args[0], row));
     if (value->type == Dynamic) value = convert(value, Real);
     if (!is_number(value->type) && value->type != DateTime && value->type != TimeSpan)
         return semantic_error(node.args[0]->span,
-                              fmt::format("percentiles does not take {}", to_string(value->type)));
-    return aggregate_call(value->type, fmt::format("quantile_disc({{0}}, {:.17g})", *p / 100), {value});
+                              fmt::format("{} does not take {}", node.text, to_string(value->type)));
+    ExprPtr weight;
+    if (weighted) {
+        weight = widen(FIELDWATCH_TRY(expression(*node.args[1], row)), Long);
+        if (!weight) return semantic_error(node.args[1]->span, "the weight is a whole number");
+    }
+    std::vector<ExprPtr> percents;
+    for (std::size_t i = first; i < node.args.size(); ++i) {
+        const auto given = FIELDWATCH_TRY(expression(*node.args[i], {}));
+        const auto* array = std::get_if<std::string>(&given->value);
+        const auto list = given->type == Dynamic && array ? json_strings(*array) : std::nullopt;
+        if (!list) percents.push_back(given);
+        for (const auto& text : list.value_or(std::vector<std::string>{}))
+            percents.push_back(constant(Real, std::strtod(text.c_str(), nullptr)));
+    }
+    std::vector<ExprPtr> out;
+    for (const auto& percent : percents) {
+        const auto real = widen(percent, Real);
+        const auto* p = real ? std::get_if<double>(&real->value) : nullptr;
+        if (!p || !is_constant(real) || !(*p >= 0 && *p <= 100))
+            return semantic_error(node.args[first]->span, "a percentage is a constant of 0 to 100");
+        out.push_back(
+            weighted
+                ? aggregate_call(value->type, fmt::format(kWeightedPercentile, *p / 100), {value, weight})
+                : aggregate_call(value->type, fmt::format("quantile_disc({{0}}, {:.17g})", *p / 100),
+                                 {value}));
+    }
+    return out;
 }
 
 /// arg_max(value, a, b): the columns of one row, so that they belong together.

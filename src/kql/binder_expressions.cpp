@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include "base/text.hpp"
 #include "kql/binder.hpp"
 
 namespace fieldwatch::kql {
@@ -57,6 +58,16 @@ std::optional<ExprPtr> typed_literal(const Token& token) {
     }
 }
 
+/// decimal(…): digits with a point, and perhaps an exponent.
+Parsed<ExprPtr> decimal_literal(const Node& node) {
+    const auto text = trimmed(node.token.text);
+    if (text == "null") return null_of(ColumnType::Decimal);
+    static const RE2 kDecimal("[+-]?(\\d+([.]\\d*)?|[.]\\d+)([eE][+-]?\\d{1,2})?");
+    if (text.size() > 60 || !RE2::FullMatch(text, kDecimal))
+        return syntax_error(node.span, fmt::format("'{}' is no decimal literal", text.substr(0, 80)));
+    return convert(text_constant(std::string(text)), ColumnType::Decimal);
+}
+
 }  // namespace
 
 Parsed<ExprPtr> Binder::expression(const Node& node, const Scope& scope) {
@@ -89,6 +100,7 @@ Parsed<ExprPtr> Binder::unchecked(const Node& node, const Scope& scope) {
             return binary(node, scope);
         case NodeKind::Unary: {
             const auto value = FIELDWATCH_TRY(expression(*node.args[0], scope));
+            if (value->type == ColumnType::Decimal) return call(value->type, "(-{0})", {value});
             if (!is_number(value->type) && value->type != ColumnType::TimeSpan)
                 return semantic_error(
                     node.span, fmt::format("'-' needs a number or timespan, not {}", to_string(value->type)));
@@ -145,8 +157,7 @@ Parsed<ExprPtr> Binder::literal(const Node& node) {
         if (auto value = typed_literal(as)) return *value;
         return syntax_error(node.span, "the number does not fit into 64 bits");
     }
-    if (token.word == "decimal")
-        return unsupported(node.span, "the type decimal is not supported; use real or long");
+    if (token.word == "decimal") return decimal_literal(node);
     if (token.word == "dynamic") {
         if (token.text.find_first_not_of(" \t\r\n") == std::string::npos || token.text == "null")
             return null_of(ColumnType::Dynamic);

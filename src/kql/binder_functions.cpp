@@ -23,6 +23,8 @@ ColumnType type_of_letter(char letter) {
             return Long;
         case 'r':
             return Real;
+        case 'd':
+            return Decimal;
         case 'g':
             return Guid;
         case 't':
@@ -30,6 +32,7 @@ ColumnType type_of_letter(char letter) {
         case 'n':
             return TimeSpan;
         case 'j':
+        case 'a':
             return Dynamic;
         default:
             return String;
@@ -37,13 +40,20 @@ ColumnType type_of_letter(char letter) {
 }
 
 /// How far a value is from a parameter's type; negative when it does not fit.
-int distance(const ExprPtr& value, ColumnType type) {
+int distance(const ExprPtr& value, char letter) {
+    const auto type = type_of_letter(letter);
     if (value->type == type) return 0;
+    if (letter == 'a') return 7;
     if (is_null(value)) return 1;
     if (value->type == Int && type == Long) return 1;
-    if (is_integral(value->type) && type == Real) return 2;
+    if ((is_integral(value->type) || value->type == Decimal) && type == Real) return 2;
     if (value->type == Dynamic) return type == String ? 5 : 6;
     return -1;
+}
+
+/// Functions of text that take any scalar's text.
+bool takes_text_of(std::string_view name) {
+    return name == "reverse" || name == "substring" || name == "strrep" || name.starts_with("hash_");
 }
 
 std::string type_list(std::string_view args) {
@@ -95,6 +105,7 @@ Parsed<ExprPtr> Binder::function(const Node& node, const Scope& scope) {
     }
     if (auto result = FIELDWATCH_TRY(special_function(node, scope))) return *result;
     auto args = FIELDWATCH_TRY(arguments(node, scope));
+    if (takes_text_of(node.text) && !args.empty()) args[0] = to_string_expr(args[0]);
     if (auto folded = folded_start_of_day(node, args)) return folded;
     return table_function(node, std::move(args));
 }
@@ -118,7 +129,7 @@ Parsed<ExprPtr> Binder::table_function(const Node& node, std::vector<ExprPtr> ar
         if (args.size() < required || args.size() > letters.size()) continue;
         int total = 0;
         for (std::size_t i = 0; i < args.size() && total >= 0; ++i) {
-            const int one = distance(args[i], type_of_letter(letters[i]));
+            const int one = distance(args[i], letters[i]);
             total = one < 0 ? -1 : total + one;
         }
         if (total >= 0 && total < best_distance) best = &row, best_distance = total;
@@ -153,13 +164,14 @@ Parsed<ExprPtr> Binder::table_function(const Node& node, std::vector<ExprPtr> ar
     for (const char letter : best->args) {
         if (letter == '?') continue;
         if (i >= args.size()) {
-            args.push_back(long_constant(std::stoll(fallback)));
+            args.push_back(fallback == "null" ? null_of(type_of_letter(letter))
+                                              : long_constant(std::stoll(fallback)));
         } else {
             if (letter == 'k') FIELDWATCH_TRY(check_regex(args[i], node.args[i]->span));
             if (letter == 'c' && !integer_value(args[i]))
                 return unsupported(node.args[i]->span,
                                    fmt::format("{} needs a constant whole number here", node.text));
-            args[i] = widen(args[i], type_of_letter(letter));
+            args[i] = letter == 'a' ? to_dynamic(args[i]) : widen(args[i], type_of_letter(letter));
         }
         ++i;
     }

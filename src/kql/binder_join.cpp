@@ -1,8 +1,7 @@
-// Operators that bring two tables together or take values apart: join, lookup, mv-expand, parse.
+// Operators that bring two tables together or take values apart: join, lookup, mv-expand.
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <re2/re2.h>
 
 #include "kql/binder.hpp"
 
@@ -151,10 +150,7 @@ Parsed<> Binder::mv_expand(Relation& relation, const Operator& op) {
         lists.push_back(call(Dynamic, list, {value}));
         plan->columns.push_back({id, lists.back()});
         ExprPtr element = call(Dynamic, "nullif({0}, 'null')", {column_ref(id, Dynamic)});
-        if (!item.type.empty()) {
-            if (item.type == "decimal") return unsupported(item.span, "the type decimal is not supported");
-            element = convert(element, *type_by_name(item.type));
-        }
+        if (!item.type.empty()) element = convert(element, *type_by_name(item.type));
         set_field(result, std::move(name), std::move(element));
     }
     if (!index_name.empty()) {
@@ -166,60 +162,6 @@ Parsed<> Binder::mv_expand(Relation& relation, const Operator& op) {
         set_field(result, index_name, column_ref(id, Long));
     }
     result.plan = std::move(plan);
-    relation = std::move(result);
-    return {};
-}
-
-Parsed<> Binder::parse(Relation& relation, const Operator& op) {
-    const auto kind = op.parameter("kind");
-    if (!kind.empty() && kind != "simple" && kind != "relaxed")
-        return unsupported(op.span, fmt::format("parse kind={} is not supported", kind));
-    auto text = FIELDWATCH_TRY(expression(*op.on, {.relation = &relation}));
-    if (text->type == Dynamic) text = to_string_expr(text);
-    if (text->type != String)
-        return semantic_error(op.on->span,
-                              fmt::format("parse takes a string, but this is {}", to_string(text->type)));
-    std::string pattern = "(?s)^";
-    std::vector<std::pair<std::string, std::string>> columns;
-    for (std::size_t i = 0; i < op.items.size(); ++i) {
-        const auto& piece = op.items[i];
-        const bool last = i + 1 == op.items.size();
-        if (piece.order == "*") {
-            pattern += last ? ".*" : ".*?";
-        } else if (piece.value) {
-            const auto literal = text_value(FIELDWATCH_TRY(expression(*piece.value, {})));
-            if (!literal || literal->empty())
-                return semantic_error(piece.span, "a piece of the pattern is a string that is not empty");
-            pattern += RE2::QuoteMeta(*literal);
-        } else {
-            const auto& type = piece.type;
-            if (type == "dynamic" || type == "decimal" || type == "bool")
-                return unsupported(
-                    piece.span,
-                    fmt::format("parse into {} is not supported; parse into string and convert", type));
-            if (i > 0 && !op.items[i - 1].names.empty() && type == "string")
-                return semantic_error(piece.span, "between two columns the pattern needs a string");
-            pattern += type == "int" || type == "long" ? "(-?\\d+)"
-                       : type == "real"                ? "(-?\\d+(?:[.]\\d+)?)"
-                       : last                          ? "(.*)"
-                                                       : "(.*?)";
-            columns.emplace_back(piece.names[0], type);
-        }
-    }
-    if (!op.items.back().order.empty() || op.items.back().value || !op.items.back().names.empty())
-        pattern += "$";
-    if (op.items.back().value) pattern.pop_back(), pattern += ".*$";
-    const auto expression_text = text_constant(pattern);
-    FIELDWATCH_TRY(check_regex(expression_text, op.span));
-    if (columns.size() > 16) return limit_error(op.span, "parse takes at most 16 columns");
-    if (op.name == "parse-where")
-        filter(relation, call(Bool, "regexp_matches({0}, {1})", {text, expression_text}));
-    auto result = relation;
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-        const auto part =
-            call(String, fmt::format("regexp_extract({{0}}, {{1}}, {})", i + 1), {text, expression_text});
-        set_field(result, columns[i].first, convert(part, *type_by_name(columns[i].second)));
-    }
     relation = std::move(result);
     return {};
 }

@@ -13,6 +13,14 @@ bool is_function(const Environment& environment) {
     return environment.let && environment.let->function;
 }
 
+/// The argument for a parameter: `name = value` anywhere, or the one at its place.
+const Node* argument_of(const Node& call, std::string_view name, std::size_t at) {
+    for (const auto& arg : call.args) {
+        if (arg->kind == NodeKind::Assign && arg->text == name) return arg->args[0].get();
+    }
+    return at < call.args.size() && call.args[at]->kind != NodeKind::Assign ? call.args[at].get() : nullptr;
+}
+
 }  // namespace
 
 void Binder::define(Environment environment) {
@@ -112,8 +120,11 @@ Parsed<> Binder::enter(const Environment& environment, const Node& node, const S
             if (piped && i == 0)
                 return semantic_error(node.span,
                                       fmt::format("{} does not begin with a table", function.name));
-            const auto& argument = at < node.args.size() ? *node.args[at] : *parameter.fallback;
-            const auto value = FIELDWATCH_TRY(expression(argument, at < node.args.size() ? scope : Scope{}));
+            const auto* given_here = argument_of(node, parameter.name, at);
+            if (!given_here && !parameter.fallback)
+                return semantic_error(node.span, fmt::format("{} needs '{}'", function.name, parameter.name));
+            const auto& argument = given_here ? *given_here : *parameter.fallback;
+            const auto value = FIELDWATCH_TRY(expression(argument, given_here ? scope : Scope{}));
             given.value = widen(value, *type_by_name(parameter.type));
             if (!given.value)
                 return semantic_error(argument.span,

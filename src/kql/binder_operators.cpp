@@ -8,6 +8,22 @@
 
 namespace fieldwatch::kql {
 
+namespace {
+
+/// Ten digits behind the point are kept; what does not fit is null, as is division by zero.
+ExprPtr decimals(std::string_view op, const ExprPtr& left, const ExprPtr& right) {
+    const auto sql =
+        op == "/" ? std::string(
+                        "TRY_CAST(TRY_CAST({0} AS DECIMAL(38, 19)) / nullif(CAST({1} AS DOUBLE), 0) AS "
+                        "DECIMAL(38, 10))")
+                  : fmt::format("TRY_CAST(TRY({{0}} {} {}) AS DECIMAL(38, 10))", op,
+                                op == "%" ? "nullif({1}, 0)" : "{1}");
+    return call(ColumnType::Decimal, sql,
+                {widen(left, ColumnType::Decimal), widen(right, ColumnType::Decimal)});
+}
+
+}  // namespace
+
 Parsed<ExprPtr> Binder::logical(const Node& node, const Scope& scope) {
     std::vector<ExprPtr> parts;
     std::string sql;
@@ -43,6 +59,8 @@ Parsed<> Binder::common_type(std::vector<ExprPtr*> values, const std::vector<Spa
         if (type == ColumnType::Dynamic)
             type = next;
         else if (next == ColumnType::Real && is_integral(type))
+            type = next;
+        else if (next == ColumnType::Decimal && is_number(type))
             type = next;
         else if (next == ColumnType::Long && type == ColumnType::Int)
             type = next;
@@ -149,6 +167,8 @@ Parsed<ExprPtr> Binder::arithmetic(std::string_view op, const ExprPtr& left_in, 
         if (is_integral(l)) return exact(TimeSpan, op);
         return call(TimeSpan, "TRY_CAST({0} * CAST({1} AS DOUBLE) AS BIGINT)", {left, right});
     }
+    const auto counts = [](ColumnType t) { return t == Decimal || is_number(t); };
+    if ((l == Decimal || r == Decimal) && counts(l) && counts(r)) return decimals(op, left, right);
     if (is_number(l) && is_number(r)) {
         const auto type = l == Real || r == Real ? Real : l == Long || r == Long ? Long : Int;
         if (type == Real) {

@@ -122,7 +122,6 @@ Parsed<> Binder::bag_unpack(Relation& relation, const Operator& op) {
     std::vector<std::pair<std::string, ColumnType>> keys;
     if (!op.items.empty()) {
         for (const auto& item : op.items) {
-            if (item.type == "decimal") return unsupported(item.span, "the type decimal is not supported");
             const bool outer =
                 std::ranges::find(relation.fields, item.names[0], &Field::name) != relation.fields.end();
             if (!outer || item.names[0] == bag_name)
@@ -302,7 +301,6 @@ Parsed<> Binder::parse_pairs(Relation& relation, const Operator& op) {
     const auto end = RE2::QuoteMeta(pair), mark = RE2::QuoteMeta(quote);
     auto result = relation;
     for (const auto& key : op.items) {
-        if (key.type == "decimal") return unsupported(key.span, "the type decimal is not supported");
         const auto quoted = quote.empty() ? "" : fmt::format("{0}([^{0}]*){0}|", mark);
         const auto pattern =
             text_constant(fmt::format("(?s)(?:^|{0})\\s*{1}\\s*{2}\\s*(?:{3}(.*?))(?:{0}|$)", end,

@@ -1,20 +1,71 @@
 // make-series and what reads its series.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "kql/binder.hpp"
 
 namespace fieldwatch::kql {
 
+namespace {
+
 using enum ColumnType;
+
+/// A function that gives several columns, and the one that gives them as a bag.
+struct Spread {
+    std::string_view name, bag;
+    std::vector<std::pair<std::string_view, ColumnType>> columns;
+};
+const Spread* spread_of(const Node& node) {
+    static const std::vector<Spread> kSpreads{{"series_fit_line",
+                                               "series_fit_line_dynamic",
+                                               {{"rsquare", Real},
+                                                {"slope", Real},
+                                                {"variance", Real},
+                                                {"rvariance", Real},
+                                                {"interception", Real},
+                                                {"line_fit", Dynamic}}},
+                                              {"series_stats",
+                                               "series_stats_dynamic",
+                                               {{"min", Real},
+                                                {"min_idx", Long},
+                                                {"max", Real},
+                                                {"max_idx", Long},
+                                                {"avg", Real},
+                                                {"stdev", Real},
+                                                {"variance", Real}}}};
+    if (node.kind != NodeKind::Call) return nullptr;
+    const auto at = std::ranges::find(kSpreads, node.text, &Spread::name);
+    return at == kSpreads.end() ? nullptr : &*at;
+}
+
+}  // namespace
+
+/// The begin of the first bin that holds a row, or the end of the last.
+ExprPtr Binder::bound_of(const Relation& relation, const ExprPtr& on, const ExprPtr& step, bool end) {
+    auto plan = make_plan(PlanKind::Aggregate, {relation.plan});
+    const auto id = new_id();
+    auto value = std::make_shared<Expr>(
+        *call(on->type,
+              end ? "(max({0}) - max({0}) % nullif({1}, 0) + {1})" : "(min({0}) - min({0}) % nullif({1}, 0))",
+              {on, step}));
+    value->aggregate = true;
+    plan->columns.push_back({id, value});
+    auto expr = std::make_shared<Expr>();
+    expr->kind = ExprKind::Scalar;
+    expr->subquery = true;
+    expr->type = on->type;
+    expr->plan = std::move(plan);
+    return expr;
+}
 
 /// Two steps: values by group and step number, then one row per group with arrays over all steps.
 Parsed<> Binder::make_series(Relation& relation, const Operator& op) {
-    if (!op.from || !op.to) return unsupported(op.span, "make-series needs 'from' and 'to' here");
     auto on = FIELDWATCH_TRY(expression(*op.on, {.relation = &relation}));
-    auto from = FIELDWATCH_TRY(expression(*op.from, {}));
-    auto to = FIELDWATCH_TRY(expression(*op.to, {}));
     const auto step = FIELDWATCH_TRY(expression(*op.step, {}));
     const auto size = integer_value(step);
+    auto from = op.from ? FIELDWATCH_TRY(expression(*op.from, {})) : bound_of(relation, on, step, false);
+    auto to = op.to ? FIELDWATCH_TRY(expression(*op.to, {})) : bound_of(relation, on, step, true);
     const bool times =
         on->type == DateTime && from->type == DateTime && to->type == DateTime && step->type == TimeSpan;
     const bool numbers =
@@ -118,71 +169,45 @@ Parsed<> Binder::make_series(Relation& relation, const Operator& op) {
     return {};
 }
 
-/// (RSquare, Slope, Variance, RVariance, Interception, LineFit) = series_fit_line(series): least squares over
-/// 0, 1, 2 …
-Parsed<> Binder::fit_line(Relation& relation, const Item& item) {
-    const auto& node = *item.value;
-    if (node.args.size() != 1) return semantic_error(node.span, "series_fit_line takes one series");
-    const auto series = FIELDWATCH_TRY(expression(*node.args[0], {.relation = &relation}));
-    if (series->type != Dynamic)
-        return semantic_error(
-            node.args[0]->span,
-            fmt::format("series_fit_line takes a dynamic array, but this is {}", to_string(series->type)));
-    if (!item.tuple && !item.names.empty())
-        return unsupported(item.span, "write (RSquare, Slope, …) = series_fit_line(…)");
-    const auto base = "series_fit_line_" + default_name(*node.args[0]);
-    const std::vector<std::string> names =
-        item.tuple ? item.names : std::vector<std::string>{base + "_rsquare",      base + "_slope",
-                                                           base + "_variance",     base + "_rvariance",
-                                                           base + "_interception", base + "_line_fit"};
-    if (names.size() > 6) return semantic_error(item.span, "series_fit_line gives six columns");
+/// The bags behind the calls among `items` that give several columns, each a column of `relation` now.
+Parsed<std::map<const Item*, ExprPtr>> Binder::spread_bags(Relation& relation,
+                                                           const std::vector<Item>& items) {
+    std::map<const Item*, ExprPtr> bags;
+    std::vector<const Item*> found;
+    for (const auto& item : items) {
+        const auto* spread = spread_of(*item.value);
+        if (!spread) continue;
+        if (!item.tuple && !item.names.empty())
+            return unsupported(item.span, fmt::format("write (A, B, …) = {}(…)", spread->name));
+        if (item.names.size() > spread->columns.size())
+            return semantic_error(item.span,
+                                  fmt::format("{} gives {} columns", spread->name, spread->columns.size()));
+        auto args = FIELDWATCH_TRY(arguments(*item.value, {.relation = &relation}));
+        auto bag = FIELDWATCH_TRY(call_of(*item.value, spread->bag, std::move(args)));
+        relation.fields.push_back({"$spread", std::move(bag), true});
+        found.push_back(&item);
+    }
+    if (found.empty()) return bags;
     seal(relation);
-    const auto sealed = FIELDWATCH_TRY(expression(*node.args[0], {.relation = &relation}));
-    // The series as numbers, then its sums, each once.
-    const auto step = [&](ColumnType type, std::string sql, std::vector<ExprPtr> args) {
-        auto plan = std::make_shared<Plan>();
-        plan->kind = PlanKind::Project;
-        plan->inputs.push_back(relation.plan);
-        for (auto& field : relation.fields) {
-            const auto id = new_id();
-            plan->columns.push_back({id, field.value});
-            field.value = column_ref(id, field.value->type);
-        }
-        const auto id = new_id();
-        plan->columns.push_back({id, call(type, std::move(sql), std::move(args))});
-        relation.plan = std::move(plan);
-        return column_ref(id, type);
-    };
-    const auto numbers = step(Dynamic,
-                              "list_transform(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), lambda e: "
-                              "coalesce(TRY_CAST(e AS DOUBLE), 0))",
-                              {sealed});
-    relation.fields.push_back({"$numbers", numbers, true});
-    const auto sums = step(
-        Dynamic,
-        "struct_pack(n := CAST(len({0}) AS DOUBLE), sy := list_sum({0}), syy := list_sum(list_transform({0}, "
-        "lambda e: e * e)), sxy := list_sum(list_transform({0}, lambda e, i: e * (i - 1))))",
-        {numbers});
-    relation.fields.pop_back();
-    const std::string sxx = "(({0}.n * {0}.n - 1) * {0}.n / 12)",
-                      sxy = "({0}.sxy - ({0}.n - 1) / 2 * {0}.sy)",
-                      syy = "({0}.syy - {0}.sy * {0}.sy / {0}.n)";
-    const std::string slope = fmt::format("CASE WHEN {{0}}.n > 1 THEN {} / {} ELSE 0 END", sxy, sxx);
-    const std::string residual =
-        fmt::format("({} - CASE WHEN {{0}}.n > 1 THEN {} * {} / {} ELSE 0 END)", syy, sxy, sxy, sxx);
-    const std::string intercept = fmt::format("({{0}}.sy / {{0}}.n - ({}) * ({{0}}.n - 1) / 2)", slope);
-    const std::string sql[] = {
-        fmt::format("CASE WHEN {} > 0 THEN greatest(1 - {} / {}, 0) ELSE 0 END", syy, residual, syy),
-        slope,
-        fmt::format("({} / nullif({{0}}.n, 0))", syy),
-        fmt::format("(greatest({}, 0) / nullif({{0}}.n, 0))", residual),
-        intercept,
-        fmt::format("CAST(to_json(list_transform(range(CAST({{0}}.n AS BIGINT)), lambda e: {} + e * ({}))) "
-                    "AS VARCHAR)",
-                    intercept, slope)};
-    for (std::size_t i = 0; i < names.size(); ++i)
-        set_field(relation, names[i], call(i == 5 ? Dynamic : Real, sql[i], {sums}));
-    return {};
+    const auto first = relation.fields.size() - found.size();
+    for (std::size_t i = 0; i < found.size(); ++i)
+        bags[found[i]] = relation.fields[first + i].value;
+    relation.fields.resize(first);
+    return bags;
+}
+
+/// The columns that such a call gives: named as the item says, or by call and argument.
+std::vector<Field> Binder::spread_columns(const Item& item, const ExprPtr& bag) const {
+    const auto& spread = *spread_of(*item.value);
+    const auto argument = item.value->args.empty() ? std::string() : default_name(*item.value->args[0]);
+    std::vector<Field> out;
+    for (std::size_t i = 0; i < spread.columns.size(); ++i) {
+        if (item.tuple && i >= item.names.size()) break;
+        const auto& [key, type] = spread.columns[i];
+        out.push_back({item.tuple ? item.names[i] : fmt::format("{}_{}_{}", spread.name, argument, key),
+                       convert(json_member(bag, key), type)});
+    }
+    return out;
 }
 
 }  // namespace fieldwatch::kql

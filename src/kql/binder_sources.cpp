@@ -74,7 +74,13 @@ Parsed<Relation> Binder::print(const Operator& op) {
     Relation relation;
     relation.plan = std::move(plan);
     int position = 0;
+    const auto bags = FIELDWATCH_TRY(spread_bags(relation, op.items));
     for (const auto& item : op.items) {
+        if (const auto bag = bags.find(&item); bag != bags.end()) {
+            for (auto& field : spread_columns(item, bag->second))
+                add_field(relation.fields, std::move(field.name), std::move(field.value));
+            continue;
+        }
         auto value = FIELDWATCH_TRY(expression(*item.value, {}));
         add_field(relation.fields, item.names.empty() ? fmt::format("print_{}", position) : item.names[0],
                   std::move(value));
@@ -94,8 +100,9 @@ Parsed<Relation> Binder::range(const Operator& op) {
                                   "range over times needs an end of the same type and a timespan as step");
     } else if (is_integral(type) && is_integral(to->type) && is_integral(step->type)) {
     } else if (is_number(type) && is_number(to->type) && is_number(step->type)) {
-        return unsupported(op.span,
-                           "range over real numbers is not supported; range over whole numbers and divide");
+        from = widen(from, ColumnType::Real);
+        to = widen(to, ColumnType::Real);
+        step = widen(step, ColumnType::Real);
     } else {
         return semantic_error(op.span, fmt::format("range does not go from {} to {} by {}", to_string(type),
                                                    to_string(to->type), to_string(step->type)));
@@ -103,13 +110,14 @@ Parsed<Relation> Binder::range(const Operator& op) {
     auto plan = make_plan(PlanKind::Range);
     const auto id = new_id();
     plan->scan_ids.push_back(id);
-    const auto result = is_integral(type) ? ColumnType::Long : type;
+    const auto result = is_integral(from->type) ? ColumnType::Long : from->type;
     plan->types.push_back(result);
     plan->exprs = {from, to, step};
     Relation relation;
     relation.plan = std::move(plan);
     relation.fields.push_back({op.items[0].names[0], column_ref(id, result)});
-    const bool down = integer_value(step).value_or(1) < 0;
+    const auto* real_step = std::get_if<double>(&step->value);
+    const bool down = real_step ? *real_step < 0 : integer_value(step).value_or(1) < 0;
     relation.order.push_back({relation.fields[0].value, down, true});
     return relation;
 }
@@ -119,8 +127,6 @@ Parsed<Relation> Binder::datatable(const Operator& op) {
     Relation relation;
     for (const auto& column : op.by) {
         const auto type = *type_by_name(column.type);
-        if (type == ColumnType::Decimal)
-            return unsupported(column.span, "the type decimal is not supported; use real or long");
         plan->scan_ids.push_back(new_id());
         plan->types.push_back(type);
         add_field(relation.fields, column.names[0], column_ref(plan->scan_ids.back(), type));

@@ -13,8 +13,8 @@ namespace {
 
 using enum ColumnType;
 
-constexpr std::array<std::string_view, 14> kConversions{
-    "tostring",   "toint",      "tolong", "todouble",   "toreal",    "tobool",    "toboolean",
+constexpr std::array<std::string_view, 15> kConversions{
+    "tostring",   "toint",      "tolong", "todouble",   "toreal",    "tobool",    "toboolean", "todecimal",
     "todatetime", "totimespan", "toguid", "parse_json", "todynamic", "parsejson", "toobject"};
 
 ColumnType conversion_type(std::string_view name) {
@@ -22,17 +22,24 @@ ColumnType conversion_type(std::string_view name) {
     if (name == "toint") return Int;
     if (name == "tolong") return Long;
     if (name == "todouble" || name == "toreal") return Real;
+    if (name == "todecimal") return Decimal;
     if (name == "tobool" || name == "toboolean") return Bool;
     if (name == "todatetime") return DateTime;
     if (name == "totimespan") return TimeSpan;
     return name == "toguid" ? Guid : Dynamic;
 }
 
+/// A bag without the keys whose value is null or ''.
+constexpr std::string_view kWithoutEmpty =
+    "'{' || coalesce(array_to_string(list_transform(list_filter(json_keys({0}), lambda k: "
+    "coalesce(json_extract_string({0}, '/' || replace(replace(k, '~', '~0'), '/', '~1')), '') <> ''), lambda "
+    "k: "
+    "CAST(to_json(k) AS VARCHAR) || ':' || CAST(json_extract({0}, '/' || replace(replace(k, '~', '~0'), '/', "
+    "'~1')) AS VARCHAR)), ','), '') || '}'";
+
 Parsed<ColumnType> typeof_argument(const Node& node) {
     if (node.kind != NodeKind::Typeof) return semantic_error(node.span, "typeof(…) is expected here");
-    const auto type = *type_by_name(node.text);
-    if (type == Decimal) return unsupported(node.span, "the type decimal is not supported");
-    return type;
+    return *type_by_name(node.text);
 }
 
 }  // namespace
@@ -80,15 +87,30 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
         return FIELDWATCH_TRY(expression(*node.args[1], scope));
     }
     if (n == "pack_all") {
-        FIELDWATCH_TRY(count_is(0, 0));
+        FIELDWATCH_TRY(count_is(0, 1));
         std::vector<std::pair<ExprPtr, ExprPtr>> entries;
         if (scope.relation) {
             for (const auto& field : scope.relation->fields) {
                 if (!field.hidden) entries.emplace_back(text_constant(field.name), field.value);
             }
         }
-        return FIELDWATCH_TRY(bag(node, std::move(entries)));
+        const auto all = FIELDWATCH_TRY(bag(node, std::move(entries)));
+        if (node.args.empty()) return all;
+        const auto ignore = FIELDWATCH_TRY(expression(*node.args[0], {}));
+        if (!std::holds_alternative<bool>(ignore->value))
+            return semantic_error(node.args[0]->span, "whether null and empty are left out is a constant");
+        return std::get<bool>(ignore->value) ? call(Dynamic, std::string(kWithoutEmpty), {all}) : all;
     }
+    if (n == "ingestion_time") {
+        FIELDWATCH_TRY(count_is(0, 0));
+        const auto* relation = scope.relation;
+        if (relation) {
+            const auto field = std::ranges::find(relation->fields, "TimeGenerated", &Field::name);
+            if (field != relation->fields.end() && field->value->type == DateTime) return field->value;
+        }
+        return null_of(DateTime);
+    }
+    if (auto result = FIELDWATCH_TRY(variadic(node, scope))) return result;
     const auto find = [&](std::span<const SpecialRow> rows) {
         return std::ranges::any_of(rows, [&](const SpecialRow& row) { return row.name == n; });
     };
@@ -133,17 +155,8 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
         return convert(FIELDWATCH_TRY(table_function(node, std::move(args))), type);
     }
     if (n == "extract_all") {
-        FIELDWATCH_TRY(count_is(2, 2));
-        FIELDWATCH_TRY(check_regex(args[0], node.args[0]->span));
-        const auto groups = capture_groups(*text_value(args[0]));
-        if (groups > 1)
-            return unsupported(node.args[0]->span, "extract_all with more than one group is not supported");
-        return call(
-            Dynamic,
-            fmt::format("CASE WHEN regexp_matches({{0}}, {{1}}) THEN CAST(to_json(regexp_extract_all({{0}}, "
-                        "{{1}}, {})) AS VARCHAR) END",
-                        groups),
-            {to_string_expr(args[1]), args[0]});
+        FIELDWATCH_TRY(count_is(2, 3));
+        return FIELDWATCH_TRY(extract_all(node, std::move(args)));
     }
     if (n == "countof") {
         FIELDWATCH_TRY(count_is(2, 3));
@@ -155,11 +168,11 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
             FIELDWATCH_TRY(check_regex(what, node.args[1]->span));
             return call(Long, "CAST(len(regexp_extract_all({0}, {1})) AS BIGINT)", {text, what});
         }
-        return call(
-            Long,
-            "CASE WHEN {1} = '' THEN 0::BIGINT ELSE CAST((length({0}) - length(replace({0}, {1}, ''))) "
-            "// length({1}) AS BIGINT) END",
-            {text, what});
+        return call(Long,
+                    "CASE WHEN {1} = '' THEN 0::BIGINT ELSE CAST(len(list_filter(range(CAST(length({0}) AS "
+                    "BIGINT)), lambda i: "
+                    "starts_with(substring({0}, i + 1), {1}))) AS BIGINT) END",
+                    {text, what});
     }
     if (n == "isnull" || n == "isnotnull") {
         FIELDWATCH_TRY(count_is(1, 1));
@@ -197,7 +210,7 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
                     "VARCHAR) ELSE '[]' END",
                     {json_element(parts, *at)});
     }
-    if (n == "pack" || n == "bag_pack") {
+    if (n == "pack" || n == "bag_pack" || n == "pack_dictionary") {
         if (args.size() % 2)
             return semantic_error(node.span, fmt::format("{} takes pairs of a name and a value", n));
         std::vector<std::pair<ExprPtr, ExprPtr>> entries;
@@ -205,15 +218,7 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
             entries.emplace_back(to_string_expr(args[i]), args[i + 1]);
         return FIELDWATCH_TRY(bag(node, std::move(entries)));
     }
-    if (n == "pack_array") {
-        FIELDWATCH_TRY(count_is(1, 500));
-        std::string sql = "'['";
-        for (std::size_t i = 0; i < args.size(); ++i) {
-            sql += fmt::format("{} || coalesce({{{}}}, 'null')", i ? " || ','" : "", i);
-            args[i] = to_dynamic(args[i]);
-        }
-        return call(Dynamic, "(" + sql + " || ']')", std::move(args));
-    }
+    if (n == "pack_array") return FIELDWATCH_TRY(pack_array(node, std::move(args)));
     if (n == "gettype") {
         FIELDWATCH_TRY(count_is(1, 1));
         if (args[0]->type != Dynamic) return text_constant(std::string(to_string(args[0]->type)));
@@ -224,6 +229,39 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
                     {args[0]});
     }
     return unsupported(node.span, fmt::format("'{}' is not supported here", n));
+}
+
+/// One text for each match; with several groups an array of them for each.
+Parsed<ExprPtr> Binder::extract_all(const Node& node, std::vector<ExprPtr> args) {
+    FIELDWATCH_TRY(check_regex(args[0], node.args[0]->span));
+    const auto pattern = *text_value(args[0]);
+    std::vector<std::string> groups;
+    if (args.size() == 3) {
+        const auto* json = std::get_if<std::string>(&args[1]->value);
+        const auto list = args[1]->type == Dynamic && json ? json_strings(*json) : std::nullopt;
+        if (!list) return semantic_error(node.args[1]->span, "the groups are a constant array of numbers");
+        groups = *list;
+    } else {
+        for (int i = 1; i <= capture_groups(pattern); ++i)
+            groups.push_back(std::to_string(i));
+    }
+    if (groups.empty()) groups.emplace_back("0");
+    if (groups.size() > 16) return limit_error(node.args[0]->span, "extract_all takes at most 16 groups");
+    std::string lists, row;
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        const bool number =
+            groups[i].size() <= 2 && groups[i].find_first_not_of("0123456789") == std::string::npos;
+        if (!number || std::stoi(groups[i]) > capture_groups(pattern))
+            return semantic_error(node.args[1]->span, fmt::format("the pattern has no group {}", groups[i]));
+        lists += fmt::format("{}regexp_extract_all({{0}}, {{1}}, {})", i ? ", " : "", groups[i]);
+        row += fmt::format("{}r[{}]", i ? ", " : "", i + 1);
+    }
+    const auto values =
+        groups.size() == 1 ? lists : fmt::format("list_transform(list_zip({}), lambda r: [{}])", lists, row);
+    return call(
+        Dynamic,
+        fmt::format("CASE WHEN regexp_matches({{0}}, {{1}}) THEN CAST(to_json({}) AS VARCHAR) END", values),
+        {to_string_expr(args.back()), args[0]});
 }
 
 Parsed<ExprPtr> Binder::bag(const Node& node, std::vector<std::pair<ExprPtr, ExprPtr>> entries) {
@@ -291,6 +329,9 @@ Parsed<ExprPtr> Binder::bin(const Node& node, std::vector<ExprPtr> args) {
         return semantic_error(node.span, fmt::format("{} takes a value and a size", node.text));
     auto value = args[0], size = args[1];
     if (value->type == Dynamic) value = convert(value, size->type == TimeSpan ? DateTime : Real);
+    for (auto* number : {&value, &size}) {
+        if ((*number)->type == Decimal) *number = convert(*number, Real);
+    }
     const bool times = value->type == DateTime || value->type == TimeSpan;
     if (times ? size->type != TimeSpan : !is_number(value->type) || !is_number(size->type))
         return semantic_error(node.span, fmt::format("{} does not take {} and {}", node.text,
@@ -357,53 +398,6 @@ Parsed<ExprPtr> Binder::json_path(const Node& node, const Scope& scope) {
         rest.remove_prefix(end);
     }
     return convert(value, type);
-}
-
-Parsed<ExprPtr> Binder::window(const Node& node, const Scope& scope, std::vector<ExprPtr> args) {
-    const auto& n = node.text;
-    if (!scope.windows)
-        return unsupported(node.span, fmt::format("{} is supported in extend and project only", n));
-    const auto finish = [&](ColumnType type, std::string sql) -> ExprPtr {
-        auto expr = std::make_shared<Expr>(*call(type, std::move(sql), args));
-        expr->window = true;
-        expr->order = scope.relation->order;
-        expr->partition = scope.relation->partition.keys;
-        return expr;
-    };
-    if (n == "row_number") {
-        if (args.size() > 1) return semantic_error(node.span, "row_number takes at most a start");
-        if (args.empty()) return finish(Long, "CAST(row_number() OVER ({partition}{order}) AS BIGINT)");
-        if (!is_integral(args[0]->type))
-            return semantic_error(node.span, "row_number's start is a whole number");
-        return finish(Long, "CAST(row_number() OVER ({partition}{order}) - 1 + {0} AS BIGINT)");
-    }
-    if (args.empty() || args.size() > (n == "row_cumsum" ? 1 : 3))
-        return semantic_error(node.span, fmt::format("{} has the wrong number of arguments", n));
-    if (n.starts_with("row_rank_")) {
-        if (args.size() != 1) return semantic_error(node.span, fmt::format("{} takes one column", n));
-        if (scope.relation->order.empty())
-            return semantic_error(node.span, fmt::format("{} needs rows in order: sort them first", n));
-        return finish(Long, fmt::format("CAST({}() OVER ({{partition}}{{order}}) AS BIGINT)",
-                                        n == "row_rank_dense" ? "dense_rank" : "rank"));
-    }
-    if (n == "row_cumsum") {
-        if (!is_number(args[0]->type)) return semantic_error(node.span, "row_cumsum needs a number");
-        const auto type = args[0]->type == Real ? Real : Long;
-        return finish(
-            type,
-            fmt::format("TRY_CAST(sum({{0}}) OVER ({{partition}}{{order}} ROWS UNBOUNDED PRECEDING) AS {})",
-                        sql_type(type)));
-    }
-    if (args.size() > 1 && !integer_value(args[1]))
-        return unsupported(node.args[1]->span, "the offset must be a constant");
-    const auto offset = args.size() > 1 ? *integer_value(args[1]) : 1;
-    if (offset < 0 || offset > 1'000'000)
-        return semantic_error(node.args[1]->span, "the offset is 0 to 1000000");
-    auto fallback = args.size() > 2 ? widen(args[2], args[0]->type) : null_of(args[0]->type);
-    if (!fallback) return semantic_error(node.args[2]->span, "the default has another type than the column");
-    args = {args[0], fallback};
-    return finish(args[0]->type, fmt::format("{}({{0}}, {}, {{1}}) OVER ({{partition}}{{order}})",
-                                             n == "prev" ? "lag" : "lead", offset));
 }
 
 Parsed<ExprPtr> Binder::in_ranges(const Node& node, std::vector<ExprPtr> args) {

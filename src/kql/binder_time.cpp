@@ -21,6 +21,7 @@ std::optional<std::int64_t> part_ticks(std::string_view part) {
     if (part == "second") return 10'000'000;
     if (part == "millisecond") return 10'000;
     if (part == "microsecond") return 10;
+    if (part == "nanosecond") return 0;  // a hundredth of a tick
     return std::nullopt;
 }
 
@@ -83,11 +84,12 @@ Parsed<ExprPtr> Binder::datetime_function(const Node& node, std::vector<ExprPtr>
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     }
     const auto ticks = part_ticks(part);
+    if (part == "weekofyear") part = "week_of_year";
     const bool calendar = part == "year" || part == "quarter" || part == "month";
     if (!ticks && !calendar && !(n == "datetime_part" && (part == "dayofyear" || part == "week_of_year")))
         return semantic_error(node.args[0]->span,
                               "the part is a constant: 'year', 'quarter', 'month', 'week', 'day', 'hour', "
-                              "'minute', 'second', 'millisecond' or 'microsecond'");
+                              "'minute', 'second', 'millisecond', 'microsecond' or 'nanosecond'");
     for (std::size_t i = n == "datetime_add" ? 2 : 1; i < args.size(); ++i) {
         auto time = widen(args[i], DateTime);
         if (!time)
@@ -103,6 +105,7 @@ Parsed<ExprPtr> Binder::datetime_function(const Node& node, std::vector<ExprPtr>
             return call(Int, fmt::format("CAST(weekofyear({}) AS INTEGER)", date_of("{0}")), {args[1]});
         if (calendar || part == "day")
             return call(Int, fmt::format("CAST({}({}) AS INTEGER)", part, date_of("{0}")), {args[1]});
+        if (ticks == 0) return call(Int, "CAST({0} % 10000000 * 100 AS INTEGER)", {args[1]});
         const auto modulus = part == "hour"          ? 24
                              : part == "millisecond" ? 1000
                              : part == "microsecond" ? 1'000'000
@@ -110,6 +113,8 @@ Parsed<ExprPtr> Binder::datetime_function(const Node& node, std::vector<ExprPtr>
         return call(Int, fmt::format("CAST({{0}} // {} % {} AS INTEGER)", *ticks, modulus), {args[1]});
     }
     if (n == "datetime_diff") {
+        if (ticks == 0)
+            return call(Long, "TRY_CAST((CAST({0} AS HUGEINT) - {1}) * 100 AS BIGINT)", {args[1], args[2]});
         if (ticks) {
             const std::string_view shift = part == "week" ? " + 864000000000" : "";
             return call(Long, fmt::format("(({{0}}{1}) // {0} - ({{1}}{1}) // {0})", *ticks, shift),
@@ -121,6 +126,7 @@ Parsed<ExprPtr> Binder::datetime_function(const Node& node, std::vector<ExprPtr>
     }
     auto amount = widen(args[1], Long);
     if (!amount) return semantic_error(node.args[1]->span, "the amount is a whole number");
+    if (ticks == 0) return call(DateTime, "({1} + {0} // 100)", {amount, args[2]});
     if (ticks)
         return call(DateTime, fmt::format("TRY_CAST(CAST({{0}} AS HUGEINT) * {} + {{1}} AS BIGINT)", *ticks),
                     {amount, args[2]});

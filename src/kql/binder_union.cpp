@@ -14,6 +14,10 @@ bool widen_keeps(ColumnType from, ColumnType to) {
     return from == to || (is_number(from) && is_number(to));
 }
 
+std::string_view search_form(const Operator& op) {
+    return op.parameter("kind") == "case_sensitive" ? "has_cs" : "has";
+}
+
 }  // namespace
 
 /// One table of a union: by name, by a pattern of names, or any tabular expression. With isfuzzy=true a table
@@ -100,21 +104,54 @@ Parsed<Relation> Binder::union_of(std::vector<Relation> inputs, std::vector<std:
     return result;
 }
 
-Parsed<> Binder::search(Relation& relation, const Operator& op) {
-    if (!op.inputs.empty()) return unsupported(op.span, "'search in (…)' begins a query");
-    const auto& node = *op.on;
-    if (node.kind != NodeKind::Literal || node.token.kind != TokenKind::Text) {
-        return where(relation, node);
+/// The term that any column has; at its ends * stands for more of a word.
+Parsed<ExprPtr> Binder::found_anywhere(const Relation& relation, std::string op, std::string_view term,
+                                       Span span) {
+    const bool before = term.starts_with('*'), after = term.size() > 1 && term.ends_with('*');
+    if (op.starts_with("has") && (before || after)) {
+        term.remove_prefix(before);
+        term.remove_suffix(after);
+        const std::string_view cased = op.ends_with("_cs") ? "_cs" : "";
+        op = fmt::format("{}{}", before && after ? "contains" : before ? "hassuffix" : "hasprefix", cased);
     }
     ExprPtr found;
     for (const auto& field : relation.fields) {
         if (field.value->type != String && field.value->type != Dynamic) continue;
         const auto one =
-            FIELDWATCH_TRY(text_operator("has", field.value, text_constant(node.token.text), node.span));
+            FIELDWATCH_TRY(text_operator(op, field.value, text_constant(std::string(term)), span));
         found = found ? call(Bool, "({0} OR {1})", {found, one}) : one;
     }
-    if (!found) found = constant(Bool, false);
-    filter(relation, found);
+    return found ? found : constant(Bool, false);
+}
+
+/// A search's predicate: terms that any column has, conditions, and both joined by and, or, not().
+Parsed<ExprPtr> Binder::search_condition(const Relation& relation, const Node& node, std::string_view has) {
+    if (node.kind == NodeKind::Literal && node.token.kind == TokenKind::Text)
+        return found_anywhere(relation, std::string(has), node.token.text, node.span);
+    if (node.kind == NodeKind::Star) return constant(Bool, true);
+    if (node.kind == NodeKind::Call && node.text == "not" && node.args.size() == 1) {
+        const auto inner = FIELDWATCH_TRY(search_condition(relation, *node.args[0], has));
+        return call(Bool, "(NOT {0})", {inner});
+    }
+    if (node.kind == NodeKind::Binary && (node.text == "and" || node.text == "or")) {
+        ExprPtr all;
+        for (const auto& arg : node.args) {
+            const auto one = FIELDWATCH_TRY(search_condition(relation, *arg, has));
+            all = all ? call(Bool, node.text == "and" ? "({0} AND {1})" : "({0} OR {1})", {all, one}) : one;
+        }
+        return all;
+    }
+    if (node.kind == NodeKind::Binary && node.args[0]->kind == NodeKind::Star) {
+        const auto term = text_value(FIELDWATCH_TRY(expression(*node.args[1], {})));
+        if (!term) return semantic_error(node.args[1]->span, "the term is a constant string");
+        return found_anywhere(relation, node.text, *term, node.span);
+    }
+    return boolean(node, {.relation = &relation});
+}
+
+Parsed<> Binder::search(Relation& relation, const Operator& op) {
+    if (!op.inputs.empty()) return unsupported(op.span, "'search in (…)' begins a query");
+    filter(relation, FIELDWATCH_TRY(search_condition(relation, *op.on, search_form(op))));
     return {};
 }
 
@@ -122,19 +159,8 @@ Parsed<Relation> Binder::search_tables(const Operator& op) {
     Operator inner;
     std::vector<Relation> inputs;
     std::vector<std::string> names;
-    const auto& node = *op.on;
-    if (node.kind != NodeKind::Literal || node.token.kind != TokenKind::Text)
-        return unsupported(node.span,
-                           "search over tables takes one string; after '|' it takes any condition");
     const auto add = [&](Relation relation, std::string name) -> Parsed<> {
-        ExprPtr found;
-        for (const auto& field : relation.fields) {
-            if (field.value->type != String && field.value->type != Dynamic) continue;
-            const auto one =
-                FIELDWATCH_TRY(text_operator("has", field.value, text_constant(node.token.text), node.span));
-            found = found ? call(Bool, "({0} OR {1})", {found, one}) : one;
-        }
-        filter(relation, found ? found : constant(Bool, false));
+        filter(relation, FIELDWATCH_TRY(search_condition(relation, *op.on, search_form(op))));
         inputs.push_back(std::move(relation));
         names.push_back(std::move(name));
         return {};
@@ -143,13 +169,14 @@ Parsed<Relation> Binder::search_tables(const Operator& op) {
         auto table = FIELDWATCH_TRY(source(*input.source));
         FIELDWATCH_TRY(add(std::move(table), input.source->text));
     }
-    if (op.inputs.empty()) {
-        for (const auto& table : catalog_.tables) {
-            if (table.alias) continue;
-            auto relation = FIELDWATCH_TRY(scan(table));
-            FIELDWATCH_TRY(add(std::move(relation), table.name));
-        }
+    std::optional<Failure> last;
+    for (const auto& table : catalog_.tables) {
+        if (table.alias || !op.inputs.empty()) continue;
+        // A table without a column that the predicate names is passed over.
+        auto added = add(FIELDWATCH_TRY(scan(table)), table.name);
+        if (!added) last = added.error();
     }
+    if (inputs.empty() && last) return std::unexpected(*last);
     if (inputs.empty()) return semantic_error(op.span, "there is no table to search");
     inner.name = "union";
     inner.span = op.span;

@@ -29,7 +29,7 @@ class Emitter {
         CompiledQuery result{.columns = query.columns, .render = query.render};
         std::string list;
         for (std::size_t i = 0; i < query.values.size(); ++i)
-            list += fmt::format("{}{} AS c{}", i ? ", " : "", expr(query.values[i]), i);
+            list += fmt::format("{}{} AS c{}", i ? ", " : "", expr(result_value(query.values[i])), i);
         const auto body = select(query.plan);
         const auto order = order_by(query.order);
         std::string with;
@@ -44,6 +44,11 @@ class Emitter {
     }
 
   private:
+    /// A decimal leaves as text, so that no reader rounds it.
+    static ExprPtr result_value(const ExprPtr& value) {
+        if (value->type != ColumnType::Decimal) return value;
+        return call(ColumnType::String, "regexp_replace(CAST({0} AS VARCHAR), '[.]?0+$', '')", {value});
+    }
     // Only the columns that something reads are taken from a table.
     void use(const ExprPtr& e) {
         if (!seen_.insert(e.get()).second) return;
@@ -337,6 +342,14 @@ class Emitter {
     std::string range(const Plan& plan) {
         // At most a million rows; a step of zero gives none.
         const auto from = expr(plan.exprs[0]), to = expr(plan.exprs[1]), step = expr(plan.exprs[2]);
+        if (plan.types[0] == ColumnType::Real)
+            return grown(
+                fmt::format("SELECT {0} + r * {2} AS k{3} FROM (SELECT unnest(range(CASE WHEN isfinite(({1} "
+                            "- {0}) / {2}) THEN "
+                            "CAST(least(greatest(floor(({1} - {0}) / {2} + 1e-9) + 1, 0), 1000000) AS "
+                            "BIGINT) ELSE 0 END)) AS "
+                            "r) AS t",
+                            from, to, step, plan.scan_ids[0]));
         return grown(fmt::format(
             "SELECT CAST(CAST({0} AS HUGEINT) + r * {2} AS BIGINT) AS k{3} FROM (SELECT unnest(range(CASE "
             "WHEN {2} <> 0 THEN CAST(greatest(least((CAST({1} AS HUGEINT) - {0}) // "

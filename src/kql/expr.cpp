@@ -97,8 +97,9 @@ std::string_view sql_type(ColumnType type) {
         case ColumnType::TimeSpan:
             return "BIGINT";
         case ColumnType::Real:
-        case ColumnType::Decimal:
             return "DOUBLE";
+        case ColumnType::Decimal:
+            return "DECIMAL(38, 10)";
         case ColumnType::String:
         case ColumnType::Guid:
         case ColumnType::Dynamic:
@@ -122,10 +123,13 @@ constexpr std::string_view kTimeSpanText =
     "{0} % 10000000 <> 0 THEN printf('.%07d', abs({0} % 10000000)) ELSE '' END";
 constexpr std::string_view kIntegerText = "'\\s*([+-]?\\d+|0[xX][0-9a-fA-F]+)\\s*'";
 
-/// The engine reads to the microsecond and passes over an offset; the seventh digit and the offset are added
-/// here.
+/// The engine reads ISO 8601 to the microsecond and passes over an offset; the seventh digit and the offset
+/// are added here, and month/day/year and RFC 1123 are read too.
 constexpr std::string_view kTextToDateTime =
-    "epoch_us(TRY_CAST(nullif({0}, '') AS TIMESTAMP)) * 10 + 621355968000000000 + "
+    "epoch_us(coalesce(TRY_CAST(nullif(regexp_replace({0}, '^\\s*(\\d\\d?)/(\\d\\d?)/(\\d\\d\\d\\d)', "
+    "'\\3-\\1-\\2'), '') AS TIMESTAMP), try_strptime({0}, ['%a, %d %b %Y %H:%M:%S GMT', '%a, %d %b %Y "
+    "%H:%M:%S', "
+    "'%d %b %Y %H:%M:%S', '%m/%d/%Y %I:%M:%S %p']))) * 10 + 621355968000000000 + "
     "coalesce(TRY_CAST(regexp_extract({0}, ':\\d\\d[.]\\d{6}(\\d)', 1) AS BIGINT), 0) - "
     "coalesce(TRY_CAST(regexp_extract({0}, ':\\d\\d(?:[.]\\d+)?([+-])\\d\\d:?\\d\\d$', 1) || '1' AS BIGINT) "
     "* "
@@ -158,6 +162,9 @@ ExprPtr to_string_expr(const ExprPtr& value) {
             return call(ColumnType::String, fmt::format("coalesce({}, '')", kDateTimeText), {value});
         case ColumnType::TimeSpan:
             return call(ColumnType::String, fmt::format("coalesce({}, '')", kTimeSpanText), {value});
+        case ColumnType::Decimal:
+            return call(ColumnType::String,
+                        "coalesce(regexp_replace(CAST({0} AS VARCHAR), '[.]?0+$', ''), '')", {value});
         default:
             return call(ColumnType::String, "coalesce(CAST({0} AS VARCHAR), '')", {value});
     }
@@ -175,6 +182,9 @@ ExprPtr to_dynamic(const ExprPtr& value) {
             return call(ColumnType::Dynamic, fmt::format("'\"' || {} || '\"'", kDateTimeText), {value});
         case ColumnType::TimeSpan:
             return call(ColumnType::Dynamic, fmt::format("'\"' || {} || '\"'", kTimeSpanText), {value});
+        case ColumnType::Decimal:
+            return call(ColumnType::Dynamic,
+                        "'\"' || regexp_replace(CAST({0} AS VARCHAR), '[.]?0+$', '') || '\"'", {value});
         case ColumnType::Real:
             return call(ColumnType::Dynamic,
                         "CASE WHEN isfinite({0}) THEN CAST({0} AS VARCHAR) WHEN {0} IS NOT NULL THEN '\"' || "
@@ -211,7 +221,7 @@ ExprPtr convert(const ExprPtr& value, ColumnType type) {
                             {text_to_long(text, sql_type(type)), text});
             }
             if (is_text) return retyped(text_to_long(text, sql_type(type)), type);
-            if (from == ColumnType::Real)
+            if (from == ColumnType::Real || from == ColumnType::Decimal)
                 return call(type, fmt::format("TRY_CAST(trunc({{0}}) AS {})", sql_type(type)), {value});
             if (type == ColumnType::Long && (from == ColumnType::DateTime || from == ColumnType::TimeSpan))
                 return retyped(value, type);
@@ -219,6 +229,12 @@ ExprPtr convert(const ExprPtr& value, ColumnType type) {
         case ColumnType::Real:
             if (from == ColumnType::Guid) return null_of(type);
             return call(type, "TRY_CAST({0} AS DOUBLE)", {text});
+        case ColumnType::Decimal:
+            if (!is_text && !is_number(from)) return null_of(type);
+            return call(type,
+                        is_text ? "TRY_CAST(nullif(trim({0}), '') AS DECIMAL(38, 10))"
+                                : "TRY_CAST({0} AS DECIMAL(38, 10))",
+                        {text});
         case ColumnType::DateTime:
             if (is_text) return call(type, std::string(kTextToDateTime), {text});
             if (is_integral(from))  // years 1 to 9999
@@ -265,6 +281,9 @@ ExprPtr widen(const ExprPtr& value, ColumnType type) {
         return call(type, "CAST({0} AS DOUBLE)", {value});
     }
     if (from == ColumnType::Dynamic) return convert(value, type);
+    if ((from == ColumnType::Decimal && type == ColumnType::Real) ||
+        (is_number(from) && type == ColumnType::Decimal))
+        return convert(value, type);
     if (type == ColumnType::Int && integer_value(value) && std::abs(*integer_value(value)) < INT32_MAX)
         return constant(type, value->value);
     return nullptr;

@@ -12,7 +12,27 @@ namespace {
 #define FROM_DATE(d) "(CAST((" d ") - DATE '1970-01-01' AS BIGINT) * " DAY " + 621355968000000000)"
 /// Calendar work keeps the time of day aside, so that no tick is lost.
 #define TIME_OF_DAY(x) "(((" x ") % " DAY "))"
-constexpr FunctionRow kRows[] = {
+/// Where {1} stands in {0}: the places from {2} on within `length` characters, and one of them.
+#define PLACES(length, which)                                                                            \
+    "list_transform([CASE WHEN {2} < 0 THEN greatest(length({0}) + greatest({2}, -2147483647), 0) ELSE " \
+    "least({2}, 2147483646) END], lambda f: list_transform([substring({0}, f + 1, CASE WHEN " length     \
+    " < 0 THEN 2147483647 ELSE least(" length                                                            \
+    ", 2147483647) END)], lambda w: coalesce(list_filter(range(CAST(length(w) AS BIGINT)), lambda i: "   \
+    "starts_with(substring(w, i + 1), {1}))" which " + f, -1))[1])[1]"
+/// Percent-encoded as .NET does it: hexadecimal in lower case, and what it leaves as it is.
+#define URL_ENCODED(blank)                                                                                \
+    "replace(replace(replace(replace(replace(coalesce(array_to_string(list_transform(regexp_extract_all(" \
+    "replace("                                                                                            \
+    "url_encode({0}), '~', '%7E'), '%[0-9A-F][0-9A-F]|[^%]+'), lambda e: CASE WHEN starts_with(e, '%') "  \
+    "THEN "                                                                                               \
+    "lower(e) ELSE e END), ''), ''), '%21', '!'), '%2a', '*'), '%28', '('), '%29', ')'), '%20', '" blank  \
+    "')"
+#define FROM_CODE_POINTS                                                \
+    "CASE WHEN json_type({0}) = 'ARRAY' THEN "                          \
+    "coalesce(array_to_string(list_transform(CAST(json_extract_string(" \
+    "{0}, '$[*]') AS VARCHAR[]), lambda e: chr(coalesce(TRY_CAST(e AS INTEGER), 32))), ''), '') ELSE '' END"
+
+constexpr FunctionRow kScalarRows[] = {
     // text
     {"tolower", "s", 's', "lower({0})", "Unicode; '' stays ''"},
     {"toupper", "s", 's', "upper({0})", "Unicode; '' stays ''"},
@@ -44,21 +64,58 @@ constexpr FunctionRow kRows[] = {
      "at most 1024 times"},
     {"strrep", "sl", 's', "coalesce(repeat({0}, CAST(least(greatest({1}, 0), 1024) AS BIGINT)), '')",
      "as repeat_string"},
-    {"indexof", "ssl", 'l',
-     "CASE WHEN strpos(substring({0}, CAST(least(greatest({2}, 0), 2147483646) AS BIGINT) + 1), {1}) = 0 "
-     "THEN "
-     "-1::BIGINT ELSE CAST(strpos(substring({0}, CAST(least(greatest({2}, 0), 2147483646) AS BIGINT) + 1), "
-     "{1}) "
-     "- 1 + least(greatest({2}, 0), 2147483646) AS BIGINT) END",
-     "from the given place on; -1 when absent"},
+    {"strrep", "sls", 's',
+     "CASE WHEN {1} <= 0 THEN '' ELSE {0} || repeat({2} || {0}, CAST(least({1}, 1024) - 1 AS BIGINT)) END",
+     "with a delimiter between them"},
+    {"indexof", "ssl", 'l', PLACES("-1", "[1]"),
+     "from the given place on, a negative one from the end; -1 when absent"},
+    {"indexof", "ssll", 'l', PLACES("{3}", "[1]"), "wholly within that many characters; -1 is all"},
+    {"indexof", "sslll", 'l', PLACES("{3}", "[{4}]"),
+     "the so manieth, counted from 1, negative from the last"},
+    {"indexof_regex", "sk", 'l',
+     "CASE WHEN regexp_matches({0}, {1}) THEN CAST(length(regexp_extract({0}, '(?s)^(.*?)(?-s:' || {1} || "
+     "')', "
+     "1)) AS BIGINT) ELSE -1 END",
+     "RE2, constant pattern; -1 when absent"},
+    {"has_any_index", "sj", 'l',
+     "CASE WHEN json_type({1}) = 'ARRAY' THEN "
+     "CAST(coalesce(list_position(list_transform(CAST(json_extract_string("
+     "{1}, '$[*]') AS VARCHAR[]), lambda e: regexp_matches({0}, '(?i)(^|[^\\pL\\pN])' || regexp_escape(e) || "
+     "'($|[^\\pL\\pN])')), true), 0) - 1 AS BIGINT) END",
+     "which element the text has as a term; -1 when none"},
     {"strcmp", "ss", 'i', "CAST(CASE WHEN {0} < {1} THEN -1 WHEN {0} > {1} THEN 1 ELSE 0 END AS INTEGER)",
      "-1, 0 or 1, by code points"},
     {"isascii", "s", 'b', "regexp_full_match({0}, '[\\x00-\\x7F]*')", ""},
-    {"url_decode", "s", 's', "coalesce(TRY(url_decode({0})), {0})", "what is no encoding stays"},
-    {"url_encode", "s", 's', "url_encode({0})", ""},
+    {"url_decode", "s", 's', "coalesce(TRY(url_decode(replace({0}, '+', ' '))), {0})",
+     "+ is a blank; what is no encoding stays"},
+    {"url_encode", "s", 's', URL_ENCODED("+"), "lower-case hexadecimal; a blank is +"},
+    {"url_encode_component", "s", 's', URL_ENCODED("%20"), "as url_encode; a blank is %20"},
     {"base64_encode_tostring", "s", 's', "base64(encode({0}))", ""},
+    {"base64_encodestring", "s", 's', "base64(encode({0}))", "as base64_encode_tostring"},
+    {"base64_encode_fromarray", "j", 's',
+     "CASE WHEN json_type({0}) = 'ARRAY' THEN coalesce(TRY(base64(unhex(array_to_string(list_transform("
+     "CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), lambda e: CASE WHEN TRY_CAST(e AS BIGINT) BETWEEN "
+     "0 AND "
+     "255 THEN printf('%02x', CAST(e AS BIGINT)) ELSE 'x' END), '')))), '') ELSE '' END",
+     "an array of bytes; anything else ''"},
     {"base64_decode_tostring", "s", 's', "coalesce(TRY(decode(from_base64({0}))), '')",
      "malformed input or no UTF-8: ''"},
+    {"base64_decodestring", "s", 's', "coalesce(TRY(decode(from_base64({0}))), '')",
+     "as base64_decode_tostring"},
+    {"base64_decode_toarray", "s", 'j',
+     "list_transform([TRY(hex(from_base64({0})))], lambda h: CASE WHEN h IS NOT NULL THEN "
+     "CAST(to_json(list_transform(range(CAST(length(h) // 2 AS BIGINT)), lambda i: CAST('0x' || substring(h, "
+     "i * 2 "
+     "+ 1, 2) AS BIGINT))) AS VARCHAR) END)[1]",
+     "the bytes; malformed input is null"},
+    {"to_utf8", "s", 'j',
+     "CAST(to_json(list_transform(string_split({0}, ''), lambda e: CAST(unicode(e) AS BIGINT))) AS VARCHAR)",
+     "code points of its characters"},
+    {"unicode_codepoints_from_string", "s", 'j',
+     "CAST(to_json(list_transform(string_split({0}, ''), lambda e: CAST(unicode(e) AS BIGINT))) AS VARCHAR)",
+     "code points of its characters"},
+    {"unicode_codepoints_to_string", "j", 's', FROM_CODE_POINTS, "an array of code points; no array: ''"},
+    {"make_string", "j", 's', FROM_CODE_POINTS, "as unicode_codepoints_to_string"},
     {"hash_sha256", "s", 's', "sha256({0})", "lower-case hexadecimal"},
     {"hash_md5", "s", 's', "md5({0})", "lower-case hexadecimal"},
     {"hash_sha1", "s", 's', "sha1({0})", "lower-case hexadecimal"},
@@ -98,6 +155,10 @@ constexpr FunctionRow kRows[] = {
     {"isinf", "r", 'b', "coalesce(isinf({0}), false)", "null is not infinite"},
     {"isfinite", "r", 'b', "coalesce(isfinite({0}), false)", "null is not finite"},
     {"tohex", "l", 's', "coalesce(lower(to_hex({0})), '')", "two's complement; null is ''"},
+    {"tohex", "ll", 's',
+     "coalesce(CASE WHEN length(to_hex({0})) >= {1} THEN lower(to_hex({0})) ELSE "
+     "lpad(lower(to_hex({0})), CAST(least({1}, 1024) AS INTEGER), '0') END, '')",
+     "at least so many digits"},
     {"binary_and", "ll", 'l', "({0} & {1})", ""},
     {"binary_or", "ll", 'l', "({0} | {1})", ""},
     {"binary_xor", "ll", 'l', "xor({0}, {1})", ""},
@@ -119,9 +180,13 @@ constexpr FunctionRow kRows[] = {
     {"acos", "r", 'r', "CASE WHEN {0} BETWEEN -1 AND 1 THEN acos({0}) END", "beyond 1 null"},
     {"atan", "r", 'r', "atan({0})", ""},
     {"atan2", "rr", 'r', "atan2({0}, {1})", ""},
+    {"cot", "r", 'r', "TRY(cot({0}))", "of zero null"},
+    {"gamma", "r", 'r', "CASE WHEN {0} > 0 THEN TRY(gamma({0})) END", "zero and negative are null"},
+    {"loggamma", "r", 'r', "CASE WHEN {0} > 0 THEN TRY(lgamma({0})) END", "zero and negative are null"},
     {"degrees", "r", 'r', "degrees({0})", ""},
     {"radians", "r", 'r', "radians({0})", ""},
     {"rand", "", 'r', "random()", "from 0 to 1, another for each row"},
+    {"rand", "l", 'l', "CAST(floor(random() * {0}) AS BIGINT)", "a whole number from 0 to below it"},
     {"bin_at", "lll", 'l',
      "CASE WHEN {1} > 0 THEN TRY_CAST(CAST({0} AS HUGEINT) - (((CAST({0} AS HUGEINT) - {2}) % {1}) + {1}) % "
      "{1} AS BIGINT) END",
@@ -188,6 +253,15 @@ constexpr FunctionRow kRows[] = {
                                           "10000000) AS "
                                           "BIGINT) END",
      "no such time: null"},
+    {"make_datetime", "lllll", 't',
+     "CASE WHEN {3} BETWEEN 0 AND 23 AND {4} BETWEEN 0 AND 59 THEN " FROM_DATE(
+         "TRY(make_date({0}, {1}, {2}))") " + {3} * 36000000000 + {4} * 600000000 END",
+     "no such time: null"},
+    {"make_timespan", "lllr", 'n',
+     "TRY_CAST(CAST({0} AS HUGEINT) * 864000000000 + CAST({1} AS HUGEINT) * 36000000000 + CAST({2} AS "
+     "HUGEINT) * "
+     "600000000 + TRY_CAST(round({3} * 10000000) AS HUGEINT) AS BIGINT)",
+     "days, hours, minutes, seconds"},
     {"make_timespan", "ll", 'n',
      "TRY_CAST(CAST({0} AS HUGEINT) * 36000000000 + CAST({1} AS HUGEINT) * 600000000 AS BIGINT)",
      "hours and minutes"},
@@ -222,9 +296,11 @@ constexpr SpecialRow kSpecials[] = {
     {"tolong", "tolong(value)", "out of range or no number: null; reals are cut"},
     {"todouble", "todouble(value)", "no number: null"},
     {"toreal", "toreal(value)", "as todouble"},
+    {"todecimal", "todecimal(value)", "28 digits before the point and 10 behind it; no number: null"},
     {"tobool", "tobool(value)", "'true', 'false' in any case, numbers; else null"},
     {"toboolean", "toboolean(value)", "as tobool"},
-    {"todatetime", "todatetime(value)", "ISO 8601 text, seven digits kept; else null"},
+    {"todatetime", "todatetime(value)",
+     "ISO 8601 (seven digits kept), RFC 1123 or month/day/year text; else null"},
     {"totimespan", "totimespan(value)", "[-][d.]hh:mm[:ss[.fffffff]]; else null"},
     {"toguid", "toguid(value)", "no guid: null"},
     {"parse_json", "parse_json(text)", "text that is no JSON becomes a dynamic string; '' is null"},
@@ -238,28 +314,46 @@ constexpr SpecialRow kSpecials[] = {
     {"pack", "pack(name, value, …)", "a bag; names are strings"},
     {"bag_pack", "bag_pack(name, value, …)", "as pack"},
     {"pack_array", "pack_array(value, …)", ""},
-    {"pack_all", "pack_all()", "a bag of all columns"},
+    {"pack_all", "pack_all([ignore_null_empty])", "a bag of all columns"},
     {"min_of", "min_of(value, …)", "nulls are left out"},
     {"max_of", "max_of(value, …)", "nulls are left out"},
     {"gettype", "gettype(value)", "array, dictionary, string, long, double, bool, null for dynamics"},
     {"column_ifexists", "column_ifexists('name', default)", ""},
-    {"row_number", "row_number([start])", "in the order of the last sort; in extend and project"},
-    {"prev", "prev(column[, offset[, default]])", "in the order of the last sort; in extend and project"},
-    {"next", "next(column[, offset[, default]])", "in the order of the last sort; in extend and project"},
-    {"row_rank_dense", "row_rank_dense(column)", "after a sort by that column; in extend and project"},
-    {"row_rank_min", "row_rank_min(column)", "after a sort by that column; in extend and project"},
+    {"row_number", "row_number([start[, restart]])",
+     "in the order of the last sort; in extend, project and where"},
+    {"prev", "prev(column[, offset[, default]])",
+     "in the order of the last sort; in extend, project and where"},
+    {"next", "next(column[, offset[, default]])",
+     "in the order of the last sort; in extend, project and where"},
+    {"row_rank_dense", "row_rank_dense(column[, restart])",
+     "after a sort by that column; in extend, project and where"},
+    {"row_rank_min", "row_rank_min(column[, restart])",
+     "after a sort by that column; in extend, project and where"},
     {"countof", "countof(text, search[, 'normal'|'regex'])",
-     "plain text without overlap, or matches of a constant RE2 pattern"},
-    {"row_cumsum", "row_cumsum(number)", "in the order of the last sort; in extend and project"},
+     "plain text, which may overlap, or matches of a constant RE2 pattern, which do not"},
+    {"row_cumsum", "row_cumsum(number[, restart])",
+     "in the order of the last sort; in extend, project and where"},
     {"ipv4_is_in_range", "ipv4_is_in_range(address, 'a.b.c.d/n')", "no address or range: null"},
     {"extract", "extract(regex, group, text[, typeof(T)])",
      "RE2, constant pattern; no match '', with another type null"},
     {"ipv4_is_in_any_range", "ipv4_is_in_any_range(address, 'a.b.c.d/n', …)",
      "the ranges are constants, or one constant array of them; no address: null"},
-    {"extract_all", "extract_all(regex, text)",
-     "RE2, constant pattern with at most one group; an array, null when nothing matches"},
+    {"extract_all", "extract_all(regex[, groups], text)",
+     "RE2, constant pattern; an array, of arrays where there are several groups; null when nothing matches"},
+    {"pack_dictionary", "pack_dictionary(name, value, …)", "as pack"},
+    {"bag_pack_columns", "bag_pack_columns(column, …)", "a bag of these columns"},
+    {"repeat", "repeat(value, count)", "an array; at most 1,048,576 elements"},
+    {"has_any_ipv4", "has_any_ipv4(text, address, …)", "has_ipv4 of one of them, or of a constant array's"},
+    {"has_any_ipv4_prefix", "has_any_ipv4_prefix(text, prefix, …)",
+     "has_ipv4_prefix of one of them, or of a constant array's"},
+    {"ipv6_is_in_any_range", "ipv6_is_in_any_range(address, range, …)",
+     "ipv6_is_in_range of one of them, or of a constant array's"},
+    {"ingestion_time", "ingestion_time()",
+     "TimeGenerated, which the hub sets when a row comes in; null where there is none"},
     {"series_fit_line", "series_fit_line(series)",
-     "(RSquare, Slope, Variance, RVariance, Interception, LineFit); in extend"},
+     "(RSquare, Slope, Variance, RVariance, Interception, LineFit); in extend, project and print"},
+    {"series_stats", "series_stats(series)",
+     "(min, min_idx, max, max_idx, avg, stdev, variance); in extend, project and print"},
 };
 
 constexpr SpecialRow kAggregates[] = {
@@ -278,18 +372,24 @@ constexpr SpecialRow kAggregates[] = {
     {"maxif", "maxif(value, condition)", "as max"},
     {"arg_max", "arg_max(value, column, …|*)", "one whole row; rows with null value are left out"},
     {"arg_min", "arg_min(value, column, …|*)", "one whole row; rows with null value are left out"},
-    {"make_set", "make_set(value[, max])", "distinct, sorted by their JSON text; nulls left out"},
+    {"make_set", "make_set(value[, max])", "distinct, sorted: numbers, then texts; nulls left out"},
     {"makeset", "makeset(value[, max])", "as make_set"},
     {"make_set_if", "make_set_if(value, condition[, max])", "as make_set"},
     {"make_list", "make_list(value[, max])", "in the order of the last sort; nulls left out"},
     {"makelist", "makelist(value[, max])", "as make_list"},
     {"make_list_if", "make_list_if(value, condition[, max])", "as make_list"},
-    {"make_bag", "make_bag(bag)", "merged; which value wins for a name that occurs twice is not defined"},
+    {"make_bag", "make_bag(bag)", "merged in the order of the last sort; the first value of a name stays"},
     {"any", "any(value, …)", "some value that is not null"},
     {"take_any", "take_any(value, …)", "some value that is not null"},
     {"anyif", "anyif(value, condition)", "as any"},
     {"percentile", "percentile(number, p)", "exact, nearest rank"},
     {"percentiles", "percentiles(number, p, …)", "exact, nearest rank"},
+    {"percentilew", "percentilew(number, weight, p)", "as if each value stood there weight times"},
+    {"percentilesw", "percentilesw(number, weight, p, …)", "as percentilew"},
+    {"percentiles_array", "percentiles_array(number, p, …)", "as percentiles, in one array"},
+    {"percentilesw_array", "percentilesw_array(number, weight, p, …)", "as percentilesw, in one array"},
+    {"covariance", "covariance(number, number)", "sample; under two rows 0"},
+    {"covariancep", "covariancep(number, number)", "of the whole; no rows 0"},
     {"stdev", "stdev(number)", "sample; under two rows 0"},
     {"variance", "variance(number)", "sample; under two rows 0"},
     {"stdevif", "stdevif(number, condition)", "as stdev"},
@@ -309,9 +409,9 @@ constexpr SpecialRow kAggregates[] = {
 
 const std::vector<FunctionRow>& function_rows() {
     static const std::vector<FunctionRow> rows = [] {
-        std::vector<FunctionRow> all(std::begin(kRows), std::end(kRows));
-        const auto more = dynamic_function_rows();
-        all.insert(all.end(), more.begin(), more.end());
+        std::vector<FunctionRow> all(std::begin(kScalarRows), std::end(kScalarRows));
+        for (const auto more : {dynamic_function_rows(), address_function_rows(), series_function_rows()})
+            all.insert(all.end(), more.begin(), more.end());
         return all;
     }();
     return rows;

@@ -9,10 +9,10 @@
 
 namespace fieldwatch::kql {
 
-/// `args` has a letter per argument: b bool, i int, l long, r real, s string, g guid, t datetime, n timespan,
-/// j dynamic, k a constant string, c a constant integer; what follows `?` may be absent. `result` is one
-/// letter. `sql` names arguments {0}, {1} …; absent ones take the text after `|` in `defaults`, one per
-/// optional argument.
+/// `args` has a letter per argument: b bool, i int, l long, r real, d decimal, s string, g guid, t datetime,
+/// n timespan, j dynamic, a anything as dynamic, k a constant string, c a constant integer; what follows `?`
+/// may be absent. `result` is one letter. `sql` names arguments {0}, {1} …; each absent one takes the text
+/// after the last `|`, a whole number or null.
 struct FunctionRow {
     std::string_view name, args;
     char result;
@@ -20,6 +20,8 @@ struct FunctionRow {
 };
 const std::vector<FunctionRow>& function_rows();
 std::span<const FunctionRow> dynamic_function_rows();  ///< the part of them in functions_dynamic.cpp
+std::span<const FunctionRow> address_function_rows();  ///< in functions_addresses.cpp
+std::span<const FunctionRow> series_function_rows();   ///< in functions_series.cpp
 
 /// Functions whose arguments or results follow rules of their own, bound in binder_functions.cpp.
 struct SpecialRow {

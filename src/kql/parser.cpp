@@ -109,6 +109,10 @@ Parsed<NodePtr> Parser::logical_and() {
 
 Parsed<NodePtr> Parser::comparison() {
     auto left = FIELDWATCH_TRY(additive());
+    if (searching_ && take(":")) {
+        auto term = FIELDWATCH_TRY(additive());
+        return binary(std::move(left), "has", std::move(term));
+    }
     const auto& token = peek();
     if (token.kind != TokenKind::Symbol && token.kind != TokenKind::Name) return left;
     const std::string op = token.text;

@@ -73,6 +73,10 @@ class Parser {
     Parsed<Pipeline> input();
     Parsed<> summarize(Operator& op);
     Parsed<> top(Operator& op);
+    Parsed<> top_hitters(Operator& op);
+    Parsed<> search(Operator& op);
+    Parsed<> skip_settings();
+    Parsed<std::vector<Let>> query_parameters();
     Parsed<> join(Operator& op);
     Parsed<> join_keys(Operator& op);
     Parsed<NodePtr> table_pattern();
@@ -94,6 +98,7 @@ class Parser {
     const Limits& limits_;
     std::size_t at_ = 0;
     std::size_t depth_ = 0;
+    bool searching_ = false;  ///< in a search's predicate `column : "term"` is `has`
 };
 
 }  // namespace fieldwatch::kql

@@ -8,12 +8,14 @@ namespace fieldwatch::kql {
 namespace {
 
 /// Operators of the language that we know of and refuse by name.
-constexpr std::string_view kRefused[] = {
-    "externaldata",  "facet",         "fork",         "scan",
-    "reduce",        "find",          "consume",      "top-hitters",
-    "project-smart", "make-graph",    "graph-match",  "range-join",
-    "materialize",   "assert-schema", "macro-expand", "execute-and-cache",
-    "extend-columns"};
+constexpr std::string_view kRefused[] = {"externaldata",  "facet",
+                                         "fork",          "scan",
+                                         "reduce",        "find",
+                                         "project-smart", "make-graph",
+                                         "graph-match",   "range-join",
+                                         "materialize",   "assert-schema",
+                                         "macro-expand",  "execute-and-cache",
+                                         "extend-columns"};
 
 }  // namespace
 
@@ -27,7 +29,8 @@ const std::vector<std::string_view>& operator_names() {
         "parse",        "search",       "render",         "serialize",
         "lookup",       "parse-where",  "sample",         "sample-distinct",
         "getschema",    "invoke",       "mv-apply",       "partition",
-        "top-nested",   "evaluate",     "parse-kv",       "as"};
+        "top-nested",   "evaluate",     "parse-kv",       "as",
+        "top-hitters",  "consume"};
     return names;
 }
 
@@ -130,17 +133,9 @@ Parsed<> Parser::body(Operator& op) {
     } else if (n == "render") {
         return render(op);
     } else if (n == "search") {
-        if (is_word("in") || is_word("kind")) {
-            FIELDWATCH_TRY(parameters(op));
-            if (take_word("in")) {
-                FIELDWATCH_TRY(expect("(", "after in"));
-                do {
-                    op.inputs.push_back(FIELDWATCH_TRY(input()));
-                } while (take(","));
-                FIELDWATCH_TRY(expect(")", "after the tables"));
-            }
-        }
-        op.on = FIELDWATCH_TRY(expression());
+        return search(op);
+    } else if (n == "top-hitters") {
+        return top_hitters(op);
     } else if (n == "serialize") {
         if (is_name()) FIELDWATCH_TRY(items(op.items, false));
     }
@@ -227,6 +222,33 @@ Parsed<> Parser::top(Operator& op) {
     op.count = FIELDWATCH_TRY(expression());
     FIELDWATCH_TRY(expect_word("by", "after top's count"));
     return items(op.items, true);
+}
+
+/// `count of expression [by weight]`
+Parsed<> Parser::top_hitters(Operator& op) {
+    op.count = FIELDWATCH_TRY(expression());
+    FIELDWATCH_TRY(expect_word("of", "after top-hitters' count"));
+    op.items.push_back(FIELDWATCH_TRY(item()));
+    if (take_word("by")) op.on = FIELDWATCH_TRY(expression());
+    return {};
+}
+
+Parsed<> Parser::search(Operator& op) {
+    if (is_word("in") || is_word("kind")) {
+        FIELDWATCH_TRY(parameters(op));
+        if (take_word("in")) {
+            FIELDWATCH_TRY(expect("(", "after in"));
+            do {
+                op.inputs.push_back(FIELDWATCH_TRY(input()));
+            } while (take(","));
+            FIELDWATCH_TRY(expect(")", "after the tables"));
+        }
+    }
+    searching_ = true;
+    auto predicate = expression();
+    searching_ = false;
+    op.on = FIELDWATCH_TRY(std::move(predicate));
+    return {};
 }
 
 Parsed<> Parser::join(Operator& op) {

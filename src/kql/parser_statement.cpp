@@ -7,7 +7,10 @@ namespace fieldwatch::kql {
 
 Parsed<Statement> Parser::statement() {
     Statement result;
-    result.lets = FIELDWATCH_TRY(lets());
+    FIELDWATCH_TRY(skip_settings());
+    if (is_word("declare")) result.lets = FIELDWATCH_TRY(query_parameters());
+    for (auto& let : FIELDWATCH_TRY(lets()))
+        result.lets.push_back(std::move(let));
     if (is_word("set") || is_word("declare") || is_word("alias"))
         return unsupported(peek().span, fmt::format("the statement '{}' is not supported", peek().text));
     if (peek().kind == TokenKind::End) return syntax_error(peek().span, "the query is empty");
@@ -18,6 +21,39 @@ Parsed<Statement> Parser::statement() {
     if (peek().kind != TokenKind::End)
         return syntax_error(peek().span,
                             fmt::format("expected '|', ';' or the end of the query, found {}", found()));
+    return result;
+}
+
+/// `set name = value;` tells an engine how to work, not what to answer.
+Parsed<> Parser::skip_settings() {
+    while (is_word("set") && peek(1).kind == TokenKind::Name) {
+        at_ += 2;
+        if (take("=")) FIELDWATCH_TRY(unary());
+        FIELDWATCH_TRY(expect(";", "after the setting"));
+    }
+    return {};
+}
+
+/// `declare query_parameters(name: type = value, …);`: nobody gives values here, so each is its default.
+Parsed<std::vector<Let>> Parser::query_parameters() {
+    ++at_;
+    FIELDWATCH_TRY(expect_word("query_parameters", "after declare"));
+    FIELDWATCH_TRY(expect("(", "before the parameters"));
+    std::vector<Let> result;
+    do {
+        Let parameter;
+        const auto start = peek().span;
+        parameter.name = FIELDWATCH_TRY(name("a parameter's name"));
+        FIELDWATCH_TRY(expect(":", "after the parameter's name"));
+        FIELDWATCH_TRY(type_name());
+        FIELDWATCH_TRY(expect("=", "before the parameter's value, which has to be there"));
+        parameter.scalar = FIELDWATCH_TRY(unary());
+        parameter.span = since(start);
+        result.push_back(std::move(parameter));
+        if (result.size() > 100) return limit_error(peek().span, "more than 100 parameters");
+    } while (take(","));
+    FIELDWATCH_TRY(expect(")", "after the parameters"));
+    FIELDWATCH_TRY(expect(";", "after the parameters"));
     return result;
 }
 
@@ -109,7 +145,8 @@ bool Parser::at_tabular_head() const {
     if (word == "range") return peek(1).kind == TokenKind::Name && is_word("from", 2);
     if (word == "datatable") return is("(", 1);
     if (word == "union") return peek(1).kind == TokenKind::Name || is("(", 1) || is("*", 1);
-    if (word == "search") return peek(1).kind == TokenKind::Text || is_word("in", 1) || is("*", 1);
+    if (word == "search")
+        return peek(1).kind == TokenKind::Text || peek(1).kind == TokenKind::Name || is("*", 1) || is("(", 1);
     return word == "externaldata" || word == "find";
 }
 

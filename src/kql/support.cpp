@@ -12,12 +12,11 @@ namespace fieldwatch::kql {
 namespace {
 
 std::string signature(const FunctionRow& row) {
-    static const std::map<char, std::string_view> kTypes{{'b', "bool"},         {'i', "int"},
-                                                         {'l', "long"},         {'r', "real"},
-                                                         {'s', "string"},       {'g', "guid"},
-                                                         {'t', "datetime"},     {'n', "timespan"},
-                                                         {'j', "dynamic"},      {'k', "constant string"},
-                                                         {'c', "constant long"}};
+    static const std::map<char, std::string_view> kTypes{
+        {'b', "bool"},         {'i', "int"},     {'l', "long"}, {'r', "real"},
+        {'d', "decimal"},      {'s', "string"},  {'g', "guid"}, {'t', "datetime"},
+        {'n', "timespan"},     {'j', "dynamic"}, {'a', "any"},  {'k', "constant string"},
+        {'c', "constant long"}};
     std::string out;
     bool optional = false;
     for (const char letter : row.args) {
@@ -50,7 +49,8 @@ std::string support_markdown() {
     for (const auto name : operator_names())
         out += fmt::format("`{}` ", name);
     out +=
-        "\n\nA query begins with a table, a `let` table, `print`, `range`, `datatable`, `union` or `search`. "
+        "\n\nA query begins with a table, a `let` table, `print`, `range`, `datatable`, `union` or `search`; "
+        "before it may stand `set`, which is passed over, and `declare query_parameters` with defaults. "
         "Join kinds: innerunique (default), inner, leftouter, "
         "rightouter, fullouter, leftsemi, leftanti, rightsemi, rightanti.\n\nRefused by name: ";
     for (const auto name : refused_operator_names())

@@ -1,0 +1,150 @@
+// Functions of any number of arguments: those of two whose result goes on with the next, and those that look
+// at each in turn.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "kql/binder.hpp"
+#include "kql/functions.hpp"
+
+namespace fieldwatch::kql {
+namespace {
+
+using enum ColumnType;
+
+bool folds(std::string_view name) {
+    return name == "array_concat" || name == "set_union" || name == "set_intersect" ||
+           name == "set_difference" || name == "bag_merge";
+}
+
+}  // namespace
+
+/// `name(a, b)` over bound arguments, from the table of functions.
+Parsed<ExprPtr> Binder::call_of(const Node& node, std::string_view name, std::vector<ExprPtr> args) {
+    Node call;
+    call.kind = NodeKind::Call;
+    call.text = name;
+    call.span = node.span;
+    for (std::size_t i = 0; i < args.size(); ++i) {
+        auto place = std::make_unique<Node>();
+        place->span = i < node.args.size() ? node.args[i]->span : node.span;
+        call.args.push_back(std::move(place));
+    }
+    return table_function(call, std::move(args));
+}
+
+Parsed<std::optional<ExprPtr>> Binder::variadic(const Node& node, const Scope& scope) {
+    const auto& n = node.text;
+    if (folds(n) && node.args.size() > 2) {
+        if (node.args.size() > 64)
+            return limit_error(node.span, fmt::format("more than 64 arguments of {}", n));
+        const auto args = FIELDWATCH_TRY(arguments(node, scope));
+        auto result = args[0];
+        for (std::size_t i = 1; i < args.size(); ++i)
+            result = FIELDWATCH_TRY(call_of(node, n, {result, args[i]}));
+        return result;
+    }
+    if (n == "zip" && node.args.size() > 2) return FIELDWATCH_TRY(zip(node, scope));
+    if (n == "has_any_ipv4" || n == "has_any_ipv4_prefix") return FIELDWATCH_TRY(any_address(node, scope));
+    if (n == "ipv6_is_in_any_range") return FIELDWATCH_TRY(any_address(node, scope));
+    if (n == "indexof" && !node.args.empty()) {  // any scalar is looked through as its text
+        auto args = FIELDWATCH_TRY(arguments(node, scope));
+        for (std::size_t i = 0; i < std::min<std::size_t>(args.size(), 2); ++i)
+            args[i] = to_string_expr(args[i]);
+        return FIELDWATCH_TRY(table_function(node, std::move(args)));
+    }
+    if (n == "make_string" || n == "unicode_codepoints_to_string") {
+        std::vector<ExprPtr> parts = FIELDWATCH_TRY(arguments(node, scope));
+        std::string sql;
+        for (auto& part : parts) {
+            if (part->type != Dynamic) part = FIELDWATCH_TRY(pack_array(node, {part}));
+            part = FIELDWATCH_TRY(call_of(node, n, {part}));
+            sql += fmt::format("{}{{{}}}", sql.empty() ? "(" : " || ", &part - parts.data());
+        }
+        if (!parts.empty()) return call(String, sql + ")", std::move(parts));
+    }
+    if (n == "bag_pack_columns" || n == "pack_columns") {
+        std::vector<std::pair<ExprPtr, ExprPtr>> entries;
+        for (const auto& arg : node.args) {
+            if (arg->kind != NodeKind::Name)
+                return semantic_error(arg->span, fmt::format("{} takes columns", n));
+            entries.emplace_back(text_constant(arg->text), FIELDWATCH_TRY(name(*arg, scope)));
+        }
+        return FIELDWATCH_TRY(bag(node, std::move(entries)));
+    }
+    if (n == "repeat") {
+        auto args = FIELDWATCH_TRY(arguments(node, scope));
+        if (args.size() != 2) return semantic_error(node.span, "repeat takes a value and how often");
+        const auto count = widen(args[1], Long);
+        if (!count) return semantic_error(node.args[1]->span, "how often is a whole number");
+        return call(Dynamic,
+                    "CASE WHEN {1} >= 0 THEN '[' || coalesce(array_to_string(list_transform(range(least({1}, "
+                    "1048576)), lambda i: coalesce({0}, 'null')), ','), '') || ']' END",
+                    {to_dynamic(args[0]), count});
+    }
+    return std::optional<ExprPtr>{};
+}
+
+Parsed<ExprPtr> Binder::pack_array(const Node& node, std::vector<ExprPtr> args) {
+    if (args.size() > 500) return limit_error(node.span, "an array of more than 500 arguments");
+    std::string sql = "'['";
+    for (std::size_t i = 0; i < args.size(); ++i) {
+        sql += fmt::format("{} || coalesce({{{}}}, 'null')", i ? " || ','" : "", i);
+        args[i] = to_dynamic(args[i]);
+    }
+    return call(Dynamic, "(" + sql + " || ']')", std::move(args));
+}
+
+/// Arrays side by side: as long as the longest, null behind the others' ends.
+Parsed<ExprPtr> Binder::zip(const Node& node, const Scope& scope) {
+    const auto args = FIELDWATCH_TRY(arguments(node, scope));
+    if (args.size() > 16) return limit_error(node.span, "zip takes at most 16 arrays");
+    std::string lengths, row, condition;
+    for (std::size_t i = 0; i < args.size(); ++i) {
+        if (args[i]->type != Dynamic)
+            return semantic_error(node.args[i]->span, fmt::format("zip takes dynamic arrays, but this is {}",
+                                                                  to_string(args[i]->type)));
+        lengths += fmt::format("{}json_array_length({{{}}})", i ? ", " : "", i);
+        condition += fmt::format("{}json_type({{{}}}) = 'ARRAY'", i ? " AND " : "", i);
+        row += fmt::format(
+            "{}coalesce(CAST(json_extract({{{}}}, '$[' || CAST(i AS VARCHAR) || ']') AS VARCHAR), 'null')",
+            i ? " || ',' || " : "", i);
+    }
+    return call(
+        Dynamic,
+        fmt::format("CASE WHEN {} THEN '[' || "
+                    "coalesce(array_to_string(list_transform(range(CAST(greatest({}) AS BIGINT)), lambda "
+                    "i: '[' || {} || ']'), ','), '') || ']' END",
+                    condition, lengths, row),
+        args);
+}
+
+/// Whether one of several addresses, prefixes or ranges does it; they may be one constant array.
+Parsed<ExprPtr> Binder::any_address(const Node& node, const Scope& scope) {
+    auto args = FIELDWATCH_TRY(arguments(node, scope));
+    if (args.size() < 2)
+        return semantic_error(node.span, fmt::format("{} takes a text and addresses", node.text));
+    const std::string_view one = node.text == "has_any_ipv4"          ? "has_ipv4"
+                                 : node.text == "has_any_ipv4_prefix" ? "has_ipv4_prefix"
+                                                                      : "ipv6_is_in_range";
+    std::vector<ExprPtr> wanted;
+    for (std::size_t i = 1; i < args.size(); ++i) {
+        const auto* array = std::get_if<std::string>(&args[i]->value);
+        if (args[i]->type != Dynamic) {
+            wanted.push_back(to_string_expr(args[i]));
+        } else if (const auto list = array ? json_strings(*array) : std::nullopt) {
+            for (const auto& text : *list)
+                wanted.push_back(text_constant(text));
+        } else {
+            return unsupported(node.args[i]->span, "the array must be a constant, with 1 to 1000 values");
+        }
+    }
+    ExprPtr result;
+    for (const auto& address : wanted) {
+        const auto found = FIELDWATCH_TRY(call_of(node, one, {to_string_expr(args[0]), address}));
+        result = result ? call(Bool, "({0} OR {1})", {result, found}) : found;
+    }
+    return result;
+}
+
+}  // namespace fieldwatch::kql

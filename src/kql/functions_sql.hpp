@@ -1,0 +1,17 @@
+// SQL that several tables of functions are made of: JSON arrays as lists, and lists as arrays again.
+#pragma once
+
+/// The elements of a JSON array: as JSON texts, as plain texts, and a list of JSON texts as one array again.
+#define ELEMENTS(x) "CAST(json_extract(" x ", '$[*]') AS VARCHAR[])"
+#define TEXTS(x) "CAST(json_extract_string(" x ", '$[*]') AS VARCHAR[])"
+/// array_to_string() of no element is NULL, which no list is here: IF_ARRAY has seen to it.
+#define AS_ARRAY(list) "'[' || coalesce(array_to_string(" list ", ','), '') || ']'"
+#define IF_ARRAY(x, then) "CASE WHEN json_type(" x ") = 'ARRAY' THEN " then " END"
+#define IF_ARRAYS(x, y, then) \
+    "CASE WHEN json_type(" x ") = 'ARRAY' AND json_type(" y ") = 'ARRAY' THEN " then " END"
+/// `expression` over `name`, which stands for `value`: computed once, however often it is read.
+#define LET(name, value, expression) "list_transform([" value "], lambda " name ": " expression ")[1]"
+
+/// The elements as numbers, null where one is none; and a list of numbers as an array.
+#define NUMBERS(x) "list_transform(" TEXTS(x) ", lambda e: TRY_CAST(e AS DOUBLE))"
+#define AS_NUMBERS(list) "CAST(to_json(" list ") AS VARCHAR)"
