@@ -117,6 +117,13 @@ export class Api {
     return text === "" ? null : (JSON.parse(text) as T);
   }
 
+  /** Ends the session, if it has not ended already: nobody is asked to sign in for that. */
+  async end(): Promise<void> {
+    if (this.credentials.kind === "token") return;
+    const response = await fetch("/api/v1/session", { method: "DELETE", headers: this.headers("DELETE") });
+    if (!response.ok && response.status !== 401) throw await refusal(response);
+  }
+
   /** The first table of a KQL query; `timespan` is an ISO 8601 duration before now. Throws Refusal. */
   async query(workspace: string, query: string, timespan: string | null, signal: AbortSignal): Promise<QueryTable> {
     const response = await this.asked(

@@ -39,10 +39,10 @@ function SignedIn({ credentials, leave, change }: SignedInProps) {
   };
   const signOut = async () => {
     try {
-      if (api.bySession) await api.send("DELETE", "/api/v1/session");
+      await api.end();
       leave("");
     } catch {
-      leave("The server did not answer: the session may go on until it ends by itself. Sign in and out again to be sure.");
+      leave("The server could not be told: the session may go on until it ends by itself. Sign in and out again to be sure.");
     }
   };
   return (
