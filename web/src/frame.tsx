@@ -5,8 +5,7 @@ import type { Api } from "./api";
 import { useFocusKept } from "./focus";
 import { Late, late } from "./late";
 import { PlaceLink } from "./link";
-import { type Link, useLive } from "./live";
-import { Time } from "./marks";
+import { useLive } from "./live";
 import type { Who } from "./model";
 import { addressOf, mayLeave, type Place, usePlace } from "./place";
 import { PlaceBody } from "./place_body";
@@ -14,6 +13,7 @@ import { TroubleNote, useReading } from "./reading";
 import { RecommendationDrawer } from "./recommendation_drawer";
 import { WhoContext } from "./rights";
 import { isOfServer } from "./server_places";
+import { Rail, titleOf, TopBar } from "./top_bar";
 
 const ServerPlace = late(async () => (await import("./server_place")).ServerPlace);
 
@@ -27,37 +27,6 @@ function useNow(): number {
   }, []);
   return now;
 }
-
-const places: [title: string, tabs: [name: string, to: Place, within: Place["at"][]][]][] = [
-  ["Security", [
-    ["Overview", { at: "overview" }, ["overview"]],
-    ["Alerts", { at: "alerts", filters: {} }, ["alerts", "alert"]],
-    ["Recommendations", { at: "recommendations", filters: {} }, ["recommendations", "recommendation"]],
-    ["Devices", { at: "devices", filters: {} }, ["devices", "device"]],
-    ["Logs", { at: "logs", query: null }, ["logs"]],
-  ]],
-  ["Detection", [
-    ["Rules", { at: "rules", filters: {} }, ["rules", "rule"]],
-    ["Custom alerts", { at: "groups", filters: {} }, ["groups", "group"]],
-    ["Intelligence", { at: "intelligence", filters: {} }, ["intelligence"]],
-  ]],
-  ["Hub", [
-    ["Settings", { at: "settings", filters: {} }, ["settings"]],
-    ["System health", { at: "health", filters: {} }, ["health"]],
-  ]],
-  ["Access", [
-    ["Users", { at: "users", filters: {} }, ["users", "user"]],
-    ["Tokens", { at: "tokens", filters: {} }, ["tokens"]],
-    ["Audit log", { at: "audit", filters: {} }, ["audit"]],
-  ]],
-];
-
-const links: Record<Link, string> = { connecting: "Connecting", live: "Live", lost: "Connection lost, trying again" };
-
-const titleOf = (place: Place): string => {
-  const name = places.flatMap(([, tabs]) => tabs).find(([, , within]) => within.includes(place.at))?.[0] ?? "Your account";
-  return "id" in place && (place.at === "device" || place.at === "group" || place.at === "user") ? `${place.id} · ${name}` : name;
-};
 
 function useTitle(place: Place) {
   const title = `${titleOf(place)} · Fieldwatch`;
@@ -111,55 +80,16 @@ export function Frame({ api, known, leave }: Props) {
   return (
     <WhoContext value={who}>
       <a className="skip" href="#place" onClick={(event) => { event.preventDefault(); spot.current?.focus(); }}>Skip to the content</a>
-      <header className="top">
-        <a className="brand" href="/">
-          <img src="/icon.svg" alt="" width="22" height="22" /> Fieldwatch
-        </a>
-        {hubs.length > 1 ? (
-          <label>
-            <span className="unseen">Hub</span>
-            <select value={name} onChange={(event) => mayLeave() && setHub(event.target.value)}>
-              {hubs.map((one) => (
-                <option key={one.name}>{one.name}</option>
-              ))}
-            </select>
-          </label>
-        ) : (
-          <span className="hub">{name}</span>
-        )}
-        {live.hubs?.length !== 0 && (
-          <span className={`link ${live.link}`} role="status">
-            {links[live.link]}
-          </span>
-        )}
-        <span className="quiet age">
-          {data && (
-            <>
-              data of <Time iso={data.overview.generated} now={now} relative />
-            </>
-          )}
-        </span>
+      <TopBar hubs={hubs.map((one) => one.name)} name={name} choose={setHub} link={hubs.length === 0 ? null : live.link} generated={data?.overview.generated ?? null} now={now}>
         {who && (
           <PlaceLink to={{ at: "account", filters: {} }} hub={hub} go={go} here={place.at === "account"} className="who">
             {who.name} <span className="quiet">{who.role}</span>
           </PlaceLink>
         )}
-        <button type="button" onClick={() => mayLeave() && leave()}>
-          Sign out
-        </button>
-      </header>
+        <button type="button" onClick={() => mayLeave() && leave()}>Sign out</button>
+      </TopBar>
       <div className="body">
-        <nav className="rail" aria-label="Places">
-          {places.map(([title, tabs]) => (
-            <ul key={title} aria-label={title}>
-              {tabs.map(([name, to, within]) => (
-                <li key={name}>
-                  <PlaceLink to={to} hub={hub} go={go} here={within.includes(place.at)}>{name}</PlaceLink>
-                </li>
-              ))}
-            </ul>
-          ))}
-        </nav>
+        <Rail hub={hub} at={place.at} go={go} />
         <div className="place" id="place" ref={spot} tabIndex={-1}>
           {asked.error !== null && <TroubleNote trouble={asked.error} again={asked.again} />}
           {live.error !== null && <TroubleNote trouble={live.error} again={live.reload} />}

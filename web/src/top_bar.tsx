@@ -1,0 +1,86 @@
+// The header and the list of places that stand beside every place.
+import type { ReactNode } from "react";
+import { PlaceLink } from "./link";
+import type { Link } from "./live";
+import { Time } from "./marks";
+import { type Go, mayLeave, type Place } from "./place";
+
+const places: [title: string, tabs: [name: string, to: Place, within: Place["at"][]][]][] = [
+  ["Security", [
+    ["Overview", { at: "overview" }, ["overview"]],
+    ["Alerts", { at: "alerts", filters: {} }, ["alerts", "alert"]],
+    ["Recommendations", { at: "recommendations", filters: {} }, ["recommendations", "recommendation"]],
+    ["Devices", { at: "devices", filters: {} }, ["devices", "device"]],
+    ["Logs", { at: "logs", query: null }, ["logs"]],
+  ]],
+  ["Detection", [
+    ["Rules", { at: "rules", filters: {} }, ["rules", "rule"]],
+    ["Custom alerts", { at: "groups", filters: {} }, ["groups", "group"]],
+    ["Intelligence", { at: "intelligence", filters: {} }, ["intelligence"]],
+  ]],
+  ["Hub", [
+    ["Settings", { at: "settings", filters: {} }, ["settings"]],
+    ["System health", { at: "health", filters: {} }, ["health"]],
+  ]],
+  ["Access", [
+    ["Users", { at: "users", filters: {} }, ["users", "user"]],
+    ["Tokens", { at: "tokens", filters: {} }, ["tokens"]],
+    ["Audit log", { at: "audit", filters: {} }, ["audit"]],
+  ]],
+];
+
+const links: Record<Link, string> = { connecting: "Connecting", live: "Live", lost: "Connection lost, trying again" };
+
+export const titleOf = (place: Place): string => {
+  const name = places.flatMap(([, tabs]) => tabs).find(([, , within]) => within.includes(place.at))?.[0] ?? "Your account";
+  return "id" in place && (place.at === "device" || place.at === "group" || place.at === "user") ? `${place.id} · ${name}` : name;
+};
+
+export function Rail({ hub, at, go }: { hub: string | null; at: Place["at"]; go: Go }) {
+  return (
+    <nav className="rail" aria-label="Places">
+      {places.map(([title, tabs]) => (
+        <ul key={title} aria-label={title}>
+          {tabs.map(([name, to, within]) => (
+            <li key={name}>
+              <PlaceLink to={to} hub={hub} go={go} here={within.includes(at)}>{name}</PlaceLink>
+            </li>
+          ))}
+        </ul>
+      ))}
+    </nav>
+  );
+}
+
+interface Props {
+  hubs: readonly string[];
+  name: string; // of the hub in view
+  choose: (hub: string) => void;
+  link: Link | null; // null: nothing to be linked to
+  generated: string | null; // when the data in view were read
+  now: number;
+  children: ReactNode; // who is there, and the way out
+}
+
+export function TopBar({ hubs, name, choose, link, generated, now, children }: Props) {
+  return (
+    <header className="top">
+      <a className="brand" href="/">
+        <img src="/icon.svg" alt="" width="22" height="22" /> Fieldwatch
+      </a>
+      {hubs.length > 1 ? (
+        <label>
+          <span className="unseen">Hub</span>
+          <select value={name} onChange={(event) => mayLeave() && choose(event.target.value)}>
+            {hubs.map((one) => <option key={one}>{one}</option>)}
+          </select>
+        </label>
+      ) : (
+        <span className="hub">{name}</span>
+      )}
+      {link && <span className={`link ${link}`} role="status">{links[link]}</span>}
+      <span className="quiet age">{generated !== null && <>data of <Time iso={generated} now={now} relative /></>}</span>
+      {children}
+    </header>
+  );
+}
