@@ -133,7 +133,7 @@ def a_million_property_names_are_bounded():
 
 def bodies_that_do_not_conform_become_dead_letters():
     credentials = spare("bodies")
-    before = counter(r"fieldwatch_pipeline_dead_letters|fieldwatch_pipeline_.*refused")
+    before = counter(r"fieldwatch_pipeline_dead_letters")
     device = Device(server, credentials)
     assert device.connect() == 0
     bodies = [b"\xff\xfe not utf-8", b"{", b"[]", b'"text"', b"[" * 5000 + b"]" * 5000, b"{}",
@@ -145,7 +145,7 @@ def bodies_that_do_not_conform_become_dead_letters():
     device.wait_acknowledged(len(bodies))  # accepted by the hub, refused with a reason by the pipeline
     device.close()
     deadline = time.monotonic() + 15 * PATIENCE
-    while counter(r"fieldwatch_pipeline_dead_letters|fieldwatch_pipeline_.*refused") < before + len(bodies):
+    while counter(r"fieldwatch_pipeline_dead_letters") < before + len(bodies):
         assert time.monotonic() < deadline, "the dead letters were not counted"
         time.sleep(0.2)
     assert server.query("SecurityIoTRawEvent | where DeviceId == 'bodies' | count") == [[0]]
