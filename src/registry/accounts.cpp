@@ -61,6 +61,19 @@ Token token_of(const Statement& row) {
     return token;
 }
 
+Result<std::optional<SecondFactor>> load_second_factor(Connection& database, std::string_view user) {
+    auto row = FIELDWATCH_TRY(database.query(
+        "SELECT secret, confirmed, last_step, (SELECT count(*) FROM recovery_codes r WHERE r.user = f.user) "
+        "FROM second_factors f WHERE user = ?",
+        user));
+    if (!FIELDWATCH_TRY(row.step())) return std::optional<SecondFactor>();
+    return std::optional(SecondFactor{.user = std::string(user),
+                                      .secret_hex = row.text(0),
+                                      .confirmed = row.flag(1),
+                                      .last_step = row.integer(2),
+                                      .recovery_codes = row.count(3)});
+}
+
 Result<void> check(const Token& token) {
     if (token.name.empty() || token.name.size() > 128 || token.hash_hex.size() != 64 ||
         !from_hex(token.hash_hex))
@@ -168,6 +181,57 @@ class SqliteAccounts final : public Accounts {
         });
     }
 
+    Result<std::optional<SecondFactor>> second_factor(std::string_view user) override {
+        using Out = std::optional<SecondFactor>;
+        return read<Out>([&](Connection& c) { return load_second_factor(c, user); });
+    }
+    Result<void> begin_second_factor(std::string_view user, std::string_view secret_hex) override {
+        return write([&](Connection& c) -> Result<void> {
+            static_cast<void>(FIELDWATCH_TRY(load_user(c, user)));
+            const auto before = FIELDWATCH_TRY(load_second_factor(c, user));
+            if (before && before->confirmed)
+                return fail(Errc::AlreadyExists, "there is a second factor: take it away first");
+            static_cast<void>(FIELDWATCH_TRY(c.change(
+                "INSERT INTO second_factors VALUES(?, ?, 0, 0) ON CONFLICT(user) DO UPDATE SET secret = "
+                "excluded.secret",
+                user, secret_hex)));
+            return {};
+        });
+    }
+    Result<void> confirm_second_factor(std::string_view user, std::string_view secret_hex, std::int64_t step,
+                                       const std::vector<std::string>& hashes,
+                                       std::string_view session_hash) override {
+        return write([&](Connection& c) -> Result<void> {
+            const auto changed = FIELDWATCH_TRY(c.change(
+                "UPDATE second_factors SET confirmed = 1, last_step = ? WHERE user = ? AND secret = ? "
+                "AND confirmed = 0",
+                step, user, secret_hex));
+            if (changed == 0) return fail(Errc::Conflict, "another second factor was begun meanwhile");
+            for (const auto& hash : hashes)
+                static_cast<void>(
+                    FIELDWATCH_TRY(c.change("INSERT INTO recovery_codes VALUES(?, ?)", user, hash)));
+            static_cast<void>(FIELDWATCH_TRY(
+                c.change("DELETE FROM sessions WHERE user = ? AND hash <> ?", user, session_hash)));
+            return {};
+        });
+    }
+    Result<bool> take_step(std::string_view user, std::int64_t step) override {
+        return taken(
+            "UPDATE second_factors SET last_step = ? WHERE user = ? AND confirmed = 1 AND last_step < ?",
+            step, user, step);
+    }
+    Result<bool> take_recovery_code(std::string_view user, std::string_view hash_hex) override {
+        return taken("DELETE FROM recovery_codes WHERE user = ? AND hash = ?", user, hash_hex);
+    }
+    Result<void> remove_second_factor(std::string_view user) override {
+        return write([&](Connection& c) -> Result<void> {
+            if (FIELDWATCH_TRY(c.change("DELETE FROM second_factors WHERE user = ?", user)) == 0)
+                return fail(Errc::NotFound, std::string(user) + " has no second factor");
+            static_cast<void>(FIELDWATCH_TRY(c.change("DELETE FROM sessions WHERE user = ?", user)));
+            return {};  // its recovery codes go with it
+        });
+    }
+
     Result<void> add(const Token& token) override {
         FIELDWATCH_TRY(check(token));
         std::string hubs;
@@ -227,6 +291,18 @@ class SqliteAccounts final : public Accounts {
         if (done) done = connection_->execute("COMMIT");
         if (!done) static_cast<void>(connection_->execute("ROLLBACK"));
         return done;
+    }
+
+    /// Whether the one change found its row.
+    template <class... Values>
+    Result<bool> taken(std::string_view sql, const Values&... values) {
+        bool found = false;
+        const auto done = write([&](Connection& c) -> Result<void> {
+            found = FIELDWATCH_TRY(c.change(sql, values...)) != 0;
+            return {};
+        });
+        if (!done) return std::unexpected(done.error());
+        return found;
     }
 
     std::mutex mutex_;  // one connection, one thread at a time

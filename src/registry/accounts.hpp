@@ -3,6 +3,7 @@
 // itself. What a role may is the portal's business.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,6 +39,15 @@ struct LoginSession {
     Timestamp created, expires;
 };
 
+/// A person's second factor: what an app on a telephone shares with us (RFC 6238).
+struct SecondFactor {
+    std::string user;
+    std::string secret_hex;
+    bool confirmed = false;          ///< asked for at signing in, once the person has shown to have it
+    std::int64_t last_step = 0;      ///< of the newest code that was taken: none up to it is taken again
+    std::size_t recovery_codes = 0;  ///< that are left
+};
+
 struct Token {
     std::string name;
     std::string hash_hex;  ///< SHA-256 of the token
@@ -65,6 +75,20 @@ class Accounts {
     virtual Result<void> open_session(const LoginSession& session) = 0;  ///< those that expired go
     virtual Result<std::optional<LoginSession>> session(std::string_view hash_hex) = 0;
     virtual Result<void> end_session(std::string_view hash_hex) = 0;  ///< nothing when there is none
+
+    virtual Result<std::optional<SecondFactor>> second_factor(std::string_view user) = 0;
+    /// In the place of one that was never confirmed. Errors: NotFound; AlreadyExists for a confirmed one.
+    virtual Result<void> begin_second_factor(std::string_view user, std::string_view secret_hex) = 0;
+    /// `secret_hex` is the one that a code was shown of, `hashes` SHA-256 of the recovery codes in hex. The
+    /// user's sessions end but `session_hash`. Errors: Conflict when another was begun, or confirmed,
+    /// meanwhile.
+    virtual Result<void> confirm_second_factor(std::string_view user, std::string_view secret_hex,
+                                               std::int64_t step, const std::vector<std::string>& hashes,
+                                               std::string_view session_hash) = 0;
+    /// Takes the code of this step, or a recovery code, for good; false = it was taken before, or is none.
+    virtual Result<bool> take_step(std::string_view user, std::int64_t step) = 0;
+    virtual Result<bool> take_recovery_code(std::string_view user, std::string_view hash_hex) = 0;
+    virtual Result<void> remove_second_factor(std::string_view user) = 0;  ///< Errors: NotFound
 
     /// Errors: AlreadyExists, InvalidArgument.
     virtual Result<void> add(const Token& token) = 0;

@@ -136,6 +136,34 @@ TEST_F(AccountsTest, AndTokensCarryTheirHubsAndCanBeRemoved) {
     EXPECT_EQ(accounts_->remove_token("siem").error().code, Errc::NotFound);
 }
 
+TEST_F(AccountsTest, TakeACodeOnceAndARecoveryCodeOnce) {
+    EXPECT_EQ(accounts_->begin_second_factor("ann", "aa").error().code, Errc::NotFound);
+    ASSERT_TRUE(accounts_->add(ann()));
+    EXPECT_FALSE(accounts_->second_factor("ann")->has_value());
+    ASSERT_TRUE(accounts_->begin_second_factor("ann", "aa"));
+    ASSERT_TRUE(accounts_->begin_second_factor("ann", "bb")) << "the first was never confirmed";
+    EXPECT_FALSE(*accounts_->take_step("ann", 5)) << "nor was this one yet";
+    open_session("mine", kNow);
+    open_session("other", kNow);
+    EXPECT_EQ(accounts_->confirm_second_factor("ann", "aa", 5, {}, "mine").error().code, Errc::Conflict);
+    ASSERT_TRUE(accounts_->confirm_second_factor("ann", "bb", 5, {"h1", "h2"}, "mine"));
+    EXPECT_TRUE(accounts_->session("mine")->has_value());
+    EXPECT_FALSE(accounts_->session("other")->has_value());
+    EXPECT_EQ(accounts_->begin_second_factor("ann", "cc").error().code, Errc::AlreadyExists);
+    EXPECT_FALSE(*accounts_->take_step("ann", 5)) << "it confirmed";
+    EXPECT_TRUE(*accounts_->take_step("ann", 7));
+    EXPECT_FALSE(*accounts_->take_step("ann", 6)) << "older than what was taken";
+    EXPECT_TRUE(*accounts_->take_recovery_code("ann", "h1"));
+    EXPECT_FALSE(*accounts_->take_recovery_code("ann", "h1"));
+    reopen();
+    EXPECT_EQ((*accounts_->second_factor("ann"))->last_step, 7);
+    EXPECT_EQ((*accounts_->second_factor("ann"))->recovery_codes, 1u);
+    ASSERT_TRUE(accounts_->remove_second_factor("ann"));
+    EXPECT_FALSE(*accounts_->take_recovery_code("ann", "h2"));
+    ASSERT_TRUE(accounts_->begin_second_factor("ann", "dd"));
+    ASSERT_TRUE(accounts_->remove_user("ann")) << "with what was begun";
+}
+
 TEST_F(AccountsTest, ACopyOfTheRegistryHoldsThemAndWhatElseThereIs) {
     ASSERT_TRUE(accounts_->add(ann()));
     ASSERT_TRUE(registry_->create_hub({.name = {"plant"}}));

@@ -315,7 +315,7 @@ TEST_F(RegistryTest, ConcurrentWritersAllGetThroughOnce) {
 }
 
 TEST_F(RegistryTest, OpensFilesOfEarlierSchemas) {
-    for (const auto* name : {"schema-1.db", "schema-2.db", "schema-3.db", "schema-4.db"}) {
+    for (const auto* name : {"schema-1.db", "schema-2.db", "schema-3.db", "schema-4.db", "schema-5.db"}) {
         const auto path = directory_ + "/" + name;
         std::filesystem::copy_file(std::string(FIELDWATCH_SOURCE_DIR) + "/tests/corpus/registry/" + name,
                                    path);

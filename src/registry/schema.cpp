@@ -71,6 +71,12 @@ constexpr std::array kSteps = {
          changed INTEGER NOT NULL, active INTEGER NOT NULL, PRIMARY KEY(hub, device, module),
          FOREIGN KEY(hub, device, module) REFERENCES entries(hub, device, module) ON DELETE CASCADE
        ) WITHOUT ROWID;)",
+    R"(CREATE TABLE second_factors(
+         user TEXT PRIMARY KEY REFERENCES users(name) ON DELETE CASCADE, secret TEXT NOT NULL,
+         confirmed INTEGER NOT NULL, last_step INTEGER NOT NULL) WITHOUT ROWID;
+       CREATE TABLE recovery_codes(
+         user TEXT NOT NULL REFERENCES second_factors(user) ON DELETE CASCADE, hash TEXT NOT NULL,
+         PRIMARY KEY(user, hash)) WITHOUT ROWID;)",
 };
 static_assert(kSteps.size() == kSchemaVersion);
 

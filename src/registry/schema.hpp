@@ -5,7 +5,7 @@
 
 namespace fieldwatch::registry {
 
-inline constexpr std::int64_t kSchemaVersion = 5;
+inline constexpr std::int64_t kSchemaVersion = 6;
 
 /// Brings a database of any earlier version, or an empty one, to kSchemaVersion, in one transaction.
 /// Errors: Unsupported for a version of the future.
