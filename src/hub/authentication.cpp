@@ -163,6 +163,10 @@ std::shared_ptr<const HubCache::Hubs> HubCache::current() {
         auto known = std::make_shared<KnownHub>();
         static_cast<registry::Hub&>(*known) = std::move(one);
         known->rules = NetworkRules::parse(known->configuration_json);
+        if (auto routing = Routing::parse(known->configuration_json); !routing)
+            log::error("hub", known->name.value + ": " + routing.error().message);
+        else if (routing->selects_events())
+            known->routing = std::make_shared<const Routing>(std::move(*routing));
         read_authorities(registry_, *known);
         next->push_back(std::move(known));
     }

@@ -16,9 +16,27 @@ std::string lower(std::string_view text) {
     return result;
 }
 
+class PropertyFiller {
+  public:
+    explicit PropertyFiller(model::Record& record) : properties_(record.properties) {}
+    void add(std::string_view name, std::string_view value) {
+        if (used_ == properties_.size()) properties_.emplace_back();
+        auto& [its_name, its_value] = properties_[used_++];
+        its_name.assign(name);
+        its_value.assign(value);
+    }
+    void done() { properties_.resize(used_); }
+
+  private:
+    std::vector<std::pair<std::string, std::string>>& properties_;
+    std::size_t used_ = 0;
+};
+
+}  // namespace
+
 // Names under which the hub itself, or a system property, speaks: an application property of that name would
 // pass for it downstream.
-bool is_reserved(std::string_view name) {
+bool is_system_property(std::string_view name) {
     static constexpr std::array<std::string_view, 14> kReserved{"message-id",
                                                                 "correlation-id",
                                                                 "user-id",
@@ -37,24 +55,6 @@ bool is_reserved(std::string_view name) {
     return text.starts_with("iothub-connection-") || text.starts_with("iothub-original-") ||
            std::find(kReserved.begin(), kReserved.end(), text) != kReserved.end();
 }
-
-class PropertyFiller {
-  public:
-    explicit PropertyFiller(model::Record& record) : properties_(record.properties) {}
-    void add(std::string_view name, std::string_view value) {
-        if (used_ == properties_.size()) properties_.emplace_back();
-        auto& [its_name, its_value] = properties_[used_++];
-        its_name.assign(name);
-        its_value.assign(value);
-    }
-    void done() { properties_.resize(used_); }
-
-  private:
-    std::vector<std::pair<std::string, std::string>>& properties_;
-    std::size_t used_ = 0;
-};
-
-}  // namespace
 
 bool is_security_message(std::span<const mqtt::Property> properties) {
     return std::any_of(properties.begin(), properties.end(), [](const mqtt::Property& property) {
@@ -78,7 +78,7 @@ Result<std::size_t> fill_record(model::Record& record, const Message& message, c
     for (const auto& property : message.properties) {
         if (property.is_system()) continue;
         size += property.name.size() + property.value.size();
-        if (is_reserved(property.name))
+        if (is_system_property(property.name))
             ++dropped;
         else
             filler.add(property.name, property.value);

@@ -137,7 +137,7 @@ net::HttpResponse bulk(Provisioning& provisioning, const net::HttpRequest& reque
     return json_answer(200, {{"isSuccessful", errors.empty()}, {"errors", std::move(errors)}});
 }
 
-net::HttpResponse query(Provisioning& provisioning, const net::HttpRequest& request, bool is_group) {
+net::HttpResponse query_enrollments(Provisioning& provisioning, const net::HttpRequest& request, bool is_group) {
     std::size_t count = kPageDefault;
     const auto wanted = request.header("x-ms-max-item-count");
     if (!wanted.empty()) std::from_chars(wanted.data(), wanted.data() + wanted.size(), count);
@@ -220,7 +220,7 @@ net::HttpResponse answer_enrollments(Provisioning& provisioning, const net::Http
     const bool is_group = same(segments[0], "enrollmentGroups");
     if (segments.size() == 1 && request.method == "POST" && !is_group) return bulk(provisioning, request);
     if (segments.size() == 2 && same(segments[1], "query") && request.method == "POST")
-        return query(provisioning, request, is_group);
+        return query_enrollments(provisioning, request, is_group);
     if (segments.size() >= 2) return one_enrollment(provisioning, request, is_group, segments);
     return of(provisioning.error(404, 404201, "there is nothing at this path"));
 }

@@ -1,0 +1,172 @@
+#include "hub/routing/routes.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.hpp"
+
+namespace fieldwatch::hub {
+
+namespace {
+
+constexpr std::chrono::milliseconds kRoutesTurn{500};  // how late a change of configuration is seen
+constexpr unsigned kOpenAgainTurns = 20;               // an endpoint that could not be opened
+constexpr std::string_view kConsumerPrefix = "route/";
+
+}  // namespace
+
+Routes::Routes(RouteParts parts)
+    : parts_(std::move(parts)),
+      log_(parts_.journal.writer(), parts_.journal.partition_count(), parts_.clock, parts_.metrics),
+      counters_{.delivered = parts_.metrics.counter("fieldwatch_routes_delivered_total",
+                                                    "Messages that endpoints of routes took"),
+                .refused = parts_.metrics.counter("fieldwatch_routes_refused_total",
+                                                  "Messages that an endpoint said it will never take"),
+                .dropped = parts_.metrics.counter("fieldwatch_routes_dropped_total",
+                                                  "Messages that waited too long for an endpoint"),
+                .failures = parts_.metrics.counter("fieldwatch_routes_failures_total",
+                                                   "Deliveries to endpoints that failed, and are tried again")} {}
+
+Routes::~Routes() {
+    stop();
+}
+
+void Routes::start() {
+    thread_ = std::thread([this] { run(); });
+}
+
+void Routes::stop() {
+    {
+        const std::lock_guard lock(wait_mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    const std::lock_guard lock(mutex_);
+    running_.clear();
+}
+
+std::vector<EndpointStatus> Routes::status(const model::HubName& hub) const {
+    const std::lock_guard lock(mutex_);
+    std::vector<EndpointStatus> out;
+    for (const auto& [key, one] : running_) {
+        if (one.hub == hub) out.push_back(one.runner ? one.runner->status() : one.instead);
+    }
+    return out;
+}
+
+void Routes::run() {
+    unsigned turns = 0;
+    for (bool going = true; going;) {
+        const auto changes = parts_.registry.change_count();
+        const bool again = incomplete_ && ++turns >= kOpenAgainTurns;
+        if (seen_ != changes || again) {
+            turns = 0;
+            if (refresh()) seen_ = changes;
+        }
+        std::unique_lock lock(wait_mutex_);
+        going = !wake_.wait_for(lock, kRoutesTurn, [this] { return stopping_; });
+    }
+}
+
+bool Routes::add_wanted(const registry::Hub& hub, std::map<Key, Wanted>& out) {
+    auto parsed = Routing::parse(hub.configuration_json);
+    if (!parsed) {  // it was checked when it was stored: of another release, perhaps
+        log::error("routes", hub.name.value + ": " + parsed.error().message);
+        return false;
+    }
+    const auto routing = std::make_shared<const Routing>(std::move(*parsed));
+    std::string signing_key;
+    for (const auto& policy : hub.policies) {
+        if (policy.name == "service") signing_key = policy.keys.primary;
+    }
+    for (const auto& endpoint : routing->endpoints()) {
+        out.emplace(EndpointRunner::consumer_of(hub.name, endpoint.name),
+                    Wanted{.hub = hub.name,
+                           .endpoint = endpoint,
+                           .routing = routing,
+                           .signing_key = signing_key,
+                           .as_text = routing->text() + signing_key});
+    }
+    return true;
+}
+
+bool Routes::refresh() {
+    const auto hubs = parts_.registry.hubs();
+    if (!hubs) {
+        log::error("routes", "reading hubs: " + hubs.error().message);
+        return false;
+    }
+    std::map<Key, Wanted> wanted;
+    bool all_read = true;
+    for (const auto& hub : *hubs)
+        all_read = add_wanted(hub, wanted) && all_read;
+    // Ended outside the lock: a runner may take a moment, and status() must not wait for it.
+    std::vector<std::unique_ptr<EndpointRunner>> ended;
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto& [key, one] : running_) {
+            const auto found = wanted.find(key);
+            if (found == wanted.end() || found->second.as_text != one.as_text)
+                ended.push_back(std::move(one.runner));
+        }
+        std::erase_if(running_, [](const auto& entry) { return entry.second.runner == nullptr; });
+    }
+    for (const auto& runner : ended) {
+        if (runner) runner->stop();
+    }
+    if (all_read) forget_strangers(wanted);  // else somebody's place would go with what cannot be read
+    incomplete_ = false;
+    for (const auto& [key, one] : wanted)
+        start_one(key, one);
+    return true;
+}
+
+void Routes::start_one(const Key& key, const Wanted& wanted) {
+    const std::lock_guard lock(mutex_);
+    auto& one = running_[key];
+    if (one.runner) return;
+    one.hub = wanted.hub;
+    one.as_text = wanted.as_text;
+    one.instead = {.name = wanted.endpoint.name, .kind = wanted.endpoint.kind, .healthy = false};
+    const auto runners = std::ranges::count_if(
+        running_, [](const auto& entry) { return entry.second.runner != nullptr; });
+    auto sink = static_cast<std::size_t>(runners) < kRunnersMax
+                    ? sink_of(wanted)
+                    : Result<std::unique_ptr<RouteSink>>(
+                          fail(Errc::Exhausted, fmt::format("the server serves {} endpoints at most", kRunnersMax)));
+    if (!sink) {
+        incomplete_ = true;
+        one.instead.last_error = sink.error().message;
+        return log::error("routes", key + ": " + sink.error().message);
+    }
+    one.runner = std::make_unique<EndpointRunner>(RunnerParts{.journal = parts_.journal,
+                                                              .clock = parts_.clock,
+                                                              .log = log_,
+                                                              .counters = counters_,
+                                                              .times = parts_.times},
+                                                  wanted.hub, wanted.endpoint, wanted.routing,
+                                                  std::move(*sink));
+}
+
+Result<std::unique_ptr<RouteSink>> Routes::sink_of(const Wanted& wanted) const {
+    if (wanted.endpoint.kind == RouteEndpoint::Kind::File) {
+        return open_file_sink(
+            parts_.files,
+            fmt::format("{}/{}/{}", parts_.directory, wanted.hub.value, wanted.endpoint.name),
+            wanted.endpoint);
+    }
+    return open_webhook_sink(wanted.endpoint,
+                             {.hub = wanted.hub.value, .signing_key = wanted.signing_key}, parts_.clock);
+}
+
+void Routes::forget_strangers(const std::map<Key, Wanted>& wanted) {
+    for (const auto& consumer : parts_.journal.consumers()) {
+        if (!consumer.starts_with(kConsumerPrefix) || wanted.contains(consumer)) continue;
+        if (const auto done = parts_.journal.forget(consumer); !done)
+            log::error("routes", consumer + ": " + done.error().message);
+    }
+}
+
+}  // namespace fieldwatch::hub
