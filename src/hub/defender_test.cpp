@@ -191,9 +191,11 @@ TEST_F(DefenderSessionTest, AReportThatIsSentAgainBeforeItIsDurableIsAnsweredLik
     const auto entries = messages(2);
     ASSERT_EQ(entries.size(), 2u);
     std::set<std::string> ids;  // the pipeline sees them once
-    for (const auto& entry : entries)
-        for (const auto& event : Json::parse(model::decode_record(entry.bytes)->body)["Events"])
+    for (const auto& entry : entries) {
+        const auto message = Json::parse(model::decode_record(entry.bytes)->body);
+        for (const auto& event : message["Events"])
             ids.insert(event["Id"].get<std::string>());
+    }
     EXPECT_EQ(ids.size(), 3u);
     journal_.commit();
     for (const std::uint16_t id : {std::uint16_t{5}, std::uint16_t{6}}) {
