@@ -272,7 +272,8 @@ std::expected<Admission, Refusal> authenticate(const Credentials& credentials, H
 int standing(registry::Registry& registry, const model::Identity& identity) {
     const auto code_of = [&](const model::Identity& one) {
         const auto entry = registry.get(one);
-        if (!entry) return entry.error().code != Errc::NotFound ? 500001 : one.module.empty() ? 404001 : 404010;
+        if (!entry)
+            return entry.error().code != Errc::NotFound ? 500001 : one.module.empty() ? 404001 : 404010;
         return entry->enabled ? 0 : 403012;
     };
     // A disabled device takes its modules with it.

@@ -21,14 +21,13 @@ ConnectionMarks marks_of(const defender::Report& report);
 
 /// The report as a security message (spec/security-messages.md): listening ports as one snapshot, connections
 /// that `before` (null = there was no report) does not hold, and every number as one Custom event. Ids are
-/// named by device, report and kind, whatever else is told, so that a report that comes twice is seen once. ""
-/// when nothing is to be told.
-/// Errors: TooLarge above limits::message_bytes.
+/// named by device, report and kind, whatever else is told, so that a report that comes twice is seen once.
+/// "" when nothing is to be told. Errors: TooLarge above limits::message_bytes.
 Result<std::string> to_security_message(const defender::Report& report, const model::Identity& device,
                                         Timestamp received, const ConnectionMarks* before);
 
-/// The last report of each device. Any thread. Bounds: Bounds, about 60 MB at the most; past them the device that
-/// reported longest ago is forgotten: it may report early, and tells all its connections once more.
+/// The last report of each device. Any thread. Bounds: Bounds, about 60 MB at the most; past them the device
+/// that reported longest ago is forgotten: it may report early, and tells all its connections once more.
 class DefenderTable {
   public:
     struct Bounds {

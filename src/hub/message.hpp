@@ -28,7 +28,8 @@ struct Message {
 /// claim to be the hub's own. Errors: TooLarge above limits::message_bytes as section 3.4 counts it.
 Result<std::size_t> fill_record(model::Record& record, const Message& message, const Stamps& stamps);
 
-/// Whether a property of that name is the hub's own or a system one, in any case; an application's has another.
+/// Whether a property of that name is the hub's own or a system one, in any case; an application's has
+/// another.
 bool is_system_property(std::string_view name);
 
 /// The mark of section 3.6.

@@ -29,7 +29,8 @@ bool Session::on_defender(const mqtt::Publish& publish, bool is_cbor) {
     auto answer = std::make_unique<DefenderAnswer>(DefenderAnswer{.report_id = {}, .is_cbor = is_cbor});
     const auto refuse = [&](std::string_view code, std::string_view why) {
         shared.counters.defender_rejected.add();
-        shared.throttles.over(code == kThrottled ? Throttle::Reports : Throttle::BrokenReports, speaker_, why);
+        shared.throttles.over(code == kThrottled ? Throttle::Reports : Throttle::BrokenReports, speaker_,
+                              why);
         answer->is_taken = false;
         answer->error_code = code;
         answer->error_message = why;
@@ -71,13 +72,13 @@ bool Session::on_defender(const mqtt::Publish& publish, bool is_cbor) {
 void Session::answer_report(DefenderAnswer& answer) {
     auto& shared = core_.shared;
     const bool is_rejection = !answer.error_code.empty();
-    if (answer.is_taken && shared.defender.kept(speaker_.identity, *answer.report_id, std::move(answer.marks)))
+    if (answer.is_taken &&
+        shared.defender.kept(speaker_.identity, *answer.report_id, std::move(answer.marks)))
         shared.counters.defender_reports.add();
     if (!wants_reports_answered_[reply_index(answer.is_cbor, is_rejection)]) return;
     const auto& thing = speaker_.identity.device.value;
     const auto topic = mqtt::defender_reply_topic(
-        thing, answer.is_cbor,
-        is_rejection ? mqtt::DefenderReply::Rejected : mqtt::DefenderReply::Accepted);
+        thing, answer.is_cbor, is_rejection ? mqtt::DefenderReply::Rejected : mqtt::DefenderReply::Accepted);
     const defender::Reply reply{.thing = thing,
                                 .report_id = answer.report_id,
                                 .unix_milliseconds = shared.parts.clock.now().unix_millis(),

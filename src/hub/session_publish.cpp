@@ -8,7 +8,7 @@ namespace fieldwatch::hub {
 namespace {
 
 constexpr std::chrono::milliseconds kThrottle{250};  // a device over its rate is asked again so much later
-constexpr std::chrono::seconds kActivityEvery{5};  // how exactly the last activity of a connection is known
+constexpr std::chrono::seconds kActivityEvery{5};    // how exactly the last activity of a connection is known
 
 }  // namespace
 

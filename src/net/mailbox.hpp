@@ -71,7 +71,8 @@ class Guarded {
     Guarded() = default;
     explicit Guarded(T value) : value_(std::move(value)) {}
     template <class... Arguments>  // of a value that cannot be moved
-    explicit Guarded(std::in_place_t, Arguments&&... arguments) : value_(std::forward<Arguments>(arguments)...) {}
+    explicit Guarded(std::in_place_t, Arguments&&... arguments)
+        : value_(std::forward<Arguments>(arguments)...) {}
     template <class Function>
     auto with(Function&& function) {
         const std::lock_guard lock(mutex_);

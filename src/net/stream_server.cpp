@@ -21,7 +21,7 @@ namespace {
 using asio::ip::tcp;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
-constexpr std::size_t kScratchBytes = 64u << 10;        // four full TLS records a read
+constexpr std::size_t kScratchBytes = 64u << 10;  // four full TLS records a read
 constexpr std::size_t kDroppedBytesMin = 64u << 10;
 constexpr std::size_t kKeptBytes = 4u << 10;            // larger buffers are given back when empty
 constexpr auto kTick = std::chrono::milliseconds(250);  // resolution of deadlines

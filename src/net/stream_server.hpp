@@ -42,7 +42,7 @@ class Connection {
     virtual void flush() = 0;     ///< sends now what the socket takes, the rest when it can
     /// How much may wait for a peer that does not read, from now on; Options::output_bytes_max until then.
     virtual void bound_output(std::size_t bytes_max) = 0;
-    virtual void pause() = 0;     ///< read no more: the peer's window fills, and it waits
+    virtual void pause() = 0;  ///< read no more: the peer's window fills, and it waits
     virtual void resume() = 0;
     virtual void close() = 0;  ///< after what was flushed; the handler hears closed() later, from the loop
     /// Handler::deadline() is called once when that much time has passed; a new call replaces the old.
@@ -62,11 +62,12 @@ class Handler {
 
 class StreamServer {
   public:
-    static constexpr std::size_t kOutputBytesMax = 1u << 20;  ///< four of the largest messages wait for a slow peer
+    static constexpr std::size_t kOutputBytesMax =
+        1u << 20;  ///< four of the largest messages wait for a slow peer
     struct Options {
         std::string address = "0.0.0.0";
         std::uint16_t port = 0;
-        std::size_t connections_max = 60'000;     ///< 50,000 idle devices of the design's budget, and some
+        std::size_t connections_max = 60'000;  ///< 50,000 idle devices of the design's budget, and some
         std::size_t output_bytes_max = kOutputBytesMax;
         std::chrono::milliseconds handshake_timeout{20'000};
     };

@@ -67,7 +67,8 @@ class WebStreamTest : public testing::Test {
             return std::make_unique<Shout>(connection);
         };
         server_ = *StreamServer::start(
-            runtime_, tls, {.address = "127.0.0.1", .output_bytes_max = 300u << 20}, metrics_, [](const std::string&) { return true; },
+            runtime_, tls, {.address = "127.0.0.1", .output_bytes_max = 300u << 20}, metrics_,
+            [](const std::string&) { return true; },
             [this](Connection& connection) { return make_web_stream(runtime_, connection, handlers_); });
     }
     void TearDown() override {

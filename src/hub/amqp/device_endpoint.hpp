@@ -100,7 +100,7 @@ class DeviceEndpoint final : public Endpoint {
 
     std::deque<Held> held_;  ///< while the connection is paused: at most what one read brought
     std::map<amqp::DeliveryId, Pending> pending_;  ///< within the links' credit
-    bool waiting_for_space_ = false;  ///< the journal will call
+    bool waiting_for_space_ = false;               ///< the journal will call
 
     amqp::LinkId command_link_ = 0, method_link_ = 0, twin_link_ = 0;  ///< to the client; 0 = none
     std::map<amqp::DeliveryId, std::string> commands_;                 ///< lock tokens

@@ -137,7 +137,8 @@ net::HttpResponse bulk(Provisioning& provisioning, const net::HttpRequest& reque
     return json_answer(200, {{"isSuccessful", errors.empty()}, {"errors", std::move(errors)}});
 }
 
-net::HttpResponse query_enrollments(Provisioning& provisioning, const net::HttpRequest& request, bool is_group) {
+net::HttpResponse query_enrollments(Provisioning& provisioning, const net::HttpRequest& request,
+                                    bool is_group) {
     std::size_t count = kPageDefault;
     const auto wanted = request.header("x-ms-max-item-count");
     if (!wanted.empty()) std::from_chars(wanted.data(), wanted.data() + wanted.size(), count);

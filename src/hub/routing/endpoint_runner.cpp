@@ -12,10 +12,11 @@ namespace fieldwatch::hub {
 namespace {
 
 constexpr std::size_t kRouteReadRecords = 256, kRouteReadBytes = 1u << 20;
-constexpr std::size_t kBatchMessages = 100, kBatchBytes = 1u << 20;  // of one delivery, one message at the least
-constexpr unsigned kUnhealthyAfter = 3;                              // failures in a row
-constexpr std::chrono::seconds kKeepIdleEvery{60};                   // a place that nothing is delivered from
-constexpr std::chrono::seconds kRefusalsEvery{60};                   // one record of what was refused meanwhile
+constexpr std::size_t kBatchMessages = 100,
+                      kBatchBytes = 1u << 20;       // of one delivery, one message at the least
+constexpr unsigned kUnhealthyAfter = 3;             // failures in a row
+constexpr std::chrono::seconds kKeepIdleEvery{60};  // a place that nothing is delivered from
+constexpr std::chrono::seconds kRefusalsEvery{60};  // one record of what was refused meanwhile
 
 }  // namespace
 
@@ -130,7 +131,8 @@ EndpointRunner::Step EndpointRunner::read_on(Source& source) {
     return Step::Moved;
 }
 
-std::vector<EndpointRunner::Line> EndpointRunner::lines_of(const journal::Batch& batch, const Source& source) {
+std::vector<EndpointRunner::Line> EndpointRunner::lines_of(const journal::Batch& batch,
+                                                           const Source& source) {
     std::vector<Line> out;
     const auto oldest = parts_.clock.now() - std::chrono::duration_cast<Ticks>(endpoint_.keep);
     for (const auto& one : batch.records) {

@@ -1,5 +1,6 @@
-// One endpoint's way through the log: reads what is durable, picks what routes lead there, delivers, and keeps its
-// place. The journal is the spool: what was acknowledged to a device is delivered at least once, or counted.
+// One endpoint's way through the log: reads what is durable, picks what routes lead there, delivers, and
+// keeps its place. The journal is the spool: what was acknowledged to a device is delivered at least once, or
+// counted.
 #pragma once
 
 #include <atomic>
@@ -23,15 +24,16 @@ struct EndpointStatus {
     std::string name;
     RouteEndpoint::Kind kind = RouteEndpoint::Kind::File;
     bool healthy = true;
-    std::string last_error;        ///< "" = the last delivery went well
-    std::uint64_t delivered = 0;   ///< since the server's start or the last change of routes, like the next two
-    std::uint64_t refused = 0;     ///< that the receiver will never take
-    std::uint64_t dropped = 0;     ///< that waited too long
-    std::uint64_t behind = 0;      ///< records of the log that are still to be looked at
+    std::string last_error;  ///< "" = the last delivery went well
+    std::uint64_t delivered =
+        0;                      ///< since the server's start or the last change of routes, like the next two
+    std::uint64_t refused = 0;  ///< that the receiver will never take
+    std::uint64_t dropped = 0;  ///< that waited too long
+    std::uint64_t behind = 0;   ///< records of the log that are still to be looked at
 };
 
 struct RunnerTimes {
-    std::chrono::milliseconds idle{200};         ///< how late a message is at the most, when all is well
+    std::chrono::milliseconds idle{200};  ///< how late a message is at the most, when all is well
     std::chrono::milliseconds first_wait{1'000}, wait_max{300'000};  ///< between tries; doubled each time
     std::chrono::milliseconds keep_every{1'000};  ///< how much is delivered twice after a crash, at the most
 };

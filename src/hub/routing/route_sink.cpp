@@ -173,7 +173,8 @@ Result<std::unique_ptr<RouteSink>> open_webhook_sink(const RouteEndpoint& endpoi
                                                      const Clock& clock) {
     auto interrupt = FIELDWATCH_TRY(net::Interrupt::create());
     const auto key = from_base64(options.signing_key);
-    if (!key || key->empty()) return fail(Errc::InvalidArgument, "the hub has no policy \"service\" to sign with");
+    if (!key || key->empty())
+        return fail(Errc::InvalidArgument, "the hub has no policy \"service\" to sign with");
     return std::unique_ptr<RouteSink>(
         std::make_unique<WebhookSink>(endpoint, std::move(options), clock, std::move(interrupt), *key));
 }

@@ -55,8 +55,7 @@ query::Value text_named(const NamedTexts& all, std::string_view name) {
 std::string on_one_line(std::string_view json) {
     if (json.starts_with("\xEF\xBB\xBF")) json.remove_prefix(3);  // a byte order mark
     std::string out(json);
-    std::replace_if(
-        out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    std::replace_if(out.begin(), out.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
     return out;
 }
 
@@ -246,7 +245,8 @@ bool RoutedMessageReader::read_connection(const model::RecordView& record) {
     if (!parsed) return false;
     const auto name = (*parsed)->text_of("operationName");
     const bool connects = name == "deviceConnect";
-    if ((*parsed)->text_of("category") != "Connections" || (!connects && name != "deviceDisconnect")) return false;
+    if ((*parsed)->text_of("category") != "Connections" || (!connects && name != "deviceDisconnect"))
+        return false;
     // A connect that failed changed nothing; a disconnect has happened whatever its reason.
     if (connects && !(*parsed)->text_of("resultType").empty()) return false;
     body_ = fmt::format(R"({{"sequenceNumber":"{:032X}"}})", message_.place.offset);

@@ -50,8 +50,8 @@ class RoutedMessageReader {
   public:
     explicit RoutedMessageReader(std::uint32_t partition_count) : partition_count_(partition_count) {}
 
-    /// Null for a record that no route can take: another kind, a failed operation, the copy that the hub's home
-    /// partition has. Never fails: a body that is no JSON is bytes.
+    /// Null for a record that no route can take: another kind, a failed operation, the copy that the hub's
+    /// home partition has. Never fails: a body that is no JSON is bytes.
     const RoutedMessage* read(const model::RecordView& record, RecordPlace place);
 
   private:

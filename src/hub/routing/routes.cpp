@@ -19,14 +19,15 @@ constexpr std::string_view kConsumerPrefix = "route/";
 Routes::Routes(RouteParts parts)
     : parts_(std::move(parts)),
       log_(parts_.journal.writer(), parts_.journal.partition_count(), parts_.clock, parts_.metrics),
-      counters_{.delivered = parts_.metrics.counter("fieldwatch_routes_delivered_total",
-                                                    "Messages that endpoints of routes took"),
-                .refused = parts_.metrics.counter("fieldwatch_routes_refused_total",
-                                                  "Messages that an endpoint said it will never take"),
-                .dropped = parts_.metrics.counter("fieldwatch_routes_dropped_total",
-                                                  "Messages that waited too long for an endpoint"),
-                .failures = parts_.metrics.counter("fieldwatch_routes_failures_total",
-                                                   "Deliveries to endpoints that failed, and are tried again")} {}
+      counters_{
+          .delivered = parts_.metrics.counter("fieldwatch_routes_delivered_total",
+                                              "Messages that endpoints of routes took"),
+          .refused = parts_.metrics.counter("fieldwatch_routes_refused_total",
+                                            "Messages that an endpoint said it will never take"),
+          .dropped = parts_.metrics.counter("fieldwatch_routes_dropped_total",
+                                            "Messages that waited too long for an endpoint"),
+          .failures = parts_.metrics.counter("fieldwatch_routes_failures_total",
+                                             "Deliveries to endpoints that failed, and are tried again")} {}
 
 Routes::~Routes() {
     stop();
@@ -130,35 +131,35 @@ void Routes::start_one(const Key& key, const Wanted& wanted) {
     one.hub = wanted.hub;
     one.as_text = wanted.as_text;
     one.instead = {.name = wanted.endpoint.name, .kind = wanted.endpoint.kind, .healthy = false};
-    const auto runners = std::ranges::count_if(
-        running_, [](const auto& entry) { return entry.second.runner != nullptr; });
-    auto sink = static_cast<std::size_t>(runners) < kRunnersMax
-                    ? sink_of(wanted)
-                    : Result<std::unique_ptr<RouteSink>>(
-                          fail(Errc::Exhausted, fmt::format("the server serves {} endpoints at most", kRunnersMax)));
+    const auto runners =
+        std::ranges::count_if(running_, [](const auto& entry) { return entry.second.runner != nullptr; });
+    auto sink =
+        static_cast<std::size_t>(runners) < kRunnersMax
+            ? sink_of(wanted)
+            : Result<std::unique_ptr<RouteSink>>(
+                  fail(Errc::Exhausted, fmt::format("the server serves {} endpoints at most", kRunnersMax)));
     if (!sink) {
         incomplete_ = true;
         one.instead.last_error = sink.error().message;
         return log::error("routes", key + ": " + sink.error().message);
     }
-    one.runner = std::make_unique<EndpointRunner>(RunnerParts{.journal = parts_.journal,
-                                                              .clock = parts_.clock,
-                                                              .log = log_,
-                                                              .counters = counters_,
-                                                              .times = parts_.times},
-                                                  wanted.hub, wanted.endpoint, wanted.routing,
-                                                  std::move(*sink));
+    one.runner =
+        std::make_unique<EndpointRunner>(RunnerParts{.journal = parts_.journal,
+                                                     .clock = parts_.clock,
+                                                     .log = log_,
+                                                     .counters = counters_,
+                                                     .times = parts_.times},
+                                         wanted.hub, wanted.endpoint, wanted.routing, std::move(*sink));
 }
 
 Result<std::unique_ptr<RouteSink>> Routes::sink_of(const Wanted& wanted) const {
     if (wanted.endpoint.kind == RouteEndpoint::Kind::File) {
         return open_file_sink(
-            parts_.files,
-            fmt::format("{}/{}/{}", parts_.directory, wanted.hub.value, wanted.endpoint.name),
+            parts_.files, fmt::format("{}/{}/{}", parts_.directory, wanted.hub.value, wanted.endpoint.name),
             wanted.endpoint);
     }
-    return open_webhook_sink(wanted.endpoint,
-                             {.hub = wanted.hub.value, .signing_key = wanted.signing_key}, parts_.clock);
+    return open_webhook_sink(wanted.endpoint, {.hub = wanted.hub.value, .signing_key = wanted.signing_key},
+                             parts_.clock);
 }
 
 void Routes::forget_strangers(const std::map<Key, Wanted>& wanted) {

@@ -30,7 +30,8 @@ struct RouteParts {
     RunnerTimes times{};
 };
 
-/// Any thread. Bound: kRunnersMax endpoints of the server, a thread each; further ones are said to be unhealthy.
+/// Any thread. Bound: kRunnersMax endpoints of the server, a thread each; further ones are said to be
+/// unhealthy.
 class Routes {
   public:
     static constexpr std::size_t kRunnersMax = 64;
@@ -61,7 +62,8 @@ class Routes {
     using Key = std::string;  ///< the consumer's name
 
     void run();
-    /// Reads the hubs' configurations and makes what runs be what is wanted. False: the registry cannot be read.
+    /// Reads the hubs' configurations and makes what runs be what is wanted. False: the registry cannot be
+    /// read.
     bool refresh();
     /// False: the hub's routes cannot be read.
     static bool add_wanted(const registry::Hub& hub, std::map<Key, Wanted>& out);

@@ -1,4 +1,5 @@
-// Endpoints behind a real journal and registry: nothing that was acknowledged is missing, whatever the receiver does.
+// Endpoints behind a real journal and registry: nothing that was acknowledged is missing, whatever the
+// receiver does.
 #include "hub/routing/routes.hpp"
 
 #include <gtest/gtest.h>
@@ -27,11 +28,12 @@ constexpr std::string_view kArchive = R"({"routing":{"endpoints":{"archive":{"ty
 class Receiver {
   public:
     Receiver() {
-        server_ = *net::HttpServer::create({.address = "127.0.0.1", .port = 0},
-                                           {.respond = [this](const net::HttpRequest& request) { return take(request); },
-                                            .is_stream = nullptr,
-                                            .subscribe = nullptr},
-                                           metrics_);
+        server_ = *net::HttpServer::create(
+            {.address = "127.0.0.1", .port = 0},
+            {.respond = [this](const net::HttpRequest& request) { return take(request); },
+             .is_stream = nullptr,
+             .subscribe = nullptr},
+            metrics_);
         server_->start();
     }
     ~Receiver() { server_->stop(); }
@@ -40,7 +42,9 @@ class Receiver {
         const std::lock_guard lock(mutex_);
         return taken_;
     }
-    std::function<int(const net::HttpRequest&, const Json&)> answer = [](const auto&, const auto&) { return 204; };
+    std::function<int(const net::HttpRequest&, const Json&)> answer = [](const auto&, const auto&) {
+        return 204;
+    };
 
   private:
     net::HttpResponse take(const net::HttpRequest& request) {
@@ -62,7 +66,8 @@ class Receiver {
 class RoutesTest : public ::testing::Test {
   protected:
     RoutesTest()
-        : directory_(std::filesystem::temp_directory_path() / ("routes_test." + std::to_string(system_random().next()))) {
+        : directory_(std::filesystem::temp_directory_path() /
+                     ("routes_test." + std::to_string(system_random().next()))) {
         log::set_level(log::Level::Error);
         std::filesystem::create_directories(directory_);
         registry_ = *registry::open((directory_ / "registry.db").string(), clock_, system_random());
@@ -87,20 +92,21 @@ class RoutesTest : public ::testing::Test {
         ASSERT_TRUE(registry_->update_hub(hub, std::nullopt));
     }
     void configure_webhook(const std::string& url, const std::string& condition = "") {
-        configure(Json{{"routing",
-                        {{"endpoints", {{"hook", {{"type", "webhook"}, {"url", url}}}}},
-                         {"routes", {{"r", {{"condition", condition}, {"endpoints", Json::array({"hook"})}}}}}}}}
-                      .dump());
+        configure(
+            Json{{"routing",
+                  {{"endpoints", {{"hook", {{"type", "webhook"}, {"url", url}}}}},
+                   {"routes", {{"r", {{"condition", condition}, {"endpoints", Json::array({"hook"})}}}}}}}}
+                .dump());
     }
     void start() {
-        routes_ = std::make_unique<Routes>(RouteParts{
-            .registry = *registry_,
-            .journal = *journal_,
-            .files = posix_file_system(),
-            .clock = clock_,
-            .metrics = metrics_,
-            .directory = (directory_ / "routes").string(),
-            .times = {.idle = 5ms, .first_wait = 5ms, .wait_max = 20ms, .keep_every = 1ms}});
+        routes_ = std::make_unique<Routes>(
+            RouteParts{.registry = *registry_,
+                       .journal = *journal_,
+                       .files = posix_file_system(),
+                       .clock = clock_,
+                       .metrics = metrics_,
+                       .directory = (directory_ / "routes").string(),
+                       .times = {.idle = 5ms, .first_wait = 5ms, .wait_max = 20ms, .keep_every = 1ms}});
         routes_->start();
         EXPECT_TRUE(eventually([&] { return !status().empty(); }));
     }
@@ -126,7 +132,8 @@ class RoutesTest : public ::testing::Test {
         std::vector<Json> out;
         std::set<std::filesystem::path> files;
         std::error_code ignored;
-        for (const auto& one : std::filesystem::directory_iterator(directory_ / "routes/plant" / endpoint, ignored))
+        for (const auto& one :
+             std::filesystem::directory_iterator(directory_ / "routes/plant" / endpoint, ignored))
             files.insert(one.path());
         for (const auto& path : files) {
             std::ifstream file(path);
@@ -195,7 +202,8 @@ TEST_F(RoutesTest, AFilesTornLineGoesAndFilesAreBounded) {
     EXPECT_EQ(second, "2" + std::string(20, 'x')) << "behind the last whole line";
     for (int i = 3; i <= 6; ++i)
         deliver(std::to_string(i) + std::string(60, 'x'));
-    EXPECT_EQ(*posix_file_system().list(folder), (std::vector<std::string>{"00000004.jsonl", "00000005.jsonl"}));
+    EXPECT_EQ(*posix_file_system().list(folder),
+              (std::vector<std::string>{"00000004.jsonl", "00000005.jsonl"}));
 }
 
 TEST_F(RoutesTest, AWebhookThatIsDownGetsEverythingWhenItIsBack) {

@@ -35,9 +35,9 @@ Result<Value> routing_member(const RoutingJson& object, std::string_view owner, 
     const auto found = object.find(name);
     if (found == object.end()) return otherwise;
     constexpr bool is_number = std::is_same_v<Value, std::int64_t>;
-    const bool fits = is_number                         ? found->is_number_integer()
-                      : std::is_same_v<Value, bool>     ? found->is_boolean()
-                                                        : found->is_string();
+    const bool fits = is_number                     ? found->is_number_integer()
+                      : std::is_same_v<Value, bool> ? found->is_boolean()
+                                                    : found->is_string();
     if (!fits)
         return wrong_routing(fmt::format("\"{}\" of {} is not {}", name, owner,
                                          is_number                     ? "a whole number"
@@ -58,7 +58,8 @@ Result<std::int64_t> bounded_member(const RoutingJson& object, std::string_view 
 Result<RouteEndpoint> read_endpoint(const std::string& name, const RoutingJson& json) {
     const auto owner = fmt::format("the endpoint \"{}\"", name);
     if (!is_route_name(name) || name == Routing::kEvents)
-        return wrong_routing("an endpoint's name is 1 to 50 lower-case letters, digits and -; events is built in");
+        return wrong_routing(
+            "an endpoint's name is 1 to 50 lower-case letters, digits and -; events is built in");
     if (!json.is_object()) return wrong_routing(owner + " is an object");
     RouteEndpoint out{.name = name};
     const auto type = FIELDWATCH_TRY(routing_member(json, owner, "type", std::string()));
@@ -68,7 +69,8 @@ Result<RouteEndpoint> read_endpoint(const std::string& name, const RoutingJson& 
     out.url = FIELDWATCH_TRY(routing_member(json, owner, "url", std::string()));
     out.ca_pem = FIELDWATCH_TRY(routing_member(json, owner, "caPem", std::string()));
     if (out.kind == RouteEndpoint::Kind::Webhook) {
-        const bool plain = std::all_of(out.url.begin(), out.url.end(), [](char c) { return c > ' ' && c < 0x7F; });
+        const bool plain =
+            std::all_of(out.url.begin(), out.url.end(), [](char c) { return c > ' ' && c < 0x7F; });
         if (out.url.size() > kWebhookUrlMax || !plain || !net::parse_url(out.url))
             return wrong_routing(fmt::format("\"url\" of {} is like https://host/path", owner));
         if (out.ca_pem.size() > kWebhookCaMax)
@@ -99,9 +101,10 @@ Result<MessageRoute> read_route(const std::string& name, const RoutingJson& json
     const auto source =
         route_source_of(FIELDWATCH_TRY(routing_member(json, owner, "source", std::string("DeviceMessages"))));
     if (!source)
-        return wrong_routing(fmt::format("\"source\" of {} is DeviceMessages, TwinChangeEvents, "
-                                         "DeviceLifecycleEvents or DeviceConnectionStateEvents",
-                                         owner));
+        return wrong_routing(
+            fmt::format("\"source\" of {} is DeviceMessages, TwinChangeEvents, "
+                        "DeviceLifecycleEvents or DeviceConnectionStateEvents",
+                        owner));
     out.source = *source;
     out.enabled = FIELDWATCH_TRY(routing_member(json, owner, "enabled", true));
     auto condition =
@@ -109,7 +112,8 @@ Result<MessageRoute> read_route(const std::string& name, const RoutingJson& json
     if (!condition)
         return wrong_routing(fmt::format("the condition of {}: {}", owner, condition.error().message));
     if (names_twin(*condition))
-        return wrong_routing(fmt::format("the condition of {}: $twin is not offered, $body and properties are", owner));
+        return wrong_routing(
+            fmt::format("the condition of {}: $twin is not offered, $body and properties are", owner));
     out.condition = std::move(*condition);
     const auto named = json.find("endpoints");
     if (named == json.end() || !named->is_array() || named->empty())
@@ -120,7 +124,8 @@ Result<MessageRoute> read_route(const std::string& name, const RoutingJson& json
         const bool known = std::any_of(endpoints.begin(), endpoints.end(),
                                        [&](const RouteEndpoint& endpoint) { return endpoint.name == text; });
         if (!built_in && !known)
-            return wrong_routing(fmt::format("{} names the endpoint \"{}\", which there is not", owner, text));
+            return wrong_routing(
+                fmt::format("{} names the endpoint \"{}\", which there is not", owner, text));
         if (built_in && out.source != RouteSource::DeviceMessages)
             return wrong_routing(fmt::format("{}: only DeviceMessages can go to events", owner));
         out.endpoints.push_back(text);

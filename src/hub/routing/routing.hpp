@@ -19,11 +19,11 @@ struct RouteEndpoint {
     enum class Kind : std::uint8_t { File, Webhook };
     std::string name;  ///< lower-case letters, digits and -; never "events"
     Kind kind = Kind::File;
-    std::string url;                           ///< webhook: whole, with its path
-    std::string ca_pem;                        ///< webhook: whom to trust over TLS; "" = the system's authorities
+    std::string url;     ///< webhook: whole, with its path
+    std::string ca_pem;  ///< webhook: whom to trust over TLS; "" = the system's authorities
     std::uint64_t file_bytes_max = 64u << 20;  ///< file: then the next one begins
     std::size_t files_max = 16;                ///< file: then the oldest goes
-    std::chrono::hours keep{24};               ///< how long a message waits for an endpoint that does not take it
+    std::chrono::hours keep{24};  ///< how long a message waits for an endpoint that does not take it
     friend bool operator==(const RouteEndpoint&, const RouteEndpoint&) = default;
 };
 std::string_view to_string(RouteEndpoint::Kind kind);  ///< "file", "webhook": as the configuration spells it
@@ -45,16 +45,16 @@ class Routing {
     static constexpr std::string_view kEvents = "events";  ///< the built-in, Event Hubs compatible endpoint
     static constexpr std::size_t kRoutesMax = 100, kEndpointsMax = 10;  ///< the public service's
 
-    /// Without the member: no routes, everything to the built-in endpoint. Errors: InvalidArgument, naming the
-    /// route or endpoint and what is allowed; a condition's with its place.
+    /// Without the member: no routes, everything to the built-in endpoint. Errors: InvalidArgument, naming
+    /// the route or endpoint and what is allowed; a condition's with its place.
     static Result<Routing> parse(std::string_view configuration_json);
 
     const std::vector<RouteEndpoint>& endpoints() const { return endpoints_; }
     const std::string& text() const { return text_; }  ///< what was parsed: equal texts, equal routing
     /// Whether there is anything to decide about the built-in endpoint.
     bool selects_events() const;
-    /// Whether the message is for the built-in endpoint: a route leads it there, or none takes it and the fallback
-    /// is on.
+    /// Whether the message is for the built-in endpoint: a route leads it there, or none takes it and the
+    /// fallback is on.
     bool to_events(const RoutedMessage& message) const;
     /// The routes that lead it to this endpoint; empty = none does, and it is not for it.
     std::vector<std::string_view> routes_to(std::string_view endpoint, const RoutedMessage& message) const;

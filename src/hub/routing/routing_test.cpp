@@ -40,10 +40,10 @@ Result<Routing> routing_of(const std::string& routing) {
 }
 
 bool condition_holds(const std::string& condition, const model::Record& record) {
-    const auto routing = routing_of(
-        Json{{"endpoints", {{"f", {{"type", "file"}}}}},
-             {"routes", {{"r", {{"condition", condition}, {"endpoints", Json::array({"f"})}}}}}}
-            .dump());
+    const auto routing =
+        routing_of(Json{{"endpoints", {{"f", {{"type", "file"}}}}},
+                        {"routes", {{"r", {{"condition", condition}, {"endpoints", Json::array({"f"})}}}}}}
+                       .dump());
     EXPECT_TRUE(routing) << routing.error().message;
     const Seen seen(record);
     return routing && !routing->routes_to("f", *seen.message).empty();
@@ -85,7 +85,9 @@ TEST(Routing, SaysWhatIsWrong) {
     EXPECT_NE(error(R"({"routes":{"r":{"endpoints":["events"],"source":"TwinChangeEvents"}}})"), "");
     EXPECT_NE(error(R"({"routes":{"r":{"endpoints":["events"],"condition":"a = "}}})"), "");
     EXPECT_NE(error(R"({"routes":{"r":{"endpoints":["events"],"condition":"NOT $twin.tags.a = 1"}}})"), "");
-    EXPECT_EQ(error(R"({"routes":{"r":{"endpoints":["events"],"source":"devicemessages","condition":"a = 1"}}})"), "");
+    EXPECT_EQ(
+        error(R"({"routes":{"r":{"endpoints":["events"],"source":"devicemessages","condition":"a = 1"}}})"),
+        "");
     EXPECT_TRUE(Routing::parse("{}"));
     EXPECT_FALSE(Routing::parse("{}")->selects_events());
 }
