@@ -26,6 +26,7 @@
 #include "base/metrics.hpp"
 #include "detect/content.hpp"
 #include "hub/provisioning/http_api.hpp"
+#include "hub/routing/routes.hpp"
 #include "hub/server.hpp"
 #include "journal/journal.hpp"
 #include "net/certificate_authority.hpp"
@@ -386,6 +387,12 @@ Result<void> serve(const ServerConfig& config) {
                                                         .https_optional = config.https_port == 443,
                                                         .uploads_directory = data + "/uploads",
                                                         .rates = hub::rates_of_units(config.hub_units)}));
+    hub::Routes routes({.registry = *registry,
+                        .journal = *journal,
+                        .files = files,
+                        .clock = clock,
+                        .metrics = metrics,
+                        .directory = data + "/routes"});
     DeviceLink link(hub->devices());
     Maintenance maintenance(*journal, workspaces);
     auto* const upkeep = FIELDWATCH_TRY(journal::upkeep_of(*journal));
@@ -418,6 +425,7 @@ Result<void> serve(const ServerConfig& config) {
                              std::string_view path) { return provision(hub->provisioning(), request, path); },
          .indicators = &indicators,
          .rules = rules.get(),
+         .routes = &routes,
          .purge = [&](const workspace::Purge& what) -> Result<portal::PurgeReport> {
              const auto paused = maintenance.pause();
              return purge(what, {.registry = *registry,
@@ -454,6 +462,7 @@ Result<void> serve(const ServerConfig& config) {
     running = pipeline.get();
     pipeline->start();
     feed.start();
+    routes.start();
 
     const auto token = FIELDWATCH_TRY(local_token(data, *accounts, random));
     FIELDWATCH_TRY(write_profile(data, {.server = page_here(config, http->port()),
@@ -471,6 +480,7 @@ Result<void> serve(const ServerConfig& config) {
     log::info("server", "ending: no new connections, then what was taken is committed");
     http->stop();
     hub->stop();
+    routes.stop();
     feed.stop();
     pipeline->stop();
     runtime.stop();

@@ -56,6 +56,7 @@ GET /api/v1/hubs reader
 GET /api/v1/hubs/{hub} reader
 PUT /api/v1/hubs/{hub} administrator
 PATCH /api/v1/hubs/{hub} administrator
+GET /api/v1/hubs/{hub}/routes reader
 POST /api/v1/hubs/{hub}/policies/{policy}/rotate administrator
 GET /api/v1/hubs/{hub}/certificates reader
 PUT /api/v1/hubs/{hub}/certificates/{name} administrator

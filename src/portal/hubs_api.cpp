@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "hub/network_rules.hpp"
+#include "hub/routing/routes.hpp"
 #include "portal/context.hpp"
 #include "portal/control_plane.hpp"
 #include "portal/reply.hpp"
@@ -76,6 +77,7 @@ Result<void> read_configuration(const Json& body, registry::Hub& hub) {
     json.merge_patch(*found);
     auto text = json.dump();
     FIELDWATCH_TRY(hub::NetworkRules::check(text));
+    FIELDWATCH_TRY(hub::Routing::parse(text));
     hub.configuration_json = std::move(text);
     return {};
 }
@@ -187,6 +189,26 @@ Answer patch_hub(const Context& context, const Call& call) {
     return json_reply(200, hub_json(done->after));
 }
 
+/// How the endpoints of a hub's routes are doing.
+Answer get_routes(const Context& context, const Call& call) {
+    const auto name = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
+    const auto hub = FIELDWATCH_TRY(context.parts.registry.hub(name));
+    Json endpoints = Json::array();
+    const auto all = context.parts.routes == nullptr ? std::vector<hub::EndpointStatus>{}
+                                                     : context.parts.routes->status(hub.name);
+    for (const auto& one : all) {
+        endpoints.push_back({{"name", one.name},
+                             {"type", hub::to_string(one.kind)},
+                             {"healthy", one.healthy},
+                             {"lastError", one.last_error},
+                             {"delivered", one.delivered},
+                             {"refused", one.refused},
+                             {"dropped", one.dropped},
+                             {"behind", one.behind}});
+    }
+    return json_reply(200, {{"value", std::move(endpoints)}});
+}
+
 /// The primary key becomes the secondary one, so that whoever still signs with it is let in until the next
 /// turn.
 Answer rotate_key(const Context& context, const Call& call) {
@@ -215,6 +237,7 @@ std::vector<Route> hub_routes() {
             {"GET", "/api/v1/hubs/{hub}", Role::Reader, get_hub},
             {"PUT", "/api/v1/hubs/{hub}", Role::Administrator, put_hub},
             {"PATCH", "/api/v1/hubs/{hub}", Role::Administrator, patch_hub},
+            {"GET", "/api/v1/hubs/{hub}/routes", Role::Reader, get_routes},
             {"POST", "/api/v1/hubs/{hub}/policies/{policy}/rotate", Role::Administrator, rotate_key}};
 }
 

@@ -25,6 +25,10 @@
 #include "workspace/upkeep.hpp"
 #include "workspace/workspace.hpp"
 
+namespace fieldwatch::hub {
+class Routes;  // hub/routing/routes.hpp
+}
+
 namespace fieldwatch::portal {
 
 class Rules;  // portal/rules.hpp
@@ -75,6 +79,7 @@ struct Parts {
     std::function<net::HttpResponse(const net::HttpRequest&, std::string_view path)> provisioning = nullptr;
     IndicatorFiles* indicators = nullptr;  ///< null where there are none
     Rules* rules = nullptr;                ///< null where there are none
+    const hub::Routes* routes = nullptr;   ///< null where there are none
     /// Takes personal data out of workspaces and log; "" as hub is all of them.
     std::function<Result<PurgeReport>(const workspace::Purge&)> purge = nullptr;
     Backups* backups = nullptr;  ///< null where there are none

@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::uint64_t kFileBytesMax = 64u << 10;
+constexpr std::uint64_t kCertificateBytesMax = 64u << 10;
 
 struct EnrollmentOptions {
     std::string id, device_id, primary_key, secondary_key, certificate, second_certificate;
@@ -34,7 +34,7 @@ std::string target_of_one(const EnrollmentOptions& options) {
 }
 
 Result<std::string> text_of_file(const std::string& path) {
-    return std::string(as_text(FIELDWATCH_TRY(read_file(posix_file_system(), path, kFileBytesMax))));
+    return std::string(as_text(FIELDWATCH_TRY(read_file(posix_file_system(), path, kCertificateBytesMax))));
 }
 
 Result<Json> document(const EnrollmentOptions& options) {
@@ -73,7 +73,7 @@ std::string id_of(const Json& one) {
                                              : one.value("registrationId", "");
 }
 
-void print(const Session& session, const Json& answer) {
+void print_enrollments(const Session& session, const Json& answer) {
     if (session.format == "json") {
         std::puts(answer.dump(2).c_str());
         return;
@@ -129,7 +129,7 @@ void add_create(CLI::App& enrollments, Session& session, const std::shared_ptr<E
     create->callback([options, &session] {
         run(session, [&]() -> Result<void> {
             const auto body = FIELDWATCH_TRY(document(*options));
-            print(session, FIELDWATCH_TRY(call(session, "PUT", target_of_one(*options), &body)));
+            print_enrollments(session, FIELDWATCH_TRY(call(session, "PUT", target_of_one(*options), &body)));
             return {};
         });
     });
@@ -150,7 +150,7 @@ void add_enrollment(CLI::App& app, Session& session) {
     list->callback([options, &session] {
         run(session, [&]() -> Result<void> {
             const Json body{{"query", "SELECT * FROM enrollments"}};
-            print(session, FIELDWATCH_TRY(call_pages(session, "POST", target(*options, "/query"), body)));
+            print_enrollments(session, FIELDWATCH_TRY(call_pages(session, "POST", target(*options, "/query"), body)));
             return {};
         });
     });
@@ -159,7 +159,7 @@ void add_enrollment(CLI::App& app, Session& session) {
     add_target_options(*show, *options, session, true);
     show->callback([options, &session] {
         run(session, [&]() -> Result<void> {
-            print(session, FIELDWATCH_TRY(call(session, "GET", target_of_one(*options))));
+            print_enrollments(session, FIELDWATCH_TRY(call(session, "GET", target_of_one(*options))));
             return {};
         });
     });

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.hpp"
+#include "app/cli/hub_routes.hpp"
 
 namespace fieldwatch::app {
 
@@ -20,6 +21,7 @@ struct HubOptions {
     std::vector<std::string> ip_filter;
     std::string tls_minimum, public_access, policy;
     std::string diagnostics;  ///< comma list
+    RouteOptions routes;
 };
 
 /// `NAME=Accept:203.0.113.0/24`, in order; `none` clears the filter.
@@ -95,6 +97,8 @@ Result<Json> body_of(const HubOptions& options, bool creating) {
         configuration["publicNetworkAccess"] = options.public_access == "on" ? "Enabled" : "Disabled";
     if (!options.diagnostics.empty())
         configuration["diagnosticSettings"] = diagnostic_settings(options.diagnostics);
+    auto routing = FIELDWATCH_TRY(routing_patch(options.routes));
+    if (!routing.empty()) configuration["routing"] = std::move(routing);
     if (!configuration.empty()) body["configuration"] = std::move(configuration);
     return body;
 }
@@ -122,6 +126,7 @@ void add_switches(CLI::App& command, HubOptions& options) {
     command.add_option(
         "--diagnostics", options.diagnostics,
         "Categories of the operation log that are kept (Connections, DeviceTelemetry, …); off for none");
+    add_route_options(command, options.routes);
     command.add_option("--twin-data", options.twin_data, "Use identities and twins for detection: on or off")
         ->check(on_or_off);
 }
@@ -174,6 +179,8 @@ void add_hub(CLI::App& app, Session& session) {
             return {};
         });
     });
+
+    add_hub_routes(*named("routes", "A hub's routes, and how their endpoints are doing"), options->name, session);
 
     auto* const rotate =
         named("rotate-key", "Give a policy a new primary key; the old one stays as its secondary");
