@@ -57,7 +57,9 @@ std::vector<std::uint32_t> LogFeed::partitions_of(const model::Record& record) c
     const auto count = parts_.journal.partition_count();
     // What no single device owns concerns every shard: a dismissed aggregate, a hub's settings, the content
     // in force.
-    if (record.sender.device.empty() && record.kind != model::RecordKind::ControlPlane) {
+    const bool of_home =
+        record.kind == model::RecordKind::ControlPlane || record.kind == model::RecordKind::QueryFinding;
+    if (record.sender.device.empty() && !of_home) {
         std::vector<std::uint32_t> all(count);
         for (std::uint32_t i = 0; i < count; ++i)
             all[i] = i;

@@ -27,8 +27,8 @@ model::Record owned(const model::RecordView& view) {
 /// What a device said or did, and what is kept of it by others; not that it exists.
 bool is_of_device(const model::RecordView& view, const workspace::Purge& what) {
     using enum model::RecordKind;
-    const bool personal =
-        view.kind == SecurityMessage || view.kind == Telemetry || view.kind == Operation || view.kind == Twin;
+    const bool personal = view.kind == SecurityMessage || view.kind == Telemetry || view.kind == Operation ||
+                          view.kind == Twin || view.kind == QueryFinding;
     return personal && view.hub == what.hub && view.device == what.device;
 }
 

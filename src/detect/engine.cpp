@@ -16,6 +16,7 @@
 #include "detect/rule_watcher.hpp"
 #include "detect/rules/correlator.hpp"
 #include "detect/rules/rule_probe.hpp"
+#include "detect/scheduled/query_finding.hpp"
 #include "detect/sequence/download_run.hpp"
 
 namespace fieldwatch::detect {
@@ -111,6 +112,14 @@ class ShardEngine final : public Engine {
         auto dated = decision;
         dated.at = now_;
         return book_.decide(hub, alert_or_aggregate, dated, out);
+    }
+
+    Result<void> observe_query(const model::RecordView& record, model::LogPosition,
+                               std::vector<model::Finding>& out) override {
+        now_ = std::max(now_, record.received);
+        auto alert = FIELDWATCH_TRY(alert_of_query_finding(record));
+        if (!book_.knows(alert)) book_.raise(std::move(alert), Ticks{1}, now_, out);
+        return {};
     }
 
     void set_content(ContentPtr content) override {

@@ -61,6 +61,11 @@ class Engine {
     virtual Result<void> decide(std::string_view hub, std::string_view alert_or_aggregate,
                                 const model::AlertDecision& decision, std::vector<model::Finding>& out) = 0;
 
+    /// What a scheduled query found (QueryFinding record); a finding that is in the log again says nothing.
+    /// Errors: Malformed.
+    virtual Result<void> observe_query(const model::RecordView& record, model::LogPosition position,
+                                       std::vector<model::Finding>& out) = 0;
+
     /// From here on other rules apply; state of rules whose stateful part is unchanged stays.
     virtual void set_content(ContentPtr content) = 0;
 

@@ -32,6 +32,8 @@ std::string_view to_string(RecordKind kind) {
             return "alert-state";
         case RecordKind::SigmaEvent:
             return "sigma-event";
+        case RecordKind::QueryFinding:
+            return "query-finding";
     }
     return "unknown";
 }
@@ -63,7 +65,7 @@ Result<RecordView> decode_record(ByteView bytes) {
     }
     RecordView out;
     const auto kind = FIELDWATCH_TRY(reader.u8());
-    if (kind < 1 || kind > std::to_underlying(RecordKind::SigmaEvent)) {
+    if (kind < 1 || kind > std::to_underlying(RecordKind::QueryFinding)) {
         return fail(Errc::Malformed, "record kind " + std::to_string(kind) + " is not known");
     }
     out.kind = static_cast<RecordKind>(kind);

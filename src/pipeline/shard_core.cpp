@@ -20,6 +20,7 @@ std::optional<std::uint64_t> registry_sequence(const model::RecordView& record) 
         case model::RecordKind::IdentityChange:
         case model::RecordKind::HubConfiguration:
         case model::RecordKind::AlertState:
+        case model::RecordKind::QueryFinding:
             break;
         default:
             return std::nullopt;
@@ -99,6 +100,10 @@ Result<void> ShardCore::process(const model::RecordView& record, model::LogPosit
         }
         case model::RecordKind::AlertState:
             alert_state(record, position, out);
+            return {};
+        case model::RecordKind::QueryFinding:
+            if (const auto found = engine_->observe_query(record, position, out.findings); !found)
+                dead_letter(record, position, found.error().message, out);
             return {};
         case model::RecordKind::Twin:
         case model::RecordKind::IdentityChange:

@@ -53,7 +53,8 @@ struct ResultTable {
 struct QueryRequest {
     std::string text;  ///< KQL
     std::optional<Timestamp> from,
-        to;  ///< timespan of the API, on TimeGenerated, beside the query's own filters
+        to;                        ///< timespan of the API, on TimeGenerated, beside the query's own filters
+    std::optional<Timestamp> now;  ///< what now() says; nullopt = the clock
     std::chrono::milliseconds timeout{180'000};
     std::size_t rows_max = 500'000;
     std::size_t bytes_max = 64u << 20;

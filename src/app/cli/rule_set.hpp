@@ -30,6 +30,7 @@ void add_rule_set_options(CLI::App& command, RuleSetOptions& options);
 
 void add_running_rules(CLI::App& rules, Session& session);  ///< list, apply, versions, rollback
 void add_rule_backtest(CLI::App& rules, Session& session);
+void add_scheduled_rules(CLI::App& rules, Session& session);
 void add_why(CLI::App& alerts, Session& session);
 
 }  // namespace fieldwatch::app

@@ -120,6 +120,7 @@ void add_rules(CLI::App& app, Session& session) {
     matching->add_option("--events", options->events, "JSON lines of sigma-events, or - for standard input")
         ->required();
     add_rule_backtest(*rules, session);
+    add_scheduled_rules(*rules, session);
 }
 
 }  // namespace fieldwatch::app

@@ -8,7 +8,7 @@ namespace {
 std::optional<model::RecordKind> kind_from(std::string_view name) {
     using enum model::RecordKind;
     for (const auto kind : {SecurityMessage, Operation, ControlPlane, Twin, IdentityChange, HubConfiguration,
-                            Telemetry, SigmaEvent}) {
+                            Telemetry, SigmaEvent, QueryFinding}) {
         if (model::to_string(kind) == name) return kind;
     }
     return std::nullopt;

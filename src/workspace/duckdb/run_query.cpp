@@ -166,7 +166,7 @@ std::expected<QueryAnswer, QueryError> run_query(Connection& connection, Watchdo
                                                  const Clock& clock, const kql::Catalog& catalog,
                                                  const QueryRequest& request) {
     const auto started = clock.monotonic();
-    kql::Options options{.now = clock.now(), .from = request.from, .to = request.to};
+    kql::Options options{.now = request.now.value_or(clock.now()), .from = request.from, .to = request.to};
     const Watchdog::Watch watch(watchdog, connection, request.timeout);
     auto compiled = kql::compile(request.text, catalog, options);
     while (compiled && compiled->discovery) {
