@@ -7,6 +7,7 @@
 #include "detect/posture/agent_presence.hpp"
 #include "detect/posture/agent_traffic.hpp"
 #include "detect/posture/baseline.hpp"
+#include "detect/posture/components.hpp"
 #include "detect/posture/edge_hub.hpp"
 #include "detect/posture/edge_modules.hpp"
 #include "detect/posture/firewall.hpp"
@@ -41,6 +42,7 @@ Catalogue::Catalogue() {
     add(std::type_identity<WeakTransport>{});
     add(std::type_identity<HubConfiguration>{});
     add(std::type_identity<RecommendedFilter>{});
+    add(std::type_identity<Components>{});  // asks whether the ports of this event are open
 }
 
 void Catalogue::receive(const model::Event& event, Context& context) {

@@ -15,6 +15,11 @@ std::string ContentSources::hash() const {
         }
     }
     out.text(settings_json);
+    // Versions from before there were any keep the hash they have.
+    for (const auto& [name, text] : advisory_files) {
+        out.text(name);
+        out.text(text);
+    }
     return hex(sha256(all));
 }
 
@@ -32,6 +37,7 @@ Result<ContentPtr> compile(const ContentSources& sources) {
     out->settings = FIELDWATCH_TRY(parse_settings(sources.settings_json));
     out->intel = FIELDWATCH_TRY(
         IntelSnapshot::build(sources.indicator_files, static_cast<int>(out->settings.intel_confidence)));
+    out->advisories = FIELDWATCH_TRY(AdvisoryTable::build(sources.advisory_files));
     RuleOptions options;
     options.command.addresses = {.documentation_is_external = out->settings.test_mode,
                                  .local_suffixes = out->settings.local_suffixes};

@@ -8,6 +8,7 @@
 #include "detect/intel/intel.hpp"
 #include "detect/rules/rule_set.hpp"
 #include "detect/settings.hpp"
+#include "detect/vulnerability/advisory_table.hpp"
 
 namespace fieldwatch::detect {
 
@@ -17,6 +18,7 @@ class Content {
     RuleSetPtr rules;
     std::vector<RuleError> rule_errors;  ///< of rules that were left out
     std::shared_ptr<const IntelSnapshot> intel;
+    std::shared_ptr<const AdvisoryTable> advisories;
     Settings settings;
 };
 

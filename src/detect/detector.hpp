@@ -19,6 +19,7 @@
 
 namespace fieldwatch::detect {
 
+class AdvisoryTable;
 class IntelSnapshot;
 class HubSwitches;
 
@@ -26,6 +27,7 @@ class HubSwitches;
 struct Context {
     const Settings& settings;
     const IntelSnapshot& intel;
+    const AdvisoryTable& advisories;
     const HubSwitches& hubs;
     AlertBook& book;
     RecommendationBook& posture;

@@ -181,8 +181,14 @@ class ShardEngine final : public Engine {
 
   private:
     Context make_context(std::vector<model::Finding>& out) {
-        return {
-            content_->settings, *content_->intel, catalogue_.hubs(), book_, catalogue_.posture(), now_, out};
+        return {content_->settings,
+                *content_->intel,
+                *content_->advisories,
+                catalogue_.hubs(),
+                book_,
+                catalogue_.posture(),
+                now_,
+                out};
     }
 
     void observe_item(const model::Event& event, const model::Item& item, Context& context) {

@@ -27,6 +27,7 @@ struct ContentSources {
     std::vector<std::pair<std::string, std::string>> rule_files;  ///< (name, YAML), by name
     std::vector<std::pair<std::string, std::string>> word_lists;  ///< (name, text), by name
     std::vector<std::pair<std::string, std::string>> indicator_files;
+    std::vector<std::pair<std::string, std::string>> advisory_files;  ///< of vulnerabilities, by name
     std::string settings_json = "{}";  ///< tuning keys of spec/alerts.md section 6, allowed ports, …
 
     std::string hash() const;  ///< SHA-256, hex, over everything above

@@ -12,8 +12,10 @@ FOLDER = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file
 WINDOW = 72 * HOUR  # detection takes events this late
 
 
-def write(name, log, intel=None, settings=None):
+def write(name, log, intel=None, settings=None, advisories=None):
     (FOLDER / f"{name}.jsonl").write_text(log.text())
+    for form, document in (advisories or {}).items():
+        (FOLDER / f"{name}.{form}.json").write_text(json.dumps(document, indent=1) + "\n")
     if intel:
         (FOLDER / f"{name}.intel.csv").write_text("type,value,category,confidence,source\n" + "\n".join(intel) + "\n")
     if settings:

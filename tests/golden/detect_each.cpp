@@ -37,11 +37,18 @@ Result<void> run(const Compiled& compiled, const fs::path& input) {
     std::vector<std::pair<std::string, std::string>> indicators;
     beside = input;
     if (fs::exists(beside.replace_extension(".intel.csv"))) indicators = {{"intel.csv", text_of(beside)}};
+    std::vector<std::pair<std::string, std::string>> advisories;
+    for (const auto* const form : {"osv", "debian", "csaf", "kev"}) {
+        beside = input;
+        if (fs::exists(beside.replace_extension(std::string(".") + form + ".json")))
+            advisories.emplace_back(form, text_of(beside));
+    }
     auto parsed = FIELDWATCH_TRY(detect::parse_settings(settings));
     auto content =
         std::make_shared<detect::Content>(parsed.test_mode ? *compiled.test_mode : *compiled.plain);
     content->intel =
         FIELDWATCH_TRY(detect::IntelSnapshot::build(indicators, static_cast<int>(parsed.intel_confidence)));
+    content->advisories = FIELDWATCH_TRY(detect::AdvisoryTable::build(advisories));
     content->settings = std::move(parsed);
     std::ifstream file(input, std::ios::binary);
     beside = input;

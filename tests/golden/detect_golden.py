@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Golden cases of detection: every NAME.jsonl of tests/golden/detect goes through what `fieldwatch detect` runs (with
-NAME.settings.json and NAME.intel.csv where they are); what comes out of the catalogue must be NAME.expected.jsonl, and must be what the devices' names
+NAME.settings.json, NAME.intel.csv and advisories where they are); what comes out of the catalogue must be NAME.expected.jsonl, and must be what the devices' names
 promise. Adding a case: put the input there, run with --update, read the diff.
 usage: detect_golden.py DETECT_EACH [--update] [NAME…]"""
 import argparse, difflib, json, pathlib, re, shutil, subprocess, sys, tempfile
@@ -10,6 +10,7 @@ ROOT = HERE.parent.parent
 FOLDER = HERE / "detect"
 # Ours are told apart: rules and models beside the catalogue change by themselves.
 FOREIGN = re.compile(r"^(Sigma_|IoT_X_|Custom|IoT_CA_)")
+BESIDE = (".settings.json", ".intel.csv", ".osv.json", ".debian.json", ".csaf.json", ".kev.json")
 DROPPED = ("Description", "SystemAlertId", "RecommendationId", "Techniques", "RemediationSteps")
 
 
@@ -17,7 +18,7 @@ def run_all(binary, paths):
     """Every input a log of its own, the rules compiled once: name to findings."""
     with tempfile.TemporaryDirectory() as folder:
         for path in paths:
-            for beside in (path, path.with_suffix(".settings.json"), path.with_suffix(".intel.csv")):
+            for beside in [path, *(path.with_suffix(end) for end in BESIDE)]:
                 if beside.exists():
                     shutil.copy(beside, folder)
         subprocess.run([binary, str(ROOT / "rules"), folder], check=True)

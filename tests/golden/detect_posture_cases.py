@@ -129,6 +129,58 @@ def agent_state(write):
     log.snapshot("boundary-in", "SBoM", [package("3.0.11-1~deb12u1")], version="2.0").snapshot("negative-epoch", "SBoM", [package("1:1.0")], version="2.0")
     log.snapshot("negative-other", "SBoM", [package("0.1", "openssh")], version="2.0")
     write("R23_IoT_X_VulnerablePackage", log, settings={"vulnerabilities": [{"package": "openssl", "fixed": "3.0.11-1~deb12u2", "id": "CVE-2023-5678"}]})
+    advisories(write)
+
+
+def advisories(write):
+    """Each form of advisory, each order of versions, what outweighs them, and what a device's ports add."""
+    log = Log("R23-advisories")
+    def deb(name, version, source=""):
+        return {"Name": name, "Version": version, "Vendor": "Debian", "ExtraDetails": {"Type": "deb"} | ({"Source": source} if source else {})}
+    def other(kind, name, version):
+        return {"Name": name, "Version": version, "ExtraDetails": {"Type": kind}}
+    def system(device, distribution, version):
+        log.snapshot(device, "SystemInformation", [{"OSName": "Linux", "OSVersion": "6.1", "OsArchitecture": "x86_64", "ExtraDetails": {"OsDist": distribution, "OsDistVersion": version}}])
+    bad, good = [deb("libssl3", "3.0.9-1", "openssl"), deb("openssl", "3.0.9-1"), deb("zlib1g", "1:1.2.13", "zlib")], [deb("libssl3", "3.0.11-1~deb12u2", "openssl")]
+    for device in ("positive", "negative", "resolved", "positive-again", "positive-duplicate", "replayed", "late", "boundary-in-age", "negative-out-of-order",
+                   "positive-exposed", "resolved-gone", "boundary-in", "boundary-out", "positive-parts", "negative-vex", "positive-vex-other-version"):
+        system(device, "debian", "12")
+    snapshots(log, "SBoM", bad, good, version="2.0")
+    log.snapshot("boundary-in", "SBoM", [deb("openssl", "3.0.11-1~deb12u1")], version="2.0").snapshot("boundary-out", "SBoM", good, version="2.0")
+    log.snapshot("resolved-gone", "SBoM", bad, version="2.0").snapshot("resolved-gone", "SBoM", [], 60, version="2.0")
+    log.snapshot("positive-exposed", "SBoM", [deb("openssl", "3.0.9-1")], version="2.0").snapshot("positive-exposed", "ListeningPorts", [{"Protocol": "tcp", "LocalAddress": "0.0.0.0", "LocalPort": "443"}], 30)
+    part = lambda row, text: row | {"ExtraDetails": row["ExtraDetails"] | {"SnapshotId": "s1", "SnapshotPart": text}}
+    log.snapshot("positive-parts", "SBoM", [part(deb("zlib1g", "1:1.3"), "1/2")], version="2.0").snapshot("positive-parts", "SBoM", [part(deb("openssl", "3.0.9-1"), "2/2")], 1, version="2.0")
+    log.snapshot("negative-half", "SBoM", [part(deb("openssl", "3.0.9-1"), "2/2")], version="2.0")
+    log.snapshot("positive-no-release", "SBoM", [deb("openssl", "1.1.1n-0")], version="2.0").snapshot("negative-no-release", "SBoM", [deb("openssl", "3.0.9-1")], version="2.0")
+    log.snapshot("negative-vex", "SBoM", [deb("curl", "7.88.1-10")], version="2.0").snapshot("positive-vex-other-version", "SBoM", [deb("curl", "7.88.1-9")], version="2.0")
+    for device in ("positive-apk", "negative-apk"):
+        system(device, "alpine", "3.18.4")
+    log.snapshot("positive-apk", "SBoM", [other("apk", "busybox", "1.36.1-r1")], version="2.0").snapshot("negative-apk", "SBoM", [other("apk", "busybox", "1.36.1-r2")], version="2.0")
+    for device in ("positive-rpm", "negative-rpm", "negative-rpm-other-release"):
+        system(device, "rhel", "9.1" if "other" in device else "8.6")
+    log.snapshot("positive-rpm", "SBoM", [other("rpm", "openssl", "1:1.1.1k-5.el8")], version="2.0")
+    for device in ("negative-rpm", "negative-rpm-other-release"):
+        log.snapshot(device, "SBoM", [other("rpm", "openssl", "1:1.1.1k-6.el8_5" if device == "negative-rpm" else "1:1.0-1")], version="2.0")
+    log.snapshot("positive-npm", "SBoM", [other("npm", "@acme/lib", "1.2.0-rc.1")], version="2.0").snapshot("negative-npm", "SBoM", [other("npm", "@acme/lib", "1.2.0")], version="2.0")
+    helper = lambda **named: {"product_identification_helper": named}
+    write("R23-advisories_IoT_X_VulnerablePackage", log, advisories={
+        "osv": [{"schema_version": "1.6.0", "id": "ALPINE-CVE-2023-42366", "upstream": ["CVE-2023-42366"], "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:L/AC:L/PR:N/UI:R/S:U/C:N/I:N/A:H"}],
+                 "affected": [{"package": {"ecosystem": "Alpine:v3.18", "name": "busybox"}, "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.36.1-r2"}]}]}]}],
+        "debian": {"openssl": {"CVE-2023-5363": {"releases": {"bookworm": {"status": "resolved", "fixed_version": "3.0.11-1~deb12u2", "urgency": "high"},
+                                                               "bullseye": {"status": "resolved", "fixed_version": "1.1.1w-0", "urgency": "high"}}},
+                               "CVE-2007-6755": {"releases": {"bookworm": {"status": "open", "urgency": "unimportant"}}}},
+                   "curl": {"CVE-2023-38545": {"releases": {"bookworm": {"status": "open", "urgency": "low"}}}}},
+        "csaf": {"document": {"category": "csaf_vex", "csaf_version": "2.0"}, "product_tree": {
+            "branches": [{"category": "product_name", "name": "RHEL", "product": {"product_id": "el8"} | helper(cpe="cpe:/o:redhat:enterprise_linux:8::baseos")},
+                         {"category": "product_version", "name": "o", "product": {"product_id": "o"} | helper(purl="pkg:rpm/redhat/openssl@1.1.1k-6.el8_5?epoch=1")},
+                         {"category": "product_version_range", "name": "vers:npm/>=1.0.0|<1.2.0", "product": {"product_id": "lib"} | helper(purl="pkg:npm/%40acme/lib")},
+                         {"category": "product_version", "name": "c", "product": {"product_id": "c"} | helper(purl="pkg:deb/debian/curl@7.88.1-10")}],
+            "relationships": [{"category": "default_component_of", "full_product_name": {"product_id": "el8:o"}, "product_reference": "o", "relates_to_product_reference": "el8"}]},
+            "vulnerabilities": [{"cve": "CVE-2021-3712", "scores": [{"cvss_v3": {"baseScore": 7.4}}], "product_status": {"fixed": ["el8:o"]}},
+                                {"cve": "CVE-2024-9999", "product_status": {"known_affected": ["lib"]}},
+                                {"cve": "CVE-2023-38545", "product_status": {"known_not_affected": ["c"]}}]},
+        "kev": {"title": "CISA Catalog of Known Exploited Vulnerabilities", "catalogVersion": "2026.01.01", "vulnerabilities": [{"cveID": "CVE-2023-5363"}]}})
 
 
 def identities(write):

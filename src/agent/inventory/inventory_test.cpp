@@ -160,8 +160,9 @@ TEST(Packages, SurviveARpmDatabaseThatEndsAnywhere) {
 
 TEST(Packages, GoOutAsASnapshotAndAsCycloneDx) {
     Folder root;
-    root.write("var/lib/dpkg/status",
-               "Package: a+b\nStatus: install ok installed\nVersion: 1:2\nArchitecture: armhf\n");
+    root.write(
+        "var/lib/dpkg/status",
+        "Package: a+b\nStatus: install ok installed\nVersion: 1:2\nArchitecture: armhf\nSource: ab (1:1)\n");
     PackageReader reader(root.path());
     EXPECT_TRUE(reader.changed());
     const auto packages = reader.read();
@@ -170,6 +171,8 @@ TEST(Packages, GoOutAsASnapshotAndAsCycloneDx) {
     const auto event = nlohmann::json::parse(encoded(FIELDWATCH_SBOM, to_observations(packages)));
     EXPECT_EQ(event["Name"], "SBoM");
     EXPECT_EQ(event["Payload"][0]["Version"], "1:2");
+    EXPECT_EQ(event["Payload"][0]["ExtraDetails"]["Source"], "ab");
+    EXPECT_EQ(event["Payload"][0]["ExtraDetails"]["SourceVersion"], "1:1");
     SeededRandom random(3);
     const auto bom = nlohmann::json::parse(to_cyclonedx(packages, "debian", Timestamp{0}, random));
     EXPECT_EQ(bom["bomFormat"], "CycloneDX");

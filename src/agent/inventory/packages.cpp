@@ -36,6 +36,8 @@ void keep(Package&& package, std::vector<Package>& out) {
     package.name.resize(std::min(package.name.size(), kNameBytesMax));
     package.version.resize(std::min(package.version.size(), kNameBytesMax));
     package.vendor.resize(std::min(package.vendor.size(), kNameBytesMax));
+    package.source.resize(std::min(package.source.size(), kNameBytesMax));
+    package.source_version.resize(std::min(package.source_version.size(), kNameBytesMax));
     out.push_back(std::move(package));
 }
 
@@ -98,6 +100,11 @@ void parse_status_file(std::string_view text, const char* type, std::vector<Pack
             package.vendor = value;
         } else if (key == "Architecture") {
             package.architecture = value;
+        } else if (key == "Source") {  // `glibc` or `glibc (2.36-9)`
+            const auto blank = value.find(' ');
+            package.source = value.substr(0, blank);
+            if (blank != value.npos)
+                package.source_version = fieldwatch::trimmed(value.substr(blank), " ()");
         } else if (key == "Status") {
             installed = value.ends_with(" installed");
         }
@@ -120,6 +127,7 @@ void parse_apk_file(std::string_view text, std::vector<Package>& out) {
         if (line[0] == 'V') package.version = value;
         if (line[0] == 'A') package.architecture = value;
         if (line[0] == 'm') package.vendor = value;
+        if (line[0] == 'o') package.source = value;
     });
     end_stanza();
 }
@@ -176,6 +184,8 @@ std::vector<Observation> to_observations(const std::vector<Package>& packages) {
         if (!package.vendor.empty()) one.text("Vendor", package.vendor);
         one.extra("Architecture", package.architecture);
         one.extra("Type", package.type);
+        one.extra("Source", package.source);
+        one.extra("SourceVersion", package.source_version);
     }
     return out;
 }

@@ -18,6 +18,8 @@ struct Package {
     std::string version;
     std::string vendor;  ///< a deb's maintainer
     std::string architecture;
+    std::string source,
+        source_version;            ///< what it was built from, as advisories call it; "" = as the package
     const char* type = "generic";  ///< of a package URL: deb, rpm, apk, opkg
 };
 

@@ -28,7 +28,7 @@ int this_year() {
 struct DetectOptions {
     std::vector<std::string> inputs;
     std::string rules, settings, fail_on;
-    std::vector<std::string> intel;
+    std::vector<std::string> intel, advisories;
     std::string format = "jsonl";
     std::string input;
     int year = this_year();
@@ -43,6 +43,10 @@ Result<detect::ContentPtr> content_of(const DetectOptions& options) {
     for (const auto& path : options.intel) {
         const auto bytes = FIELDWATCH_TRY(read_file(posix_file_system(), path, kIndicatorFileBytesMax));
         sources.indicator_files.emplace_back(path, as_text(bytes));
+    }
+    for (const auto& path : options.advisories) {
+        const auto bytes = FIELDWATCH_TRY(read_file(posix_file_system(), path, kIndicatorFileBytesMax));
+        sources.advisory_files.emplace_back(path, as_text(bytes));
     }
     if (!options.settings.empty()) {
         const auto bytes =
@@ -91,6 +95,11 @@ Result<std::string> detect_inputs(const DetectOptions& options) {
             std::fprintf(stderr, "%s:%zu: %s; left out\n", source.name.c_str(), bad.line,
                          printable(bad.why).c_str());
     }
+    for (const auto& source : content->advisories->sources()) {
+        for (const auto& bad : source.bad)
+            std::fprintf(stderr, "%s: %s: %s; left out\n", source.name.c_str(), printable(bad.entry).c_str(),
+                         printable(bad.why).c_str());
+    }
     pipeline::OfflineOptions offline;
     offline.decode.strict = options.strict;
     if (!options.input.empty()) offline.format = pipeline::input_format_from(options.input);
@@ -135,6 +144,10 @@ void add_detect(CLI::App& app, Session& session) {
     command->add_option("--intel", options->intel,
                         "A file of indicators or a warning-list, in any form that docs/formats/indicators.md "
                         "names; may be given several times");
+    command->add_option("--advisories", options->advisories,
+                        "A file of vulnerabilities (OSV, Debian's security tracker, CSAF or VEX, CISA's "
+                        "catalogue) that lists of "
+                        "packages are matched against: docs/vulnerabilities.md; may be given several times");
     command->add_option("--settings", options->settings, "Tuning as a JSON document");
     command->add_flag("--strict", options->strict, "Only messages that follow the published schema conform");
     command->add_option("--format", options->format, "How to print")

@@ -1,6 +1,7 @@
 #include "detect/lifecycle/recommendation_book.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.hpp"
 #include "base/json_text.hpp"
@@ -13,10 +14,18 @@ constexpr Uuid kRecommendationNames{
     {0x9b, 0x60, 0x1c, 0x5e, 0x11, 0x0c, 0x4d, 0x5a, 0x8f, 0x02, 0x3c, 0x71, 0x0e, 0xd4, 0x66, 0x25}};
 constexpr std::int64_t kTicksPerDay = 864'000'000'000;
 
-std::string key_of(std::string_view type, std::string_view hub, std::string_view device) {
+std::string key_of(std::string_view type, std::string_view hub, std::string_view device,
+                   std::string_view component = {}) {
     std::string out(hub);
     out.append(1, '\0').append(type).append(1, '\0').append(device);
+    if (!component.empty()) out.append(1, '\0').append(component);
     return out;
+}
+
+/// In saved state an active one's severity stands above the lowest bit, plus one; 0: the catalogue's.
+std::uint8_t flags_of(bool active, std::optional<model::Severity> severity) {
+    const auto above = severity ? std::to_underlying(*severity) + 1 : 0;
+    return static_cast<std::uint8_t>((active ? 1 : 0) | above << 1);
 }
 
 }  // namespace
@@ -50,7 +59,7 @@ bool RecommendationBook::is_active(std::string_view type, std::string_view hub,
 void RecommendationBook::assess(Assessment assessment, const Settings& settings, Timestamp now,
                                 std::vector<model::Finding>& out) {
     const auto& type = recommendation_type(assessment.type);
-    const auto key = key_of(assessment.type, assessment.hub, assessment.device);
+    const auto key = key_of(assessment.type, assessment.hub, assessment.device, assessment.component);
     auto* known = states_.find(key);
     if (assessment.health == Health::Unknown) return;
     const bool unhealthy = assessment.health == Health::Unhealthy;
@@ -61,6 +70,7 @@ void RecommendationBook::assess(Assessment assessment, const Settings& settings,
         known->type = assessment.type;
         known->hub = assessment.hub;
         known->device = assessment.device;
+        known->component = assessment.component;
         known->first_evaluated = assessment.time;
     }
     if (unhealthy && known->active && known->additional_json == assessment.additional_json) return;
@@ -68,7 +78,10 @@ void RecommendationBook::assess(Assessment assessment, const Settings& settings,
     if (unhealthy && !known->active) known->discovered = assessment.time;
     known->active = unhealthy;
     // A resolved row still says what it was about.
-    if (unhealthy) known->additional_json = std::move(assessment.additional_json);
+    if (unhealthy) {
+        known->additional_json = std::move(assessment.additional_json);
+        known->severity = assessment.severity;
+    }
     known->evidence = std::move(assessment.evidence);
     if (known->evidence.size() > 32) known->evidence.resize(32);
     out.emplace_back(make(*known, now));
@@ -113,13 +126,14 @@ void RecommendationBook::advance(const Settings& settings, Timestamp now, std::v
 model::Recommendation RecommendationBook::make(const State& state, Timestamp now) {
     const auto& type = recommendation_type(state.type);
     model::Recommendation out;
-    out.id = Uuid::named(kRecommendationNames, state.hub + "|" + state.type + "|" + state.device);
+    out.id = Uuid::named(kRecommendationNames, state.hub + "|" + state.type + "|" + state.device +
+                                                   (state.component.empty() ? "" : "|" + state.component));
     out.type = state.type;
     out.display_name = type.display_name;
     out.description = type.description;
     out.component = type.component;
     out.control = type.control;
-    out.severity = type.severity;
+    out.severity = state.severity.value_or(type.severity);
     out.state = state.active ? model::RecommendationState::Active : model::RecommendationState::Resolved;
     out.hub.value = state.hub;
     out.device = state.device;
@@ -145,8 +159,9 @@ void RecommendationBook::save(ByteWriter& out) const {
     for (const auto& [key, state] : states_) {
         out.text(state.type);
         out.text(state.hub);
-        out.text(state.device);
-        out.u8(state.active ? 1 : 0);
+        // Names of devices hold no NUL: a component stands behind one.
+        out.text(state.component.empty() ? state.device : state.device + '\0' + state.component);
+        out.u8(flags_of(state.active, state.severity));
         for (const auto time : {state.first_evaluated, state.discovered, state.changed})
             out.i64(time.ticks);
         out.text(state.additional_json);
@@ -164,15 +179,23 @@ Result<void> RecommendationBook::restore(ByteReader& in) {
         state.type = FIELDWATCH_TRY(read_text(in));
         state.hub = FIELDWATCH_TRY(read_text(in));
         state.device = FIELDWATCH_TRY(read_text(in));
+        if (const auto end = state.device.find('\0'); end != std::string::npos) {
+            state.component = state.device.substr(end + 1);
+            state.device.resize(end);
+        }
         if (std::ranges::find(recommendation_types(), state.type, &RecommendationType::type) ==
             recommendation_types().end())
             return fail(Errc::Corrupt, "saved recommendation of a type that does not exist");
-        state.active = FIELDWATCH_TRY(in.u8()) != 0;
+        const auto flags = FIELDWATCH_TRY(in.u8());
+        state.active = (flags & 1) != 0;
+        if (flags >> 1 > std::to_underlying(model::Severity::High) + 1)
+            return fail(Errc::Corrupt, "saved recommendation of a severity that does not exist");
+        if (flags >> 1 != 0) state.severity = static_cast<model::Severity>((flags >> 1) - 1);
         for (auto* time : {&state.first_evaluated, &state.discovered, &state.changed})
             *time = FIELDWATCH_TRY(read_time(in));
         state.additional_json = FIELDWATCH_TRY(read_text(in));
         state.evidence = FIELDWATCH_TRY(read_positions(in));
-        states_.get(key_of(state.type, state.hub, state.device)) = std::move(state);
+        states_.get(key_of(state.type, state.hub, state.device, state.component)) = std::move(state);
     }
     return {};
 }

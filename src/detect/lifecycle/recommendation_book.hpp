@@ -41,10 +41,12 @@ class RecommendationBook {
 
     struct Assessment {
         std::string_view type, hub, device;  ///< device empty for a hub's own
+        std::string_view component = {};     ///< of the device, where each is a recommendation of its own
         Health health = Health::Unknown;
         Timestamp time;               ///< of the evidence
         std::string additional_json;  ///< of an unhealthy one: an object, values strings
         std::vector<model::LogPosition> evidence;
+        std::optional<model::Severity> severity = std::nullopt;  ///< where it differs from the catalogue's
     };
     /// NotApplicable resolves like Healthy; Unknown changes nothing.
     void assess(Assessment assessment, const Settings& settings, Timestamp now,
@@ -66,8 +68,9 @@ class RecommendationBook {
 
   private:
     struct State {
-        std::string type, hub, device;
+        std::string type, hub, device, component;
         bool active = false;
+        std::optional<model::Severity> severity;
         Timestamp first_evaluated, discovered, changed;
         std::string additional_json;
         std::vector<model::LogPosition> evidence;

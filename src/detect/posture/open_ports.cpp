@@ -37,6 +37,10 @@ bool is_allowed(const Settings& settings, const model::ListeningPort& port, cons
 
 }  // namespace
 
+bool OpenPorts::is_exposed(const RecommendationBook& posture, std::string_view hub, std::string_view device) {
+    return posture.is_active("IoT_OpenPorts", hub, device);
+}
+
 void OpenPorts::observe(const model::Event& event, Context& context) {
     if (event.kind != model::EventKind::ListeningPorts) return;
     std::vector<std::string> endpoints;

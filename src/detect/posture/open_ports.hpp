@@ -12,6 +12,9 @@ class OpenPorts final : public Detector {
         1'024;  ///< evidence of one device; more listeners than that say the same
 
     void observe(const model::Event& event, Context& context) override;
+
+    /// Whether a device is known to listen where others can reach it, on a port that is not allowed.
+    static bool is_exposed(const RecommendationBook& posture, std::string_view hub, std::string_view device);
 };
 
 }  // namespace fieldwatch::detect

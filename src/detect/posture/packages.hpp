@@ -13,7 +13,4 @@ class Packages final : public Detector {
     void observe(const model::Event& event, Context& context) override;
 };
 
-/// Debian's order of versions (deb-version(7)): -1, 0 or 1.
-int compare_debian_versions(std::string_view left, std::string_view right);
-
 }  // namespace fieldwatch::detect

@@ -205,7 +205,8 @@ model::OtherPayload PayloadDecoder::make_other(const PayloadSchema& schema) {
         if (type == json::Type::String || type == json::Type::Integer)
             fields[count++] = {schema.fields[i].name, text(i)};
     }
-    // A custom event's own fields are its map; of a package and of a system it says what detection compares by.
+    // A custom event's own fields are its map; of a package and of a system it says what detection compares
+    // by.
     if (schema.kind == model::EventKind::Custom || schema.kind == model::EventKind::SBoM ||
         schema.kind == model::EventKind::SystemInformation) {
         for (const auto& field : extra_)
