@@ -103,8 +103,7 @@ void parse_status_file(std::string_view text, const char* type, std::vector<Pack
         } else if (key == "Source") {  // `glibc` or `glibc (2.36-9)`
             const auto blank = value.find(' ');
             package.source = value.substr(0, blank);
-            if (blank != value.npos)
-                package.source_version = fieldwatch::trimmed(value.substr(blank), " ()");
+            if (blank != value.npos) package.source_version = fieldwatch::trimmed(value.substr(blank), " ()");
         } else if (key == "Status") {
             installed = value.ends_with(" installed");
         }
