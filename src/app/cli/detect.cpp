@@ -141,13 +141,17 @@ void add_detect(CLI::App& app, Session& session) {
         ->capture_default_str();
     command->add_option("--rules", options->rules,
                         "A folder of rule files; default: the pack inside the binary");
-    command->add_option("--intel", options->intel,
-                        "A file of indicators or a warning-list, in any form that docs/formats/indicators.md "
-                        "names; may be given several times");
-    command->add_option("--advisories", options->advisories,
-                        "A file of vulnerabilities (OSV, Debian's security tracker, CSAF or VEX, CISA's "
-                        "catalogue) that lists of "
-                        "packages are matched against: docs/vulnerabilities.md; may be given several times");
+    command
+        ->add_option("--intel", options->intel,
+                     "A file of indicators or a warning-list, in any form that docs/formats/indicators.md "
+                     "names; may be given several times")
+        ->allow_extra_args(false);
+    command
+        ->add_option("--advisories", options->advisories,
+                     "A file of vulnerabilities (OSV, Debian's security tracker, CSAF or VEX, CISA's "
+                     "catalogue) that lists of "
+                     "packages are matched against: docs/vulnerabilities.md; may be given several times")
+        ->allow_extra_args(false);
     command->add_option("--settings", options->settings, "Tuning as a JSON document");
     command->add_flag("--strict", options->strict, "Only messages that follow the published schema conform");
     command->add_option("--format", options->format, "How to print")
