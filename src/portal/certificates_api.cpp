@@ -30,7 +30,7 @@ Result<Place> place_of(const Context& context, const Call& call) {
     return place;
 }
 
-Json shown(const registry::Document& document) {
+Json certificate_json(const registry::Document& document) {
     auto json = Json::parse(document.json, nullptr, false);
     json["name"] = document.id;
     json["etag"] = std::to_string(document.etag);
@@ -54,7 +54,7 @@ Answer list_certificates(const Context& context, const Call& call) {
     Json value = Json::array();
     for (const auto& document :
          FIELDWATCH_TRY(context.parts.registry.documents(place.hub, "certificate", {})))
-        value.push_back(shown(document));
+        value.push_back(certificate_json(document));
     return json_reply(200, {{"value", std::move(value)}});
 }
 
@@ -80,7 +80,7 @@ Answer put_certificate(const Context& context, const Call& call) {
     const int status = stored ? (stored->etag == 1 ? 201 : 200) : 400;
     FIELDWATCH_TRY(tell(context, call, place, "Write", status, !stored));
     if (!stored) return std::unexpected(stored.error());
-    return json_reply(status, shown(*stored));
+    return json_reply(status, certificate_json(*stored));
 }
 
 Answer delete_certificate(const Context& context, const Call& call) {
@@ -103,7 +103,7 @@ Answer generate_code(const Context& context, const Call& call) {
     json["verificationCode"] = hex(code);
     const auto stored = FIELDWATCH_TRY(
         context.parts.registry.put_document(place.key, json.dump(), {.if_match = document.etag}));
-    return json_reply(200, shown(stored));
+    return json_reply(200, certificate_json(stored));
 }
 
 Answer verify_certificate(const Context& context, const Call& call) {
@@ -125,7 +125,7 @@ Answer verify_certificate(const Context& context, const Call& call) {
     const auto stored = FIELDWATCH_TRY(
         context.parts.registry.put_document(place.key, json.dump(), {.if_match = document.etag}));
     FIELDWATCH_TRY(tell(context, call, place, "verify", 200, false));
-    return json_reply(200, shown(stored));
+    return json_reply(200, certificate_json(stored));
 }
 
 }  // namespace

@@ -28,13 +28,13 @@ Result<bool> extensions_of(const Context& context) {
 }
 
 /// The hub that the path names, and the part of the path before the group's name, for ids.
-struct Place {
+struct GroupPlace {
     model::HubName hub;
     std::string path;
     bool is_arm = false;
 };
-Result<Place> place_of(const Context& context, const Call& call, bool one_group) {
-    Place out;
+Result<GroupPlace> group_place_of(const Context& context, const Call& call, bool one_group) {
+    GroupPlace out;
     out.is_arm =
         call.request.path.starts_with("/subscriptions/") || call.request.path.starts_with("/providers/");
     const auto& hub = call.names[call.names.size() - (one_group ? 2 : 1)];
@@ -46,7 +46,7 @@ Result<Place> place_of(const Context& context, const Call& call, bool one_group)
 }
 
 /// 2019-08-01 and the preview have the same shapes; our own paths have no versions.
-std::optional<net::HttpResponse> wrong_version(const Place& place, const Call& call) {
+std::optional<net::HttpResponse> wrong_version(const GroupPlace& place, const Call& call) {
     const auto version = call.request.parameter("api-version");
     if (!place.is_arm || !version || *version == "2019-08-01" || *version == "2017-08-01-preview")
         return std::nullopt;
@@ -56,7 +56,7 @@ std::optional<net::HttpResponse> wrong_version(const Place& place, const Call& c
                     *version));
 }
 
-Json group_json(const Place& place, std::string_view name, const detect::SecurityGroup& group,
+Json group_json(const GroupPlace& place, std::string_view name, const detect::SecurityGroup& group,
                 bool extensions) {
     return {{"id", fmt::format("{}/{}", place.path, name)},
             {"name", name},
@@ -74,7 +74,7 @@ Result<detect::SecurityGroup> stored(const registry::Document& document) {
 }
 
 Answer list_groups(const Context& context, const Call& call) {
-    const auto place = FIELDWATCH_TRY(place_of(context, call, false));
+    const auto place = FIELDWATCH_TRY(group_place_of(context, call, false));
     if (auto refused = wrong_version(place, call)) return std::move(*refused);
     const bool extensions = FIELDWATCH_TRY(extensions_of(context));
     Json groups = Json::array();
@@ -90,7 +90,7 @@ Answer list_groups(const Context& context, const Call& call) {
 }
 
 Answer get_group(const Context& context, const Call& call) {
-    const auto place = FIELDWATCH_TRY(place_of(context, call, true));
+    const auto place = FIELDWATCH_TRY(group_place_of(context, call, true));
     if (auto refused = wrong_version(place, call)) return std::move(*refused);
     const bool extensions = FIELDWATCH_TRY(extensions_of(context));
     const auto id = detect::group_key(call.names.back());
@@ -125,7 +125,7 @@ Result<registry::Document> write_group(const Context& context, const model::HubN
 }
 
 Answer put_group(const Context& context, const Call& call) {
-    const auto place = FIELDWATCH_TRY(place_of(context, call, true));
+    const auto place = FIELDWATCH_TRY(group_place_of(context, call, true));
     if (auto refused = wrong_version(place, call)) return std::move(*refused);
     const bool extensions = FIELDWATCH_TRY(extensions_of(context));
     auto group = detect::parse_security_group(call.names.back(), call.request.body, extensions);
@@ -138,7 +138,7 @@ Answer put_group(const Context& context, const Call& call) {
 }
 
 Answer delete_group(const Context& context, const Call& call) {
-    const auto place = FIELDWATCH_TRY(place_of(context, call, true));
+    const auto place = FIELDWATCH_TRY(group_place_of(context, call, true));
     if (auto refused = wrong_version(place, call)) return std::move(*refused);
     const auto id = detect::group_key(call.names.back());
     if (id == kDefault) return refusal(400, "InvalidOperation", "the group \"default\" cannot be deleted");

@@ -462,50 +462,5 @@ TEST_F(PortalTest, MakesTokensThatItShowsOnce) {
     EXPECT_EQ(ask("PUT", "/api/v1/tokens/siem", R"({"role":"root"})").status, 400);
 }
 
-/// Keeps what is written.
-class Recorder final : public net::EventStream {
-  public:
-    bool write(std::string_view event, std::string_view data) override {
-        written.emplace_back(std::string(event), Json::parse(data));
-        return true;
-    }
-    bool open() const override { return open_; }
-    void end() override { open_ = false; }
-    std::vector<std::pair<std::string, Json>> written;
-    bool open_ = true;
-};
-
-workspace::AlertRow alert_of(const char* hub) {
-    workspace::AlertRow row;
-    row.alert.hub = {hub};
-    row.alert.display_name = "x";
-    row.alert.extended_json = R"({"DeviceId":"d"})";
-    return row;
-}
-
-TEST_F(PortalTest, StreamsNewsOfTheHubThatWasAskedFor) {
-    const auto recorder = std::make_shared<Recorder>();
-    ASSERT_TRUE(portal_->notifier().subscribe(recorder, {.hub = "plant", .who = {}}, std::nullopt));
-    const std::array alerts{alert_of("plant"), alert_of("other")};
-    portal_->notifier().publish(alerts, {}, {.raw_events = 3});
-    ASSERT_EQ(recorder->written.size(), 3u);
-    EXPECT_EQ(recorder->written[0].first, "hello");
-    EXPECT_EQ(recorder->written[1].second["sequence"], 1);
-    EXPECT_EQ(recorder->written[1].second["extendedProperties"]["DeviceId"], "d");
-    EXPECT_EQ(recorder->written[2].first, "counts");
-}
-
-TEST_F(PortalTest, GivesAReturningClientWhatItMissed) {
-    const std::array alerts{alert_of("plant"), alert_of("plant"), alert_of("plant")};
-    portal_->notifier().publish(alerts, {}, {});
-    const auto recorder = std::make_shared<Recorder>();
-    ASSERT_TRUE(portal_->notifier().subscribe(recorder, {.hub = "plant", .who = {}}, 1));
-    ASSERT_EQ(recorder->written.size(), 3u);
-    EXPECT_EQ(recorder->written[1].second["sequence"], 2);
-    const auto from_before_a_restart = std::make_shared<Recorder>();
-    ASSERT_TRUE(portal_->notifier().subscribe(from_before_a_restart, {.hub = "plant", .who = {}}, 900));
-    EXPECT_EQ(from_before_a_restart->written[0].first, "reset");
-}
-
 }  // namespace
 }  // namespace fieldwatch::portal

@@ -8,7 +8,7 @@
 namespace fieldwatch::portal {
 namespace {
 
-constexpr std::size_t kNameBytesMax = 256;
+constexpr std::size_t kPurgedBytesMax = 256;
 
 Answer post_purge(const Context& context, const Call& call) {
     if (context.parts.purge == nullptr) return fail(Errc::Unavailable, "this server purges nothing");
@@ -20,8 +20,8 @@ Answer post_purge(const Context& context, const Call& call) {
     FIELDWATCH_TRY(read_member(body, "dryRun", what.only_count));
     if (what.device.empty() == what.user_name.empty())
         return fail(Errc::InvalidArgument, "either \"device\" or \"userName\" is required");
-    if (what.device.size() > kNameBytesMax || what.user_name.size() > kNameBytesMax)
-        return fail(Errc::InvalidArgument, fmt::format("a name has at most {} bytes", kNameBytesMax));
+    if (what.device.size() > kPurgedBytesMax || what.user_name.size() > kPurgedBytesMax)
+        return fail(Errc::InvalidArgument, fmt::format("a name has at most {} bytes", kPurgedBytesMax));
     if (!what.device.empty() && what.hub.empty())
         return fail(Errc::InvalidArgument,
                     "\"hub\" is required: the same id on another hub is another device");

@@ -48,7 +48,7 @@ Answer explain_set(const Context& context, const Call& call) {
     return json_reply(200, {{"value", std::move(list)}});
 }
 
-std::string_view name_of(BacktestJob::State state) {
+std::string_view state_name_of(BacktestJob::State state) {
     constexpr std::string_view kNames[] = {"running", "done", "failed", "stopped"};
     return kNames[static_cast<std::size_t>(state)];
 }
@@ -68,7 +68,7 @@ Json alerts_json(const std::vector<pipeline::BacktestAlert>& alerts) {
     return out;
 }
 
-Json count_json(const std::optional<pipeline::BacktestCount>& count, double days) {
+Json trial_count_json(const std::optional<pipeline::BacktestCount>& count, double days) {
     if (!count) return nullptr;
     return {{"alerts", count->alerts},
             {"alertsPerDay", per_day(count->alerts, days)},
@@ -76,16 +76,16 @@ Json count_json(const std::optional<pipeline::BacktestCount>& count, double days
             {"devices", count->devices}};
 }
 
-Json rule_json(const pipeline::BacktestRule& rule, const std::set<std::string>& changed, double days) {
+Json trial_rule_json(const pipeline::BacktestRule& rule, const std::set<std::string>& changed, double days) {
     const auto change = !rule.before                ? "added"
                         : !rule.now                 ? "removed"
                         : changed.contains(rule.id) ? "changed"
                                                     : "same";
-    auto out = count_json(rule.now.value_or(pipeline::BacktestCount{}), days);
+    auto out = trial_count_json(rule.now.value_or(pipeline::BacktestCount{}), days);
     out["id"] = rule.id;
     out["title"] = rule.title;
     out["change"] = change;
-    out["before"] = count_json(rule.before, days);
+    out["before"] = trial_count_json(rule.before, days);
     out["costNs"] = rule.cost_ns ? Json(*rule.cost_ns) : Json(nullptr);
     Json devices = Json::array();
     for (const auto& device : rule.top_devices)
@@ -103,7 +103,7 @@ Json report_json(const pipeline::BacktestReport& report, const detect::RuleDiff&
     const auto days = report.days();
     Json list = Json::array();
     for (const auto& rule : report.rules)
-        list.push_back(rule_json(rule, changed, days));
+        list.push_back(trial_rule_json(rule, changed, days));
     return {
         {"covered", {{"from", to_iso8601(report.from)}, {"to", to_iso8601(report.to)}, {"days", days}}},
         {"records", report.records},
@@ -116,7 +116,7 @@ Json report_json(const pipeline::BacktestReport& report, const detect::RuleDiff&
 
 Json job_json(const BacktestJob& job, bool with_report) {
     Json out{{"id", job.id},
-             {"state", name_of(job.state)},
+             {"state", state_name_of(job.state)},
              {"from", to_iso8601(job.from)},
              {"to", to_iso8601(job.to)},
              {"against", job.against},

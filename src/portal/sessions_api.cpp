@@ -9,6 +9,7 @@
 #include "portal/context.hpp"
 #include "portal/password.hpp"
 #include "portal/reply.hpp"
+#include "portal/sign_in.hpp"
 
 namespace fieldwatch::portal {
 namespace {
@@ -39,22 +40,10 @@ Result<registry::User> checked(const Context& context, const std::string& name, 
     return user;
 }
 
-struct Attempt {
-    LoginGuard::Verdict verdict;
-    Result<registry::User> user;  ///< of one that was admitted
-};
-
-/// The same within the bounds of the guard.
-Attempt guarded(const Context& context, const Call& call, const std::string& name,
-                const std::string& password) {
-    Attempt out{.verdict = context.logins.admit(name, call.request.peer, context.parts.clock.now()),
-                .user = fail(Errc::Exhausted, "too many wrong passwords")};
-    if (out.verdict != LoginGuard::Verdict::Admitted) return out;
-    out.user = checked(context, name, password);
-    if (out.user) context.logins.forgive(name, call.request.peer);
-    if (!out.user && out.user.error().code != Errc::Unauthorized)
-        context.logins.take_back(name, call.request.peer);
-    return out;
+/// The password was right, and is not enough: the page asks for the code.
+net::HttpResponse code_wanted() {
+    return net::error_response(401, "SecondFactorRequiredError",
+                               "\"code\" is required: of the authenticator, or a recovery code");
 }
 
 void tell_attempt(const Context& context, const Call& call, const std::string& name, const Attempt& tried) {
@@ -62,16 +51,6 @@ void tell_attempt(const Context& context, const Call& call, const std::string& n
     Call told{.request = call.request, .who = {}, .names = {}};
     told.who.name = context.parts.accounts.user(name).has_value() ? name : "(unknown)";
     audit(context, kSignIn, told, tried.user ? 200 : problem(tried.user.error()).status);
-}
-
-net::HttpResponse too_many() {
-    auto refused = problem({Errc::Exhausted, "too many wrong passwords: try again in some minutes"});
-    for (auto& [header, value] : refused.headers) {
-        if (header == "retry-after")
-            value =
-                std::to_string(std::chrono::duration_cast<std::chrono::seconds>(LoginGuard::kWindow).count());
-    }
-    return refused;
 }
 
 Answer open_session(const Context& context, const Call& call, const registry::User& user) {
@@ -96,26 +75,33 @@ Answer open_session(const Context& context, const Call& call, const registry::Us
 }
 
 Answer sign_in(const Context& context, const Call& call) {
-    const auto body = FIELDWATCH_TRY(body_object(call.request, {"user", "password"}));
+    const auto body = FIELDWATCH_TRY(body_object(call.request, {"user", "password", "code"}));
     if (!from_our_page(call.request))
         return fail(Errc::Forbidden, "signing in is for the page of this server");
-    std::string name, password;
+    std::string name, password, code;
     FIELDWATCH_TRY(read_member(body, "user", name));
     FIELDWATCH_TRY(read_member(body, "password", password));
+    FIELDWATCH_TRY(read_member(body, "code", code));
     if (name.empty() || name.size() > 64 || password.empty() || password.size() > kPasswordBytesMax)
         return fail(Errc::InvalidArgument,
                     "\"user\" and \"password\" are required, of at most 64 and 256 bytes");
-    const auto tried = guarded(context, call, name, password);
+    const auto tried = prove(context, call, {name, password, code}, Factors::All);
     // Of those that the guard refuses, the first of a window tells enough: strangers do not fill the log.
     if (tried.verdict != LoginGuard::Verdict::Refused) tell_attempt(context, call, name, tried);
-    if (tried.verdict != LoginGuard::Verdict::Admitted) return too_many();
+    if (tried.verdict != LoginGuard::Verdict::Admitted) return too_many_attempts();
+    if (tried.code_wanted) return code_wanted();
     return open_session(context, call, FIELDWATCH_TRY(Result<registry::User>(tried.user)));
 }
 
-Answer get_session(const Context&, const Call& call) {
+Answer get_session(const Context& context, const Call& call) {
     const auto cookie = session_cookie(call.request);
+    const bool of_person = !call.who.session_hash.empty();
+    const auto factor = of_person ? FIELDWATCH_TRY(context.parts.accounts.second_factor(call.who.name))
+                                  : std::optional<registry::SecondFactor>();
     return json_reply(200, {{"name", call.who.name},
                             {"role", to_string(call.who.role)},
+                            {"secondFactor", factor && factor->confirmed},
+                            {"recoveryCodes", factor ? factor->recovery_codes : 0},
                             {"csrf", call.who.session_hash.empty() ? Json(nullptr) : Json(csrf_of(cookie))}});
 }
 
@@ -134,8 +120,8 @@ Answer change_password(const Context& context, const Call& call) {
     std::string before, after;
     FIELDWATCH_TRY(read_member(body, "old", before));
     FIELDWATCH_TRY(read_member(body, "new", after));
-    auto tried = guarded(context, call, call.who.name, before);
-    if (tried.verdict != LoginGuard::Verdict::Admitted) return too_many();
+    auto tried = prove(context, call, {call.who.name, before, {}}, Factors::Password);
+    if (tried.verdict != LoginGuard::Verdict::Admitted) return too_many_attempts();
     const auto user = FIELDWATCH_TRY(std::move(tried.user));
     auto hash = FIELDWATCH_TRY(hash_password(after, context.parts.random));
     FIELDWATCH_TRY(context.parts.accounts.change(user.name, {.role = {},
@@ -149,11 +135,43 @@ Answer change_password(const Context& context, const Call& call) {
 
 }  // namespace
 
+Attempt prove(const Context& context, const Call& call, const Proof& proof, Factors factors) {
+    const auto& peer = call.request.peer;
+    Attempt out{.verdict = context.logins.admit(proof.user, peer, context.parts.clock.now()),
+                .user = fail(Errc::Exhausted, "too many wrong passwords")};
+    if (out.verdict != LoginGuard::Verdict::Admitted) return out;
+    out.user = checked(context, proof.user, proof.password);
+    if (out.user && factors == Factors::All) {
+        const auto fits = second_factor_fits(context, proof.user, proof.code);
+        out.code_wanted = fits && !*fits && proof.code.empty();
+        if (!fits) out.user = std::unexpected(fits.error());
+        if (fits && !*fits)
+            out.user = fail(Errc::Unauthorized, "this code is none of now, or was used already");
+    }
+    if (out.user) context.logins.forgive(proof.user, peer);
+    const bool was_wrong = !out.user && out.user.error().code == Errc::Unauthorized && !out.code_wanted;
+    if (!out.user && !was_wrong) context.logins.take_back(proof.user, peer);
+    return out;
+}
+
+net::HttpResponse too_many_attempts() {
+    auto refused = problem({Errc::Exhausted, "too many wrong passwords: try again in some minutes"});
+    for (auto& [header, value] : refused.headers) {
+        if (header == "retry-after")
+            value =
+                std::to_string(std::chrono::duration_cast<std::chrono::seconds>(LoginGuard::kWindow).count());
+    }
+    return refused;
+}
+
 std::vector<Route> session_routes() {
-    return {{"POST", "/api/v1/session", Role::Public, sign_in},
-            {"GET", "/api/v1/session", Role::Reader, get_session},
-            {"DELETE", "/api/v1/session", Role::Reader, sign_out},
-            {"PUT", "/api/v1/session/password", Role::Reader, change_password}};
+    std::vector<Route> out{{"POST", "/api/v1/session", Role::Public, sign_in},
+                           {"GET", "/api/v1/session", Role::Reader, get_session},
+                           {"DELETE", "/api/v1/session", Role::Reader, sign_out},
+                           {"PUT", "/api/v1/session/password", Role::Reader, change_password}};
+    for (auto& route : second_factor_routes())
+        out.push_back(route);
+    return out;
 }
 
 }  // namespace fieldwatch::portal

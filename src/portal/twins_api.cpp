@@ -51,14 +51,14 @@ Answer patch_twin(const Context& context, const Call& call) {
     return json_reply(200, FIELDWATCH_TRY(twin_json(context, identity)));
 }
 
-constexpr std::string_view kOperations = "C2DTwinOperations";
+constexpr std::string_view kTwinOperations = "C2DTwinOperations";
 
 Answer read(const Context& context, const Call& call) {
-    return told(context, call, kOperations, "read", get_twin);
+    return told(context, call, kTwinOperations, "read", get_twin);
 }
 
-Answer update(const Context& context, const Call& call) {
-    return told(context, call, kOperations, "update", patch_twin);
+Answer change(const Context& context, const Call& call) {
+    return told(context, call, kTwinOperations, "update", patch_twin);
 }
 
 }  // namespace
@@ -66,9 +66,9 @@ Answer update(const Context& context, const Call& call) {
 std::vector<Route> twin_routes() {
     return {
         {"GET", "/api/v1/hubs/{hub}/devices/{device}/twin", Role::Reader, read},
-        {"PATCH", "/api/v1/hubs/{hub}/devices/{device}/twin", Role::Administrator, update},
+        {"PATCH", "/api/v1/hubs/{hub}/devices/{device}/twin", Role::Administrator, change},
         {"GET", "/api/v1/hubs/{hub}/devices/{device}/modules/{module}/twin", Role::Reader, read},
-        {"PATCH", "/api/v1/hubs/{hub}/devices/{device}/modules/{module}/twin", Role::Administrator, update}};
+        {"PATCH", "/api/v1/hubs/{hub}/devices/{device}/modules/{module}/twin", Role::Administrator, change}};
 }
 
 }  // namespace fieldwatch::portal

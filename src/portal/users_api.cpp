@@ -8,12 +8,14 @@
 namespace fieldwatch::portal {
 namespace {
 
-Json user_json(const registry::User& user) {
-    return {{"name", user.name},
-            {"role", user.role},
-            {"enabled", user.enabled},
-            {"created", to_iso8601(user.created)},
-            {"passwordChanged", to_iso8601(user.password_changed)}};
+Result<Json> user_json(const Context& context, const registry::User& user) {
+    const auto factor = FIELDWATCH_TRY(context.parts.accounts.second_factor(user.name));
+    return Json{{"name", user.name},
+                {"secondFactor", factor && factor->confirmed},
+                {"role", user.role},
+                {"enabled", user.enabled},
+                {"created", to_iso8601(user.created)},
+                {"passwordChanged", to_iso8601(user.password_changed)}};
 }
 
 /// Members that are there. A password is hashed, which takes a moment.
@@ -36,7 +38,7 @@ Result<registry::UserChange> read_change(const Context& context, const Json& bod
 Answer list_users(const Context& context, const Call&) {
     Json users = Json::array();
     for (const auto& user : FIELDWATCH_TRY(context.parts.accounts.users()))
-        users.push_back(user_json(user));
+        users.push_back(FIELDWATCH_TRY(user_json(context, user)));
     return json_reply(200, {{"value", std::move(users)}});
 }
 
@@ -54,14 +56,14 @@ Answer put_user(const Context& context, const Call& call) {
                               .created = context.parts.clock.now(),
                               .password_changed = given.password_changed};
     FIELDWATCH_TRY(context.parts.accounts.add(user));
-    return json_reply(201, user_json(user));
+    return json_reply(201, FIELDWATCH_TRY(user_json(context, user)));
 }
 
 Answer patch_user(const Context& context, const Call& call) {
     const auto body = FIELDWATCH_TRY(body_object(call.request, {"role", "password", "enabled"}));
     const auto change = FIELDWATCH_TRY(read_change(context, body));
     const auto user = FIELDWATCH_TRY(context.parts.accounts.change(call.names[0], change));
-    return json_reply(200, user_json(user));
+    return json_reply(200, FIELDWATCH_TRY(user_json(context, user)));
 }
 
 Answer delete_user(const Context& context, const Call& call) {

@@ -32,10 +32,13 @@ interface SessionAnswer {
 
 async function asked(method: "GET" | "POST", body?: unknown): Promise<SessionAnswer> {
   const response = await fetch("/api/v1/session", { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
-  const answer = (await response.json().catch(() => null)) as (SessionAnswer & { error?: { message?: string } }) | null;
+  const answer = (await response.json().catch(() => null)) as (SessionAnswer & { error?: { code?: string; message?: string } }) | null;
   if (response.ok && answer) return answer;
-  throw new ApiError(response.status, answer?.error?.message ?? response.statusText);
+  throw new ApiError(response.status, answer?.error?.message ?? response.statusText, answer?.error?.code);
 }
+
+/** All else was right: the user has a second factor, and its code is missing. */
+export const codeWanted = (reason: unknown) => reason instanceof ApiError && reason.details === "SecondFactorRequiredError";
 
 /** The session of this browser's cookie; null for none. */
 export async function presentSession(): Promise<(Credentials & { kind: "session" }) | null> {
@@ -48,8 +51,8 @@ export async function presentSession(): Promise<(Credentials & { kind: "session"
   }
 }
 
-/** Signs in: always a new session. Throws ApiError. */
-export async function openSession(user: string, password: string): Promise<{ name: string; credentials: Credentials }> {
-  const { name, csrf } = await asked("POST", { user, password });
+/** Signs in: always a new session. `code`: of the user's authenticator, "" = none; `codeWanted` tells whether it is missing. Throws ApiError. */
+export async function openSession(user: string, password: string, code = ""): Promise<{ name: string; credentials: Credentials }> {
+  const { name, csrf } = await asked("POST", code === "" ? { user, password } : { user, password, code });
   return { name, credentials: { kind: "session", csrf: csrf ?? "" } };
 }

@@ -1,6 +1,6 @@
 // Who is there? A name and a password, or the access token of a program.
 import { useState } from "react";
-import { type Credentials, keepToken, openSession } from "./credentials";
+import { codeWanted, type Credentials, keepToken, openSession } from "./credentials";
 import { TroubleNote } from "./reading";
 import { ApiError, type Trouble, troubleOf } from "./trouble";
 
@@ -38,6 +38,7 @@ export function SignInForm({ heading, hint, name: expected = "", enter }: Props)
   const [byToken, setByToken] = useState(false);
   const [name, setName] = useState(expected);
   const [password, setPassword] = useState("");
+  const [code, setCode] = useState<string | null>(null); // null: not asked for
   const [token, setToken] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<Trouble | null>(null);
@@ -46,11 +47,13 @@ export function SignInForm({ heading, hint, name: expected = "", enter }: Props)
     setError(null);
     try {
       if (byToken) enter({ credentials: await tried(token.trim()), name: null });
-      else enter(await openSession(name.trim(), password));
+      else enter(await openSession(name.trim(), password, code?.trim() ?? ""));
     } catch (reason) {
+      setBusy(false);
+      if (codeWanted(reason)) return setCode("");
       setError(said(reason));
       setPassword("");
-      setBusy(false);
+      setCode(null);
     }
   };
   const turn = (to: boolean) => {
@@ -73,6 +76,12 @@ export function SignInForm({ heading, hint, name: expected = "", enter }: Props)
             <input id="user" autoComplete="username" autoCapitalize="none" spellCheck={false} required maxLength={64} autoFocus={expected === ""} value={name} onChange={(event) => setName(event.target.value)} />
             <label htmlFor="password">Password</label>
             <input id="password" type="password" autoComplete="current-password" required maxLength={256} autoFocus={expected !== ""} value={password} onChange={(event) => setPassword(event.target.value)} />
+            {code !== null && (
+              <>
+                <label htmlFor="code">Code of your authenticator, or a recovery code</label>
+                <input id="code" autoComplete="one-time-code" spellCheck={false} required maxLength={32} autoFocus value={code} onChange={(event) => setCode(event.target.value)} />
+              </>
+            )}
           </>
         )}
         {error !== null && <TroubleNote trouble={error} />}

@@ -87,35 +87,6 @@ std::string csv_cell(std::string_view text) {
     return quoted + "\"";
 }
 
-/// A 2xx answer; of another the server's own sentence.
-Result<net::HttpReply> answered(const Session& session, std::string_view method, const std::string& target,
-                                std::string_view body,
-                                std::vector<std::pair<std::string, std::string>> headers) {
-    net::HttpClient client({.url = FIELDWATCH_TRY(net::parse_url(session.server)),
-                            .bearer_token = session.token,
-                            .headers = std::move(headers)});
-    auto reply = FIELDWATCH_TRY(client.request(method, target, body));
-    if (reply.status >= 200 && reply.status < 300) return reply;
-    const auto answer = nlohmann::json::parse(reply.body, nullptr, false);
-    std::string sentence = fmt::format("the server answered {}", reply.status);
-    if (answer.is_object() && answer.contains("error") && answer["error"].is_object()) {
-        const auto& error = answer["error"];
-        if (error.contains("innererror") && error["innererror"].is_object()) {
-            sentence = error["innererror"].value("message", error.value("message", sentence));
-        } else {
-            sentence = error.value("message", sentence);
-        }
-    }
-    const auto code = reply.status == 400   ? Errc::InvalidArgument
-                      : reply.status == 401 ? Errc::Unauthorized
-                      : reply.status == 403 ? Errc::Forbidden
-                      : reply.status == 404 ? Errc::NotFound
-                      : reply.status == 409 ? Errc::AlreadyExists
-                      : reply.status == 412 ? Errc::Conflict
-                                            : Errc::Unavailable;
-    return fail(code, sentence);
-}
-
 }  // namespace
 
 void add_session_options(CLI::App& command, Session& session) {
@@ -171,6 +142,34 @@ Result<nlohmann::json> call_text(const Session& session, std::string_view method
     auto answer = nlohmann::json::parse(text.empty() ? "null" : text, nullptr, false);
     if (answer.is_discarded()) return fail(Errc::Malformed, "the server's answer is not JSON");
     return answer;
+}
+
+Result<net::HttpReply> answered(const Session& session, std::string_view method, const std::string& target,
+                                std::string_view body,
+                                std::vector<std::pair<std::string, std::string>> headers) {
+    net::HttpClient client({.url = FIELDWATCH_TRY(net::parse_url(session.server)),
+                            .bearer_token = session.token,
+                            .headers = std::move(headers)});
+    auto reply = FIELDWATCH_TRY(client.request(method, target, body));
+    if (reply.status >= 200 && reply.status < 300) return reply;
+    const auto answer = nlohmann::json::parse(reply.body, nullptr, false);
+    std::string sentence = fmt::format("the server answered {}", reply.status);
+    if (answer.is_object() && answer.contains("error") && answer["error"].is_object()) {
+        const auto& error = answer["error"];
+        if (error.contains("innererror") && error["innererror"].is_object()) {
+            sentence = error["innererror"].value("message", error.value("message", sentence));
+        } else {
+            sentence = error.value("message", sentence);
+        }
+    }
+    const auto code = reply.status == 400   ? Errc::InvalidArgument
+                      : reply.status == 401 ? Errc::Unauthorized
+                      : reply.status == 403 ? Errc::Forbidden
+                      : reply.status == 404 ? Errc::NotFound
+                      : reply.status == 409 ? Errc::AlreadyExists
+                      : reply.status == 412 ? Errc::Conflict
+                                            : Errc::Unavailable;
+    return fail(code, sentence);
 }
 
 Result<std::string> call_bytes(const Session& session, std::string_view method, const std::string& target,

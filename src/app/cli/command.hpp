@@ -6,9 +6,11 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
+#include "net/http_client.hpp"
 
 namespace fieldwatch::app {
 
@@ -42,6 +44,11 @@ Result<nlohmann::json> call(const Session& session, std::string_view method, con
 /// The same with a body that is no JSON.
 Result<nlohmann::json> call_text(const Session& session, std::string_view method, const std::string& target,
                                  std::string_view body);
+
+/// The same with headers in both directions: a 2xx answer, whole.
+Result<net::HttpReply> answered(const Session& session, std::string_view method, const std::string& target,
+                                std::string_view body,
+                                std::vector<std::pair<std::string, std::string>> headers);
 
 /// Every page of a list that goes on behind the header x-ms-continuation, as one array.
 Result<nlohmann::json> call_pages(const Session& session, std::string_view method, const std::string& target,

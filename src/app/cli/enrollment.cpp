@@ -150,7 +150,8 @@ void add_enrollment(CLI::App& app, Session& session) {
     list->callback([options, &session] {
         run(session, [&]() -> Result<void> {
             const Json body{{"query", "SELECT * FROM enrollments"}};
-            print_enrollments(session, FIELDWATCH_TRY(call_pages(session, "POST", target(*options, "/query"), body)));
+            print_enrollments(session,
+                              FIELDWATCH_TRY(call_pages(session, "POST", target(*options, "/query"), body)));
             return {};
         });
     });

@@ -65,6 +65,14 @@ Result<std::string> new_password() {
     return answers[0];
 }
 
+/// One answer of a person: hidden on a terminal, else the next line of standard input.
+std::string asked(const char* what) {
+    if (isatty(STDIN_FILENO) == 0) return line_of_input();
+    std::fprintf(stderr, "%s: ", what);
+    const Hidden hidden;
+    return line_of_input();
+}
+
 void print_json_or(const Session& session, const Json& answer, const std::string& sentence) {
     std::puts(session.format == "json" ? answer.dump(2).c_str() : sentence.c_str());
 }
@@ -136,6 +144,50 @@ Result<void> create_token(const Session& session, const UserOptions& options) {
     return {};
 }
 
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+/// Signs in as a person, with what proves it beside the token of the profile.
+Result<Headers> sign_in(const Session& session, const Json& who) {
+    const auto reply = FIELDWATCH_TRY(answered(session, "POST", "/api/v1/session", who.dump(), {}));
+    Headers out;
+    for (const auto& [name, value] : reply.headers) {
+        if (name == "set-cookie") out.emplace_back("cookie", value.substr(0, value.find(';')));
+    }
+    const auto body = Json::parse(reply.body, nullptr, false);
+    if (out.empty() || !body.is_object()) return fail(Errc::Malformed, "the server opened no session");
+    out.emplace_back("x-fieldwatch-csrf", body.value("csrf", ""));
+    return out;
+}
+
+Result<Json> as_person(const Session& session, const char* target, const Json& body, const Headers& headers) {
+    const auto reply = FIELDWATCH_TRY(answered(session, "POST", target, body.dump(), headers));
+    auto json = Json::parse(reply.body, nullptr, false);
+    if (!json.is_object()) return fail(Errc::Malformed, "the server's answer is not JSON");
+    return json;
+}
+
+/// For the person whose it is to be: the secret is shown here and nowhere else.
+Result<void> add_second_factor(const Session& given, const UserOptions& options) {
+    auto session = given;
+    session.token.clear();  // the person's own session, not the profile's token
+    const auto password = asked("Password");
+    const auto headers = FIELDWATCH_TRY(sign_in(session, {{"user", options.name}, {"password", password}}));
+    const auto begun = FIELDWATCH_TRY(
+        as_person(session, "/api/v1/session/second-factor", {{"password", password}}, headers));
+    std::fprintf(stderr, "For the authenticator: %s\n%s\n", begun.value("secret", "").c_str(),
+                 begun.value("uri", "").c_str());
+    const auto confirmed = FIELDWATCH_TRY(as_person(session, "/api/v1/session/second-factor/confirm",
+                                                    {{"code", asked("Code that it shows")}}, headers));
+    if (session.format == "json") {
+        std::puts(confirmed.dump(2).c_str());
+        return {};
+    }
+    std::fputs("From now on a code is asked for. Each of these stands for one, once; keep them:\n", stderr);
+    for (const auto& code : confirmed.value("recoveryCodes", Json::array()))
+        std::puts(code.get<std::string>().c_str());
+    return {};
+}
+
 using Options = std::shared_ptr<UserOptions>;
 
 /// A subcommand about one name.
@@ -198,6 +250,14 @@ void add_user(CLI::App& app, Session& session) {
        [](const Session& s, const UserOptions& o) { return change(s, o, {{"enabled", false}}); });
     on(one(*user, "enable", "Signing in again", options, session), options, session,
        [](const Session& s, const UserOptions& o) { return change(s, o, {{"enabled", true}}); });
+    on(one(*user, "second-factor", "Codes of an authenticator besides one's own password", options, session),
+       options, session, add_second_factor);
+    on(one(*user, "reset-second-factor", "No codes any more: the telephone is lost", options, session),
+       options, session, [](const Session& s, const UserOptions& o) -> Result<void> {
+           static_cast<void>(
+               FIELDWATCH_TRY(call(s, "DELETE", target_of("users", o.name) + "/second-factor")));
+           return {};
+       });
     on(one(*user, "delete", "For good, with every session", options, session), options, session,
        [](const Session& s, const UserOptions& o) { return remove_one(s, "users", o.name); });
 }

@@ -1,0 +1,32 @@
+// What signing in and changing what one signs in with share: proving to be a user, within bounds. Internal to
+// portal.
+#pragma once
+
+#include <string>
+
+#include "portal/context.hpp"
+#include "registry/accounts.hpp"
+
+namespace fieldwatch::portal {
+
+/// What somebody shows: `code` of a second factor, or one of its recovery codes; "" = none.
+struct Proof {
+    std::string user, password, code;
+};
+struct Attempt {
+    LoginGuard::Verdict verdict;
+    Result<registry::User> user;  ///< of one that was admitted. Errors: Unauthorized; Exhausted
+    bool code_wanted = false;     ///< all else was right
+};
+enum class Factors : std::uint8_t { Password, All };
+/// Within the bounds of the guard; a code that fits is taken, and fits no more.
+Attempt prove(const Context& context, const Call& call, const Proof& proof, Factors factors);
+
+net::HttpResponse too_many_attempts();
+
+/// Whether `code` is one of the user's second factor, or the user has none. A code is taken.
+Result<bool> second_factor_fits(const Context& context, const std::string& user, const std::string& code);
+
+std::vector<Route> second_factor_routes();
+
+}  // namespace fieldwatch::portal
