@@ -72,11 +72,14 @@ std::vector<Route> provisioning_routes();
 std::vector<Route> intel_routes();
 std::vector<Route> rule_routes();
 std::vector<Route> rule_trial_routes();
+std::vector<Route> scheduled_rule_routes();
 std::vector<Route> backup_routes();
 std::vector<Route> purge_routes();
+std::vector<Route> export_routes();
 std::vector<Route> user_routes();
 std::vector<Route> token_routes();
 std::vector<Route> session_routes();
 std::vector<Route> system_routes();
+std::vector<Route> security_routes();  ///< the published security API
 
 }  // namespace fieldwatch::portal

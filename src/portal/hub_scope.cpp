@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "portal/context.hpp"
+#include "portal/security_shapes.hpp"
 
 namespace fieldwatch::portal {
 namespace {
@@ -13,7 +13,8 @@ namespace {
 constexpr std::array<std::string_view, 4> kByParameter{"/api/v1/alerts", "/api/v1/recommendations",
                                                        "/api/v1/overview", "/api/v1/stream"};
 /// Of no hub, and harmless: who am I, which are mine.
-constexpr std::array<std::string_view, 2> kOfAnyone{"/api/v1/who", "/api/v1/hubs"};
+constexpr std::array<std::string_view, 4> kOfAnyone{"/api/v1/who", "/api/v1/hubs", kSolutions,
+                                                    kSolutionsOfSubscription};
 
 bool owns(const Principal& who, std::string_view hub) {
     return std::ranges::find(who.hubs, hub) != who.hubs.end();

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "portal/context.hpp"
+#include "portal/overview.hpp"
 #include "portal/reply.hpp"
 #include "portal/table_reader.hpp"
 
@@ -159,6 +159,12 @@ Result<Json> data_health(const Context& context, const Question& question) {
 
 Answer get_overview(const Context& context, const Call& call) {
     const auto scope = FIELDWATCH_TRY(scope_of(context, call));
+    return json_reply(200, FIELDWATCH_TRY(overview_json(context, scope)));
+}
+
+}  // namespace
+
+Result<Json> overview_json(const Context& context, const Scope& scope) {
     const Question question{.scope = scope, .now = context.parts.clock.now()};
     Json reply{{"hub", scope.hub.name.value},
                {"workspace", scope.hub.workspace},
@@ -171,10 +177,8 @@ Answer get_overview(const Context& context, const Call& call) {
     reply["topAlerts"] = FIELDWATCH_TRY(top_list(question, "DisplayName", "displayName"));
     reply["devices"] = FIELDWATCH_TRY(device_summary(context, question));
     reply["dataHealth"] = FIELDWATCH_TRY(data_health(context, question));
-    return json_reply(200, reply);
+    return reply;
 }
-
-}  // namespace
 
 std::vector<Route> overview_routes() {
     return {{"GET", "/api/v1/overview", Role::Reader, get_overview}};

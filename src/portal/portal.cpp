@@ -110,11 +110,12 @@ class Portal::Impl {
     explicit Impl(Parts parts)
         : parts_(std::move(parts)), notifier_(parts_.clock), context_{parts_, notifier_, logins_} {
         for (const auto& group :
-             {settings_routes(),   query_routes(), hub_routes(),          certificate_routes(),
-              device_routes(),     twin_routes(),  alert_routes(),        recommendation_routes(),
-              overview_routes(),   group_routes(), provisioning_routes(), intel_routes(),
-              rule_trial_routes(), rule_routes(),  backup_routes(),       purge_routes(),
-              user_routes(),       token_routes(), session_routes(),      system_routes()}) {
+             {settings_routes(),   query_routes(),          hub_routes(),          certificate_routes(),
+              device_routes(),     twin_routes(),           alert_routes(),        recommendation_routes(),
+              overview_routes(),   group_routes(),          provisioning_routes(), intel_routes(),
+              rule_trial_routes(), scheduled_rule_routes(), rule_routes(),         backup_routes(),
+              purge_routes(),      user_routes(),           token_routes(),        session_routes(),
+              system_routes(),     security_routes(),       export_routes()}) {
             routes_.insert(routes_.end(), group.begin(), group.end());
         }
     }

@@ -29,9 +29,14 @@ namespace fieldwatch::hub {
 class Routes;  // hub/routing/routes.hpp
 }
 
+namespace fieldwatch::exports {
+class Exporter;  // export/exporter.hpp
+}
+
 namespace fieldwatch::portal {
 
-class Rules;  // portal/rules.hpp
+class Rules;           // portal/rules.hpp
+class ScheduledRules;  // portal/scheduled_rules.hpp
 
 /// Setting of the registry that holds the tuning document (spec/alerts.md section 6).
 inline constexpr std::string_view kDetectionSettings = "detection.settings";
@@ -79,13 +84,15 @@ struct Parts {
     std::function<net::HttpResponse(const net::HttpRequest&, std::string_view path)> provisioning = nullptr;
     IndicatorFiles* indicators = nullptr;  ///< null where there are none
     Rules* rules = nullptr;                ///< null where there are none
+    ScheduledRules* scheduled = nullptr;   ///< null where no query runs by itself
     const hub::Routes* routes = nullptr;   ///< null where there are none
     /// Takes personal data out of workspaces and log; "" as hub is all of them.
     std::function<Result<PurgeReport>(const workspace::Purge&)> purge = nullptr;
-    Backups* backups = nullptr;  ///< null where there are none
-    std::string version;         ///< of the product
-    Timestamp started;           ///< of the server
-    std::string host_name;       ///< for connection strings of hubs that name none
+    Backups* backups = nullptr;             ///< null where there are none
+    exports::Exporter* exporter = nullptr;  ///< null where nothing leaves
+    std::string version;                    ///< of the product
+    Timestamp started;                      ///< of the server
+    std::string host_name;                  ///< for connection strings of hubs that name none
 };
 
 class Portal {
