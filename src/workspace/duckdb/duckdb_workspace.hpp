@@ -60,6 +60,7 @@ class DuckdbWorkspace final : public Workspace, public Upkeep {
     Result<void> commit_once(Writer& writer, const Commit& commit);
     Result<void> fill(Writer& writer, const Commit& commit, const std::map<const Table*, std::string>& hot);
     Result<void> append_outbox(Writer& writer, const Commit& commit);
+    Result<void> purge_outbox(Connection& connection, const Purge& what);
     Result<std::string> hot_table(const Table& table);
 
     // seal.cpp

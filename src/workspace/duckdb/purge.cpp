@@ -138,11 +138,26 @@ Result<Purged> DuckdbWorkspace::purge(const Purge& what) {
         FIELDWATCH_TRY(connection.run("DELETE FROM _RecommendationState WHERE device = ? AND hub = ?",
                                       {std::string_view(what.device), std::string_view(what.hub)}));
     }
+    FIELDWATCH_TRY(purge_outbox(connection, what));
     unlink_unread();
     // What the log of the database still says goes with it; a query that runs may put that off.
     const std::unique_lock gate(gate_);
     out.log_written_back = connection.run("CHECKPOINT").has_value();
     return out;
+}
+
+/// What still waits to leave: a device's findings go, a name is written over as in every text.
+Result<void> DuckdbWorkspace::purge_outbox(Connection& connection, const Purge& what) {
+    const std::scoped_lock lock(outbox_mutex_);
+    if (what.device.empty())
+        return connection.run(fmt::format("UPDATE _Outbox SET body = regexp_replace(body, {}, {}, 'g')",
+                                          quote_literal(word_pattern(what.user_name)),
+                                          quote_literal(kPurged)));
+    return connection.run(
+        "DELETE FROM _Outbox WHERE CASE WHEN json_valid(body) THEN "
+        "json_extract_string(body, '$.finding.Hub') = ? AND coalesce(json_extract_string(body, "
+        "'$.finding.CompromisedEntity'), json_extract_string(body, '$.finding.DeviceId')) = ? ELSE false END",
+        {std::string_view(what.hub), std::string_view(what.device)});
 }
 
 /// Writes what stays of a sealed file under a new name, and puts that into the manifest in its place.

@@ -35,7 +35,25 @@ class PurgeTest : public ::testing::Test {
         auto alert = testing::alert_row(0, first, clock_.now());
         alert.alert.extended_json = R"({"DeviceId":"pump-1","User":"al.ice"})";
         commit.alerts.push_back(alert);
+        commit.outbox = {
+            {.kind = "alert",
+             .key = "a",
+             .body_json = R"({"finding":{"Hub":"plant-1","CompromisedEntity":"pump-1"}})"},
+            {.kind = "alert",
+             .key = "b",
+             .body_json = R"({"finding":{"Hub":"plant-2","CompromisedEntity":"pump-1"}})"},
+            {.kind = "recommendation",
+             .key = "c",
+             .body_json = R"({"finding":{"Hub":"plant-1","DeviceId":"pump-1"}})"},
+            {.kind = "alert", .key = "d", .body_json = R"({"finding":{"User":"al.ice","Other":"al.ices"}})"},
+            {.kind = "alert", .key = "e", .body_json = "{"}};
         ASSERT_TRUE(workspace_->commit(std::move(commit)));
+    }
+    std::string waiting() {
+        std::string out;
+        for (const auto& row : workspace_->outbox({.count_max = 100}).value())
+            out += row.key + (row.body_json.find("al.ice\"") == std::string::npos ? "" : "!") + " ";
+        return out;
     }
     std::int64_t stored(const Table& table, const std::string& expression) {
         workspace_.reset();
@@ -76,6 +94,7 @@ TEST_F(PurgeTest, TakesTheRowsOfADeviceOutOfHotTablesAndSealedFiles) {
     EXPECT_EQ(stored(tables::kSecurityIoTRawEvent, "count(*) FILTER (\"DeviceId\" = 'pump-1')"), 0);
     EXPECT_EQ(stored(tables::kSecurityAlert, "count(*)"), 0);
     EXPECT_TRUE(workspace_->open_alerts(10)->empty());
+    EXPECT_EQ(waiting(), "b d! e b d! e ");
     EXPECT_EQ(*workspace_->committed_offset(0), 140u);
     EXPECT_TRUE((*upkeep_of(*workspace_))->purge({.hub = "plant-1", .device = "pump-2"}))
         << "a file may be written anew twice";
@@ -95,6 +114,7 @@ TEST_F(PurgeTest, TakesANameOutOfEveryTextAndLeavesTheRows) {
     EXPECT_EQ(stored(tables::kSecurityAlert, "count(*) FILTER (contains(\"ExtendedProperties\", 'al.ice'))"),
               0);
     EXPECT_EQ(stored(tables::kSecurityAlert, "count(*)"), 2);
+    EXPECT_EQ(waiting(), "a b c d e a b c d e ");
 }
 
 TEST_F(PurgeTest, RefusesAPurgeOfNothingOrOfBoth) {
