@@ -56,6 +56,7 @@ Result<ServerConfig> read_config(const std::string& path, ServerConfig config) {
         {"partitions", number(config.partition_count, 1, 64)},
         {"hub_units", number(config.hub_units, 1, 10'000)},
         {"rules_directory", text(config.rules_directory)},
+        {"exports_directory", text(config.exports_directory)},
         {"raw_event_days", hours(config.raw_retention)},
         {"alert_days", hours(config.alert_retention)},
         {"telemetry_days", hours(config.telemetry_retention)},

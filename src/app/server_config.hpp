@@ -26,6 +26,7 @@ struct ServerConfig {
     std::uint32_t partition_count = 4;  ///< fixed when the data folder is made
     std::uint32_t hub_units = 200;      ///< of S1: the rates that each hub may be asked at
     std::string rules_directory;        ///< "" = the pack inside the binary
+    std::string exports_directory;      ///< of findings that leave as files; "" = DATA/exports
     std::chrono::hours raw_retention{24 * 31};
     std::chrono::hours alert_retention{24 * 90};
     std::chrono::hours telemetry_retention{24};

