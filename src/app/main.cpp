@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
     add_risk(app, session);
     add_backup(app, session);
     add_purge(app, session);
+    add_export(app, session);
     add_user(app, session);
     add_token(app, session);
     add_simulate(app, session);

@@ -6,7 +6,6 @@
 
 #include <condition_variable>
 #include <filesystem>
-#include <map>
 #include <mutex>
 #include <thread>
 
@@ -19,12 +18,15 @@
 #include "app/profile.hpp"
 #include "app/purge.hpp"
 #include "app/rule_library.hpp"
+#include "app/scheduled_queries.hpp"
+#include "app/workspaces.hpp"
 #include "base/clock.hpp"
 #include "base/ip_address.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
 #include "detect/content.hpp"
+#include "export/exporter.hpp"
 #include "hub/provisioning/http_api.hpp"
 #include "hub/routing/routes.hpp"
 #include "hub/server.hpp"
@@ -60,116 +62,26 @@ class DeviceLink final : public portal::DeviceLink {
     hub::Devices& devices_;
 };
 
-/// The workspaces of all hubs, opened when first asked for. Any thread.
-class Workspaces {
-  public:
-    Workspaces(const ServerConfig& config, registry::Registry& registry, Metrics& metrics)
-        : config_(config), registry_(registry), metrics_(metrics) {}
+/// Where the log of each partition ended when the pipeline began.
+std::vector<std::uint64_t> ends_of(const pipeline::Pipeline& pipeline) {
+    std::vector<std::uint64_t> out;
+    for (const auto& partition : pipeline.progress())
+        out.push_back(partition.journal_end);
+    return out;
+}
 
-    /// What links in rows begin with. Before any workspace is opened.
-    void set_page_url(std::string url) { page_url_ = std::move(url); }
-
-    Result<workspace::Workspace*> by_id(std::string_view id) {
-        const std::lock_guard lock(mutex_);
-        const auto found = open_.find(id);
-        if (found != open_.end()) return found->second.get();
-        auto opened = FIELDWATCH_TRY(workspace::open({.directory = directory_of(id),
-                                                      .id = std::string(id),
-                                                      .partition_count = config_.partition_count,
-                                                      .raw_retention = config_.raw_retention,
-                                                      .alert_retention = config_.alert_retention,
-                                                      .memory_bytes_max = config_.workspace_memory_bytes_max,
-                                                      .portal_url = page_url_},
-                                                     system_clock(), metrics_));
-        return open_.emplace(id, std::move(opened)).first->second.get();
-    }
-    /// Null for an id that no hub has: nobody makes a workspace by asking for one.
-    workspace::Workspace* existing(std::string_view id) {
-        const auto hubs = registry_.hubs();
-        if (!hubs) return nullptr;
-        for (const auto& hub : *hubs) {
-            if (hub.workspace != id) continue;
-            const auto opened = by_id(id);
-            if (!opened) log::error("workspace", opened.error().message);
-            return opened ? *opened : nullptr;
-        }
-        return nullptr;
-    }
-    /// Where the rows of a hub go; null for a hub that is not there, or whose Security is off.
-    pipeline::Route route(std::string_view hub_name) {
-        const std::lock_guard lock(routes_mutex_);
-        if (const auto changes = registry_.change_count(); changes != routes_from_) {
-            routes_.clear();
-            routes_from_ = changes;
-        }
-        const auto known = routes_.find(hub_name);
-        if (known != routes_.end()) return known->second;
-        pipeline::Route route;
-        if (const auto hub = registry_.hub(model::HubName{std::string(hub_name)});
-            hub && hub->security_enabled) {
-            const auto opened = by_id(hub->workspace);
-            if (opened)
-                route = {
-                    .workspace = *opened, .workspace_id = hub->workspace, .store_raw = hub->store_raw_events};
-            if (!opened) log::error("workspace", opened.error().message);
-        }
-        if (routes_.size() >= kRoutesMax) routes_.clear();
-        return routes_.emplace(hub_name, route).first->second;
-    }
-    std::vector<pipeline::Route> routes() {
-        std::vector<pipeline::Route> out;
-        for (const auto& hub : registry_.hubs().value_or(std::vector<registry::Hub>{})) {
-            if (const auto found = route(hub.name.value); found.workspace != nullptr) out.push_back(found);
-        }
-        return out;
-    }
-    std::vector<workspace::Workspace*> all() {
-        const std::lock_guard lock(mutex_);
-        std::vector<workspace::Workspace*> out;
-        for (const auto& [id, opened] : open_)
-            out.push_back(opened.get());
-        return out;
-    }
-
-    /// What the files of one take on disk; files that go meanwhile do not count.
-    std::uint64_t bytes(std::string_view id) const {
-        std::uint64_t out = 0;
-        std::error_code ignored;
-        const auto directory = directory_of(id);
-        for (auto file = std::filesystem::recursive_directory_iterator(directory, ignored);
-             file != std::filesystem::recursive_directory_iterator(); file.increment(ignored)) {
-            const auto size = file->file_size(ignored);
-            if (!ignored) out += size;
-        }
-        return out;
-    }
-
-  private:
-    std::string directory_of(std::string_view id) const {
-        return fmt::format("{}/workspaces/{}", config_.data_directory, id);
-    }
-
-    const ServerConfig& config_;
-    registry::Registry& registry_;
-    Metrics& metrics_;
-    std::string page_url_;
-    std::mutex mutex_;
-    std::map<std::string, std::unique_ptr<workspace::Workspace>, std::less<>> open_;
-
-    static constexpr std::size_t kRoutesMax = 1'024;  ///< names that records may carry; hubs are far fewer
-    std::mutex routes_mutex_;
-    std::uint64_t routes_from_ = 0;  ///< the registry's change count that routes_ was read at
-    std::map<std::string, pipeline::Route, std::less<>> routes_;
-};
-
-portal::PipelineProgress progress_of(const pipeline::Pipeline& pipeline) {
+/// Ready = all that lay in the log at the start, `ends`, is visible: who asks then does not read half a
+/// replay.
+portal::PipelineProgress progress_of(const pipeline::Pipeline& pipeline,
+                                     const std::vector<std::uint64_t>& ends) {
     portal::PipelineProgress out;
     out.ready = true;
     out.dead_letters = pipeline.dead_letters().total();
     for (const auto& partition : pipeline.progress()) {
         out.partitions.push_back({partition.partition, partition.journal_end, partition.committed,
                                   partition.checkpoint, partition.healthy});
-        out.ready = out.ready && partition.healthy;
+        const bool caught_up = partition.committed >= ends.at(out.partitions.size() - 1);
+        out.ready = out.ready && partition.healthy && caught_up;
     }
     return out;
 }
@@ -200,8 +112,8 @@ class Maintenance {
             std::unique_lock work(work_mutex_);
             if (const auto done = journal_.enforce_retention(); !done)
                 log::error("journal", done.error().message);
-            for (auto* workspace : workspaces_.all()) {
-                if (const auto done = workspace->maintain(); !done)
+            for (const auto& one : workspaces_.all()) {
+                if (const auto done = one.workspace->maintain(); !done)
                     log::error("workspace", done.error().message);
             }
             work.unlock();
@@ -321,6 +233,7 @@ Result<void> serve(const ServerConfig& config) {
     LogFeed feed({.registry = *registry, .journal = *journal, .clock = clock});
     ContentFeed* renewal_running = nullptr;
     pipeline::Pipeline* running = nullptr;
+    std::vector<std::uint64_t> ends;  // of the log, when `running` begins
     const auto rules = FIELDWATCH_TRY(RuleLibrary::open(
         {.files = files,
          .directory = data + "/rules",
@@ -405,6 +318,22 @@ Result<void> serve(const ServerConfig& config) {
                                .pause_maintenance = [&] { return maintenance.pause(); },
                                .clock = clock,
                                .random = random}));
+    const auto exporter = FIELDWATCH_TRY(exports::Exporter::create(
+        {.registry = *registry,
+         .files = files,
+         .clock = clock,
+         .random = random,
+         .metrics = metrics,
+         .directory = data + "/exports",
+         .files_directory = config.exports_directory.empty() ? data + "/exports" : config.exports_directory,
+         .sources = [&] { return workspaces.all(); }}));
+    const auto scheduled = FIELDWATCH_TRY(
+        ScheduledQueries::open({.registry = *registry,
+                                .workspace = [&](std::string_view id) { return workspaces.existing(id); },
+                                .files = files,
+                                .clock = clock,
+                                .metrics = metrics,
+                                .state_file = data + "/scheduled-queries.json"}));
     const auto portal = FIELDWATCH_TRY(portal::Portal::create(
         {.registry = *registry,
          .accounts = *accounts,
@@ -413,7 +342,8 @@ Result<void> serve(const ServerConfig& config) {
          .metrics = metrics,
          .clock = clock,
          .random = random,
-         .progress = [&] { return running == nullptr ? portal::PipelineProgress{} : progress_of(*running); },
+         .progress =
+             [&] { return running == nullptr ? portal::PipelineProgress{} : progress_of(*running, ends); },
          .dead_letters =
              [&](std::string_view name, std::size_t count_max) {
                  return running == nullptr ? std::vector<model::DeadLetter>{}
@@ -425,6 +355,7 @@ Result<void> serve(const ServerConfig& config) {
                              std::string_view path) { return provision(hub->provisioning(), request, path); },
          .indicators = &indicators,
          .rules = rules.get(),
+         .scheduled = scheduled.get(),
          .routes = &routes,
          .purge = [&](const workspace::Purge& what) -> Result<portal::PurgeReport> {
              const auto paused = maintenance.pause();
@@ -433,6 +364,7 @@ Result<void> serve(const ServerConfig& config) {
                                  .workspace = [&](std::string_view id) { return workspaces.by_id(id); }});
          },
          .backups = backups.get(),
+         .exporter = exporter.get(),
          .version = FIELDWATCH_VERSION,
          .started = clock.now(),
          .host_name = hub_host(config, hub->mqtt_port())}));
@@ -457,12 +389,17 @@ Result<void> serve(const ServerConfig& config) {
                  portal->notifier().publish(
                      visible.alerts, visible.recommendations,
                      {.raw_events = visible.raw_events, .diagnostics = visible.diagnostics});
+                 if (!visible.alerts.empty() || !visible.recommendations.empty()) exporter->wake();
              }},
         {.directory = data + "/checkpoints", .first_content_hash = content}));
+    ends = ends_of(*pipeline);
     running = pipeline.get();
     pipeline->start();
     feed.start();
+    scheduled->start();
     routes.start();
+    exporter->start(
+        {.version = FIELDWATCH_VERSION, .page_url = config.page_url.empty() ? page : config.page_url});
 
     const auto token = FIELDWATCH_TRY(local_token(data, *accounts, random));
     FIELDWATCH_TRY(write_profile(data, {.server = page_here(config, http->port()),
@@ -481,8 +418,10 @@ Result<void> serve(const ServerConfig& config) {
     http->stop();
     hub->stop();
     routes.stop();
+    scheduled->stop();
     feed.stop();
     pipeline->stop();
+    exporter->stop();
     runtime.stop();
     return {};
 }

@@ -180,7 +180,8 @@ void add_hub(CLI::App& app, Session& session) {
         });
     });
 
-    add_hub_routes(*named("routes", "A hub's routes, and how their endpoints are doing"), options->name, session);
+    add_hub_routes(*named("routes", "A hub's routes, and how their endpoints are doing"), options->name,
+                   session);
 
     auto* const rotate =
         named("rotate-key", "Give a policy a new primary key; the old one stays as its secondary");
