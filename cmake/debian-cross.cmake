@@ -4,8 +4,10 @@ set(CMAKE_SYSROOT ${CMAKE_CURRENT_LIST_DIR}/../.deps/sysroot-${FIELDWATCH_CROSS_
 set(CMAKE_LIBRARY_ARCHITECTURE ${FIELDWATCH_CROSS_TRIPLET})
 foreach(language C CXX ASM)
   set(CMAKE_${language}_COMPILER_TARGET ${FIELDWATCH_CROSS_TRIPLET})
-  set(CMAKE_${language}_FLAGS_INIT "${FIELDWATCH_CROSS_FLAGS}")
 endforeach()
+# Not as CMAKE_<LANG>_FLAGS_INIT: the presets' own flags take the place of those.
+separate_arguments(cross_flags UNIX_COMMAND "${FIELDWATCH_CROSS_FLAGS}")
+add_compile_options(${cross_flags})
 set(CMAKE_FIND_ROOT_PATH ${CMAKE_SYSROOT})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

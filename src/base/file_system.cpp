@@ -12,6 +12,10 @@
 
 namespace fieldwatch {
 
+// Where 32-bit times and sizes are the default, the build must say otherwise: 2038 is within a device's life,
+// and a folder on a large file system cannot be listed.
+static_assert(sizeof(off_t) == 8 && sizeof(time_t) == 8);
+
 namespace {
 
 std::unexpected<Error> io_error(const char* what, const std::string& path) {
