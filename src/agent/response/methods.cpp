@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "agent/bpf/records.h"
 #include "agent/collectors/proc.hpp"
 #include "agent/interpreter.hpp"
 #include "agent/redaction/redactor.hpp"
@@ -204,7 +205,7 @@ Methods::Answer Methods::call(std::string_view name, std::string_view payload, b
     const auto parameters = Parameters::parse(payload, method->parameters);
     if (!parameters) return refuse(parameters.error());
     const auto dry_run = parameters->flag("dryRun");
-    const auto pid = parameters->number("pid", 0, UINT32_MAX);
+    const auto pid = parameters->number("pid", 0, FW_PID_MAX);
     const auto start = parameters->number("start", 0, UINT64_MAX);
     const auto expiry = parameters->number("expirySeconds", kExpirySeconds, kExpirySecondsMax);
     if (!dry_run) return refuse(dry_run.error());

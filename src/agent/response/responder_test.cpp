@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -105,17 +106,26 @@ TEST(Responder, RefusesWhatIsMalformed) {
 TEST(Responder, TakesARequestOfItsExactSizeOnly) {
     int sockets[2];
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets), 0);
-    std::thread responder([&] { EXPECT_EQ(Responder(sockets[1], kAll, 0, 0).run(), 0); });
+    const timeval patience{.tv_sec = 10, .tv_usec = 0};
+    ::setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    const auto sender = static_cast<std::uint32_t>(::getpid());
+    const auto child = ::fork();  // it gives its rights up
+    if (child == 0) {
+        ::close(sockets[0]);
+        ::_exit(Responder(sockets[1], kAll, sender, sender).run());
+    }
+    ::close(sockets[1]);
     const std::vector<std::byte> longer(sizeof(ResponseRequest) + 1);
     for (const auto size : {longer.size(), sizeof(ResponseRequest) - 1}) {
         EXPECT_EQ(::send(sockets[0], longer.data(), size, 0), static_cast<ssize_t>(size));
         ResponseAnswer answer;
-        ASSERT_EQ(::recv(sockets[0], &answer, sizeof answer, 0), static_cast<ssize_t>(sizeof answer));
+        EXPECT_EQ(::recv(sockets[0], &answer, sizeof answer, 0), static_cast<ssize_t>(sizeof answer));
         EXPECT_EQ(answer.code, 1 + static_cast<std::uint32_t>(Errc::Malformed)) << size;
     }
     ::close(sockets[0]);
-    responder.join();
-    ::close(sockets[1]);
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
 /// `ip` with these words; whether it did it.

@@ -10,10 +10,10 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kObject = "ms_iotn:urn_azureiot_Security_SecurityAgentConfiguration";
+const std::string kClassicObject = "ms_iotn:urn_azureiot_Security_SecurityAgentConfiguration";
 
 std::string desired(const std::string& properties, int version = 0) {
-    auto section = "{\"" + kObject + "\":" + properties;
+    auto section = "{\"" + kClassicObject + "\":" + properties;
     if (version) section += ",\"$version\":" + std::to_string(version);
     return section + "}";
 }
@@ -33,7 +33,7 @@ TEST(Twin, DefaultsAreThePublishedOnes) {
 
 // Weakness W1 of the reference agents: a patch was read as if it were the whole document.
 TEST(TwinPatch, KeepsWhatThePatchOmits) {
-    Twin twin(kObject);
+    Twin twin(kClassicObject);
     ASSERT_TRUE(twin.replace(
         full(R"({"highPriorityMessageFrequency":{"value":"PT2S"},"eventPriorityLogin":{"value":"low"}})")));
     const auto update = twin.patch(desired(R"({"snapshotFrequency":{"value":"PT30S"}})", 2));
@@ -44,14 +44,14 @@ TEST(TwinPatch, KeepsWhatThePatchOmits) {
 }
 
 TEST(TwinPatch, NullTakesAPropertyBackToItsDefault) {
-    Twin twin(kObject);
+    Twin twin(kClassicObject);
     ASSERT_TRUE(twin.replace(full(R"({"highPriorityMessageFrequency":{"value":"PT2S"}})")));
     ASSERT_TRUE(twin.patch(desired(R"({"highPriorityMessageFrequency":null})", 2)));
     EXPECT_EQ(to_iso8601_duration(twin.settings().high_frequency), "PT7M");
 }
 
 TEST(TwinPatch, AnOlderVersionChangesNothingAndAGapAsksForTheWhole) {
-    Twin twin(kObject);
+    Twin twin(kClassicObject);
     ASSERT_TRUE(twin.replace(full("{}", 5)));
     EXPECT_FALSE(twin.patch(desired(R"({"snapshotFrequency":{"value":"PT30S"}})", 5))->applied);
     EXPECT_FALSE(twin.needs_refresh());
@@ -60,7 +60,7 @@ TEST(TwinPatch, AnOlderVersionChangesNothingAndAGapAsksForTheWhole) {
 }
 
 TEST(Twin, OneBadPropertyRefusesTheWholeUpdate) {
-    Twin twin(kObject);
+    Twin twin(kClassicObject);
     ASSERT_TRUE(twin.replace(full(R"({"highPriorityMessageFrequency":{"value":"PT2S"}})")));
     const auto update = twin.patch(
         desired(R"({"snapshotFrequency":{"value":"PT30S"},"eventPriorityLogin":{"value":"loud"}})", 2));
@@ -71,13 +71,13 @@ TEST(Twin, OneBadPropertyRefusesTheWholeUpdate) {
     EXPECT_NE(update->findings[0].message.find("eventPriorityLogin"), std::string::npos);
     EXPECT_EQ(to_iso8601_duration(twin.settings().snapshot_frequency), "PT13H");
     EXPECT_EQ(to_iso8601_duration(twin.settings().high_frequency), "PT2S");
-    const auto reported = json::parse(twin.reported("1"))[kObject];
+    const auto reported = json::parse(twin.reported("1"))[kClassicObject];
     EXPECT_EQ(reported["configurationStatus"]["value"], "failed");
     EXPECT_EQ(reported["invalidProperties"]["value"], json::array({"eventPriorityLogin"}));
 }
 
 TEST(Twin, ClampsSizesAndFindsConflicts) {
-    Twin twin(kObject);
+    Twin twin(kClassicObject);
     const auto update =
         twin.replace(full(R"({"maxMessageSizeInBytes":{"value":-5},"maxLocalCacheSizeInBytes":{"value":8192},
         "highPriorityMessageFrequency":{"value":"PT6H"}})"));
@@ -94,7 +94,7 @@ TEST(Twin, RefusesBadDurationsAndPropertiesWithoutValue) {
          {R"({"snapshotFrequency":{"value":"PT0S"}})", R"({"snapshotFrequency":{"value":"P400D"}})",
           R"({"snapshotFrequency":{"value":5}})", R"({"snapshotFrequency":"PT1H"})",
           R"({"snapshotFrequency":{}})", R"({"snapshotFrequency":{"value":null}})", "[]", "7"}) {
-        Twin twin(kObject);
+        Twin twin(kClassicObject);
         const auto update = twin.replace(full(bad));
         ASSERT_TRUE(update) << bad;
         EXPECT_FALSE(update->applied) << bad;
@@ -102,7 +102,7 @@ TEST(Twin, RefusesBadDurationsAndPropertiesWithoutValue) {
 }
 
 TEST(Twin, RefusesWhatIsNoTwinWithoutLosingItsSettings) {
-    Twin twin(kObject);
+    Twin twin(kClassicObject);
     ASSERT_TRUE(twin.replace(full(R"({"highPriorityMessageFrequency":{"value":"PT2S"}})")));
     EXPECT_FALSE(twin.replace("not json"));
     EXPECT_FALSE(twin.replace("{}"));
@@ -112,10 +112,10 @@ TEST(Twin, RefusesWhatIsNoTwinWithoutLosingItsSettings) {
 }
 
 TEST(Twin, ReportsTheWholeEffectiveConfigurationCanonically) {
-    Twin twin(kObject);
+    Twin twin(kClassicObject);
     ASSERT_TRUE(twin.replace(full(
         R"({"eventPriorityLogin":{"value":"HIGH"},"highPriorityMessageFrequency":{"value":"PT300S"}})", 9)));
-    const auto reported = json::parse(twin.reported("1.2.3"))[kObject];
+    const auto reported = json::parse(twin.reported("1.2.3"))[kClassicObject];
     EXPECT_EQ(reported["eventPriorityLogin"]["value"], "High");
     EXPECT_EQ(reported["highPriorityMessageFrequency"]["value"], "PT5M");
     EXPECT_EQ(reported["desiredVersion"]["value"], 9);
@@ -125,9 +125,9 @@ TEST(Twin, ReportsTheWholeEffectiveConfigurationCanonically) {
 }
 
 TEST(Twin, RestoresWhatItPersisted) {
-    Twin before(kObject);
+    Twin before(kClassicObject);
     ASSERT_TRUE(before.replace(full(R"({"snapshotFrequency":{"value":"PT30S"}})", 4)));
-    Twin after(kObject);
+    Twin after(kClassicObject);
     ASSERT_TRUE(after.restore(before.persisted()));
     EXPECT_EQ(to_iso8601_duration(after.settings().snapshot_frequency), "PT30S");
     EXPECT_EQ(after.version(), 4);
