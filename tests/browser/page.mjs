@@ -26,6 +26,7 @@ const failed = await runAll({
   async "asks for a token, refuses a wrong one, takes the right one"() {
     const page = await browser.newPage();
     await page.goto(origin);
+    await page.getByRole("button", { name: "Sign in with an access token" }).click();
     await page.fill("#token", "wrong");
     await page.keyboard.press("Enter");
     await page.waitForSelector("[role=alert]");
@@ -68,6 +69,14 @@ const failed = await runAll({
     await picture(page, "alert");
     await page.keyboard.press("Escape");
     await drawer.waitFor({ state: "detached" });
+    const focused = () => page.evaluate(() => document.activeElement?.textContent ?? "");
+    await until("the keyboard is back at what opened the drawer", async () => /miner/.test(await focused()), 5);
+    await page.keyboard.press("Enter");
+    await drawer.locator("button.device").focus();
+    await page.keyboard.press("Enter"); // to the device: what opened the drawer is gone
+    await page.locator("h2.device", { hasText: "pump-3" }).waitFor();
+    await until("the keyboard is in the new place", () => page.evaluate(() => document.activeElement?.id === "place"), 5);
+    assert.match(await page.title(), /pump-3 · Devices · Fieldwatch/);
     assert.deepEqual(complaints, []);
     await page.close();
   },
@@ -93,7 +102,7 @@ const failed = await runAll({
 
   async "shows a recommendation with what to close"() {
     const { page } = await signedIn();
-    await page.locator(".recommendations button.link").first().click();
+    await page.locator(".findings button.link").first().click();
     const drawer = page.locator("dialog.drawer");
     await drawer.getByText("0.0.0.0:23").first().waitFor();
     await picture(page, "recommendation");

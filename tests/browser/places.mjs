@@ -1,7 +1,7 @@
 // Places where a person decides: custom alerts, intelligence, settings, rules, what is said of an alert; and how the server is doing.
 // Usage: node places.mjs [SCREENSHOTS], a folder for pictures of each place at two sizes.
 import assert from "node:assert/strict";
-import { processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
+import { droppedMessage, processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
 import { accessible, launch, write } from "./browser.mjs";
 
 const server = await Server.start();
@@ -15,6 +15,9 @@ await publish(server, pump, processMessage("sshd: operator", { ProcessId: 40, Pa
 await publish(server, pump, processMessage("bash -l", { ProcessId: 41, ParentProcessId: 40 }));
 await publish(server, pump, processMessage("uptime", { ProcessId: 42, ParentProcessId: 41 }));
 await publish(server, pump, processMessage("cpuminer-multi <b>x</b>", { ProcessId: 43, ParentProcessId: 41 }));
+await publish(server, pump, droppedMessage("Low", 200, 50));
+for (const Sequence of [1, 2, 5]) // 3 and 4 are missing
+  await publish(server, pump, processMessage("true", { ProcessId: 0, ExtraDetails: { BootId: "5f0c", Sequence: String(Sequence) } }));
 await publish(server, pump, { nonsense: true }); // a message that does not conform
 const [[minerId]] = await server.rows('SecurityAlert | where AlertType == "IoT_CryptoMiner" | distinct SystemAlertId');
 const at = (place, awaited, more) => browser.signedIn({}, place, { awaited, ...more });
@@ -126,8 +129,13 @@ const failed = await runAll({
     await page.getByRole("link", { name: "Diagnostics" }).click();
     await page.getByLabel("Connections").check();
     await page.getByLabel("TwinQueries").check();
+    await page.getByLabel("DeviceTelemetry").check();
     await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("Saved.").waitFor();
+    await page.getByText("The records go to the workspace").waitFor();
+    await until("the recommendation about diagnostics is resolved", async () => {
+      const [[state]] = await server.query('SecurityRecommendation | where RecommendationId in ((SecurityRecommendation | where RecommendationDisplayName has "diagnostics" | project RecommendationId)) | top 1 by TimeGenerated desc | project RecommendationState');
+      return state === "Resolved";
+    }, 90);
     await page.getByRole("link", { name: "Shared policies" }).click();
     await page.getByRole("cell", { name: "iothubowner" }).waitFor();
     await page.getByRole("link", { name: "Enrollments" }).click();
@@ -149,7 +157,12 @@ const failed = await runAll({
     await page.getByText("Ready", { exact: true }).waitFor();
     assert.equal(await page.locator("section", { hasText: "From the log" }).locator("tbody tr").count(), 4);
     await page.locator(".letters td", { hasText: "pump-3" }).first().waitFor();
-    await page.locator("tr.loss", { hasText: "dead letters" }).waitFor();
+    await page.locator(".counters tr.loss", { hasText: "dead letters" }).waitFor();
+    await page.locator(".ledger tr.loss", { hasText: "Messages that did not conform" }).waitFor();
+    await page.locator(".ledger", { hasText: "Telemetry given up early" }).waitFor();
+    await page.locator(".dropped tr.loss", { hasText: /pump-3.*Low.*200.*50.*25 %/s }).waitFor();
+    await page.locator(".missing tr.loss", { hasText: /pump-3.*2/s }).waitFor();
+    await browser.picture(page, "health-losses");
     await page.getByLabel("Show").selectOption("all");
     await page.getByRole("searchbox", { name: "Name" }).fill("journal");
     await page.getByRole("cell", { name: "records made durable" }).waitFor();
@@ -220,6 +233,21 @@ const failed = await runAll({
       return (await server.query('SecurityAlert | where DisplayName == "Thermostat tool" | take 1')).length > 0;
     }, 60);
     await page.getByRole("link", { name: "Rules" }).first().click();
+    // a new file with the id, or the name, of what is in force already
+    await page.getByRole("link", { name: "Write a rule" }).click();
+    await page.getByLabel("File").fill("own/other.yml");
+    await text.fill(good.replace("Thermostat tool", "Another tool"));
+    await page.getByRole("button", { name: "Apply" }).click();
+    await page.locator("[role=alert]", { hasText: /same id.*Thermostat tool/s }).waitFor();
+    await page.getByRole("button", { name: "Go on editing" }).click();
+    await page.getByLabel("File").fill("own/thermostat.yml");
+    await page.getByRole("button", { name: "Apply" }).click();
+    await page.locator("[role=alert]", { hasText: "There is a file own/thermostat.yml already" }).waitFor();
+    assert.equal((await server.request("GET", "/api/v1/rules")).includes("Another tool"), false);
+    let asked = 0;
+    page.once("dialog", (dialog) => { asked += 1; void dialog.accept(); });
+    await page.getByRole("link", { name: "Rules" }).first().click();
+    assert.equal(asked, 1, "leaving asks");
     await page.getByLabel("From").selectOption("applied");
     await page.locator(".rules-table", { hasText: "Thermostat tool" }).waitFor();
     await page.locator(".versions li", { hasText: "for hall b" }).waitFor();
@@ -283,12 +311,46 @@ const failed = await runAll({
     await page.goto(`${origin}/alerts/${minerId}`);
     await page.locator("dialog.drawer pre.command").waitFor();
     assert.equal(await page.getByRole("button", { name: "Resolve" }).count(), 0);
+    await page.getByText("needs the role operator").waitFor();
+    await page.goto(`${origin}/logs`);
+    await page.getByText("needs the role analyst").waitFor();
+    assert.ok(await page.getByRole("button", { name: "Run" }).isDisabled());
+    for (const place of ["/users", "/tokens", "/users/x"]) {
+      await page.goto(origin + place);
+      await page.getByText("needs the role administrator").waitFor();
+    }
+    await page.goto(`${origin}/audit`);
+    await page.getByText("needs the role analyst").waitFor();
+    await page.close();
+  },
+
+  async "asks before what is written is lost: closing the drawer, going back, leaving the window"() {
+    const { page } = await at("/alerts", "table.alerts tbody tr");
+    await page.locator("table.alerts button.link").first().click();
+    const drawer = page.locator("dialog.drawer");
+    await drawer.getByLabel("Comment").fill("half a sentence");
+    const refuse = () => page.once("dialog", (dialog) => void dialog.dismiss());
+    refuse();
+    await page.keyboard.press("Escape");
+    await drawer.waitFor();
+    refuse();
+    await drawer.getByRole("button", { name: "Close" }).click();
+    assert.equal(await drawer.getByLabel("Comment").inputValue(), "half a sentence");
+    refuse();
+    await page.evaluate(() => window.history.back());
+    await page.waitForTimeout(200);
+    assert.equal(await drawer.getByLabel("Comment").inputValue(), "half a sentence");
+    let leaving = "";
+    page.once("dialog", (dialog) => { leaving = dialog.type(); void dialog.dismiss(); });
+    await page.evaluate(() => window.location.reload()).catch(() => undefined); // goes the way of closing the window
+    await until("the browser asks", async () => leaving === "beforeunload", 10);
+    assert.equal(await drawer.getByLabel("Comment").inputValue(), "half a sentence");
     await page.close();
   },
 
   async "says what is not there, and finds what has a dot in its name"() {
     const { page } = await at("/custom-alerts/nobody", "[role=alert]");
-    assert.match(await page.locator("[role=alert]").innerText(), /has no security group/);
+    assert.match(await page.locator("[role=alert]").innerText(), /has no security group.*go back to the list.*Try again/is);
     await page.goto(`${origin}/devices/${dotted}`);
     await page.locator("h2.device", { hasText: dotted }).waitFor();
     await page.close();

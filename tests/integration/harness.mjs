@@ -144,13 +144,13 @@ export async function publish(server, connectionString, message) {
 }
 
 /** A security message of one event, as the published schema has it. */
-function message(name, category, payload) {
+function message(name, category, payload, type = "Security") {
   const now = new Date().toISOString();
   return {
     AgentVersion: "1.0.0", AgentId: "0a1b2c3d-0000-4000-8000-000000000002", MessageSchemaVersion: "1.0",
     Events: [{
       Id: randomUUID(), TimestampLocal: now, TimestampUTC: now, Category: category, Name: name,
-      EventType: "Security", IsEmpty: payload.length === 0, PayloadSchemaVersion: "1.0", Payload: payload,
+      EventType: type, IsEmpty: payload.length === 0, PayloadSchemaVersion: "1.0", Payload: payload,
     }],
   };
 }
@@ -158,6 +158,10 @@ function message(name, category, payload) {
 /** A process that began; `more` are members of its payload in place of the usual ones. */
 export const processMessage = (commandLine, more = {}) => message("ProcessCreate", "Triggered",
   [{ Executable: "/bin/sh", ProcessId: 100, ParentProcessId: 1, UserId: "0", UserName: "root", CommandLine: commandLine, ...more }]);
+
+/** What an agent says it had to drop of a queue since it last said so. */
+export const droppedMessage = (queue, collected, dropped) => message("DroppedEventsStatistics", "Periodic",
+  [{ Queue: queue, CollectedEvents: collected, DroppedEvents: dropped }], "Operational");
 
 /** A snapshot of listening TCP ports, each [address, port]. */
 export const portsMessage = (...endpoints) => message("ListeningPorts", "Periodic", endpoints.map(([address, port]) =>

@@ -12,6 +12,8 @@ import { type Column, Table } from "./table";
 import { RoleChoice } from "./users_page";
 import { visible } from "./visible";
 
+const tokenName = "[^\\/]*[^\\/.][^\\/]*"; // part of an address, in which dots alone are steps up
+
 /** The token itself: it is nowhere else, so going away asks first. */
 function Fresh({ name, token, done }: { name: string; token: string; done: () => void }) {
   const [copied, setCopied] = useState(false);
@@ -63,7 +65,7 @@ function NewToken({ api, hubs, made }: { api: Api; hubs: readonly string[]; made
       <form className="bar" onSubmit={(event) => { event.preventDefault(); void make(); }}>
         <label className="filter">
           <span>Name of the program</span>
-          <input value={name} required maxLength={64} spellCheck={false} autoCapitalize="none" autoComplete="off" onChange={(event) => setName(event.target.value)} />
+          <input value={name} required maxLength={64} pattern={tokenName} title="Anything but a slash" spellCheck={false} autoCapitalize="none" autoComplete="off" onChange={(event) => setName(event.target.value)} />
         </label>
         <RoleChoice role={role} change={setRole} />
         <label className="filter">

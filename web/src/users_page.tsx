@@ -55,7 +55,7 @@ function NewUser({ api, made }: { api: Api; made: () => void }) {
       <form className="bar" onSubmit={(event) => { event.preventDefault(); void make(); }}>
         <label className="filter">
           <span>User name</span>
-          <input value={name} required maxLength={64} spellCheck={false} autoCapitalize="none" autoComplete="off" onChange={(event) => setName(event.target.value)} />
+          <input value={name} required maxLength={64} pattern="[A-Za-z0-9._@\-]+" title="Letters, digits and . _ @ -" spellCheck={false} autoCapitalize="none" autoComplete="off" onChange={(event) => setName(event.target.value)} />
         </label>
         <RoleChoice role={role} change={setRole} />
         <label className="filter">
