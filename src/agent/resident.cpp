@@ -24,6 +24,14 @@ bool begins_entry(std::string_view line) {
     return !line.empty() && ((line[0] >= '0' && line[0] <= '9') || (line[0] >= 'a' && line[0] <= 'f'));
 }
 
+/// Whether that property is told, and 0; one that is not told counts as anything.
+bool is_zero(std::string_view entry, std::string_view name) {
+    const auto at = entry.find(name);
+    if (at == std::string_view::npos) return false;
+    const auto value = entry.substr(at + name.size(), entry.find('\n', at + 1) - at - name.size());
+    return value.find_first_of("123456789") == std::string_view::npos;
+}
+
 }  // namespace
 
 bool is_clean_file_mapping(std::string_view entry, std::size_t& begin, std::size_t& end) {
@@ -35,11 +43,11 @@ bool is_clean_file_mapping(std::string_view entry, std::size_t& begin, std::size
     const auto rights = line.substr(blank + 1, 4);
     if (rights.size() != 4 || rights[1] == 'w' || rights[3] != 'p') return false;
     if (line.find(" /") == std::string_view::npos) return false;
-    for (const std::string_view name : {"\nAnonymous:", "\nSwap:", "\nLocked:"}) {
-        const auto at = entry.find(name);
-        if (at == std::string_view::npos) return false;
-        const auto value = entry.substr(at + name.size(), entry.find('\n', at + 1) - at - name.size());
-        if (value.find_first_of("123456789") != std::string_view::npos) return false;
+    // Nothing to give back where nothing is; and an emulator that tells of no page at all tells nothing of
+    // written ones either.
+    if (is_zero(entry, "\nRss:")) return false;
+    for (const auto* name : {"\nAnonymous:", "\nSwap:", "\nLocked:"}) {
+        if (!is_zero(entry, name)) return false;
     }
     return begin < end;
 }
