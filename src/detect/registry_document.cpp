@@ -179,7 +179,7 @@ std::vector<IpFilterRule> filter_rules(const Json* list) {
         rule.mask = text_of(member(one, "ipMask"));
         const auto action = text_of(member(one, "action"));
         rule.accepts = equal_no_case(action, "Accept") || equal_no_case(action, "Allow");
-        rule.range = parse_prefix(rule.mask);
+        rule.range = fieldwatch::parse_prefix(rule.mask);
         out.push_back(std::move(rule));
         if (out.size() == 1'000) break;
     }

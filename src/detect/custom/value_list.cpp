@@ -60,7 +60,7 @@ bool holds(const IpPrefix& range, const IpAddress& address) {
 Result<ValueList> ValueList::ranges(const std::vector<std::string>& values) {
     ValueList out;
     for (const auto& value : values) {
-        const auto range = parse_prefix(value);
+        const auto range = fieldwatch::parse_prefix(value);
         if (!range)
             return fail(Errc::InvalidArgument, "\"" + value + "\" is not an IP address or CIDR range");
         out.ranges_.push_back(*range);

@@ -5,6 +5,7 @@
 
 #include "base/ip_address.hpp"
 #include "base/text.hpp"
+#include "detect/intel/indicator_fields.hpp"
 #include "detect/intel/indicator_value.hpp"
 
 namespace fieldwatch::detect {
@@ -13,11 +14,17 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string first_text(const Json& object, std::initializer_list<const char*> keys) {
-    for (const auto* const key : keys) {
-        if (auto text = text_of(object, key); !text.empty()) return text;
-    }
+/// A member's value as the cell of a table: the first of a list, numbers and truth as text.
+std::string cell_of(const Json& value) {
+    if (value.is_string()) return value.get<std::string>();
+    if (value.is_number() || value.is_boolean()) return value.dump();
+    if (value.is_array() && !value.empty() && !value.front().is_structured()) return cell_of(value.front());
     return {};
+}
+
+/// An object that describes a feed's file, as Spamhaus puts it behind the others.
+bool is_about_the_file(const Json& object) {
+    return text_of(object, "type") == "metadata";
 }
 
 bool is_warning_list(const Json& document) {
@@ -31,7 +38,7 @@ void read_warning_list(const Json& document, IndicatorFile& out) {
     for (const auto& value : document["list"]) {
         if (!value.is_string() || value.get_ref<const std::string&>().empty()) continue;
         auto text = lower(value.get_ref<const std::string&>());
-        if (parse_prefix(text)) {
+        if (fieldwatch::parse_prefix(text)) {
             out.warnings.prefixes.push_back(std::move(text));
         } else if (type == "hostname") {
             out.warnings.names.push_back(text.front() == '.' ? text.substr(1) : std::move(text));
@@ -45,7 +52,16 @@ void read_warning_list(const Json& document, IndicatorFile& out) {
     }
 }
 
+/// `{"domains": ["bad.example"]}`; not the words that a document lists besides.
+bool is_list_of_values(const Json& list) {
+    return list.front().is_string() && classify_value(list.front().get_ref<const std::string&>()).has_value();
+}
+
 }  // namespace
+
+std::string not_one(std::string_view value) {
+    return "\"" + clean_text(value, 80) + "\" is no address, network, domain, URL or hash";
+}
 
 std::string text_of(const Json& object, const char* key) {
     if (!object.is_object()) return {};
@@ -54,28 +70,25 @@ std::string text_of(const Json& object, const char* key) {
 }
 
 void read_indicator_object(const Json& object, std::string_view name, std::size_t line, IndicatorFile& out) {
+    if (object.is_string()) {
+        Indicator about;
+        about.source = clean_text(name);
+        const auto& value = object.get_ref<const std::string&>();
+        if (!append_indicators(value, about, out)) out.refuse(line, not_one(value));
+        return;
+    }
     if (!object.is_object()) return out.refuse(line, "not a JSON object");
-    auto indicator = classify_value(trimmed(first_text(object, {"value", "indicator", "ioc_value", "ioc"})));
-    if (!indicator) return out.refuse(line, "\"value\" is not an address, network, domain, URL or hash");
-    indicator->category = first_text(object, {"category", "malware", "malware_printable", "threat_type"});
-    indicator->source = first_text(object, {"source", "reporter"});
-    if (indicator->source.empty()) indicator->source = name;
-    indicator->tlp = tlp_from(text_of(object, "tlp"));
-    for (const auto* const key : {"confidence", "confidence_level"}) {
-        const auto found = object.find(key);
-        if (found == object.end() || found->is_null()) continue;
-        const auto value = parse_confidence(found->is_string() ? found->get<std::string>() : found->dump());
-        if (!value) return out.refuse(line, "the confidence must be a number from 0 to 100");
-        indicator->confidence = *value;
+    if (is_about_the_file(object)) return;
+    IndicatorDescription about(name);
+    for (const auto& [key, value] : object.items()) {
+        const auto field = field_of(key);
+        // Members that hold lists of values hold each of them.
+        const bool is_list = field == IndicatorField::Value && value.is_array();
+        for (const auto& each : is_list ? value : Json::array({value})) {
+            if (auto wrong = about.take(field, cell_of(each))) return out.refuse(line, std::move(*wrong));
+        }
     }
-    const auto until = first_text(object, {"validUntil", "valid_until", "expires"});
-    if (!until.empty()) {
-        indicator->valid_until = parse_indicator_time(until);
-        if (!indicator->valid_until) return out.refuse(line, "\"validUntil\" is not an ISO 8601 time");
-    }
-    indicator->first_seen = parse_indicator_time(first_text(object, {"firstSeen", "first_seen"}));
-    indicator->last_seen = parse_indicator_time(first_text(object, {"lastSeen", "last_seen"}));
-    out.indicators.push_back(std::move(*indicator));
+    if (!about.append_to(out)) out.refuse(line, "no member is an address, network, domain, URL or hash");
 }
 
 bool read_json_document(const Json& document, std::string_view name, IndicatorFile& out) {
@@ -93,7 +106,8 @@ bool read_json_document(const Json& document, std::string_view name, IndicatorFi
     bool any = false;
     if (!document.is_object()) return false;
     for (const auto& [key, list] : document.items()) {
-        if (!list.is_array() || list.empty() || !list.front().is_object()) continue;
+        if (!list.is_array() || list.empty()) continue;
+        if (!list.front().is_object() && !is_list_of_values(list)) continue;
         for (const auto& object : list)
             read_indicator_object(object, name, 0, out);
         any = true;

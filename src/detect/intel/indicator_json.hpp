@@ -11,7 +11,8 @@
 
 namespace fieldwatch::detect {
 
-/// `{"value", "category", "source", "confidence", "validUntil", "firstSeen", "lastSeen", "tlp"}`.
+/// `{"value", "category", "source", "confidence", "validUntil", "firstSeen", "lastSeen", "tlp"}` by these or
+/// the names of other feeds (indicator_fields.hpp), or a text that is the value.
 void read_indicator_object(const nlohmann::json& object, std::string_view name, std::size_t line,
                            IndicatorFile& out);
 
@@ -23,6 +24,7 @@ bool read_stix(const nlohmann::json& document, std::string_view name, IndicatorF
 /// A MISP event: bare, `{"Event"}`, `{"response": […]}` or a list of them; false when it is none.
 bool read_misp(const nlohmann::json& document, std::string_view name, IndicatorFile& out);
 
+std::string not_one(std::string_view value);  ///< the sentence about a value that is none
 std::string text_of(const nlohmann::json& object, const char* key);  ///< "" when absent or no text
 
 }  // namespace fieldwatch::detect

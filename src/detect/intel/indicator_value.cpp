@@ -1,14 +1,23 @@
 #include "detect/intel/indicator_value.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
+#include "base/bytes.hpp"
 #include "base/ip_address.hpp"
 #include "base/text.hpp"
+#include "detect/intel/address_range.hpp"
+#include "detect/intel/domain_name.hpp"
+#include "detect/intel/refang.hpp"
 
 namespace fieldwatch::detect {
 
 namespace {
+
+constexpr std::size_t kValueBytesMax = 4'096;
+/// A path alone is on harmless servers too: below the usual least confidence.
+constexpr int kPathConfidence = 40;
 
 bool is_hex(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) {
@@ -16,40 +25,8 @@ bool is_hex(std::string_view text) {
     });
 }
 
-bool is_letter(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
-}
-
-/// A name of at least two labels whose last one has a letter: version numbers are none.
-bool is_domain(std::string_view text) {
-    if (text.empty() || text.size() > 253 || text.front() == '.' || text.front() == '-') return false;
-    const auto dot = text.rfind('.');
-    if (dot == text.npos || dot + 1 == text.size() || text.find("..") != text.npos) return false;
-    const auto last = text.substr(dot + 1);
-    return std::any_of(last.begin(), last.end(), is_letter) &&
-           std::all_of(text.begin(), text.end(), [](char c) {
-               return is_letter(c) || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
-           });
-}
-
 bool is_graphic(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) > ' '; });
-}
-
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-    for (auto at = text.find(from); at != text.npos; at = text.find(from, at + to.size()))
-        text.replace(at, from.size(), to);
-}
-
-/// Reports write `hxxp://evil[.]example` so that nobody follows it by accident.
-std::string refanged(std::string_view value) {
-    std::string out(value);
-    if (out.starts_with("hxxp")) out.replace(0, 4, "http");
-    for (const auto* const dot : {"[.]", "(.)", "[dot]", "{.}"})
-        replace_all(out, dot, ".");
-    replace_all(out, "[:]", ":");
-    replace_all(out, "[://]", "://");
-    return out;
 }
 
 std::optional<IndicatorType> hash_type(std::string_view value) {
@@ -72,6 +49,77 @@ Indicator indicator(IndicatorType type, std::string_view value) {
     return out;
 }
 
+/// `sha256:…`, `MD5=…`: the digits behind the name.
+std::string_view without_hash_name(std::string_view value) {
+    const auto cut = value.find_first_of(":=");
+    if (cut == value.npos || cut > 8) return value;
+    const auto name = lower(value.substr(0, cut));
+    for (const std::string_view known : {"md5", "sha1", "sha-1", "sha256", "sha-256", "hash"}) {
+        if (name == known) return value.substr(cut + 1);
+    }
+    return value;
+}
+
+/// An address of IPv6 that only wraps one of IPv4 is that one: connections are looked up so too. A network of
+/// more than a sixty-fourth of all addresses is a slip of the list, and would make everything a hit.
+std::optional<Indicator> address_indicator(IpPrefix prefix, std::string_view value) {
+    constexpr unsigned kLengthMin4 = 6, kLengthMin6 = 12;
+    constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+    std::string text(value);
+    if (!prefix.address.is_v4 && prefix.length >= 96 &&
+        std::equal(kMapped.begin(), kMapped.end(), prefix.address.bytes.begin())) {
+        IpAddress inner;
+        std::copy(prefix.address.bytes.begin() + 12, prefix.address.bytes.end(), inner.bytes.begin());
+        prefix = {inner, static_cast<std::uint8_t>(prefix.length - 96)};
+        text = inner.text() + "/" + std::to_string(prefix.length);
+    }
+    const bool is_v4 = prefix.address.is_v4;
+    if (prefix.length < (is_v4 ? kLengthMin4 : kLengthMin6)) return std::nullopt;
+    const bool whole = prefix.length == (is_v4 ? 32 : 128);
+    const auto type = !whole ? IndicatorType::Cidr : is_v4 ? IndicatorType::Ipv4 : IndicatorType::Ipv6;
+    return indicator(type, whole ? std::string_view(text).substr(0, text.find('/')) : text);
+}
+
+/// `tcp://host:port` names a place to talk to, not a document.
+bool is_service_url(std::string_view value) {
+    const auto cut = value.find("://");
+    if (cut == value.npos || value.find('/', cut + 3) != value.npos) return false;
+    const auto scheme = lower(value.substr(0, cut));
+    for (const std::string_view known : {"tcp", "udp", "ssl", "tls", "ssh", "telnet", "mqtt", "mqtts", "irc",
+                                         "ircs", "stratum", "stratum+tcp", "stratum+ssl", "socks5"}) {
+        if (scheme == known) return true;
+    }
+    return false;
+}
+
+/// `address:port`, `[address]:port`, `host`, `host:port`, and with a path behind it a URL.
+std::optional<Indicator> host_indicator(std::string_view value) {
+    if (value.starts_with('[')) {
+        const auto end = value.find(']');
+        const auto address = fieldwatch::parse_prefix(value.substr(1, end == value.npos ? 0 : end - 1));
+        return address ? address_indicator(*address, address->address.text()) : std::nullopt;
+    }
+    const auto host = value.substr(0, value.find('/'));
+    const auto colon = host.find_last_of(":|");
+    const auto name = colon != host.npos && is_port(host.substr(colon + 1)) ? host.substr(0, colon) : host;
+    const auto address = parse_ip(name);
+    const auto ascii = address ? std::string(name) : ascii_name(name).value_or("");
+    if (!address && !is_domain(ascii)) return std::nullopt;
+    const auto path = value.substr(std::min(value.size(), host.size() + 1));
+    const bool is_length = path.find_first_not_of("0123456789") == path.npos;
+    if (!path.empty() && address && is_length) return std::nullopt;  // of no prefix that there is
+    if (!path.empty()) return indicator(IndicatorType::Url, value);
+    return address ? address_indicator({*address, static_cast<std::uint8_t>(address->is_v4 ? 32 : 128)}, name)
+                   : std::optional(indicator(IndicatorType::Domain, ascii));
+}
+
+/// Where hosts files send names, and this machine itself: talking there says nothing.
+bool is_of_nowhere(const Indicator& indicator) {
+    if (indicator.type != IndicatorType::Ipv4 && indicator.type != IndicatorType::Ipv6) return false;
+    const auto address = parse_ip(indicator.value);
+    return address && (address->is_loopback() || address->is_unspecified());
+}
+
 }  // namespace
 
 std::string lower(std::string_view text) {
@@ -82,21 +130,18 @@ std::string lower(std::string_view text) {
 }
 
 std::optional<Indicator> classify_value(std::string_view given) {
-    if (given.empty() || given.size() > 4'096 || !is_graphic(given)) return std::nullopt;
-    const auto text = given.find_first_of("[({") != given.npos || given.starts_with("hxxp")
-                          ? refanged(given)
-                          : std::string(given);
+    if (given.empty() || given.size() > kValueBytesMax) return std::nullopt;
+    const auto text = refanged(given);
     std::string_view value = text;
-    if (const auto type = hash_type(value)) return indicator(*type, value);
-    if (const auto prefix = parse_prefix(value)) {
-        const bool whole = prefix->length == (prefix->address.is_v4 ? 32 : 128);
-        const auto type = !whole                  ? IndicatorType::Cidr
-                          : prefix->address.is_v4 ? IndicatorType::Ipv4
-                                                  : IndicatorType::Ipv6;
-        return indicator(type, whole ? value.substr(0, value.find('/')) : value);
-    }
-    if (value.find("://") != value.npos) return indicator(IndicatorType::Url, value);
-    if (value.starts_with("||")) value = value.substr(2, value.find_first_of("^/", 2) - 2);
+    if (value.empty() || !is_graphic(value)) return std::nullopt;
+    if (const auto hash = without_hash_name(value); const auto type = hash_type(hash))
+        return indicator(*type, hash);
+    if (const auto prefix = fieldwatch::parse_prefix(value)) return address_indicator(*prefix, value);
+    if (is_service_url(value)) value = value.substr(value.find("://") + 3);
+    if (const auto scheme = value.find("://"); scheme != value.npos)
+        return scheme > 0 && scheme + 3 < value.size() ? std::optional(indicator(IndicatorType::Url, value))
+                                                       : std::nullopt;
+    if (value.starts_with("||")) value = value.substr(2, value.find_first_of("^/$", 2) - 2);
     if (value.starts_with("*.")) value.remove_prefix(2);
     if (value.starts_with('.')) value.remove_prefix(1);
     if (value.ends_with('.')) value.remove_suffix(1);
@@ -105,43 +150,91 @@ std::optional<Indicator> classify_value(std::string_view given) {
         if (value.size() < 5) return std::nullopt;
         return indicator(IndicatorType::UrlPath, value);
     }
-    if (value.starts_with('[')) {
-        const auto end = value.find(']');
-        const auto address = value.substr(1, end == value.npos ? 0 : end - 1);
-        return parse_ip(address) ? std::optional(indicator(IndicatorType::Ipv6, address)) : std::nullopt;
+    return host_indicator(value);
+}
+
+bool append_indicators(std::string_view value, const Indicator& about, IndicatorFile& out) {
+    const auto append = [&](Indicator found) {
+        if (is_of_nowhere(found)) {
+            ++out.skipped;
+            return;
+        }
+        auto& added = out.indicators.emplace_back(about);
+        added.type = found.type;
+        added.value = std::move(found.value);
+        if (added.type == IndicatorType::UrlPath)
+            added.confidence = std::min(about.confidence, kPathConfidence);
+    };
+    if (auto found = classify_value(value)) {
+        append(std::move(*found));
+        return true;
     }
-    const auto host = value.substr(0, value.find('/'));
-    const auto colon = host.rfind(':');
-    const auto name = colon != host.npos && is_port(host.substr(colon + 1)) ? host.substr(0, colon) : host;
-    const bool is_address = parse_ip(name).has_value();
-    if (!is_address && !is_domain(name)) return std::nullopt;
-    if (host.size() < value.size() && value.size() > host.size() + 1)
-        return indicator(IndicatorType::Url, value);
-    return indicator(is_address ? IndicatorType::Ipv4 : IndicatorType::Domain, name);
+    auto parts = address_range(trimmed(value));
+    if (const auto bar = value.rfind('|'); parts.empty() && bar != value.npos) {
+        // MISP's `filename|hash` and `domain|ip`.
+        const auto last = classify_value(value.substr(bar + 1));
+        if (!last) return false;
+        parts.emplace_back(value.substr(bar + 1));
+        if (hash_type(last->value) == std::nullopt) parts.emplace_back(value.substr(0, bar));
+    }
+    bool any = false;
+    for (const auto& part : parts) {
+        auto found = classify_value(part);
+        any = any || found.has_value();
+        if (found) append(std::move(*found));
+    }
+    return any;
 }
 
 std::optional<Timestamp> parse_indicator_time(std::string_view given) {
     std::string text(trimmed(given));
-    if (text.ends_with(" UTC")) text.resize(text.size() - 4);
-    std::int64_t seconds = 0;
+    for (const std::string_view zone : {" UTC", " GMT", " Z"}) {
+        if (text.ends_with(zone)) text.resize(text.size() - zone.size());
+    }
+    std::int64_t number = 0;
     const auto* const end = text.data() + text.size();
-    if (const auto read = std::from_chars(text.data(), end, seconds);
-        text.size() >= 9 && text.size() <= 10 && read.ec == std::errc{} && read.ptr == end)
-        return Timestamp::from_unix_seconds(seconds);
+    const auto read = std::from_chars(text.data(), end, number);
+    if (read.ec == std::errc{} && read.ptr == end && text.front() != '-') {
+        if (text.size() == 8) text = text.substr(0, 4) + "-" + text.substr(4, 2) + "-" + text.substr(6);
+        if (text.size() == 9 || text.size() == 10) {
+            if (text.find('-') == text.npos) return Timestamp::from_unix_seconds(number);
+        } else if (text.size() == 13) {
+            return Timestamp::from_unix_seconds(number / 1'000);
+        } else {
+            return std::nullopt;
+        }
+    }
+    if (text.size() >= 10 && text[4] == '/' && text[7] == '/') text[4] = text[7] = '-';
     if (text.size() == 10) text += "T00:00:00Z";
+    if (text.size() == 16 && text[13] == ':') text += ":00";  // no seconds
+    if (text.size() == 17 && text.ends_with('Z')) text.insert(16, ":00");
     const auto time = parse_iso8601(text);
     return time ? std::optional(time->time) : std::nullopt;
 }
 
-std::optional<int> parse_confidence(std::string_view text) {
-    int value = 0;
+std::string clean_text(std::string_view text, std::size_t bytes_max) {
+    auto end = std::min(text.size(), bytes_max);
+    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+        --end;  // not in the middle of a character
+    std::string out(text.substr(0, end));
+    if (is_utf8(out)) return out;
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
+    return out;
+}
+
+std::optional<int> parse_confidence(std::string_view given) {
+    auto text = trimmed(given, " \t\r\n\"%");
+    double value = 0;
     const auto* const end = text.data() + text.size();
     if (const auto read = std::from_chars(text.data(), end, value); read.ec == std::errc{} && read.ptr == end)
-        return value >= 0 && value <= 100 ? std::optional(value) : std::nullopt;
+        return value >= 0 && value <= 100 ? std::optional(static_cast<int>(value)) : std::nullopt;
     const auto word = lower(text);
+    if (word == "none") return 0;
     if (word == "low") return 15;
-    if (word == "medium" || word == "moderate") return 50;
+    if (word == "medium" || word == "moderate" || word == "med") return 50;
     if (word == "high") return 85;
+    if (word == "certain" || word == "confirmed") return 100;
     return std::nullopt;
 }
 

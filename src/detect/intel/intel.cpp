@@ -5,7 +5,9 @@
 
 #include "base/bytes.hpp"
 #include "base/json_text.hpp"
+#include "detect/intel/domain_name.hpp"
 #include "detect/intel/indicator_value.hpp"
+#include "detect/intel/refang.hpp"
 
 namespace fieldwatch::detect {
 
@@ -24,12 +26,18 @@ std::string_view without_scheme(std::string_view url) {
     return scheme == url.npos ? url : url.substr(scheme + 3);
 }
 
-/// Scheme gone, host in lower case: `http://Evil.example/A` is `evil.example/A`.
+/// Scheme, its usual port and fragment gone, host as the resolver gets it: `HTTP://Evil.example:80/A#x` is
+/// `evil.example/A`.
 std::string url_key(std::string_view url) {
+    const auto scheme = lower(url.substr(0, std::min(url.find("://"), url.size())));
     url = without_scheme(url);
-    const auto slash = url.find('/');
-    auto out = lower(url.substr(0, slash));
-    if (slash != url.npos) out.append(url.substr(slash));
+    url = url.substr(0, url.find('#'));
+    const auto path = std::min(url.find_first_of("/?"), url.size());
+    auto host = url.substr(0, path);
+    if (scheme == "http" && host.ends_with(":80")) host.remove_suffix(3);
+    if (scheme == "https" && host.ends_with(":443")) host.remove_suffix(4);
+    auto out = lower(ascii_name(host).value_or(std::string(host)));
+    out.append(url.substr(path));
     while (out.ends_with('/'))
         out.pop_back();
     return out;
@@ -110,7 +118,7 @@ void IntelSnapshot::add(const Indicator& indicator, Building& building) {
         case IndicatorType::Ipv4:
         case IndicatorType::Ipv6:
         case IndicatorType::Cidr: {
-            const auto prefix = parse_prefix(indicator.value);
+            const auto prefix = fieldwatch::parse_prefix(indicator.value);
             if (!prefix) return;  // the reader has checked it
             records_.back().length = prefix->length;
             if (prefix->address.is_v4) {
@@ -135,7 +143,7 @@ void IntelSnapshot::add(const Indicator& indicator, Building& building) {
 
 void IntelSnapshot::add_warnings(const WarningValues& warnings, Building& building) {
     for (const auto& value : warnings.prefixes) {
-        const auto prefix = parse_prefix(value);
+        const auto prefix = fieldwatch::parse_prefix(value);
         if (!prefix) continue;
         if (prefix->address.is_v4) {
             building.warned_v4.push_back({prefix->address.v4(), prefix->length, 0});
@@ -276,8 +284,8 @@ std::optional<IntelSnapshot::Hit> IntelSnapshot::find_name(const NameTable& name
 }
 
 std::optional<IntelSnapshot::Hit> IntelSnapshot::find_domain(std::string_view name, Timestamp now) const {
-    if (domains_.empty() || name.empty() || name.size() > 254) return std::nullopt;
-    auto key = lower(name);
+    if (domains_.empty() || name.empty() || name.size() > 1'000) return std::nullopt;
+    auto key = lower(is_ascii(name) ? std::string(name) : ascii_name(name).value_or(std::string(name)));
     if (key.ends_with('.')) key.pop_back();
     for (std::string_view rest = key; !rest.empty();) {
         if (auto found = find_name(domains_, rest, now))
@@ -324,7 +332,8 @@ std::string to_json(const IntelSnapshot::Hit& hit) {
     return out;
 }
 
-std::optional<IntelSnapshot::Hit> IntelSnapshot::find(std::string_view value, Timestamp now) const {
+std::optional<IntelSnapshot::Hit> IntelSnapshot::find(std::string_view given, Timestamp now) const {
+    const auto value = refanged(given);  // as people copy it from reports
     if (auto found = find_hash(value, now)) return found;
     if (auto found = find_address(value, now)) return found;
     return find_url(value, now);  // with or without scheme and path; a bare name is its host

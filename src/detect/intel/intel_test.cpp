@@ -153,7 +153,7 @@ TEST(Prefix6Table, AgreesWithTryingEveryPrefix) {
         for (const auto& [high, low, length] : raw) {
             // Few different bits, so that prefixes hold each other.
             const auto at = address(high & 0xFF000000F0000000, low & 0xF);
-            const auto prefix = parse_prefix(at.text() + "/" + std::to_string(length % 129));
+            const auto prefix = fieldwatch::parse_prefix(at.text() + "/" + std::to_string(length % 129));
             entries.push_back({*prefix, static_cast<std::uint32_t>(entries.size())});
             probes.push_back(at);
             probes.push_back(address((high & 0xFF000000F0000000) + 1, low));

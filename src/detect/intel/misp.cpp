@@ -24,6 +24,24 @@ Tlp tlp_of(const Json& tagged) {
     return Tlp::None;
 }
 
+/// The taxonomy that says how sure its author is; nullopt when no tag does.
+std::optional<int> confidence_of_tags(const Json& tagged) {
+    constexpr std::string_view kLevel = "misp:confidence-level=";
+    const auto tags = tagged.find("Tag");
+    if (tags == tagged.end() || !tags->is_array()) return std::nullopt;
+    for (const auto& tag : *tags) {
+        const auto name = lower(text_of(tag, "name"));
+        if (!name.starts_with(kLevel)) continue;
+        const auto level = trimmed(std::string_view(name).substr(kLevel.size()), "\"");
+        if (level == "completely-confident") return 100;
+        if (level == "usually-confident") return 75;
+        if (level == "fairly-confident") return 50;
+        if (level == "rarely-confident") return 25;
+        if (level == "unconfident") return 0;
+    }
+    return std::nullopt;
+}
+
 bool is_true(const Json& object, const char* key, bool absent) {
     const auto found = object.find(key);
     if (found == object.end()) return absent;
@@ -71,21 +89,24 @@ void read_attribute(const Json& attribute, const Indicator& event, IndicatorFile
         ++out.skipped;
         return;
     }
+    Indicator about = event;
+    if (about.category.empty()) {  // attributes that were searched for carry their event
+        const auto inner = attribute.find("Event");
+        about.category = inner == attribute.end() ? "" : clean_text(text_of(*inner, "info"), kCategoryMax);
+    }
+    if (const auto tlp = tlp_of(attribute); tlp != Tlp::None) about.tlp = tlp;
+    if (const auto confidence = confidence_of_tags(attribute)) about.confidence = *confidence;
+    if (const auto first = parse_indicator_time(text_of(attribute, "first_seen"))) about.first_seen = first;
+    about.last_seen = parse_indicator_time(text_of(attribute, "last_seen"));
+    if (!about.last_seen) {
+        const auto changed = attribute.find("timestamp");
+        if (changed != attribute.end())
+            about.last_seen =
+                parse_indicator_time(changed->is_string() ? changed->get<std::string>() : changed->dump());
+    }
     for (const auto& value : values_of(type, text_of(attribute, "value"))) {
-        auto indicator = classify_value(trimmed(value));
-        if (!indicator) {
-            out.refuse(0, type + " \"" + value.substr(0, 80) + "\" cannot be read");
-            continue;
-        }
-        indicator->category = event.category;
-        indicator->source = event.source;
-        indicator->tlp = tlp_of(attribute) == Tlp::None ? event.tlp : tlp_of(attribute);
-        indicator->first_seen = parse_indicator_time(text_of(attribute, "first_seen"));
-        if (!indicator->first_seen) indicator->first_seen = event.first_seen;
-        indicator->last_seen = parse_indicator_time(text_of(attribute, "last_seen"));
-        if (!indicator->last_seen)
-            indicator->last_seen = parse_indicator_time(text_of(attribute, "timestamp"));
-        out.indicators.push_back(std::move(*indicator));
+        if (!append_indicators(value, about, out))
+            out.refuse(0, type + " \"" + clean_text(value, 80) + "\" cannot be read");
     }
 }
 
@@ -99,7 +120,8 @@ void read_attributes(const Json& holder, const Indicator& event, IndicatorFile& 
 bool read_event(const Json& event, std::string_view name, IndicatorFile& out) {
     if (!event.is_object() || (!event.contains("Attribute") && !event.contains("Object"))) return false;
     Indicator about;
-    about.category = text_of(event, "info").substr(0, kCategoryMax);
+    about.category = clean_text(text_of(event, "info"), kCategoryMax);
+    if (const auto confidence = confidence_of_tags(event)) about.confidence = *confidence;
     const auto organisation = event.find("Orgc");
     about.source = organisation == event.end() ? "" : text_of(*organisation, "name");
     if (about.source.empty()) about.source = name;

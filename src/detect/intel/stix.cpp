@@ -85,9 +85,9 @@ std::string category_of(const Json& object, const Around& around) {
     for (const auto* const key : {"indicator_types", "labels"}) {
         const auto found = object.find(key);
         if (found != object.end() && found->is_array() && !found->empty() && found->front().is_string())
-            return found->front().get<std::string>();
+            return clean_text(found->front().get_ref<const std::string&>());
     }
-    return text_of(object, "name");
+    return clean_text(text_of(object, "name"));
 }
 
 bool names_an_indicator(std::string_view path) {
@@ -107,9 +107,9 @@ void read_indicator(const Json& object, const Around& around, std::string_view n
         ++out.skipped;
         return;
     }
-    const auto language = text_of(object, "pattern_type");
+    const auto language = lower(text_of(object, "pattern_type"));
     if (!language.empty() && language != "stix")
-        return out.refuse(number, "a pattern in " + language.substr(0, 40));
+        return out.refuse(number, "a pattern in " + clean_text(language, 40));
     const auto values = pattern_values(text_of(object, "pattern"));
     if (!values) return out.refuse(number, values.error().message);
     Indicator about;
@@ -119,22 +119,21 @@ void read_indicator(const Json& object, const Around& around, std::string_view n
         author != around.names.end() && !author->second.empty() ? author->second : std::string(name);
     about.tlp = tlp_of(object, around);
     about.first_seen = parse_indicator_time(text_of(object, "valid_from"));
-    about.valid_until = parse_indicator_time(text_of(object, "valid_until"));
+    if (const auto until = text_of(object, "valid_until"); !until.empty()) {
+        about.valid_until = parse_indicator_time(until);
+        if (!about.valid_until) return out.refuse(number, "\"valid_until\" is not an ISO 8601 time");
+    }
     if (const auto seen = around.sighted.find(text_of(object, "id")); seen != around.sighted.end())
         about.last_seen = seen->second;
-    if (const auto found = object.find("confidence"); found != object.end()) {
-        const auto confidence = parse_confidence(found->dump());
+    if (const auto found = object.find("confidence"); found != object.end() && !found->is_null()) {
+        const auto confidence =
+            parse_confidence(found->is_string() ? found->get<std::string>() : found->dump());
         if (!confidence) return out.refuse(number, "the confidence must be a number from 0 to 100");
         about.confidence = *confidence;
     }
     bool any = false;
     for (const auto& value : *values) {
-        auto indicator = names_an_indicator(value.path) ? classify_value(trimmed(value.value)) : std::nullopt;
-        if (!indicator) continue;
-        about.type = indicator->type;
-        about.value = std::move(indicator->value);
-        out.indicators.push_back(about);
-        any = true;
+        if (names_an_indicator(value.path)) any = append_indicators(value.value, about, out) || any;
     }
     if (!any) out.refuse(number, "a pattern that no single address, name, URL or hash makes true");
 }

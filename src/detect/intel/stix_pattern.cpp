@@ -1,6 +1,7 @@
 #include "detect/intel/stix_pattern.hpp"
 
 #include <algorithm>
+#include <optional>
 
 namespace fieldwatch::detect {
 
@@ -28,10 +29,13 @@ class Lexer {
         const auto first = rest_.find_first_not_of(" \t\r\n");
         if (first == rest_.npos) return Token{};
         rest_.remove_prefix(first);
-        if (rest_.front() == '\'') return text();
+        if (rest_.front() == '\'' || rest_.front() == '"') return text();
         if (is_word(rest_.front())) return word();
-        const std::size_t size =
-            rest_.starts_with("!=") || rest_.starts_with("<=") || rest_.starts_with(">=") ? 2 : 1;
+        const std::size_t size = rest_.starts_with("!=") || rest_.starts_with("<=") ||
+                                         rest_.starts_with(">=") || rest_.starts_with("<>") ||
+                                         rest_.starts_with("==")
+                                     ? 2
+                                     : 1;
         Token out{Token::Kind::Symbol, std::string(rest_.substr(0, size))};
         rest_.remove_prefix(size);
         return out;
@@ -40,10 +44,11 @@ class Lexer {
   private:
     Result<Token> text() {
         Token out{Token::Kind::Text, {}};
+        const char quote = rest_.front();
         for (std::size_t i = 1; i < rest_.size(); ++i) {
             if (rest_[i] == '\\' && i + 1 < rest_.size()) {
                 out.text += rest_[++i];
-            } else if (rest_[i] == '\'') {
+            } else if (rest_[i] == quote) {
                 rest_.remove_prefix(i + 1);
                 return out;
             } else {
@@ -53,7 +58,7 @@ class Lexer {
         return fail(Errc::Malformed, "a text of the pattern does not end");
     }
 
-    /// A path keeps its quoted and indexed parts: file:hashes.'SHA-256', x[0].y.
+    /// A path keeps its quoted and indexed parts: file:hashes.'SHA-256', x[0].y; some quote them twice.
     Result<Token> word() {
         Token out{Token::Kind::Word, {}};
         while (!rest_.empty()) {
@@ -61,7 +66,7 @@ class Lexer {
             if (is_word(c)) {
                 out.text += c;
                 rest_.remove_prefix(1);
-            } else if (c == '\'' && out.text.ends_with('.')) {
+            } else if ((c == '\'' || c == '"') && out.text.ends_with('.')) {
                 out.text += FIELDWATCH_TRY(text()).text;
             } else if (c == '[' && out.text.find(':') != out.text.npos) {
                 const auto end = rest_.find(']');
@@ -77,11 +82,25 @@ class Lexer {
     std::string_view rest_;
 };
 
-/// Values any of which makes it true; `whole` when nothing else is asked for.
+/// Values any of which makes it true.
 struct Choice {
     std::vector<PatternValue> values;
     bool usable = true;  ///< false: something that a single value cannot make true
+    bool aside = false;  ///< narrows a place that another comparison names: its port, the type of its address
 };
+
+/// Ports and protocols are no part of a match, here as in lists of `address:port`.
+bool is_aside(std::string_view path) {
+    return path.starts_with("network-traffic:") &&
+           (path.ends_with("_port") || path.ends_with(":protocols") || path.ends_with("protocols[*]") ||
+            path.ends_with("_ref.type"));
+}
+
+/// The text of a LIKE without its wildcards: all of it, or what stands behind `%.`; nullopt for other ones.
+std::optional<std::string> fixed_part(std::string_view path, std::string_view pattern) {
+    if (path == "domain-name:value" && pattern.starts_with("%.")) pattern.remove_prefix(2);
+    return pattern.find('%') == pattern.npos ? std::optional(std::string(pattern)) : std::nullopt;
+}
 
 bool is_hash_path(std::string_view path) {
     return path.find("hashes") != path.npos;
@@ -92,16 +111,22 @@ void join_or(Choice& left, Choice right) {
     if (!right.usable) return;
     if (!left.usable) left.values.clear();
     left.usable = true;
+    left.aside = left.aside && right.aside;
     left.values.insert(left.values.end(), std::make_move_iterator(right.values.begin()),
                        std::make_move_iterator(right.values.end()));
 }
 
 void join_and(Choice& left, Choice right) {
+    if (right.aside) return;
+    if (left.aside) {
+        left = std::move(right);
+        return;
+    }
     const auto keep_hashes = [](Choice& choice) {
         const bool all =
             choice.usable && std::all_of(choice.values.begin(), choice.values.end(),
                                          [](const auto& value) { return is_hash_path(value.path); });
-        if (!all) choice = {{}, false};
+        if (!all) choice = {{}, false, false};
     };
     keep_hashes(left);
     keep_hashes(right);
@@ -145,7 +170,7 @@ class Parser {
             } else if (token_.is("AND") || token_.is("FOLLOWEDBY")) {
                 FIELDWATCH_TRY(advance());
                 static_cast<void>(FIELDWATCH_TRY(observation(depth)));
-                out = {{}, false};
+                out = {{}, false, false};
             } else {
                 return out;
             }
@@ -171,7 +196,7 @@ class Parser {
     Result<Choice> qualified(Choice out) {
         while (token_.is("WITHIN") || token_.is("REPEATS") || token_.is("START")) {
             const bool start = token_.is("START");
-            if (token_.is("REPEATS")) out = {{}, false};
+            if (token_.is("REPEATS")) out = {{}, false, false};
             FIELDWATCH_TRY(advance());
             if (start) {
                 FIELDWATCH_TRY(timestamp());
@@ -223,7 +248,7 @@ class Parser {
             FIELDWATCH_TRY(advance());
             if (exists) {
                 FIELDWATCH_TRY(advance());
-                return Choice{{}, false};
+                return Choice{{}, false, false};
             }
         }
         if (token_.kind != Token::Kind::Word || token_.text.find(':') == token_.text.npos)
@@ -235,9 +260,11 @@ class Parser {
             FIELDWATCH_TRY(advance());
         }
         const auto operation = token_.text;
-        const bool names = token_.is("=") || token_.is("IN") || token_.is("ISSUBSET");
+        const bool likes = token_.is("LIKE");
+        const bool names =
+            token_.is("=") || token_.is("==") || token_.is("IN") || token_.is("ISSUBSET") || likes;
         FIELDWATCH_TRY(advance());
-        Choice out{{}, usable && names};
+        Choice out{{}, usable && names, usable && names && is_aside(path)};
         if (operation == "IN") {
             FIELDWATCH_TRY(expect("("));
             while (!token_.is(")")) {
@@ -248,7 +275,12 @@ class Parser {
         } else {
             out.values.push_back({path, FIELDWATCH_TRY(literal())});
         }
-        if (!out.usable) out.values.clear();
+        if (likes) {
+            const auto fixed = fixed_part(path, out.values[0].value);
+            out.usable = out.usable && fixed.has_value();
+            out.values[0].value = fixed.value_or("");
+        }
+        if (!out.usable || out.aside) out.values.clear();
         return out;
     }
 

@@ -16,8 +16,9 @@ struct PatternValue {
 };
 
 /// The values any of which alone makes the pattern true. Of values joined by AND only a hash is kept, because
-/// a hash says it all; observations joined by AND or FOLLOWEDBY give nothing, and neither do NOT, LIKE,
-/// MATCHES, < and >. Errors: Malformed for what is no pattern.
+/// a hash says it all; ports, protocols and the types of references say nothing beside an address. LIKE gives
+/// a value when it has no `%`, or is a domain's `%.bad.example`. Observations joined by AND or FOLLOWEDBY
+/// give nothing, and neither do NOT, MATCHES, < and >. Errors: Malformed for what is no pattern.
 Result<std::vector<PatternValue>> pattern_values(std::string_view pattern);
 
 }  // namespace fieldwatch::detect
