@@ -101,7 +101,7 @@ Result<Json> look_up(const Session& session, const IntelOptions& options) {
 
 void print_lookup(const Session& session, const Json& answer) {
     if (session.format == "json") {
-        std::puts(answer.dump(2).c_str());
+        std::puts(answer.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
         return;
     }
     if (!answer.value("found", false)) {
@@ -116,7 +116,7 @@ void print_lookup(const Session& session, const Json& answer) {
 
 void print_list(const Session& session, const Json& answer) {
     if (session.format == "json") {
-        std::puts(answer.dump(2).c_str());
+        std::puts(answer.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
         return;
     }
     TextTable table({"FILE", "INDICATORS", "WARNING-LIST ENTRIES", "LEFT OUT"});
@@ -170,8 +170,11 @@ void add_intel(CLI::App& app, Session& session) {
 
     auto* const lookup = intel->add_subcommand("lookup", "What is known of an address, name, URL or hash");
     lookup->add_option("VALUE", options->value, "198.51.100.7, bad.example, http://…, a hash")->required();
-    lookup->add_option("--intel", options->intel,
-                       "Look into these files, at any confidence, instead of asking a server");
+    lookup
+        ->add_option(
+            "--intel", options->intel,
+            "Look into this file, at any confidence, instead of asking a server; may be given several times")
+        ->allow_extra_args(false);
     add_session_options(*lookup, session);
     lookup->callback([options, &session] {
         const auto work = [&]() -> Result<void> {

@@ -295,5 +295,13 @@ TEST(IntelVariants, FindsNamesAndUrlsInAnySpelling) {
     EXPECT_EQ(intel.find("198.51.101.200:23", kVariantsNow)->value, "198.51.101.0/24");
 }
 
+TEST(IntelVariants, SaysWhatItFoundInUtf8) {
+    const auto built = IntelSnapshot::build({{"a.txt", "http://evil.example/\xFF\n"}}, 50);
+    ASSERT_TRUE(built.has_value());
+    const auto found = (*built)->find("http://evil.example/\xFF", kVariantsNow);
+    ASSERT_TRUE(found);
+    EXPECT_NE(to_json(*found).find("\"evil.example/?\""), std::string::npos);
+}
+
 }  // namespace
 }  // namespace fieldwatch::detect

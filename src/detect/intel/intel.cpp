@@ -320,7 +320,7 @@ std::string to_json(const IntelSnapshot::Hit& hit) {
     std::string out;
     JsonWriter json(out);
     json.begin_object()
-        .member("indicator", hit.value)
+        .member("indicator", clean_text(hit.value, hit.value.size()))  // may be what a person typed
         .member("type", to_string(hit.type))
         .member("category", hit.category)
         .member("source", hit.source)
