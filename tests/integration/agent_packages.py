@@ -5,6 +5,7 @@ proc connector, so that they prove the last steps of the ladders. This machine's
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import agent
 from harness import TOP, Server
 
 QEMU = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armhf": "armv7l"}
 FILE_BYTES_MAX = 1 << 20  # both programs
 
 
@@ -28,12 +30,42 @@ def make_package(arch, folder):
     return pathlib.Path(done.stdout.strip())
 
 
-def under_qemu(program, arch):
-    """Puts a script in the program's place, so that both the shell and the agent itself start it through qemu."""
+def under_qemu(program, arch, traces):
+    """Puts a script in the program's place, so that both the shell and the agent itself start it through qemu, traced."""
     moved = program.with_name(program.name + ".real")
     program.rename(moved)
-    program.write_text(f'#!/bin/sh\nexec {QEMU[arch]} -L {TOP}/.deps/sysroot-{arch} {moved} "$@"\n')
+    # The trace's own file would be the descriptor that the agent makes its collector's socket.
+    spare = "exec 3</dev/null\n" if program.name == "fieldwatch-agent" else ""
+    program.write_text(f'#!/bin/sh\n{spare}export QEMU_STRACE=1 QEMU_LOG_FILENAME={traces}/{program.name}.$$\n'
+                       f'exec {QEMU[arch]} -L {TOP}/.deps/sysroot-{arch} {moved} "$@"\n')
     program.chmod(0o755)
+
+
+def allowed_system_calls(*lists):
+    text = (TOP / "src/agent/system_calls.cpp").read_text()
+    return {"socket"}.union(*(re.findall(r"\bSYS_([a-z_0-9]+)", re.search(rf"constexpr int {one}\[\] = \{{(.*?)\}};", text, re.S)[1]) for one in lists))
+
+
+def refused_system_calls(traces):
+    """What each half called after it had put its filter on and what is on no list of its own. qemu-user has no seccomp and the process
+    goes on without: what a device's kernel would have refused shows in the trace."""
+    limited, seen, refused = set(), set(), {}
+    for trace in traces.iterdir():
+        half = "kCollector" if trace.name.startswith("fieldwatch-collector") else "kSender"
+        allowed = allowed_system_calls("kBoth", half)
+        for line in trace.read_text(errors="replace").splitlines():
+            found = re.match(r"(\d+) ([a-z_][a-z_0-9]*)\((.*)", line)
+            if not found:
+                continue
+            process, name = (trace.name, found[1]), found[2]
+            if process in limited:
+                seen.add(name)
+                if name not in allowed:
+                    refused.setdefault(f"{half} {name}", line)
+            elif name == "prctl" and re.match(r"(22|PR_SET_SECCOMP),", found[3]):
+                limited.add(process)
+    assert len(limited) == 2 and seen & {"send", "sendto", "write"}, (limited, seen)
+    return refused
 
 
 def what_is_in_it_collects(arch, package, folder):
@@ -43,9 +75,12 @@ def what_is_in_it_collects(arch, package, folder):
     sizes = [program.stat().st_size for program in programs]
     print(f"        {arch}: fieldwatch-agent {sizes[0]} bytes, fieldwatch-collector {sizes[1]}, package {package.stat().st_size}", flush=True)
     assert sum(sizes) <= FILE_BYTES_MAX, sizes
+    traces = folder / f"{arch}-traces"
+    traces.mkdir()
+    traces.chmod(0o777)
     if arch != own_arch():
         for program in programs:
-            under_qemu(program, arch)
+            under_qemu(program, arch, traces)
     agent.AGENT = root / "usr/bin/fieldwatch-agent"
     with Server() as server, agent.Agent(server) as device:
         device.until("collecting", lambda: "collecting: processes by" in device.log(), 60)
@@ -59,9 +94,13 @@ def what_is_in_it_collects(arch, package, folder):
         lasting.wait()
         ports = agent.events(server, "ListeningPorts", str(server.profile["hubPort"]), seconds=60)
         assert ports[0]["Protocol"] == "tcp", ports
-        system = agent.events(server, "SystemInformation", "Os", seconds=60)
-        assert system[0]["HostName"], system
-        assert device.status()["connected"], device.status()
+        system = agent.events(server, "SystemInformation", "HostName", seconds=60)
+        assert system[0]["HostName"] and system[0]["OsArchitecture"] == MACHINES[arch], system
+        status = device.status()
+        assert status["connected"] and status["refusedRecords"] == 0, status
+    if arch != own_arch():
+        refused = refused_system_calls(traces)
+        assert not refused, refused
 
 
 # A stranger's systemctl, because a chroot has no systemd: it notes what it is asked, and says "enabled" until /disabled exists.
@@ -80,8 +119,9 @@ mount --bind /dev "$1/root/dev"
 mount -t tmpfs none "$1/root/run"
 mkdir -p "$1/root/package" "$1/root/etc/fieldwatch-agent" "$1/root/run/systemd/system"
 cp "$2" "$3" "$4" "$1/root/package"
-printf %s "$6" >"$1/root/usr/local/bin/systemctl"
-chmod 755 "$1/root/usr/local/bin/systemctl"
+printf %s "$6" >"$1/root/usr/bin/systemctl.new"
+chmod 755 "$1/root/usr/bin/systemctl.new"
+mv -f "$1/root/usr/bin/systemctl.new" "$1/root/usr/bin/systemctl"
 inside() { chroot "$1/root" sh -ec "$2"; }
 install="sh /package/install.sh --package /package"
 
