@@ -24,30 +24,25 @@ bool begins_entry(std::string_view line) {
     return !line.empty() && ((line[0] >= '0' && line[0] <= '9') || (line[0] >= 'a' && line[0] <= 'f'));
 }
 
-/// Whether that property is told, and 0; one that is not told counts as anything.
-bool is_zero(std::string_view entry, std::string_view name) {
-    const auto at = entry.find(name);
-    if (at == std::string_view::npos) return false;
-    const auto value = entry.substr(at + name.size(), entry.find('\n', at + 1) - at - name.size());
-    return value.find_first_of("123456789") == std::string_view::npos;
-}
-
 }  // namespace
 
-bool is_clean_file_mapping(std::string_view entry, std::size_t& begin, std::size_t& end) {
+bool is_clean_file_mapping(std::string_view entry, std::string_view maps, std::size_t& begin,
+                           std::size_t& end) {
     const auto line = entry.substr(0, entry.find('\n'));
     const auto dash = line.find('-');
     const auto blank = line.find(' ');
     if (dash == std::string_view::npos || blank == std::string_view::npos || dash > blank) return false;
     if (!hex(line.substr(0, dash), begin) || !hex(line.substr(dash + 1, blank - dash - 1), end)) return false;
+    const auto known = maps.find(line.substr(0, blank + 1));
+    if (known == std::string_view::npos || (known > 0 && maps[known - 1] != '\n')) return false;
     const auto rights = line.substr(blank + 1, 4);
     if (rights.size() != 4 || rights[1] == 'w' || rights[3] != 'p') return false;
     if (line.find(" /") == std::string_view::npos) return false;
-    // Nothing to give back where nothing is; and an emulator that tells of no page at all tells nothing of
-    // written ones either.
-    if (is_zero(entry, "\nRss:")) return false;
-    for (const auto* name : {"\nAnonymous:", "\nSwap:", "\nLocked:"}) {
-        if (!is_zero(entry, name)) return false;
+    for (const std::string_view name : {"\nAnonymous:", "\nSwap:", "\nLocked:"}) {
+        const auto at = entry.find(name);
+        if (at == std::string_view::npos) return false;
+        const auto value = entry.substr(at + name.size(), entry.find('\n', at + 1) - at - name.size());
+        if (value.find_first_of("123456789") != std::string_view::npos) return false;
     }
     return begin < end;
 }
@@ -55,6 +50,7 @@ bool is_clean_file_mapping(std::string_view entry, std::size_t& begin, std::size
 std::size_t give_back_memory() {
     ::malloc_trim(0);
     const auto smaps = read_small("/proc/self/smaps", kSmapsBytesMax);
+    const auto maps = read_small("/proc/self/maps", kSmapsBytesMax);
     std::size_t given = 0;
     std::string_view rest = smaps;
     while (!rest.empty()) {
@@ -66,7 +62,7 @@ std::size_t give_back_memory() {
         std::size_t end = 0;
         // The kernel counts before any page is dropped, and nothing of ours writes to such a mapping
         // meanwhile.
-        if (is_clean_file_mapping(rest.substr(0, size), begin, end) &&
+        if (is_clean_file_mapping(rest.substr(0, size), maps, begin, end) &&
             ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED) == 0) {
             given += end - begin;
         }

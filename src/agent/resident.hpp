@@ -13,7 +13,10 @@ namespace fieldwatch::agent {
 std::size_t give_back_memory();
 
 /// Whether one entry of /proc/self/smaps, from its address line on, names a mapping that is safe to unmap: of
-/// a file, not writable, without a page of its own. `begin` and `end` are then its addresses.
-bool is_clean_file_mapping(std::string_view entry, std::size_t& begin, std::size_t& end);
+/// a file, not writable, without a page of its own. `begin` and `end` are then its addresses. `maps` is the
+/// whole of /proc/self/maps, which must have it too: a user-space emulator lets the machine's own smaps
+/// through, whose addresses are others of ours.
+bool is_clean_file_mapping(std::string_view entry, std::string_view maps, std::size_t& begin,
+                           std::size_t& end);
 
 }  // namespace fieldwatch::agent
