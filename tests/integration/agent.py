@@ -354,14 +354,19 @@ def tampering_is_shown():
         agent.stop()
 
 
+def self_signed(folder, name):
+    """A certificate of that name, and a file that has its key too, as an agent takes it."""
+    own, key, both = folder / f"{name}.pem", folder / f"{name}.key", folder / f"{name}-both.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+                    "-out", own, "-days", "2", "-subj", f"/CN={name}"], check=True, capture_output=True)
+    both.touch(0o600)
+    both.write_text(own.read_text() + key.read_text())
+    return own, both
+
+
 def a_certificate_is_an_identity():
     with Server() as server:
-        both = server.data / "identity.pem"
-        own, key = server.data / "own.pem", server.data / "own.key"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
-                        "-out", own, "-days", "2", "-subj", "/CN=printed"], check=True, capture_output=True)
-        both.touch(0o600)
-        both.write_text(own.read_text() + key.read_text())
+        own, both = self_signed(server.data, "printed")
         shown = subprocess.run(["openssl", "x509", "-in", own, "-noout", "-fingerprint", "-sha256"], check=True, capture_output=True, text=True)
         server.cli("hub", "create", "home")
         server.cli("device", "create", "printed", "--hub", "home", "--module", "azureiotsecurity", "--auth", "x509-thumbprint",
@@ -403,6 +408,33 @@ def a_provisioned_device_finds_its_hub():
                                   "--ca-file", server.data / "ca" / "ca.pem", "--config", server.data / "refused.json"],
                                  capture_output=True, text=True)
         assert refused.returncode == 1 and "refuses" in refused.stderr, refused
+
+
+def a_certificate_provisions_too():
+    with Server() as server:
+        server.cli("hub", "create", "home")
+        scope = json.loads(server.cli("enrollment", "scope", "--format", "json"))["idScope"]
+        own, both = self_signed(server.data, "press-2")
+        server.cli("enrollment", "create", "press-2", "--certificate", own)
+        host = Credentials(server.make_device("other").text).host
+        text = server.data / "made.txt"
+
+        def provision(certificate):
+            return subprocess.run([AGENT, "provision", "--dps-host", host.split(":")[0], "--port", str(server.profile["hubPort"]),
+                                   "--id-scope", scope, "--registration-id", "press-2", "--certificate", certificate,
+                                   "--connection-string-file", text, "--ca-file", server.data / "ca" / "ca.pem",
+                                   "--config", server.data / "provisioned.json"], capture_output=True, text=True)
+        refused = provision(self_signed(server.data, "stranger")[1])
+        assert refused.returncode == 1 and "refuses" in refused.stderr and not text.exists(), refused
+        done = provision(both)
+        assert done.returncode == 0, done.stderr
+        assert "x509=true" in text.read_text() and "SharedAccessKey" not in text.read_text(), text.read_text()
+        request(server, "PATCH", "/api/v1/hubs/home/devices/press-2/twin",
+                {"properties": {"desired": {OBJECT: {"lowPriorityMessageFrequency": {"value": "PT1S"}}}}})
+        with Agent(server, "press-2", text.read_text().strip(), certificate=both) as agent:
+            agent.until_collecting()
+            run("mark-certified")
+            events(server, "ProcessCreate", "mark-certified")
 
 
 def the_hub_may_do_what_the_owner_allows():
@@ -487,4 +519,5 @@ if __name__ == "__main__":
         sys.exit(SKIPPED)
     main(what_happens_here_arrives, each_half_holds_only_what_it_needs, an_outage_loses_and_doubles_nothing,
          a_twin_change_takes_effect, tampering_is_shown, a_certificate_is_an_identity, a_provisioned_device_finds_its_hub,
+         a_certificate_provisions_too,
          the_hub_may_do_what_the_owner_allows, a_storm_is_seen_whole, a_stranger_is_not_talked_to)
