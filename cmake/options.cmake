@@ -29,15 +29,16 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # Deprecations are g++'s to report: under clang the ones inside libstdc++ 12's own stable_sort come through.
   target_compile_options(fieldwatch_options INTERFACE -Wno-gnu-statement-expression -Wno-missing-designated-field-initializers
     -Wno-deprecated-declarations)
-  if(CMAKE_UNITY_BUILD)
-    # Clang's reaches across the sources that are joined: one file's constant, another's local. tools/clang-tidy looks at each alone.
-    target_compile_options(fieldwatch_options INTERFACE -Wno-shadow)
-  endif()
 else()
   # g++ 12 reports these inside the standard library at -O2; they are its own known false alarms.
   target_compile_options(fieldwatch_options INTERFACE
     $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>
     -Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread -Wno-array-bounds -Wno-free-nonheap-object)
+endif()
+
+if(CMAKE_UNITY_BUILD)
+  # It reaches across the sources that are joined: one file's constant, another's local. tools/clang-tidy looks at each alone.
+  target_compile_options(fieldwatch_options INTERFACE -Wno-shadow)
 endif()
 
 find_program(LLD NAMES ld.lld-19 ld.lld)

@@ -95,9 +95,10 @@ Result<Command> CommandTable::enqueue(Command command, std::size_t queue_max) {
 
 Result<std::vector<Command>> CommandTable::waiting(const model::Identity& identity, std::size_t count_max) {
     return database_.read<std::vector<Command>>([&](Connection& c) -> Result<std::vector<Command>> {
-        return collect(FIELDWATCH_TRY(c.query(
-            std::string(kSelectCommands) + "WHERE hub = ? AND device = ? AND module = ? ORDER BY sequence LIMIT ?",
-            identity.hub.value, identity.device.value, identity.module.value, count_max)));
+        return collect(FIELDWATCH_TRY(
+            c.query(std::string(kSelectCommands) +
+                        "WHERE hub = ? AND device = ? AND module = ? ORDER BY sequence LIMIT ?",
+                    identity.hub.value, identity.device.value, identity.module.value, count_max)));
     });
 }
 
@@ -107,8 +108,9 @@ Result<std::uint64_t> CommandTable::count(const model::Identity& identity) {
 
 Result<std::vector<Command>> CommandTable::expired(Timestamp now, std::size_t count_max) {
     return database_.read<std::vector<Command>>([&](Connection& c) -> Result<std::vector<Command>> {
-        return collect(FIELDWATCH_TRY(c.query(
-            std::string(kSelectCommands) + "WHERE expiry <= ? ORDER BY expiry LIMIT ?", now.ticks, count_max)));
+        return collect(
+            FIELDWATCH_TRY(c.query(std::string(kSelectCommands) + "WHERE expiry <= ? ORDER BY expiry LIMIT ?",
+                                   now.ticks, count_max)));
     });
 }
 
