@@ -191,7 +191,7 @@ class Fleet {
             text.clear();
             device.writer().write(acts, received, text);
             // A hub's record is received when it was made; the message last.
-            for (std::size_t at = 0, order = 0; at < text.size(); ++order) {
+            for (std::size_t at = 0; at < text.size();) {
                 const auto stop = text.find('\n', at) + 1;
                 lines.push_back({text.substr(at, stop - at)});
                 at = stop;
