@@ -103,7 +103,8 @@ bool split_firewall(ByteView dump, std::uint32_t snapshot,
         fw_firewall record{};
         record.snapshot = snapshot;
         record.size = static_cast<fw_u16>(std::min(dump.size(), sizeof record.data));
-        std::memcpy(record.data, dump.data(), record.size);
+        if (!dump.empty())
+            std::memcpy(record.data, dump.data(), record.size);  // an empty view has no address
         dump = dump.subspan(record.size);
         record.is_last = dump.empty() ? 1 : 0;
         if (!each(record)) return dump.empty();
