@@ -16,7 +16,7 @@ namespace {
 using Json = nlohmann::json;
 
 struct AlertOptions {
-    std::string id, status, severity, device, since;
+    std::string id, status, severity, device, since, incident;
     bool follow = false;
 };
 
@@ -33,9 +33,11 @@ std::string gist(const Json& alert) {
 }
 
 void print_line(const Json& alert) {
-    std::printf("%s  %s  %s  %s  %s\n", short_time(alert, "startTime").c_str(),
-                coloured_severity(text_of(alert, "severity")).c_str(), text_of(alert, "device").c_str(),
-                text_of(alert, "displayName").c_str(), gist(alert).c_str());
+    std::puts(to_end_of_line(fmt::format("{}  {}  {}  {}  ", short_time(alert, "startTime"),
+                                         coloured_severity(text_of(alert, "severity")),
+                                         text_of(alert, "device"), text_of(alert, "displayName")),
+                             gist(alert))
+                  .c_str());
     std::fflush(stdout);
 }
 
@@ -48,11 +50,14 @@ std::string list_target(const Session& session, const AlertOptions& options) {
     filter("severity", options.severity);
     filter("device", options.device);
     filter("since", options.since);
+    filter("incident", options.incident);
     return target;
 }
 
 bool passes(const Json& alert, const AlertOptions& options) {
+    const auto& more = alert.contains("extendedProperties") ? alert["extendedProperties"] : alert;
     return (options.severity.empty() || text_of(alert, "severity") == options.severity) &&
+           (options.incident.empty() || text_of(more, "IncidentId") == options.incident) &&
            (options.device.empty() || text_of(alert, "device") == options.device);
 }
 
@@ -84,11 +89,13 @@ Result<void> list(const Session& session, const AlertOptions& options) {
         return {};
     }
     if (!options.follow) {
-        TextTable table({"START", "SEVERITY", "DEVICE", "ALERT", "STATUS", "COUNT", "ID", "WHAT"});
+        TextTable table(
+            {"START", "SEVERITY", "DEVICE", "ALERT", "STATUS", "COUNT", "ID", "INCIDENT", "WHAT"});
         for (const auto& alert : answer["value"]) {
             table.add({short_time(alert, "startTime"), coloured_severity(text_of(alert, "severity")),
                        text_of(alert, "device"), text_of(alert, "displayName"), text_of(alert, "status"),
-                       text_of(alert, "hitCount"), text_of(alert, "id"), gist(alert)});
+                       text_of(alert, "hitCount"), text_of(alert, "id"), text_of(alert, "incident"),
+                       gist(alert)});
         }
         session.format == "csv" ? table.print_csv() : table.print();
         if (table.size() == 0 && session.format == "table") std::fputs("no alerts\n", stderr);
@@ -134,6 +141,9 @@ void add_alerts(CLI::App& app, Session& session) {
     all->add_option("--severity", options->severity, "High, Medium, Low or Informational")
         ->check(CLI::IsMember({"High", "Medium", "Low", "Informational"}));
     all->add_option("--device", options->device, "Only of this device");
+    all->add_option("--incident", options->incident,
+                    "Only of this incident: alerts of one device within an hour that share a process, user "
+                    "or address; it has the id of its first alert");
     all->add_option("--since", options->since,
                     "Only from this time on: ISO 8601 time, or duration before now (P7D); default P30D");
     add_hub_option(*all, session);

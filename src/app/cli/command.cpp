@@ -249,15 +249,27 @@ void TextTable::print_csv() const {
 
 std::string printable(std::string_view text) {
     std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7F) {
-            out += c == '\t' ? " " : fmt::format("\\x{:02x}", byte);
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        // U+0080 to U+009F, two bytes each, command a terminal like their escape sequences do.
+        const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0u;
+        if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {
+            out += fmt::format("\\x{:02x}", next);
+            ++i;
+        } else if (byte < 0x20 || byte == 0x7F) {
+            out += byte == '\t' ? " " : fmt::format("\\x{:02x}", byte);
         } else {
-            out += c;
+            out += text[i];
         }
     }
     return out;
+}
+
+std::string to_end_of_line(std::string first, std::string_view text) {
+    const auto width = terminal_width();
+    const auto taken = width_of(first);
+    first += width == SIZE_MAX ? std::string(text) : cut(text, width > taken ? width - taken : 1);
+    return first;
 }
 
 std::string text_of(const nlohmann::json& object, const char* key) {

@@ -84,6 +84,9 @@ class TextTable {
 
 /// Control characters of device-supplied text made visible: a terminal is not for devices to command.
 std::string printable(std::string_view text);
+/// One line of output: what comes first, whole, and after it the text, cut with an ellipsis where a
+/// terminal's line ends.
+std::string to_end_of_line(std::string first, std::string_view text);
 /// A member as a cell of a table: "" when it is absent or null, other than text as its JSON.
 std::string text_of(const nlohmann::json& object, const char* key);
 /// `2026-11-22 21:04:52` of a member that is an ISO 8601 time; "never" when there is none.
@@ -101,6 +104,7 @@ void add_detect(CLI::App& app, Session& session);
 void add_rules(CLI::App& app, Session& session);
 void add_risk(CLI::App& app, Session& session);
 void add_intel(CLI::App& app, Session& session);
+void add_vulnerabilities(CLI::App& app, Session& session);
 void add_groups(CLI::App& app, Session& session);
 void add_simulate(CLI::App& app, Session& session);
 void add_enrollment(CLI::App& app, Session& session);
