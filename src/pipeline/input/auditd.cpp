@@ -7,38 +7,15 @@
 #include <fmt/format.h>
 
 #include "base/ip_address.hpp"
+#include "base/text.hpp"
+#include "pipeline/input/audit_fields.hpp"
 #include "pipeline/input/syscalls.hpp"
+#include "pipeline/input/syslog.hpp"
 
 namespace fieldwatch::pipeline {
 namespace {
 
-constexpr std::size_t kFieldsMax = 4'096;
 constexpr std::size_t kArgumentsBytesMax = 128u << 10;
-
-std::optional<std::string> from_hex(std::string_view text) {
-    if (text.empty() || text.size() % 2 != 0) return std::nullopt;
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); i += 2) {
-        unsigned value = 0;
-        const auto [end, error] = std::from_chars(text.data() + i, text.data() + i + 2, value, 16);
-        if (error != std::errc{} || end != text.data() + i + 2) return std::nullopt;
-        out.push_back(static_cast<char>(value));
-    }
-    return out;
-}
-
-bool is_argument(std::string_view key) {
-    return key.size() >= 2 && key[0] == 'a' && std::ranges::all_of(key.substr(1), [](char c) {
-               return (c >= '0' && c <= '9') || c == '[' || c == ']';
-           });
-}
-
-/// Fields whose value the kernel quotes when it is plain, and writes in hexadecimal when it is not.
-bool is_encoded(std::string_view key) {
-    static constexpr std::array<std::string_view, 12> kKeys{
-        "proctitle", "name", "cwd", "comm", "exe", "acct", "cmd", "data", "path", "dir", "file", "key"};
-    return std::ranges::find(kKeys, key) != kKeys.end();
-}
 
 const std::string* find(const TextFields& fields, std::string_view key) {
     const auto at = std::ranges::find(fields, key, &std::pair<std::string, std::string>::first);
@@ -62,19 +39,44 @@ bool failed(const TextFields& fields) {
     return success && *success == "no";
 }
 
+bool is_number(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Interpreted records name the user where others number it.
+void set_user(const TextFields& fields, std::string& id, std::string& name) {
+    id = text_of(fields, "uid");
+    name = text_of(fields, "UID");
+    if (is_number(id) || id.empty()) return;
+    name = id;
+    id = id == "root" ? "0" : "";
+}
+
 std::string base_name(std::string_view path) {
     return std::string(path.substr(path.rfind('/') + 1));
 }
 
-/// a0 a1 … joined by blanks. A long argument comes in pieces: a1_len=9000 a1[0]=… a1[1]=….
-std::string joined(const TextFields& arguments) {
+/// `a12[3]` as (12, 3): the place of an argument, or of its piece.
+std::pair<int, int> place_of(std::string_view key) {
+    std::pair<int, int> out;
+    std::from_chars(key.data() + 1, key.data() + key.size(), out.first);
+    if (const auto piece = key.find('['); piece != std::string_view::npos)
+        std::from_chars(key.data() + piece + 1, key.data() + key.size(), out.second);
+    return out;
+}
+
+/// a0 a1 … joined by blanks. A long argument comes in pieces, a1_len=9000 a1[0]=… a1[1]=…; a long list in
+/// several records, which ausearch shows last to first.
+std::string joined(TextFields arguments) {
+    std::erase_if(arguments, [](const auto& field) { return !is_audit_argument(field.first); });
+    std::ranges::stable_sort(arguments, {}, [](const auto& field) { return place_of(field.first); });
     std::string out;
-    std::string_view last;
+    std::optional<int> last;
     for (const auto& [key, value] : arguments) {
-        if (!is_argument(key) || out.size() > kArgumentsBytesMax) continue;
-        const auto name = std::string_view(key).substr(0, key.find('['));
-        if (!out.empty() && name != last) out.push_back(' ');
-        last = name;
+        if (out.size() > kArgumentsBytesMax) break;
+        const int place = place_of(key).first;
+        if (last && *last != place) out.push_back(' ');
+        last = place;
         out += value;
     }
     return out;
@@ -84,7 +86,7 @@ std::string joined(const TextFields& arguments) {
 std::optional<std::pair<std::string, std::string>> socket_address(const TextFields& fields) {
     if (auto address = text_of(fields, "laddr"); parse_ip(address))
         return std::pair(address, text_of(fields, "lport"));
-    const auto bytes = from_hex(text_of(fields, "saddr"));
+    const auto bytes = audit_hex(text_of(fields, "saddr"));
     if (!bytes || bytes->size() < 8) return std::nullopt;
     const auto at = [&](std::size_t i) { return static_cast<unsigned char>((*bytes)[i]); };
     const auto port = std::to_string(at(2) << 8 | at(3));
@@ -100,43 +102,6 @@ std::optional<std::pair<std::string, std::string>> socket_address(const TextFiel
     return std::pair(address.text(), port);
 }
 
-struct Stamp {
-    Timestamp time;
-    std::uint64_t serial = 0;
-    std::size_t end = 0;  ///< behind the closing parenthesis
-};
-
-/// `audit(1551485405.594:7507)`, from `from` on.
-std::optional<Stamp> stamp_of(std::string_view line) {
-    const auto at = line.find("audit(");
-    if (at == std::string_view::npos) return std::nullopt;
-    const auto* next = line.data() + at + 6;
-    const auto* const end = line.data() + line.size();
-    const auto take = [&](auto& value, char after) {
-        const auto read = std::from_chars(next, end, value);
-        if (read.ec != std::errc{} || read.ptr == end || *read.ptr != after) return false;
-        next = read.ptr + 1;
-        return true;
-    };
-    std::uint64_t seconds = 0;
-    std::uint64_t millis = 0;
-    std::uint64_t serial = 0;
-    if (!take(seconds, '.') || !take(millis, ':') || !take(serial, ')')) return std::nullopt;
-    if (seconds > 253'402'300'799 || millis > 999) return std::nullopt;
-    return Stamp{Timestamp::from_unix_millis(static_cast<std::int64_t>(seconds * 1000 + millis)), serial,
-                 static_cast<std::size_t>(next - line.data())};
-}
-
-/// `key=value` before the stamp: node=…, type=….
-std::string_view word_after(std::string_view text, std::string_view key) {
-    for (auto at = text.find(key); at != std::string_view::npos; at = text.find(key, at + 1)) {
-        if (at != 0 && text[at - 1] != ' ' && text[at - 1] != ':') continue;
-        const auto rest = text.substr(at + key.size());
-        return rest.substr(0, rest.find(' '));
-    }
-    return {};
-}
-
 bool is_login_program(std::string_view executable) {
     const auto name = base_name(executable);
     static constexpr std::array<std::string_view, 8> kNames{"sshd",  "sshd-session", "sshd-auth", "dropbear",
@@ -146,101 +111,98 @@ bool is_login_program(std::string_view executable) {
 
 }  // namespace
 
-TextFields parse_audit_fields(std::string_view text) {
-    TextFields out;
-    std::size_t at = 0;
-    while (at < text.size() && out.size() < kFieldsMax) {
-        const char c = text[at];
-        // 0x1D stands before what an enriched record adds; braces and commas enclose its socket address.
-        if (c == ' ' || c == '\x1d' || c == ',' || c == '{' || c == '}' || c == '\'' || c == '\t') {
-            ++at;
-            continue;
+std::optional<AuditdReader::Line> AuditdReader::take_apart(std::string_view text) const {
+    Line out;
+    const auto stamp = audit_stamp(text);
+    const auto head = text.substr(0, stamp ? stamp->end : 0);
+    // What a relay wrote before it: "Nov 10 08:19:44 pi audispd: type=…".
+    const bool relayed = !stamp || (!head.starts_with("type=") && !head.starts_with("node="));
+    const auto relay = relayed ? parse_syslog_line(text, options_.first_year) : fail(Errc::NotFound, "");
+    out.device = std::string(audit_word(head, "node="));
+    if (out.device.empty() && relay) out.device = clean_text(relay->host);
+    if (out.device.empty()) out.device = options_.device;
+    std::string_view rest;
+    if (stamp) {
+        out.time = stamp->time;
+        out.serial = stamp->serial;
+        out.type = audit_type(head);
+        rest = trimmed(text.substr(stamp->end), " :");
+        out.fields = stamp->interpreted ? parse_interpreted_fields(out.type, rest) : parse_audit_fields(rest);
+    } else {
+        // The journal keeps the stamp to itself: "… pi audit[812]: SYSCALL arch=…".
+        if (!relay || relay->program != "audit") return std::nullopt;
+        out.time = relay->time;
+        rest = relay->message;
+        out.type = std::string(rest.substr(0, rest.find(' ')));
+        rest.remove_prefix(out.type.size());
+        out.fields = parse_audit_fields(rest);
+    }
+    if (out.type == "EXECVE" && !(stamp && stamp->interpreted)) {
+        for (auto& [key, value] : out.fields) {
+            // Arguments are in hexadecimal where they were not quoted; the parser cannot know an a0 of
+            // SYSCALL.
+            if (!is_audit_argument(key) || text.find(fmt::format(" {}=\"", key)) != std::string_view::npos)
+                continue;
+            if (auto decoded = audit_hex(value)) value = std::move(*decoded);
         }
-        const auto equals = text.find_first_of("= ", at);
-        if (equals == std::string_view::npos) break;
-        if (text[equals] == ' ') {  // a word by itself
-            at = equals;
-            continue;
-        }
-        const std::string key(text.substr(at, equals - at));
-        at = equals + 1;
-        if (at < text.size() && text[at] == '\'' && (key == "msg" || key == "SADDR")) continue;
-        if (at < text.size() && (text[at] == '{' || (key == "msg" && text[at] == '\''))) continue;
-        bool quoted = false;
-        std::string value;
-        if (at < text.size() && text[at] == '"') {
-            const auto close = std::min(text.find('"', at + 1), text.size());
-            value = text.substr(at + 1, close - at - 1);
-            at = close + 1;
-            quoted = true;
-        } else {
-            const auto end = std::min(text.find_first_of(" '\x1d", at), text.size());
-            value = text.substr(at, end - at);
-            at = end;
-            while (!value.empty() && (value.back() == ',' || value.back() == '}'))
-                value.pop_back();
-        }
-        if (!quoted && (is_encoded(key))) {
-            if (auto decoded = from_hex(value)) value = std::move(*decoded);
-        }
-        out.emplace_back(key, std::move(value));
     }
     return out;
 }
 
-Result<void> AuditdReader::read(std::string_view line, std::uint64_t number, const RecordSink& sink) {
-    const auto stamp = stamp_of(line);
-    if (!stamp) {
+Result<void> AuditdReader::read(std::string_view text, std::uint64_t number, const RecordSink& sink) {
+    auto line = take_apart(text);
+    if (!line) {
         // Marks that ausearch and shippers write between events.
-        if (line.starts_with("----") || line.starts_with("time->")) return {};
+        if (text.starts_with("----")) return finish(sink), Result<void>{};
+        if (text.starts_with("time->")) return {};
         return fail(Errc::Malformed, "no audit record: msg=audit(seconds.millis:serial) is missing");
     }
-    const auto before = line.substr(0, stamp->end);
-    auto type = std::string(word_after(before, "type="));
-    if (type.empty()) {  // as the kernel log has it: audit: type=1400, or journald's: audit[123]: SYSCALL …
-        return fail(Errc::Malformed, "no audit record: type= is missing");
-    }
-    auto device = std::string(word_after(before, "node="));
-    if (device.empty()) device = options_.device;
-    auto rest = line.substr(stamp->end);
-    if (rest.starts_with(':')) rest.remove_prefix(1);
-    auto fields = parse_audit_fields(rest);
-    if (type == "EXECVE") {
-        for (auto& [key, value] : fields) {
-            // Arguments are in hexadecimal where they were not quoted; the parser cannot know an a0 of
-            // SYSCALL.
-            if (!is_argument(key) || rest.find(fmt::format(" {}=\"", key)) != std::string_view::npos)
-                continue;
-            if (auto decoded = from_hex(value)) value = std::move(*decoded);
-        }
-    }
+    if (line->type.empty()) return fail(Errc::Malformed, "no audit record: type= is missing");
+    auto& fields = line->fields;
+    const std::string_view type = line->type;
     if (type == "SYSCALL" && !find(fields, "SYSCALL")) {
-        if (const auto name = syscall_name(text_of(fields, "arch"), number_of(fields, "syscall"));
-            !name.empty())
-            fields.emplace_back("SYSCALL", name);
+        auto name = syscall_name(text_of(fields, "arch"), number_of(fields, "syscall"));
+        if (const auto told = text_of(fields, "syscall"); name.empty() && !is_number(told)) name = told;
+        if (!name.empty()) fields.emplace_back("SYSCALL", name);
     }
-    const Origin origin{.device = device, .time = stamp->time, .line = number};
+    const Origin origin{.device = line->device, .time = line->time, .line = number};
     if (type == "USER_LOGIN" || type == "USER_AUTH") login(origin, type, fields, sink);
+    if (type == "USER_CMD") command(origin, fields, sink);
     auto shown = fields;
-    shown.insert(shown.begin(), {"type", type});
+    shown.insert(shown.begin(), {"type", line->type});
     std::ranges::for_each(shown, [](auto& field) {
         if (field.first == "proctitle") std::ranges::replace(field.second, '\0', ' ');
     });
     maker_.sigma(origin, "auditd", shown, sink);
+    gather(*line, number, sink);
+    return {};
+}
 
-    auto group = std::ranges::find_if(groups_, [&](const Group& g) {
-        return g.serial == stamp->serial && g.device == device && g.time == stamp->time;
-    });
+void AuditdReader::gather(const Line& line, std::uint64_t number, const RecordSink& sink) {
+    // Records without a serial belong to the last event that began.
+    const auto same = [&](const Group& g) {
+        return g.serial == line.serial && g.device == line.device &&
+               (line.serial == 0 || g.time == line.time);
+    };
+    auto group = std::ranges::find_if(groups_, same);
+    if (group != groups_.end() && line.serial == 0 && line.type == "SYSCALL") {
+        close(*group, sink);
+        groups_.erase(group);
+        group = groups_.end();
+    }
     if (group == groups_.end()) {
-        if (type != "SYSCALL" && type != "EXECVE") return {};  // nothing to put together
+        static constexpr std::array<std::string_view, 3> kBehind{"CWD", "SOCKADDR", "PROCTITLE"};
+        const bool reversed = std::ranges::find(kBehind, line.type) != kBehind.end();
+        if (line.type != "SYSCALL" && line.type != "EXECVE" && !reversed) return;  // nothing to put together
         if (groups_.size() == kGroupsMax) {
             close(groups_.front(), sink);
             groups_.pop_front();
         }
-        groups_.push_back({.device = device,
-                           .serial = stamp->serial,
-                           .time = stamp->time,
+        groups_.push_back({.device = line.device,
+                           .serial = line.serial,
+                           .time = line.time,
                            .line = number,
+                           .reversed = reversed,
                            .syscall = {},
                            .arguments = {},
                            .socket = {},
@@ -248,18 +210,19 @@ Result<void> AuditdReader::read(std::string_view line, std::uint64_t number, con
                            .directory = {}});
         group = groups_.end() - 1;
     }
-    add(*group, type, fields, number);
-    // PROCTITLE is the last record of an event; EOE, where it is written, comes with nothing new.
-    if (type == "PROCTITLE" || type == "EOE") {
+    add(*group, line.type, line.fields, number);
+    // PROCTITLE is the last record of an event; EOE, where it is written, comes with nothing new. ausearch
+    // shows an event from its end: there SYSCALL is the last.
+    if (group->reversed ? line.type == "SYSCALL" : line.type == "PROCTITLE" || line.type == "EOE") {
         close(*group, sink);
         groups_.erase(group);
     }
-    return {};
 }
 
 void AuditdReader::add(Group& group, std::string_view type, const TextFields& fields, std::uint64_t number) {
     if (type == "SYSCALL") group.syscall = fields;
     if (type == "EXECVE") {
+        audits_execs_ = true;
         group.arguments.insert(group.arguments.end(), fields.begin(), fields.end());
         group.is_exec = true;
         group.line = number;
@@ -287,8 +250,7 @@ void AuditdReader::exec(const Group& group, const RecordSink& sink) {
     if (process.executable.empty())
         process.executable = process.command_line.substr(0, process.command_line.find(' '));
     if (process.executable.empty()) return;
-    process.user_id = text_of(group.syscall, "uid");
-    process.user_name = text_of(group.syscall, "UID");
+    set_user(group.syscall, process.user_id, process.user_name);
     process.working_directory = group.directory;
     process.process_id = number_of(group.syscall, "pid");
     process.parent_process_id = number_of(group.syscall, "ppid");
@@ -319,6 +281,7 @@ void AuditdReader::connect(const Group& group, const RecordSink& sink) {
     connection.executable = text_of(group.syscall, "exe");
     connection.command_line = group.title;
     connection.user_id = text_of(group.syscall, "uid");
+    if (!is_number(connection.user_id)) connection.user_id.clear();
     connection.process_id = number_of(group.syscall, "pid");
     connection.in = text_of(group.syscall, "SYSCALL") != "connect";
     maker_.connection({.device = group.device, .time = group.time, .line = group.line}, connection, sink);
@@ -342,6 +305,21 @@ void AuditdReader::login(const Origin& origin, std::string_view type, const Text
     const auto result = text_of(fields, "res");
     login.success = result == "success" || result == "yes" || result == "1";
     maker_.login(origin, login, sink);
+}
+
+/// What sudo ran, where the log does not tell of programs themselves.
+void AuditdReader::command(const Origin& origin, const TextFields& fields, const RecordSink& sink) {
+    const auto result = text_of(fields, "res");
+    if (audits_execs_ || !(result == "success" || result == "yes" || result == "1")) return;
+    RecordedProcess process;
+    process.command_line = text_of(fields, "cmd");
+    process.executable = process.command_line.substr(0, process.command_line.find(' '));
+    if (process.executable.empty()) return;
+    process.user_id = "0";
+    process.user_name = "root";
+    process.working_directory = text_of(fields, "cwd");
+    process.parent_executable = "/usr/bin/sudo";
+    maker_.process(origin, process, sink);
 }
 
 void AuditdReader::finish(const RecordSink& sink) {

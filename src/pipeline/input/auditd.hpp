@@ -1,5 +1,6 @@
-// Linux audit records as auditd writes them: `type=X msg=audit(seconds.millis:serial): key=value …`, raw or
-// enriched, behind whatever a relay put before. spec/linux-collection.md; audit-userspace's record fields.
+// Linux audit records: `type=X msg=audit(seconds.millis:serial): key=value …` as auditd writes them, raw or
+// enriched, as `ausearch -i` reads them out, as the kernel's log and the journal have them, behind whatever a
+// relay put before. spec/linux-collection.md; audit-userspace's record fields.
 #pragma once
 
 #include <deque>
@@ -8,10 +9,6 @@
 #include "pipeline/input/record_maker.hpp"
 
 namespace fieldwatch::pipeline {
-
-/// `key=value` pairs of a record; quotes are taken off, what the kernel wrote in hexadecimal is decoded, and
-/// what stands inside `msg='…'` is on one level with the rest.
-TextFields parse_audit_fields(std::string_view text);
 
 class AuditdReader final : public InputReader {
   public:
@@ -24,6 +21,13 @@ class AuditdReader final : public InputReader {
     void finish(const RecordSink& sink) override;
 
   private:
+    /// One record.
+    struct Line {
+        std::string device, type;
+        Timestamp time;
+        std::uint64_t serial = 0;  ///< 0 where the journal kept it to itself
+        TextFields fields;
+    };
     /// The records of one event: one serial of one node.
     struct Group {
         std::string device;
@@ -31,6 +35,7 @@ class AuditdReader final : public InputReader {
         Timestamp time;
         std::uint64_t line = 0;  ///< of the record that says most
         bool is_exec = false;
+        bool reversed = false;  ///< its records come last to first
         TextFields syscall, arguments, socket;
         std::string title, directory;
     };
@@ -38,16 +43,20 @@ class AuditdReader final : public InputReader {
         std::string executable, command_line;
     };
 
+    std::optional<Line> take_apart(std::string_view text) const;
+    void gather(const Line& line, std::uint64_t number, const RecordSink& sink);
     void add(Group& group, std::string_view type, const TextFields& fields, std::uint64_t number);
     void close(Group& group, const RecordSink& sink);
     void exec(const Group& group, const RecordSink& sink);
     void connect(const Group& group, const RecordSink& sink);
     void login(const Origin& origin, std::string_view type, const TextFields& fields, const RecordSink& sink);
+    void command(const Origin& origin, const TextFields& fields, const RecordSink& sink);
     void remember(const std::string& device, std::int64_t process, Program program);
 
     InputOptions options_;
     RecordMaker maker_;
     std::deque<Group> groups_;
+    bool audits_execs_ = false;  ///< once an exec was told, sudo's word for it says nothing new
     std::unordered_map<std::string, Program>
         programs_;  ///< by device and process id; looked up, never walked
     std::deque<std::string> program_order_;

