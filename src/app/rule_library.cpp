@@ -176,6 +176,9 @@ Result<std::vector<detect::SampleFailure>> RuleLibrary::refusals(const portal::A
 Result<portal::Applied> RuleLibrary::apply(portal::ApplyRequest request) {
     const std::lock_guard applying(applying_);
     portal::Applied out;
+    if (request.from && *request.from != newest())
+        return fail(Errc::Conflict, fmt::format("version {} of the rules is in force; this was made from {}",
+                                                newest(), *request.from));
     const auto before = current();
     const auto pack_before = FIELDWATCH_TRY(composed(before));
     const auto pack = FIELDWATCH_TRY(composed(request.set));

@@ -27,6 +27,7 @@ constexpr std::size_t kRulesMax = 1'000;            ///< of one hub
 constexpr std::size_t kRowsMax = 10'000;            ///< of one window
 constexpr std::size_t kFindingsMax = 100;           ///< of one window
 constexpr std::size_t kRaisedMax = 4'096;           ///< entities remembered of one rule
+constexpr std::size_t kRunsKept = 100;              ///< of one rule: some hours at a period of minutes
 constexpr std::size_t kSampleRows = 3, kSampleBytes = 4'000, kValueBytes = 256;
 constexpr milliseconds kQueryTime{30'000};
 constexpr std::uint64_t kStateBytesMax = 64u << 20;
@@ -235,7 +236,11 @@ bool ScheduledQueries::ask(const Due& due, Timestamp end, State& state) {
     const auto written =
         found ? write(due, *found, state) : Result<std::uint64_t>(std::unexpected(found.error()));
     health.last_ms = std::chrono::duration_cast<milliseconds>(parts_.clock.monotonic() - started).count();
+    if (state.runs.size() == kRunsKept) state.runs.pop_front();
+    auto& run = state.runs.emplace_back(
+        portal::ScheduledRun{.ran = *health.last_run, .window_end = end, .ms = health.last_ms, .problem = {}});
     if (!written) {
+        run.problem = written.error().message;
         ++health.failures;
         failures_.add();
         if (health.problem != written.error().message)
@@ -253,6 +258,9 @@ bool ScheduledQueries::ask(const Due& due, Timestamp end, State& state) {
     if (found->left_out > 0)
         health.problem = fmt::format("{} findings beyond the {} of one window were left out", found->left_out,
                                      kFindingsMax);
+    run.rows = found->rows;
+    run.findings = *written;
+    run.problem = health.problem;
     state.cursor = std::max(state.cursor, end);
     health.last_window = state.cursor;
     return true;
@@ -324,6 +332,11 @@ Result<portal::ScheduledTrial> ScheduledQueries::trial(const registry::Hub& hub,
 
 portal::ScheduledHealth ScheduledQueries::health(std::string_view hub, std::string_view rule) {
     return state_of({std::string(hub), std::string(rule)}).health;
+}
+
+std::vector<portal::ScheduledRun> ScheduledQueries::runs(std::string_view hub, std::string_view rule) {
+    const auto kept = state_of({std::string(hub), std::string(rule)}).runs;
+    return {kept.rbegin(), kept.rend()};
 }
 
 ScheduledQueries::State ScheduledQueries::state_of(const Key& key) {

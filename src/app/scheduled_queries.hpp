@@ -3,6 +3,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -41,6 +42,7 @@ class ScheduledQueries final : public portal::ScheduledRules {
     Result<portal::ScheduledTrial> trial(const registry::Hub& hub,
                                          const detect::ScheduledRule& rule) override;
     portal::ScheduledHealth health(std::string_view hub, std::string_view rule) override;
+    std::vector<portal::ScheduledRun> runs(std::string_view hub, std::string_view rule) override;
     void changed() override;
 
   private:
@@ -52,6 +54,7 @@ class ScheduledQueries final : public portal::ScheduledRules {
         std::uint64_t version = 0;
         std::map<std::string, std::vector<Timestamp>> raised;  ///< by hash of the entities: ends
         portal::ScheduledHealth health;
+        std::deque<portal::ScheduledRun> runs;  ///< oldest first; not kept over a restart
     };
     struct Due {
         registry::Hub hub;

@@ -1,7 +1,6 @@
 // Hubs: list, one, create, change. Keys leave only for administrators who ask for them.
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include <fmt/format.h>
 
@@ -42,20 +41,6 @@ Json hub_json(const registry::Hub& hub) {
             {"sharedPolicies", policies_json(hub)},
             {"created", to_iso8601(hub.created)},
             {"etag", std::to_string(hub.etag)}};
-}
-
-/// Optimistic concurrency: RFC 9110 section 13.1.1; `*` is any.
-Result<std::optional<std::uint64_t>> if_match(const net::HttpRequest& request) {
-    auto text = request.header("if-match");
-    if (text.empty() || text == "*") return std::nullopt;
-    if (text.size() > 1 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-    std::uint64_t etag = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), etag);
-    if (error != std::errc{} || end != text.data() + text.size()) {
-        return fail(Errc::InvalidArgument,
-                    fmt::format("If-Match must be an etag this API gave; it is {}", text));
-    }
-    return etag;
 }
 
 Result<void> read_switches(const Json& body, registry::Hub& hub) {

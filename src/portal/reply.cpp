@@ -83,6 +83,32 @@ Result<Json> body_object(const net::HttpRequest& request, std::initializer_list<
     return body;
 }
 
+std::string html_text(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        switch (c) {
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out += c;
+        }
+    }
+    return out;
+}
+
 Result<void> read_member(const Json& object, std::string_view name, bool& into) {
     const auto found = object.find(name);
     if (found == object.end()) return {};
@@ -123,6 +149,20 @@ Result<std::uint64_t> number_parameter(const net::HttpRequest& request, std::str
             fmt::format("\"{}\" must be a whole number from {} to {}; it is \"{}\"", name, low, high, *text));
     }
     return value;
+}
+
+// Optimistic concurrency: RFC 9110 section 13.1.1; `*` is any.
+Result<std::optional<std::uint64_t>> if_match(const net::HttpRequest& request) {
+    auto text = request.header("if-match");
+    if (text.empty() || text == "*") return std::nullopt;
+    if (text.size() > 1 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
+    std::uint64_t etag = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), etag);
+    if (error != std::errc{} || end != text.data() + text.size()) {
+        return fail(Errc::InvalidArgument,
+                    fmt::format("If-Match must be an etag this API gave; it is {}", text));
+    }
+    return etag;
 }
 
 }  // namespace fieldwatch::portal

@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,9 @@ net::HttpResponse problem(const Error& error);
 /// InvalidArgument.
 Result<Json> body_object(const net::HttpRequest& request, std::initializer_list<std::string_view> allowed);
 
+/// `text` where HTML has text or a quoted attribute.
+std::string html_text(std::string_view text);
+
 /// Members by type; absent ones leave `into` as it is. Errors: InvalidArgument, naming the member.
 Result<void> read_member(const Json& object, std::string_view name, bool& into);
 Result<void> read_member(const Json& object, std::string_view name, std::string& into);
@@ -33,6 +37,9 @@ std::unexpected<Error> not_among(std::string_view name, std::string_view value,
 /// An unsigned number within [low, high]; `fallback` when the parameter is absent. Errors: InvalidArgument.
 Result<std::uint64_t> number_parameter(const net::HttpRequest& request, std::string_view name,
                                        std::uint64_t fallback, std::uint64_t low, std::uint64_t high);
+
+/// The etag or version that a change is made from; nullopt: any. Errors: InvalidArgument.
+Result<std::optional<std::uint64_t>> if_match(const net::HttpRequest& request);
 
 /// Reads, changes and writes what others may write meanwhile: `attempt` does all three, the write on the
 /// condition that nobody did, and is tried again when somebody had. Conflict remains when that never ends.

@@ -51,6 +51,7 @@ struct ApplyRequest {
     std::string by, note;
     bool force = false;  ///< although samples fail
     std::optional<std::uint64_t> rolled_back_to;
+    std::optional<std::uint64_t> from = {};  ///< the version that it was made from; none: whichever runs
 };
 struct Applied {
     std::vector<detect::SampleFailure> refused;  ///< not empty: nothing changed, and why
@@ -91,7 +92,8 @@ class Rules {
     virtual pipeline::RuleCounts counts() = 0;
     virtual Timestamp counted_since() = 0;
 
-    /// In force when it returns, durably. Errors: Io and the like; the running set then stays.
+    /// In force when it returns, durably. Errors: Conflict when another version than `from` runs; Io and the
+    /// like. The running set then stays.
     virtual Result<Applied> apply(ApplyRequest request) = 0;
     virtual std::vector<RuleVersion> versions() = 0;  ///< newest first, 0 last
     virtual Result<RuleSetText> version(std::uint64_t version) = 0;

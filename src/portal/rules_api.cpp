@@ -170,6 +170,7 @@ Answer apply_set(const Context& context, const Call& call) {
                          .by = call.who.name,
                          .note = {},
                          .rolled_back_to = std::nullopt};
+    request.from = FIELDWATCH_TRY(if_match(call.request));
     FIELDWATCH_TRY(read_member(body, "note", request.note));
     FIELDWATCH_TRY(read_member(body, "force", request.force));
     if (request.note.size() > kNoteBytesMax)

@@ -35,6 +35,14 @@ struct ScheduledHealth {
     std::string problem;  ///< why it is unhealthy: what the last attempt died of, or left out; "" = healthy
 };
 
+/// One attempt to ask one window.
+struct ScheduledRun {
+    Timestamp ran, window_end;
+    std::int64_t rows = 0, ms = 0;
+    std::uint64_t findings = 0;  ///< raised: not those that were suppressed, or known from before
+    std::string problem;         ///< what it died of, or left out
+};
+
 /// Any thread; calls block while a query runs.
 class ScheduledRules {
   public:
@@ -43,6 +51,8 @@ class ScheduledRules {
     /// Errors: InvalidArgument with the query's own error and its place; Unavailable without a workspace.
     virtual Result<ScheduledTrial> trial(const registry::Hub& hub, const detect::ScheduledRule& rule) = 0;
     virtual ScheduledHealth health(std::string_view hub, std::string_view rule) = 0;
+    /// Newest first, since the server's start: the last hundred.
+    virtual std::vector<ScheduledRun> runs(std::string_view hub, std::string_view rule) = 0;
     /// The registry holds other rules now: look.
     virtual void changed() = 0;
 };

@@ -94,6 +94,7 @@ Answer put_scheduled(const Context& context, const Call& call) {
     const auto hub = FIELDWATCH_TRY(hub_of_call(context, call));
     auto rule = FIELDWATCH_TRY(detect::parse_scheduled_rule(call.names[1], call.request.body));
     rule.author = call.who.name;
+    const auto match = FIELDWATCH_TRY(if_match(call.request));
     const auto trial = FIELDWATCH_TRY(scheduler->trial(hub, rule));
     auto& registry = context.parts.registry;
     const registry::DocumentKey key{hub.name, std::string(kScheduledRuleKind), rule.id};
@@ -104,7 +105,7 @@ Answer put_scheduled(const Context& context, const Call& call) {
             return fail(Errc::Exhausted, fmt::format("a hub has at most {} scheduled rules", kScheduledMax));
     }
     const auto text = detect::scheduled_rule_json(rule);
-    const auto document = FIELDWATCH_TRY(registry.put_document(key, text, {}));
+    const auto document = FIELDWATCH_TRY(registry.put_document(key, text, {.if_match = match}));
     static_cast<void>(
         FIELDWATCH_TRY(registry.put_document(version_key(hub.name, rule.id, document.etag), text, {})));
     if (document.etag > kVersionsKept) {
@@ -136,6 +137,29 @@ Answer run_scheduled(const Context& context, const Call& call) {
     return json_reply(200, trial_json(trial));
 }
 
+/// What a rule that is not written yet would have raised in its newest window.
+Answer check_scheduled(const Context& context, const Call& call) {
+    auto* const scheduler = FIELDWATCH_TRY(scheduler_of(context));
+    const auto hub = FIELDWATCH_TRY(hub_of_call(context, call));
+    const auto rule = FIELDWATCH_TRY(detect::parse_scheduled_rule(call.names[1], call.request.body));
+    const auto trial = FIELDWATCH_TRY(scheduler->trial(hub, rule));
+    return json_reply(200, trial_json(trial));
+}
+
+Answer list_scheduled_runs(const Context& context, const Call& call) {
+    auto* const scheduler = FIELDWATCH_TRY(scheduler_of(context));
+    const auto document = FIELDWATCH_TRY(stored_rule(context, call));
+    Json value = Json::array();
+    for (const auto& run : scheduler->runs(call.names[0], document.id))
+        value.push_back({{"ran", to_iso8601(run.ran)},
+                         {"windowEnd", to_iso8601(run.window_end)},
+                         {"rows", run.rows},
+                         {"findings", run.findings},
+                         {"ms", run.ms},
+                         {"problem", run.problem}});
+    return json_reply(200, {{"value", std::move(value)}});
+}
+
 Answer list_scheduled_versions(const Context& context, const Call& call) {
     const auto hub = FIELDWATCH_TRY(hub_of_call(context, call));
     const auto& rule = call.names[1];
@@ -163,6 +187,8 @@ std::vector<Route> scheduled_rule_routes() {
         {"PUT", kOne, Role::Administrator, put_scheduled},
         {"DELETE", kOne, Role::Administrator, delete_scheduled},
         {"POST", "/api/v1/hubs/{hub}/scheduled-rules/{rule}/run", Role::Analyst, run_scheduled},
+        {"POST", "/api/v1/hubs/{hub}/scheduled-rules/{rule}/check", Role::Analyst, check_scheduled},
+        {"GET", "/api/v1/hubs/{hub}/scheduled-rules/{rule}/runs", Role::Reader, list_scheduled_runs},
         {"GET", "/api/v1/hubs/{hub}/scheduled-rules/{rule}/versions", Role::Reader, list_scheduled_versions}};
 }
 

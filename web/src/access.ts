@@ -9,6 +9,7 @@ export interface User {
   enabled: boolean;
   created: string;
   passwordChanged: string;
+  secondFactor: boolean;
 }
 export interface AccessToken {
   name: string;

@@ -6,6 +6,7 @@ import { Properties } from "./drawer";
 import type { Who } from "./model";
 import { useUnsaved } from "./place";
 import { Outcome, useSaving } from "./saving";
+import { SecondFactor } from "./second_factor";
 import { RoleMeanings } from "./users_page";
 
 function OwnPassword({ api, leave }: { api: Api; leave: () => void }) {
@@ -69,6 +70,7 @@ export function AccountPage({ api, who, leave }: { api: Api; who: Who; leave: ()
           <p className="quiet">A token has no password. Sign in with a name to change yours.</p>
         )}
       </section>
+      {api.bySession && <SecondFactor api={api} leave={leave} />}
     </main>
   );
 }

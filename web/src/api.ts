@@ -106,12 +106,13 @@ export class Api {
     return (await this.read(path, signal)).text();
   }
 
-  /** Changes something: `body` goes as it is when it is text or a file, as JSON otherwise. What the server answers, null for nothing. */
-  async send<T>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T | null> {
-    const response = await this.asked(path, {
-      method,
-      ...(body !== undefined && { body: typeof body === "string" || body instanceof Blob ? body : JSON.stringify(body) }),
-    });
+  /**
+   * Changes something: `body` goes as it is when it is text or a file, as JSON otherwise; what the server answers, null for nothing.
+   * `from`: the version that the change is made from; where there is a newer one, the server refuses with 412.
+   */
+  async send<T>(method: "POST" | "PUT" | "PATCH" | "DELETE", path: string, body?: unknown, from?: number | string): Promise<T | null> {
+    const init = { method, ...(body !== undefined && { body: typeof body === "string" || body instanceof Blob ? body : JSON.stringify(body) }) };
+    const response = await this.asked(path, init, from === undefined ? {} : { "if-match": `"${from}"` });
     if (!response.ok) throw await refusal(response);
     const text = await response.text();
     return text === "" ? null : (JSON.parse(text) as T);

@@ -1,4 +1,6 @@
 // The API's shapes that the page reads: docs/api.md.
+import type { Routing } from "./routes";
+
 export const severities = ["High", "Medium", "Low", "Informational"] as const;
 export type Severity = (typeof severities)[number];
 export type SeverityCounts = Record<Severity, number>;
@@ -131,6 +133,7 @@ export interface HubConfiguration {
   ipFilterRules?: FilterRule[];
   publicNetworkAccess?: string;
   minTlsVersion?: string;
+  routing?: Routing | null;
   diagnosticSettings?: DiagnosticSetting[] | null;
 }
 

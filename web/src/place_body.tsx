@@ -17,6 +17,8 @@ const HealthPage = late(async () => (await import("./health_page")).HealthPage);
 const IntelligencePage = late(async () => (await import("./intelligence_page")).IntelligencePage);
 const RulePage = late(async () => (await import("./rule_page")).RulePage);
 const RulesPage = late(async () => (await import("./rules_page")).RulesPage);
+const ScheduledPage = late(async () => (await import("./scheduled_page")).ScheduledPage);
+const ScheduledRulePage = late(async () => (await import("./scheduled_rule_page")).ScheduledRulePage);
 const SettingsPage = late(async () => (await import("./settings_page")).SettingsPage);
 const Logs = late(async () => (await import("./logs")).Logs);
 
@@ -65,6 +67,10 @@ export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, 
       return <RulesPage api={api} chosenHub={chosenHub} filters={place.filters} news={news} now={now} mayChange={mayChange} go={go} />;
     case "rule":
       return <RulePage key={place.id} {...editor} id={place.id} tab={place.tab ?? ""} now={now} />;
+    case "scheduled":
+      return <ScheduledPage key={hub} {...editor} filters={place.filters} now={now} />;
+    case "scheduledRule":
+      return <ScheduledRulePage key={`${hub} ${place.id}`} {...editor} workspace={workspace} id={place.id} tab={place.tab ?? ""} now={now} />;
     case "groups":
       return <GroupsPage key={hub} {...editor} filters={place.filters} />;
     case "group":

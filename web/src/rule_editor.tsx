@@ -3,9 +3,10 @@ import { useEffect, useRef, useState } from "react";
 import type { Api } from "./api";
 import { BacktestReport } from "./backtest_report";
 import { useUnsaved } from "./place";
-import { type Backtest, type Checked, diffLines, type RuleDiff, type RuleFailure, type RuleFile, type RuleList, type RuleSet, type TakenOver, takenOver, withFile } from "./rules";
+import { type Backtest, type Checked, type RuleDiff, type RuleFailure, type RuleFile, type RuleList, type RuleSet, type RuleVersion, type TakenOver, takenOver, withFile } from "./rules";
 import { Failures } from "./rules_page";
 import { useMay } from "./rights";
+import { Conflict, TextDiff } from "./text_diff";
 import { Outcome, useSaving } from "./saving";
 import { ApiError } from "./trouble";
 
@@ -46,11 +47,7 @@ function Changes({ diff }: { diff: RuleDiff }) {
       {diff.changed.map((one) => (
         <div key={one.id}>
           <p><span className="chip">changed</span> {one.title}</p>
-          <pre className="diff">
-            {diffLines(one.before, one.after).map((line, index) => (
-              <span key={index} className={line.kind}>{line.kind === "added" ? "+ " : line.kind === "removed" ? "− " : "  "}{line.text}{"\n"}</span>
-            ))}
-          </pre>
+          <TextDiff before={one.before} after={one.after} />
         </div>
       ))}
     </div>
@@ -60,7 +57,7 @@ function Changes({ diff }: { diff: RuleDiff }) {
 interface Props {
   api: Api;
   hub: string;
-  file: RuleFile;
+  file: RuleFile & { version: number; applied: boolean }; // of the set that it was read from; whether it lies over the pack
   named: boolean; // the file is there already, its name stays
   mayChange: boolean;
 }
@@ -82,7 +79,15 @@ function Replacing({ taken, busy, replace, leave }: { taken: TakenOver; busy: bo
   );
 }
 
-type Shown = { kind: "replacing"; taken: TakenOver } | { kind: "checked"; checked: Checked } | { kind: "diff"; diff: RuleDiff } | { kind: "backtest"; test: Backtest } | { kind: "refused"; failures: RuleFailure[] };
+type Shown = { kind: "replacing"; taken: TakenOver } | { kind: "checked"; checked: Checked } | { kind: "diff"; diff: RuleDiff } | { kind: "backtest"; test: Backtest } | { kind: "refused"; failures: RuleFailure[] } | { kind: "conflict"; theirs: Theirs };
+
+/** A set that somebody else put in force while this file was being edited, and this file as it stands there. */
+interface Theirs {
+  version: number;
+  text: string;
+  by: string;
+  note: string;
+}
 
 export function RuleFileEditor({ api, hub, file, named, mayChange }: Props) {
   const [name, setName] = useState(file.name);
@@ -91,6 +96,7 @@ export function RuleFileEditor({ api, hub, file, named, mayChange }: Props) {
   const [applied, setApplied] = useState<string | null>(null); // the name under which a new file went into force here
   const [span, setSpan] = useState("24");
   const [note, setNote] = useState("");
+  const [base, setBase] = useState(file.version); // of the set that the text was made from
   const [shown, setShown] = useState<Shown | null>(null);
   const saving = useSaving();
   const mayBacktest = useMay("analyst");
@@ -99,10 +105,10 @@ export function RuleFileEditor({ api, hub, file, named, mayChange }: Props) {
   useUnsaved(text !== stored || (!named && applied === null && name !== file.name));
 
   /** What is applied now, with this file in it. */
-  const wholeSet = async (): Promise<RuleSet> => {
+  const wholeSet = async (): Promise<RuleSet & { version: number }> => {
     const { version } = await api.get<RuleList>("/api/v1/rules");
     const now = version === 0 ? { files: [] } : await api.get<RuleSet>(`/api/v1/rules/versions/${version}`);
-    return withFile({ files: now.files, ...(now.words && { words: now.words }), ...(now.only && { only: true }) }, { name, text });
+    return { version, ...withFile({ files: now.files, ...(now.words && { words: now.words }), ...(now.only && { only: true }) }, { name, text }) };
   };
   const attempt = (what: () => Promise<Shown | null>, said = "") => {
     clearTimeout(poll.current);
@@ -116,7 +122,8 @@ export function RuleFileEditor({ api, hub, file, named, mayChange }: Props) {
     });
   const compare = () =>
     attempt(async () => {
-      const diff = await api.send<RuleDiff>("POST", "/api/v1/rules/diff", await wholeSet());
+      const { version: _, ...set } = await wholeSet();
+      const diff = await api.send<RuleDiff>("POST", "/api/v1/rules/diff", set);
       return diff && { kind: "diff", diff };
     });
   const follow = async (id: string) => {
@@ -132,7 +139,8 @@ export function RuleFileEditor({ api, hub, file, named, mayChange }: Props) {
     attempt(async () => {
       const to = new Date();
       const from = new Date(to.getTime() - Number(span) * 3_600_000);
-      const test = await api.send<Backtest>("POST", "/api/v1/rules/backtest", { ...(await wholeSet()), from: from.toISOString(), to: to.toISOString(), hub });
+      const { version: _, ...set } = await wholeSet();
+      const test = await api.send<Backtest>("POST", "/api/v1/rules/backtest", { ...set, from: from.toISOString(), to: to.toISOString(), hub });
       if (test) poll.current = setTimeout(() => void follow(test.id), pollMs);
       return test && { kind: "backtest", test };
     });
@@ -146,21 +154,36 @@ export function RuleFileEditor({ api, hub, file, named, mayChange }: Props) {
     if (taken.file) throw new Error(`There is a file ${name} already. Choose another name, or open that file's rules from the list and edit it.`);
     return taken.replaced.length + taken.gone.length === 0 || (checked?.failures.length ?? 0) > 0 ? null : taken;
   };
+  /** What the running set says of this file; null where it says what it said when the editing began, or by now what is written here. */
+  const meanwhile = async (): Promise<Theirs | null> => {
+    const { value: versions } = await api.get<{ value: RuleVersion[] }>("/api/v1/rules/versions");
+    const running = versions.find((one) => one.running);
+    if (!running || running.version === base) return null;
+    const set = await api.get<RuleSet>(`/api/v1/rules/versions/${running.version}`);
+    const theirs = set.files.find((one) => one.name === name)?.text ?? (file.applied || applied !== null ? "" : stored); // taken out of the set, or never in it
+    setBase(running.version);
+    return theirs === stored || theirs === text ? null : { version: running.version, text: theirs, by: running.by, note: running.note };
+  };
   const apply = async (knowingly: boolean) => {
     let failures: RuleFailure[] = [];
-    let taken: TakenOver | null = null;
+    let stopped = false;
     const done = await attempt(async () => {
-      taken = knowingly ? null : await losses();
+      const theirs = knowingly ? null : await meanwhile();
+      const taken = knowingly || theirs ? null : await losses();
+      stopped = theirs !== null || taken !== null;
+      if (theirs) return { kind: "conflict", theirs };
       if (taken) return { kind: "replacing", taken };
       try {
-        await api.send("POST", "/api/v1/rules/apply", { ...(await wholeSet()), ...(note !== "" && { note }) });
+        const { version, ...set } = await wholeSet();
+        const answer = await api.send<{ version: number }>("POST", "/api/v1/rules/apply", { ...set, ...(note !== "" && { note }) }, version);
+        if (answer) setBase(answer.version);
       } catch (reason) {
         if (reason instanceof ApiError && Array.isArray(reason.details)) failures = reason.details as RuleFailure[];
         throw reason;
       }
       return null;
     });
-    if (done && taken === null) {
+    if (done && !stopped) {
       saving.say("Applied. It is in force.");
       setStored(text);
       setApplied(name);
@@ -216,6 +239,17 @@ export function RuleFileEditor({ api, hub, file, named, mayChange }: Props) {
       {mayBacktest.yes && !mayChange && <p className="quiet">Putting rules in force needs the role administrator.</p>}
       <Outcome of={saving} />
       {saving.busy && <p className="quiet">Working…</p>}
+      {shown?.kind === "conflict" && (
+        <Conflict
+          what={`${shown.theirs.by || "Somebody"} put version ${shown.theirs.version} in force meanwhile${shown.theirs.note === "" ? "" : ` (${shown.theirs.note})`}, and it changes this file.`}
+          theirs={shown.theirs.text}
+          mine={text}
+          busy={saving.busy}
+          edit={() => setShown(null)}
+          take={() => { setText(shown.theirs.text); setStored(shown.theirs.text); setShown(null); }}
+          over={() => void apply(true)}
+        />
+      )}
       {shown?.kind === "replacing" && <Replacing taken={shown.taken} busy={saving.busy} replace={() => void apply(true)} leave={() => setShown(null)} />}
       {shown?.kind === "checked" && <Verdict checked={shown.checked} />}
       {shown?.kind === "refused" && <Failures failures={shown.failures} />}

@@ -75,8 +75,7 @@ interface Props {
 }
 
 /** A file holds several rules at times: the editor has it whole, since it is replaced whole. */
-async function readFile(api: Api, rule: RuleDetail, signal: AbortSignal): Promise<string> {
-  const list = await api.get<RuleList>("/api/v1/rules", signal);
+async function readFile(api: Api, rule: RuleDetail, list: RuleList, signal: AbortSignal): Promise<string> {
   if (rule.from === "applied") {
     const set = await api.get<RuleSet>(`/api/v1/rules/versions/${list.version}`, signal);
     const found = set.files.find((file) => file.name === rule.file);
@@ -90,9 +89,11 @@ async function readFile(api: Api, rule: RuleDetail, signal: AbortSignal): Promis
 export function RulePage({ api, hub, chosenHub, id, tab, now, mayChange, go }: Props) {
   const fresh = id === "new";
   const reading = useReading(async (signal) => {
-    if (fresh) return { rule: null, file: { name: "own/my_rule.yml", text: newRule(crypto.randomUUID()) } };
+    const list = tab === "edit" ? await api.get<RuleList>("/api/v1/rules", signal) : null;
+    const version = list?.version ?? 0;
+    if (fresh) return { rule: null, file: { name: "own/my_rule.yml", text: newRule(crypto.randomUUID()), version, applied: false } };
     const rule = await api.get<RuleDetail>(`/api/v1/rules/${encodeURIComponent(id)}`, signal);
-    return { rule, file: { name: rule.file, text: tab === "edit" ? await readFile(api, rule, signal) : "" } };
+    return { rule, file: { name: rule.file, text: list ? await readFile(api, rule, list, signal) : "", version, applied: rule.from === "applied" } };
   }, [api, id, tab]);
   const title = fresh ? "A new rule" : (reading.value?.rule?.title ?? id);
   return (

@@ -1,8 +1,8 @@
 // Which places are of the server as a whole, and need no hub.
 import type { Place } from "./place";
 
-export type ServerPlaceName = Extract<Place, { at: "users" | "user" | "tokens" | "account" }>;
+export type ServerPlaceName = Extract<Place, { at: "users" | "user" | "tokens" | "account" | "exports" | "export" }>;
 
-export function isOfServer(place: Place): place is ServerPlaceName {
-  return place.at === "users" || place.at === "user" || place.at === "tokens" || place.at === "account";
-}
+const names: ReadonlySet<Place["at"]> = new Set<ServerPlaceName["at"]>(["users", "user", "tokens", "account", "exports", "export"]);
+
+export const isOfServer = (place: Place): place is ServerPlaceName => names.has(place.at);

@@ -9,10 +9,11 @@ import type { FilterRule, Hub, HubConfiguration } from "./model";
 import { hasDestination, keptCategories, ownSetting, withKept } from "./diagnostics";
 import { type Filters, type Go, useUnsaved } from "./place";
 import { Shown, useReading } from "./reading";
+import { Routes } from "./routes_form";
 import { Outcome, type Saving, useSaving } from "./saving";
 import { type Column, Table } from "./table";
 
-const tabs = [["", "Data collection"], ["network", "Network"], ["diagnostics", "Diagnostics"], ["policies", "Shared policies"], ["enrollments", "Enrollments"]] as const;
+const tabs = [["", "Data collection"], ["network", "Network"], ["diagnostics", "Diagnostics"], ["routes", "Routes"], ["policies", "Shared policies"], ["enrollments", "Enrollments"]] as const;
 
 const switches = [
   ["securityEnabled", "Security", "Evaluates what this hub sees. Off stops the evaluation and keeps the data."],
@@ -30,7 +31,7 @@ interface FormProps {
   hub: Hub;
   mayChange: boolean;
   busy: boolean;
-  save: (change: Partial<Hub>, said: string) => void;
+  save: (change: Partial<Hub>, said: string) => Promise<boolean>;
 }
 
 function Collection({ hub, mayChange, busy, save }: FormProps) {
@@ -44,7 +45,7 @@ function Collection({ hub, mayChange, busy, save }: FormProps) {
               role="switch"
               checked={hub[name]}
               disabled={!mayChange || busy}
-              onChange={(event) => save({ [name]: event.target.checked }, `${title} is ${event.target.checked ? "on" : "off"}.`)}
+              onChange={(event) => void save({ [name]: event.target.checked }, `${title} is ${event.target.checked ? "on" : "off"}.`)}
             />
             <strong>{title}</strong>
           </label>
@@ -67,7 +68,7 @@ function Network({ hub, mayChange, busy, save }: FormProps) {
     tls !== (hub.configuration?.minTlsVersion === "1.3" ? "1.3" : "1.2");
   useUnsaved(changed);
   return (
-    <form onSubmit={(event) => { event.preventDefault(); save({ configuration: next }, "Saved. It holds for new connections."); }}>
+    <form onSubmit={(event) => { event.preventDefault(); void save({ configuration: next }, "Saved. It holds for new connections."); }}>
       <h3>IP filter</h3>
       <p className="quiet">The first rule that covers an address decides; an address that no rule covers is let in.</p>
       <FilterRules rules={rules} mayChange={mayChange} change={setRules} />
@@ -100,7 +101,7 @@ function Diagnostics({ hub, mayChange, busy, save }: FormProps) {
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        save({ configuration: { diagnosticSettings: withKept(settings, kept, hub.workspace) } }, kept.length === 0 ? "Saved: nothing is logged." : `Saved. The records go to the workspace ${hub.workspace}.`);
+        void save({ configuration: { diagnosticSettings: withKept(settings, kept, hub.workspace) } }, kept.length === 0 ? "Saved: nothing is logged." : `Saved. The records go to the workspace ${hub.workspace}.`);
       }}
     >
       <p className="quiet">
@@ -160,13 +161,16 @@ export function SettingsPage({ api, hub, chosenHub, filters, mayChange, now, go 
   const saving: Saving = useSaving();
   const tab = filters["tab"] ?? "";
   useEffect(saving.clear, [tab, saving.clear]);
-  const save = (change: Partial<Hub>, said: string) => {
-    void saving.run(() => api.send("PATCH", address, change), said).then((done) => done && reading.again());
+  const save = async (change: Partial<Hub>, said: string) => {
+    const done = await saving.run(() => api.send("PATCH", address, change), said);
+    if (done) reading.again();
+    return done;
   };
   const forms = (one: Hub) => {
     const props = { hub: one, mayChange, busy: saving.busy, save };
     if (tab === "network") return <Network key={one.etag} {...props} />;
     if (tab === "diagnostics") return <Diagnostics key={one.etag} {...props} />;
+    if (tab === "routes") return <Routes api={api} now={now} {...props} />;
     if (tab === "policies") return <Policies hub={one} now={now} />;
     if (tab === "enrollments") return <Enrollments api={api} mayRead={mayChange} now={now} />;
     return <Collection {...props} />;

@@ -39,3 +39,11 @@ const dayMs = 86_400_000;
 export function isNew(iso: string, now: number): boolean {
   return now - new Date(iso).getTime() < dayMs;
 }
+
+/** "PT5M" → "5 min", "P1DT2H" → "1 d 2 h"; what is no duration stays. */
+export function durationText(iso: string): string {
+  const found = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.\d+)?S)?)?$/.exec(iso);
+  if (!found) return iso;
+  const parts = (["d", "h", "min", "s"] as const).flatMap((unit, at) => (Number(found[at + 1] ?? 0) > 0 ? [`${Number(found[at + 1])} ${unit}`] : []));
+  return parts.length === 0 ? "0 s" : parts.join(" ");
+}

@@ -7,6 +7,7 @@ import { Time } from "./marks";
 import type { Role } from "./model";
 import { type Filters, type Go, useUnsaved } from "./place";
 import { Shown, useReading } from "./reading";
+import { CopyButton, Secret } from "./secret";
 import { Outcome, Sure, useSaving } from "./saving";
 import { type Column, Table } from "./table";
 import { RoleChoice } from "./users_page";
@@ -18,23 +19,12 @@ const tokenName = "[^\\/]*[^\\/.][^\\/]*"; // part of an address, in which dots 
 function Fresh({ name, token, done }: { name: string; token: string; done: () => void }) {
   const [copied, setCopied] = useState(false);
   useUnsaved(!copied);
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(token);
-      setCopied(true);
-    } catch {
-      document.querySelector<HTMLInputElement>("input.token")?.select(); // a browser may not let a page write there: by hand, then
-    }
-  };
   return (
     <div className="note" role="status">
       <p>The token <strong>{name}</strong>. It is shown this once: keep it where the program finds it, and nobody else.</p>
-      <label className="filter wide">
-        <span>Token</span>
-        <input readOnly value={token} className="device token" onFocus={(event) => event.target.select()} />
-      </label>
+      <Secret label="Token" value={token} />
       <p className="bar">
-        <button type="button" autoFocus onClick={() => void copy()}>{copied ? "Copied" : "Copy"}</button>
+        <CopyButton text={token} copied={() => setCopied(true)} />
         <button type="button" onClick={done}>I have it</button>
       </p>
     </div>

@@ -15,11 +15,13 @@ const places: [title: string, tabs: [name: string, to: Place, within: Place["at"
   ]],
   ["Detection", [
     ["Rules", { at: "rules", filters: {} }, ["rules", "rule"]],
+    ["Scheduled rules", { at: "scheduled", filters: {} }, ["scheduled", "scheduledRule"]],
     ["Custom alerts", { at: "groups", filters: {} }, ["groups", "group"]],
     ["Intelligence", { at: "intelligence", filters: {} }, ["intelligence"]],
   ]],
-  ["Hub", [
+  ["Hub and server", [
     ["Settings", { at: "settings", filters: {} }, ["settings"]],
+    ["Exports", { at: "exports", filters: {} }, ["exports", "export"]],
     ["System health", { at: "health", filters: {} }, ["health"]],
   ]],
   ["Access", [
@@ -33,7 +35,7 @@ const links: Record<Link, string> = { connecting: "Connecting", live: "Live", lo
 
 export const titleOf = (place: Place): string => {
   const name = places.flatMap(([, tabs]) => tabs).find(([, , within]) => within.includes(place.at))?.[0] ?? "Your account";
-  return "id" in place && (place.at === "device" || place.at === "group" || place.at === "user") ? `${place.id} · ${name}` : name;
+  return "id" in place && place.at !== "alert" && place.at !== "recommendation" && place.at !== "rule" ? `${place.id} · ${name}` : name;
 };
 
 export function Rail({ hub, at, go }: { hub: string | null; at: Place["at"]; go: Go }) {

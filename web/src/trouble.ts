@@ -10,6 +10,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Somebody else changed meanwhile what this change was made from. */
+export const isConflict = (reason: unknown): boolean => reason instanceof ApiError && reason.status === 412;
+
 const todos: Readonly<Record<number, string>> = {
   403: "Your role does not suffice: ask an administrator, or sign in as somebody else.",
   404: "It may have been removed or renamed: go back to the list.",

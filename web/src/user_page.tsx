@@ -81,6 +81,9 @@ export function UserPage({ api, chosenHub, id, self, now, go }: Props) {
   const remove = async () => {
     if (await saving.run(() => api.send("DELETE", address), "")) go({ at: "users", filters: {} });
   };
+  const forget = async () => {
+    if (await saving.run(() => api.send("DELETE", `${address}/second-factor`), `${id} signs in with the password alone until a new one is set up.`)) reading.again();
+  };
   const own = self === id;
   return (
     <main>
@@ -110,6 +113,13 @@ export function UserPage({ api, chosenHub, id, self, now, go }: Props) {
             <h2>What they may</h2>
             <Rights key={`${reading.value.role} ${reading.value.enabled}`} user={reading.value} own={own} saving={saving} change={change} />
           </section>
+          {reading.value.secondFactor && (
+            <section className="card">
+              <h2>Second factor</h2>
+              <p className="quiet">It is on. Where the telephone and the recovery codes are lost, take it away; make sure first that it is really {id} who asks.</p>
+              <p className="bar"><Sure text="Take it away" question={`Take the second factor of ${id} away?`} busy={saving.busy} act={() => void forget()} /></p>
+            </section>
+          )}
           <section className="card">
             <h2>Password</h2>
             {own ? <p className="quiet">Yours is changed at <PlaceLink to={{ at: "account", filters: {} }} hub={chosenHub} go={go}>Your account</PlaceLink>.</p> : <NewPassword user={reading.value} own={own} saving={saving} change={change} />}

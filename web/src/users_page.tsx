@@ -86,6 +86,7 @@ export function UsersPage({ api, chosenHub, filters, now, go }: Props) {
     { title: "User", kind: "device", cell: (user) => <PlaceLink to={{ at: "user", id: user.name }} hub={chosenHub} go={go}>{visible(user.name)}</PlaceLink> },
     { title: "Role", cell: (user) => user.role },
     { title: "State", cell: (user) => <span className={`state ${user.enabled ? "Reporting" : "off"}`}>{user.enabled ? "Enabled" : "Disabled"}</span> },
+    { title: "Second factor", cell: (user) => (user.secondFactor ? "on" : <span className="quiet">none</span>) },
     { title: "Made", cell: (user) => <Time iso={user.created} now={now} relative /> },
     { title: "Password set", cell: (user) => <Time iso={user.passwordChanged} now={now} relative /> },
   ];
