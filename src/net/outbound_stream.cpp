@@ -93,6 +93,17 @@ Result<void> OutboundStream::connect_plain(const OutboundOptions& options, const
         if (fd_ >= 0) ::close(fd_);
         fd_ = ::socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd_ < 0) continue;
+Result<void> pause(const Patience& patience) {
+    for (;;) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(patience.until - system_clock().monotonic());
+        if (left.count() <= 0) return {};
+        pollfd waiting{patience.interrupt_fd, POLLIN, 0};
+        if (::poll(&waiting, 1, static_cast<int>(left.count())) > 0)
+            return fail(Errc::Cancelled, "ended while waiting");
+    }
+}
+
         const int on = 1;
         ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (::connect(fd_, address->ai_addr, address->ai_addrlen) == 0) return {};

@@ -39,6 +39,9 @@ struct Patience {
     static Patience of(std::chrono::milliseconds span, const Interrupt* interrupt = nullptr);
 };
 
+/// Waits until then. Errors: Cancelled when it was interrupted.
+Result<void> pause(const Patience& patience);
+
 struct OutboundOptions {
     std::string host;  ///< name or address
     std::uint16_t port = 0;

@@ -6,6 +6,7 @@
 #include <proton/delivery.h>
 #include <proton/link.h>
 #include <proton/logger.h>
+#include <proton/sasl.h>
 #include <proton/session.h>
 #include <proton/terminus.h>
 #include <proton/transport.h>
@@ -61,15 +62,17 @@ class Engine::Impl {
   public:
     Impl(Peer& peer, const EngineOptions& options) : peer_(peer), options_(options) {
         FIELDWATCH_ASSERT(pn_connection_driver_init(&driver_, nullptr, nullptr) == 0);
-        pn_transport_set_server(driver_.transport);
+        const bool client = !options.connect_to.empty();
+        if (!client) pn_transport_set_server(driver_.transport);
         pn_logger_set_mask(pn_transport_logger(driver_.transport), PN_SUBSYSTEM_ALL, PN_LEVEL_NONE);
-        offer_sasl(driver_.transport, peer);
+        if (!client) offer_sasl(driver_.transport, peer);
         pn_transport_set_max_frame(driver_.transport, options.frame_bytes_max);
         pn_transport_set_channel_max(driver_.transport, options.channel_max);
         // Proton advertises half of the timeout that it enforces.
         pn_transport_set_idle_timeout(driver_.transport,
                                       static_cast<pn_millis_t>(2 * options.idle_timeout.count()));
         pn_connection_set_container(driver_.connection, options.container.c_str());
+        if (client) connect();
         handle_events();
     }
     ~Impl() { pn_connection_driver_destroy(&driver_); }
@@ -111,10 +114,44 @@ class Engine::Impl {
     }
 
     std::string error() const {
-        auto* const condition = pn_transport_condition(driver_.transport);
+        auto* condition = pn_transport_condition(driver_.transport);
+        if (!pn_condition_is_set(condition)) condition = pn_connection_remote_condition(driver_.connection);
         if (!pn_condition_is_set(condition)) return {};
-        return text_of(pn_condition_get_name(condition)) + ": " +
-               text_of(pn_condition_get_description(condition));
+        const auto said = condition_of(condition);
+        return said.name + ": " + said.description;
+    }
+
+    LinkId open_link(pn_link_t* link, const std::string& source, const std::string& target) {
+        const LinkId id = ++last_id_;
+        pn_link_set_context(link, as_context(id));
+        links_.emplace(id, link);
+        pn_terminus_set_address(pn_link_source(link), source.c_str());
+        pn_terminus_set_address(pn_link_target(link), target.c_str());
+        pn_link_set_snd_settle_mode(link, PN_SND_UNSETTLED);
+        pn_link_set_rcv_settle_mode(link, PN_RCV_FIRST);
+        return id;
+    }
+
+    LinkId open_sender(const std::string& name, const std::string& address) {
+        auto* const link = pn_sender(session_, name.c_str());
+        const auto id = open_link(link, name, address);
+        return pn_link_open(link), id;
+    }
+
+    LinkId open_receiver(const std::string& name, const std::string& address, const Value& filter,
+                         int credit) {
+        auto* const link = pn_receiver(session_, name.c_str());
+        const auto id = open_link(link, address, name);
+        if (!filter.empty()) {
+            Bytes bytes;
+            encode(bytes, filter);
+            auto* const data = pn_terminus_filter(pn_link_source(link));
+            FIELDWATCH_ASSERT(pn_data_decode(data, reinterpret_cast<const char*>(bytes.data()),
+                                             bytes.size()) == static_cast<ssize_t>(bytes.size()));
+        }
+        pn_link_open(link);
+        pn_link_flow(link, windows_[id] = credit);
+        return id;
     }
 
     void accept(LinkId id, int credit) {
@@ -187,6 +224,19 @@ class Engine::Impl {
     }
 
   private:
+    static Condition condition_of(pn_condition_t* condition) {
+        return {.name = text_of(pn_condition_get_name(condition)),
+                .description = text_of(pn_condition_get_description(condition))};
+    }
+
+    void connect() {
+        pn_sasl_allowed_mechs(pn_sasl(driver_.transport), "ANONYMOUS");
+        pn_connection_set_hostname(driver_.connection, options_.connect_to.c_str());
+        pn_connection_open(driver_.connection);
+        session_ = pn_session(driver_.connection);
+        pn_session_open(session_);
+    }
+
     pn_link_t* find(LinkId id) const {
         const auto found = links_.find(id);
         return found == links_.end() ? nullptr : found->second;
@@ -236,6 +286,13 @@ class Engine::Impl {
     }
 
     void on_attach(pn_link_t* link) {
+        if (const auto own = as_id(pn_link_get_context(link)); own != 0) {
+            // Without a terminus it is a refusal: why comes with the detach behind it.
+            auto* const end =
+                pn_link_is_receiver(link) ? pn_link_remote_source(link) : pn_link_remote_target(link);
+            if (links_.contains(own) && pn_terminus_get_type(end) != PN_UNSPECIFIED) peer_.answered(own);
+            return;
+        }
         const LinkId id = ++last_id_;
         pn_link_set_context(link, as_context(id));
         if (links_.size() >= options_.links_max) {
@@ -351,7 +408,7 @@ class Engine::Impl {
     void on_detach(pn_link_t* link, bool closed) {
         const auto id = as_id(pn_link_get_context(link));
         if (links_.contains(id)) {
-            peer_.detached(id);
+            peer_.ended(id, condition_of(pn_link_remote_condition(link)));
             forget(link, id);
         }
         if (closed)
@@ -388,6 +445,7 @@ class Engine::Impl {
     std::unordered_map<DeliveryId, pn_delivery_t*> deliveries_;  // unsettled, within the links' credit
     std::uint64_t last_id_ = 0;
     Bytes transfer_;
+    pn_session_t* session_ = nullptr;  // of a client
     bool over_ = false;
 };
 
@@ -423,6 +481,13 @@ void Engine::close(const Condition& condition) {
 }
 void Engine::settle(DeliveryId delivery, Outcome outcome, const Condition& condition) {
     impl_->settle(delivery, outcome, condition);
+}
+LinkId Engine::open_receiver(const std::string& name, const std::string& address, const Value& filter,
+                             int credit) {
+    return impl_->open_receiver(name, address, filter, credit);
+}
+LinkId Engine::open_sender(const std::string& name, const std::string& address) {
+    return impl_->open_sender(name, address);
 }
 int Engine::credit_of(LinkId link) const {
     return impl_->credit_of(link);

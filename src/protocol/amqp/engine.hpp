@@ -54,7 +54,10 @@ class Peer {
     virtual void credit(LinkId link) = 0;  ///< the client takes more on this link
     virtual void outcome(LinkId link, DeliveryId delivery, Outcome outcome) = 0;
     virtual void detached(LinkId link) = 0;  ///< by the client, or with its session or connection
-    virtual void closed() = 0;               ///< the client closed the connection in good order
+    /// The same with what the other end says of it.
+    virtual void ended(LinkId link, const Condition&) { detached(link); }
+    virtual void answered(LinkId) {}  ///< a link that we opened stands
+    virtual void closed() = 0;        ///< the client closed the connection in good order
 };
 
 struct EngineOptions {
@@ -64,6 +67,7 @@ struct EngineOptions {
     std::chrono::milliseconds idle_timeout{240'000};  ///< as advertised; the peer is dropped after twice that
     std::size_t links_max = 128;                      ///< 32 partitions' receivers and their tokens
     std::size_t message_bytes_max = 1u << 20;         ///< of one transfer, a batch of messages at the most
+    std::string connect_to;  ///< we are the client, of this host: SASL ANONYMOUS, one session; "" = the hub
 };
 
 /// One strand. The Peer outlives it.
@@ -88,6 +92,12 @@ class Engine {
     void refuse(LinkId link, const Condition& condition);
     void detach(LinkId link, const Condition& condition);  ///< an open link
     void close(const Condition& condition);                ///< the connection
+
+    /// Links of ours, of a client. `name` is also the address of our own end. Credit is kept up like
+    /// accept's.
+    LinkId open_receiver(const std::string& name, const std::string& address, const Value& filter,
+                         int credit);
+    LinkId open_sender(const std::string& name, const std::string& address);
 
     void settle(DeliveryId delivery, Outcome outcome, const Condition& condition = {});
     int credit_of(LinkId link) const;  ///< how much the client still takes, less what is queued
