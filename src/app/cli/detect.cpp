@@ -135,7 +135,7 @@ void add_detect(CLI::App& app, Session& session) {
         ->add_option("--input", options->input,
                      "What the input is; without it the first line of each file says so (a series never "
                      "does)")
-        ->check(CLI::IsMember({"jsonl", "auditd", "syslog", "zeek", "series"}));
+        ->check(CLI::IsMember({"jsonl", "auditd", "syslog", "zeek", "records", "series"}));
     command->add_option("--year", options->year, "The year that system log stamps without one begin in")
         ->check(CLI::Range(1970, 9999))
         ->capture_default_str();
@@ -172,6 +172,7 @@ void add_detect(CLI::App& app, Session& session) {
         "all "
         "others, in the\n"
         "old form, RFC 5424 or with ISO times. zeek: conn, dns, http and ssl logs, TSV or JSON.\n"
+        "records: a hub's diagnostic log, {\"records\":[…]} or record by record, as docs/connectors.md says.\n"
         "series: timestamp,value; every value is scored one step ahead, and what deviates raises an alert.\n"
         "Findings name lines of the input, counted from 1 without blank ones.");
     command->callback([options, &session] {

@@ -1,6 +1,7 @@
 #include "pipeline/input/input.hpp"
 
 #include "pipeline/input/auditd.hpp"
+#include "pipeline/input/diagnostics.hpp"
 #include "pipeline/input/json_lines.hpp"
 #include "pipeline/input/syslog.hpp"
 #include "pipeline/input/zeek.hpp"
@@ -17,13 +18,15 @@ std::string_view to_string(InputFormat format) {
             return "syslog";
         case InputFormat::Zeek:
             return "zeek";
+        case InputFormat::Diagnostics:
+            return "records";
     }
     return "";
 }
 
 std::optional<InputFormat> input_format_from(std::string_view name) {
-    for (const auto format :
-         {InputFormat::JsonLines, InputFormat::Auditd, InputFormat::Syslog, InputFormat::Zeek}) {
+    for (const auto format : {InputFormat::JsonLines, InputFormat::Auditd, InputFormat::Syslog,
+                              InputFormat::Zeek, InputFormat::Diagnostics}) {
         if (to_string(format) == name) return format;
     }
     return std::nullopt;
@@ -39,6 +42,11 @@ std::optional<InputFormat> guess_input_format(std::string_view line) {
     if (line.starts_with('#')) return InputFormat::Zeek;
     if (line.starts_with('{') && has("\"__REALTIME_TIMESTAMP\""))
         return InputFormat::Syslog;  // journalctl -o json
+    // Of a hub's diagnostic log: batches, a batch over many lines, or records alone.
+    const bool enveloped = has("\"kind\"") || has("\"logsource\"");
+    if (line == "{" || line == "[" || line.starts_with("[{")) return InputFormat::Diagnostics;
+    if (line.starts_with('{') && !enveloped && (has("\"records\"") || has("\"operationName\"")))
+        return InputFormat::Diagnostics;
     if (line.starts_with('{')) return has("\"id.orig_h\"") ? InputFormat::Zeek : InputFormat::JsonLines;
     if (line.starts_with("----")) return InputFormat::Auditd;
     if (parse_syslog_line(line, 2000)) return InputFormat::Syslog;
@@ -53,6 +61,8 @@ std::unique_ptr<InputReader> make_input_reader(InputFormat format, const InputOp
             return std::make_unique<SyslogReader>(options);
         case InputFormat::Zeek:
             return std::make_unique<ZeekReader>(options);
+        case InputFormat::Diagnostics:
+            return std::make_unique<DiagnosticsReader>(options);
         case InputFormat::JsonLines:
             break;
     }

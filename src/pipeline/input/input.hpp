@@ -16,7 +16,7 @@
 
 namespace fieldwatch::pipeline {
 
-enum class InputFormat : std::uint8_t { JsonLines, Auditd, Syslog, Zeek };
+enum class InputFormat : std::uint8_t { JsonLines, Auditd, Syslog, Zeek, Diagnostics };
 std::string_view to_string(InputFormat format);
 std::optional<InputFormat> input_format_from(std::string_view name);
 /// What a line, the first that is not blank, looks like.

@@ -8,7 +8,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     using namespace fieldwatch::pipeline;
     if (size == 0) return 0;
     std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-    const auto reader = make_input_reader(static_cast<InputFormat>(data[0] % 4), {});
+    const auto format = data[0] == 'r' ? InputFormat::Diagnostics : static_cast<InputFormat>(data[0] % 4);
+    const auto reader = make_input_reader(format, {});
     const RecordSink sink = [](const fieldwatch::model::RecordView& record, std::uint64_t) {
         // What a reader hands over is what the pipeline bounds its own messages to, or close to it.
         if (record.body.size() > (8u << 20)) __builtin_trap();

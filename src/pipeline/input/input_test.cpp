@@ -43,6 +43,26 @@ std::vector<Read> read(InputFormat format, const std::vector<std::string>& lines
     return out;
 }
 
+TEST(Diagnostics, TakesABatchApartWhereverItsLinesEnd) {
+    const auto records = read(
+        InputFormat::Diagnostics,
+        {R"({"records":[)",
+         R"({"time":"2020-11-10T08:00:00Z","resourceId":"/X/IOTHUBS/PLANT","operationName":"deviceConnect","category":"Connections","properties":"{\"deviceId\":\"pump\"}"})",
+         "]}",
+         R"({"time":"2020-11-10T08:00:01Z","operationName":"Microsoft.Devices/iotHubs/Write","category":"Administrative"})"});
+    ASSERT_EQ(records.size(), 2u);
+    EXPECT_EQ(records[0].kind, model::RecordKind::Operation);
+    EXPECT_EQ(records[0].device, "pump");
+    EXPECT_EQ(records[0].line, 1u);
+    EXPECT_EQ(records[0].body["properties"]["deviceId"], "pump");
+    EXPECT_EQ(records[1].kind, model::RecordKind::ControlPlane);
+    EXPECT_EQ(records[1].time.unix_seconds(), 1604995201);
+    EXPECT_EQ(guess_input_format(R"({"records":[]})"), InputFormat::Diagnostics);
+    EXPECT_EQ(
+        guess_input_format(R"({"time":"x","kind":"operation","body":{"operationName":"y","records":1}})"),
+        InputFormat::JsonLines);
+}
+
 TEST(Auditd, PutsTheRecordsOfAnExecTogether) {
     const auto events = read(
         InputFormat::Auditd,
