@@ -27,6 +27,7 @@
 #include "base/metrics.hpp"
 #include "detect/content.hpp"
 #include "export/exporter.hpp"
+#include "hub/connector/connectors.hpp"
 #include "hub/provisioning/http_api.hpp"
 #include "hub/routing/routes.hpp"
 #include "hub/server.hpp"
@@ -306,6 +307,14 @@ Result<void> serve(const ServerConfig& config) {
                         .clock = clock,
                         .metrics = metrics,
                         .directory = data + "/routes"});
+    hub::Connectors connectors({.registry = *registry,
+                                .journal = journal->writer(),
+                                .partition_count = journal->partition_count(),
+                                .files = files,
+                                .clock = clock,
+                                .random = random,
+                                .metrics = metrics,
+                                .directory = data + "/connectors"});
     DeviceLink link(hub->devices());
     Maintenance maintenance(*journal, workspaces);
     auto* const upkeep = FIELDWATCH_TRY(journal::upkeep_of(*journal));
@@ -357,6 +366,7 @@ Result<void> serve(const ServerConfig& config) {
          .rules = rules.get(),
          .scheduled = scheduled.get(),
          .routes = &routes,
+         .connectors = &connectors,
          .purge = [&](const workspace::Purge& what) -> Result<portal::PurgeReport> {
              const auto paused = maintenance.pause();
              return purge(what, {.registry = *registry,
@@ -398,6 +408,7 @@ Result<void> serve(const ServerConfig& config) {
     feed.start();
     scheduled->start();
     routes.start();
+    connectors.start();
     exporter->start(
         {.version = FIELDWATCH_VERSION, .page_url = config.page_url.empty() ? page : config.page_url});
 
@@ -417,6 +428,7 @@ Result<void> serve(const ServerConfig& config) {
     log::info("server", "ending: no new connections, then what was taken is committed");
     http->stop();
     hub->stop();
+    connectors.stop();
     routes.stop();
     scheduled->stop();
     feed.stop();

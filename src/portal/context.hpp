@@ -76,6 +76,7 @@ std::vector<Route> scheduled_rule_routes();
 std::vector<Route> backup_routes();
 std::vector<Route> purge_routes();
 std::vector<Route> export_routes();
+std::vector<Route> connector_routes();
 std::vector<Route> user_routes();
 std::vector<Route> token_routes();
 std::vector<Route> session_routes();

@@ -26,7 +26,8 @@
 #include "workspace/workspace.hpp"
 
 namespace fieldwatch::hub {
-class Routes;  // hub/routing/routes.hpp
+class Connectors;  // hub/connector/connectors.hpp
+class Routes;      // hub/routing/routes.hpp
 }
 
 namespace fieldwatch::exports {
@@ -86,6 +87,7 @@ struct Parts {
     Rules* rules = nullptr;                ///< null where there are none
     ScheduledRules* scheduled = nullptr;   ///< null where no query runs by itself
     const hub::Routes* routes = nullptr;   ///< null where there are none
+    hub::Connectors* connectors = nullptr;  ///< null where the server is attached to nothing
     /// Takes personal data out of workspaces and log; "" as hub is all of them.
     std::function<Result<PurgeReport>(const workspace::Purge&)> purge = nullptr;
     Backups* backups = nullptr;             ///< null where there are none

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.hpp"
+#include "app/cli/hub_connectors.hpp"
 #include "app/cli/hub_routes.hpp"
 
 namespace fieldwatch::app {
@@ -199,6 +200,8 @@ void add_hub(CLI::App& app, Session& session) {
             return {};
         });
     });
+
+    add_hub_connectors(*hub, session);
 
     auto* const list = hub->add_subcommand("list", "All hubs of this server");
     add_session_options(*list, session);

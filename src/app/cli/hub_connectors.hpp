@@ -1,0 +1,10 @@
+// What a hub is attached to, on the command line: fieldwatch hub connector, fieldwatch hub import-records.
+#pragma once
+
+#include "app/cli/command.hpp"
+
+namespace fieldwatch::app {
+
+void add_hub_connectors(CLI::App& hub, Session& session);
+
+}  // namespace fieldwatch::app
