@@ -237,8 +237,8 @@ bool ScheduledQueries::ask(const Due& due, Timestamp end, State& state) {
         found ? write(due, *found, state) : Result<std::uint64_t>(std::unexpected(found.error()));
     health.last_ms = std::chrono::duration_cast<milliseconds>(parts_.clock.monotonic() - started).count();
     if (state.runs.size() == kRunsKept) state.runs.pop_front();
-    auto& run = state.runs.emplace_back(
-        portal::ScheduledRun{.ran = *health.last_run, .window_end = end, .ms = health.last_ms, .problem = {}});
+    auto& run = state.runs.emplace_back(portal::ScheduledRun{
+        .ran = *health.last_run, .window_end = end, .ms = health.last_ms, .problem = {}});
     if (!written) {
         run.problem = written.error().message;
         ++health.failures;
