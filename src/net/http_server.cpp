@@ -171,7 +171,8 @@ class HttpServer::Impl {
     }
 
     /// Runs what a connection does; it is one of the open ones, and alive, until that ends.
-    void track(std::shared_ptr<HttpConnection> connection, Task<> task, std::function<void()> then = {}) {
+    void track(const std::shared_ptr<HttpConnection>& connection, Task<> task,
+               std::function<void()> then = {}) {
         open_.push_front(connection);
         connections_.set(static_cast<double>(open_.size()));
         asio::co_spawn(

@@ -37,19 +37,19 @@ Gate::~Gate() {
 void Gate::spawn(Task<> task) {
     if (state_->stopping) return;
     const auto signal = state_->running.emplace(state_->running.end());
-    asio::co_spawn(
-        state_->context, std::move(task),
-        asio::bind_cancellation_slot(signal->slot(), [state = state_, signal](std::exception_ptr failure) {
-            if (failure) {
-                try {
-                    std::rethrow_exception(failure);
-                } catch (const std::exception& exception) {
-                    log::error("net", exception.what());
-                }
-            }
-            state->running.erase(signal);
-            if (state->running.empty()) state->drained.cancel();
-        }));
+    asio::co_spawn(state_->context, std::move(task),
+                   asio::bind_cancellation_slot(signal->slot(),
+                                                [state = state_, signal](const std::exception_ptr& failure) {
+                                                    if (failure) {
+                                                        try {
+                                                            std::rethrow_exception(failure);
+                                                        } catch (const std::exception& exception) {
+                                                            log::error("net", exception.what());
+                                                        }
+                                                    }
+                                                    state->running.erase(signal);
+                                                    if (state->running.empty()) state->drained.cancel();
+                                                }));
 }
 
 Task<> Gate::stop() {
@@ -63,7 +63,7 @@ Task<> Gate::stop() {
 
 void Gate::stop_and_wait() {
     std::promise<void> done;
-    asio::co_spawn(state_->context, stop(), [&done](std::exception_ptr) { done.set_value(); });
+    asio::co_spawn(state_->context, stop(), [&done](const std::exception_ptr&) { done.set_value(); });
     done.get_future().wait();
 }
 
