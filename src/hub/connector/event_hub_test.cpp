@@ -1,11 +1,5 @@
 // The connector of an event hub against a hub of ours: its Event Hubs compatible endpoint is the counterpart.
-#include <gmock/gmock.h>
-
-#include <filesystem>
-#include <map>
-#include <set>
-
-#include "hub/connector/connectors.hpp"
+#include "hub/connector/attached_fixture_test.hpp"
 #include "hub/server.hpp"
 #include "net/certificate_authority.hpp"
 #include "net/tls_context.hpp"
@@ -13,69 +7,7 @@
 namespace fieldwatch::hub {
 namespace {
 
-using namespace std::chrono_literals;
 using testing::HasSubstr;
-
-constexpr auto kSoon = 20s;
-
-bool soon(const std::function<bool()>& condition) {
-    const auto until = system_clock().monotonic() + kSoon;
-    while (system_clock().monotonic() < until) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(20ms);
-    }
-    return condition();
-}
-
-/// A registry and a journal in a folder of their own, with one hub.
-struct Side {
-    explicit Side(const std::filesystem::path& where, const char* name)
-        : directory(where / name),
-          registry((std::filesystem::create_directories(directory),
-                    std::move(*registry::open((directory / "registry.db").string(), system_clock(),
-                                              system_random())))),
-          journal(std::move(
-              *journal::open({.directory = (directory / "journal").string(), .disk_free_bytes_min = 0},
-                             posix_file_system(), system_clock(), metrics))) {
-        EXPECT_TRUE(registry->create_hub({.name = {name}, .host_names = "localhost"}));
-        hub = {name};
-    }
-    void say(const std::string& device, int number) {
-        model::Record record{.kind = model::RecordKind::Telemetry,
-                             .received = system_clock().now(),
-                             .sender = {},
-                             .properties = {}};
-        record.sender = {hub, {device}, {}};
-        record.properties = {{"iothub-connection-device-id", device},
-                             {"iothub-message-source", "Telemetry"},
-                             {"iothub-enqueuedtime", to_iso8601(record.received)},
-                             {"level", "3"}};
-        record.body = std::to_string(number);
-        Feed feed(journal->writer(), journal->partition_count(), system_clock());
-        EXPECT_TRUE(feed.append(record));
-        EXPECT_TRUE(feed.settle());
-    }
-    /// Body to how often it is there.
-    std::map<std::string, int> said() {
-        std::map<std::string, int> out;
-        for (std::uint32_t partition = 0; partition < journal->partition_count(); ++partition) {
-            const auto batch =
-                journal->reader().read({journal::Stream::Telemetry, partition, 0}, 10'000, 8u << 20);
-            if (!batch) continue;
-            for (const auto& one : batch->records) {
-                const auto record = model::decode_record(one.bytes);
-                if (record) ++out[std::string(record->body)];
-            }
-        }
-        return out;
-    }
-
-    std::filesystem::path directory;
-    Metrics metrics;
-    model::HubName hub;
-    std::unique_ptr<registry::Registry> registry;
-    std::unique_ptr<journal::Journal> journal;
-};
 
 class EventHubConnector : public ::testing::Test {
   protected:
@@ -92,10 +24,10 @@ class EventHubConnector : public ::testing::Test {
                                                .key_pem = certificates->key_pem,
                                                .request_client_certificate = true});
         serve(0);
-        attach();
+        here_.attach();
     }
     ~EventHubConnector() override {
-        connectors_.reset();
+        here_.connectors.reset();
         if (server_) server_->stop();
         runtime_.stop();
         std::filesystem::remove_all(directory_);
@@ -114,18 +46,6 @@ class EventHubConnector : public ::testing::Test {
                                   .events = &upstream_.journal->reader()},
                                  options);
     }
-    void attach() {
-        connectors_ =
-            std::make_unique<Connectors>(ConnectorParts{.registry = *here_.registry,
-                                                        .journal = here_.journal->writer(),
-                                                        .partition_count = here_.journal->partition_count(),
-                                                        .files = posix_file_system(),
-                                                        .clock = system_clock(),
-                                                        .random = system_random(),
-                                                        .metrics = here_.metrics,
-                                                        .directory = (directory_ / "connectors").string()});
-        connectors_->start();
-    }
     std::string key() {
         const auto hub = upstream_.registry->hub(upstream_.hub);
         for (const auto& policy : hub->policies) {
@@ -142,34 +62,29 @@ class EventHubConnector : public ::testing::Test {
                R"(","connection":"Endpoint=sb://localhost:)" + std::to_string(server_->amqp_port()) +
                "/;SharedAccessKeyName=service;SharedAccessKey=" + with_key + R"(;EntityPath=upstream"})";
     }
-    ConnectorStatus status() {
-        const auto shown = connectors_->get(here_.hub, "azure");
-        EXPECT_TRUE(shown) << shown.error().message;
-        return shown ? shown->status : ConnectorStatus{};
-    }
+    ConnectorStatus status() { return here_.status("azure"); }
 
     const std::filesystem::path directory_;
     Side upstream_, here_;
     net::Runtime runtime_;
     std::shared_ptr<net::TlsServerContext> tls_;
     std::unique_ptr<Server> server_;
-    std::unique_ptr<Connectors> connectors_;
 };
 
 TEST_F(EventHubConnector, ReadsEveryPartitionAndGoesOnWhereItStood) {
     for (int i = 0; i < 200; ++i)
         upstream_.say("d" + std::to_string(i % 9), i);
-    ASSERT_TRUE(connectors_->put(here_.hub, "azure", settings(key())));
+    ASSERT_TRUE(here_.connectors->put(here_.hub, "azure", settings(key())));
     EXPECT_TRUE(soon([&] { return here_.said().size() == 200; }))
         << here_.said().size() << " " << status().problem;
     EXPECT_EQ(status().state, ConnectorState::Reading);
     EXPECT_EQ(status().counts.messages, 200u);
     EXPECT_TRUE(here_.registry->get({here_.hub, {"d1"}, {}}));
 
-    connectors_.reset();  // ends, and keeps its place
+    here_.connectors.reset();  // ends, and keeps its place
     for (int i = 200; i < 260; ++i)
         upstream_.say("d" + std::to_string(i % 9), i);
-    attach();
+    here_.attach();
     EXPECT_TRUE(soon([&] { return here_.said().size() == 260; })) << here_.said().size();
     for (const auto& [body, count] : here_.said())
         EXPECT_EQ(count, 1) << body;
@@ -177,15 +92,15 @@ TEST_F(EventHubConnector, ReadsEveryPartitionAndGoesOnWhereItStood) {
 
 TEST_F(EventHubConnector, SaysThatATokenIsRefusedAndReadsOnceItIsRight) {
     upstream_.say("d1", 1);
-    ASSERT_TRUE(connectors_->put(here_.hub, "azure", settings("d3Jvbmc=")));
+    ASSERT_TRUE(here_.connectors->put(here_.hub, "azure", settings("d3Jvbmc=")));
     EXPECT_TRUE(soon([&] { return status().state == ConnectorState::Failing; }));
     EXPECT_THAT(status().problem, HasSubstr("refuses the token"));
-    ASSERT_TRUE(connectors_->put(here_.hub, "azure", settings(key())));
+    ASSERT_TRUE(here_.connectors->put(here_.hub, "azure", settings(key())));
     EXPECT_TRUE(soon([&] { return here_.said().size() == 1; })) << status().problem;
 }
 
 TEST_F(EventHubConnector, ComesBackWhenTheOtherHubDoes) {
-    ASSERT_TRUE(connectors_->put(here_.hub, "azure", settings(key(), "latest")));
+    ASSERT_TRUE(here_.connectors->put(here_.hub, "azure", settings(key(), "latest")));
     ASSERT_TRUE(soon([&] { return status().state == ConnectorState::Reading; })) << status().problem;
     const auto port = server_->amqp_port();
     server_->stop();
@@ -201,13 +116,13 @@ TEST_F(EventHubConnector, ComesBackWhenTheOtherHubDoes) {
 }
 
 TEST_F(EventHubConnector, OneThatIsTakenAwayIsGoneWithItsPlace) {
-    ASSERT_TRUE(connectors_->put(here_.hub, "azure", settings(key())));
+    ASSERT_TRUE(here_.connectors->put(here_.hub, "azure", settings(key())));
     upstream_.say("d1", 1);
     ASSERT_TRUE(soon([&] { return here_.said().size() == 1; }));
-    ASSERT_TRUE(connectors_->remove(here_.hub, "azure"));
-    EXPECT_EQ(connectors_->get(here_.hub, "azure").error().code, Errc::NotFound);
-    EXPECT_FALSE(std::filesystem::exists(directory_ / "connectors" / "here" / "azure.json"));
-    EXPECT_EQ(connectors_->put({"nowhere"}, "azure", settings(key())).error().code, Errc::NotFound);
+    ASSERT_TRUE(here_.connectors->remove(here_.hub, "azure"));
+    EXPECT_EQ(here_.connectors->get(here_.hub, "azure").error().code, Errc::NotFound);
+    EXPECT_FALSE(std::filesystem::exists(here_.directory / "connectors" / "here" / "azure.json"));
+    EXPECT_EQ(here_.connectors->put({"nowhere"}, "azure", settings(key())).error().code, Errc::NotFound);
 }
 
 }  // namespace
