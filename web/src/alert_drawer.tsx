@@ -2,6 +2,7 @@
 import type { Api } from "./api";
 import { ProcessTree, Related } from "./alert_context";
 import { Decision, Notes } from "./alert_decision";
+import { AlertWhy } from "./alert_why";
 import { Drawer, Properties, Steps } from "./drawer";
 import { SeverityMark, Time } from "./marks";
 import type { AlertDetail } from "./model";
@@ -103,6 +104,17 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice, 
       )}
       <Notes notes={notesOf(alert.extendedProperties)} now={now} />
       <Steps steps={textList(alert.remediationSteps)} />
+      <ProcessTree api={api} hub={hub} workspace={workspace} alert={alert} now={now} />
+      <AlertWhy api={api} hub={hub} alert={alert} now={now} />
+      <section>
+        <h3>Evidence</h3>
+        <Evidence alert={alert} now={now} />
+        {query !== null && (
+          <button type="button" onClick={() => investigate(query)}>
+            Investigate in the logs
+          </button>
+        )}
+      </section>
       <section>
         <h3>Entities</h3>
         <Entities entities={alert.entities} />
@@ -124,16 +136,6 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice, 
           </p>
         </section>
       )}
-      <section>
-        <h3>Evidence</h3>
-        <Evidence alert={alert} now={now} />
-        {query !== null && (
-          <button type="button" onClick={() => investigate(query)}>
-            Investigate in the logs
-          </button>
-        )}
-      </section>
-      <ProcessTree api={api} hub={hub} workspace={workspace} alert={alert} now={now} />
       <Related api={api} hub={hub} workspace={workspace} alert={alert} now={now} open={open} investigate={investigate} />
       <section>
         <h3>Rule</h3>

@@ -46,7 +46,7 @@ export function AlertsPage({ api, hub, filters, fresh, news, now, change, open }
     <main>
       <section className="card">
         <div className="bar"><h2>Alerts</h2><button type="button" onClick={csv} disabled={shown.length === 0}>CSV</button></div>
-        <FilterBar note={alerts === null ? "" : `${shown.length.toLocaleString()}${alerts.length === alertsMax ? ` of the newest ${alertsMax.toLocaleString()}` : ""}`}>
+        <FilterBar note={alerts === null ? "" : `${shown.length.toLocaleString()} ${shown.length === 1 ? "alert" : "alerts"}${alerts.length === alertsMax ? ` of the newest ${alertsMax.toLocaleString()}` : ""}`}>
           <Choice label="Show" name="view" filters={filters} change={change} options={[["", "Each alert"], ["daily", "By type and day"]]} />
           <Choice label="Status" name="status" filters={filters} change={change} options={statuses} />
           <Choice label="Severity" name="severity" filters={filters} change={change} options={severityOptions} />

@@ -8,11 +8,12 @@ import { isNew } from "./times";
 interface Props {
   alerts: Alert[];
   fresh: ReadonlySet<string>;
+  ofDevice?: boolean; // all of one device: it is not named in each row
   now: number;
   open: (id: string) => void;
 }
 
-export function AlertsTable({ alerts, fresh, now, open }: Props) {
+export function AlertsTable({ alerts, fresh, ofDevice = false, now, open }: Props) {
   const columns: Column<Alert>[] = [
     { title: "Severity", cell: (one) => <SeverityMark severity={one.severity} /> },
     {
@@ -24,7 +25,7 @@ export function AlertsTable({ alerts, fresh, now, open }: Props) {
         </>
       ),
     },
-    { title: "Device", kind: "device", cell: (one) => one.device },
+    ...(ofDevice ? [] : [{ title: "Device", kind: "device" as const, cell: (one: Alert) => one.device }]),
     { title: "Count", kind: "number", cell: (one) => one.hitCount },
     { title: "Detected by", cell: (one) => one.component },
     { title: "Started", cell: (one) => <Time iso={one.startTime} now={now} /> },

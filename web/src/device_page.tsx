@@ -1,8 +1,10 @@
 // One device: what it is, what is known against it, and what it did, each tab a query that can be taken further.
 import { useState } from "react";
-import type { Api } from "./api";
+import type { Api, QueryTable } from "./api";
 import { AlertsTable } from "./alerts_table";
 import { deviceTabs } from "./device_queries";
+import { DeviceRiskCard } from "./device_risk";
+import { DeviceTimeline } from "./device_timeline";
 import { agentStates, Connection, OpenAlerts } from "./devices_table";
 import { Properties } from "./drawer";
 import { FindingList } from "./finding_list";
@@ -67,7 +69,7 @@ export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now,
   }, [api, hub, id, address, news]);
   const device = reading.value?.device ?? null;
   const shown = deviceTabs.find((one) => one.id === tab);
-  const tabs = [{ id: "", name: "State" }, ...deviceTabs, { id: "twin", name: "Twin" }];
+  const tabs = [{ id: "", name: "State" }, { id: "risk", name: "Risk" }, ...deviceTabs, { id: "twin", name: "Twin" }];
   return (
     <main>
       <section className="card">
@@ -104,7 +106,7 @@ export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now,
               {one.integrity && <Integrity of={one.integrity} now={now} />}
               <section className="card">
                 <h2>Alerts</h2>
-                {alerts.length === 0 ? <p className="quiet">None in 30 days.</p> : <AlertsTable alerts={alerts} fresh={fresh} now={now} open={(one) => go({ at: "alert", id: one })} />}
+                {alerts.length === 0 ? <p className="quiet">None in 30 days.</p> : <AlertsTable ofDevice alerts={alerts} fresh={fresh} now={now} open={(one) => go({ at: "alert", id: one })} />}
               </section>
               <section className="card">
                 <h2>Recommendations</h2>
@@ -129,9 +131,11 @@ export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now,
       {shown && (
         <section className="card">
           <h2>{shown.name}</h2>
-          <QueryCard key={shown.id + span} api={api} workspace={workspace} query={shown.query({ hub, device: id })} timespan={span} empty={shown.empty} investigate={(query) => go({ at: "logs", query })} />
+          <QueryCard key={shown.id + span} api={api} workspace={workspace} query={shown.query({ hub, device: id })} timespan={span} empty={shown.empty} investigate={(query) => go({ at: "logs", query })}
+            {...(shown.id === "timeline" && { show: (table: QueryTable) => <DeviceTimeline rows={table.rows} now={now} chosenHub={chosenHub} go={go} /> })} />
         </section>
       )}
+      {tab === "risk" && <DeviceRiskCard api={api} hub={hub} chosenHub={chosenHub} device={id} news={news} now={now} go={go} />}
       {tab === "twin" && (
         <section className="card">
           <h2>Twin of the security module</h2>

@@ -51,10 +51,10 @@ export const deviceTabs: DeviceTab[] = [
   {
     id: "timeline", name: "Timeline", empty: "Nothing of note in this time.",
     query: ({ hub, device }) =>
-      `union withsource=Kind\n  (SecurityAlert | where CompromisedEntity == ${kqlText(device)} and ${ofHub(hub, "ResourceId")} | summarize arg_max(TimeGenerated, *) by SystemAlertId | project Time = StartTime, What = DisplayName, Level = AlertSeverity, State = Status),\n` +
-      `  (SecurityRecommendation | where DeviceId == ${kqlText(device)} and ${ofHub(hub, "AssessedResourceId")} | where IsSnapshot == false | project Time = StatusChangeDate, What = RecommendationDisplayName, Level = RecommendationSeverity, State = RecommendationState),\n` +
-      `  (AzureDiagnostics | where Category == "Connections" and ${ofHub(hub, "ResourceId")} | where tostring(parse_json(properties_s).deviceId) == ${kqlText(device)} | project Time = TimeGenerated, What = OperationName, Level, State = ResultType)\n` +
-      "| project Time, What, Level, State\n| order by Time desc\n| take 500",
+      `union\n  (SecurityAlert | where CompromisedEntity == ${kqlText(device)} and ${ofHub(hub, "ResourceId")} | summarize arg_max(TimeGenerated, *) by SystemAlertId | project Time = StartTime, What = DisplayName, Level = AlertSeverity, State = Status, Kind = "Alert", Id = SystemAlertId),\n` +
+      `  (SecurityRecommendation | where DeviceId == ${kqlText(device)} and ${ofHub(hub, "AssessedResourceId")} | where IsSnapshot == false | project Time = StatusChangeDate, What = RecommendationDisplayName, Level = RecommendationSeverity, State = RecommendationState, Kind = "Recommendation", Id = RecommendationId),\n` +
+      `  (AzureDiagnostics | where Category == "Connections" and ${ofHub(hub, "ResourceId")} | where tostring(parse_json(properties_s).deviceId) == ${kqlText(device)} | project Time = TimeGenerated, What = OperationName, Level, State = ResultType, Kind = "Hub", Id = "")\n` +
+      "| project Time, What, Level, State, Kind, Id\n| order by Time desc\n| take 500",
   },
   {
     id: "processes", name: "Processes", empty: "No process event is stored.",

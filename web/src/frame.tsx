@@ -61,7 +61,7 @@ export function Frame({ api, known, leave }: Props) {
   const { data } = live;
   const hubs = live.hubs ?? [];
   const name = data?.overview.hub ?? hub ?? hubs[0]?.name ?? "";
-  const [behind, setBehind] = useState<Behind>({ at: "overview" }); // what a drawer lies over
+  const [behind, setBehind] = useState<Behind>(() => (place.at === "alert" ? { at: "alerts", filters: {} } : { at: "recommendations", filters: {} })); // what a drawer lies over
   const drawn = place.at === "alert" || place.at === "recommendation";
   useEffect(() => {
     if (!drawn) setBehind(place);
@@ -81,6 +81,7 @@ export function Frame({ api, known, leave }: Props) {
     <WhoContext value={who}>
       <a className="skip" href="#place" onClick={(event) => { event.preventDefault(); spot.current?.focus(); }}>Skip to the content</a>
       <TopBar hubs={hubs.map((one) => one.name)} name={name} choose={setHub} link={hubs.length === 0 ? null : live.link} generated={data?.overview.generated ?? null} now={now}>
+        <h1 className="unseen">{titleOf(place)}</h1>
         {who && (
           <PlaceLink to={{ at: "account", filters: {} }} hub={hub} go={go} here={place.at === "account"} className="who">
             {who.name} <span className="quiet">{who.role}</span>

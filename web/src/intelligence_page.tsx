@@ -2,12 +2,13 @@
 import { useEffect, useRef, useState } from "react";
 import type { Api } from "./api";
 import { Properties } from "./drawer";
+import { FileImport } from "./file_import";
+import { IntelBundles, IntelFeeds } from "./intel_feeds";
 import type { Filters, Go } from "./place";
 import { Shown, useReading } from "./reading";
 import { Outcome, Sure, useSaving } from "./saving";
 import { shownValue } from "./state";
 import { type Column, Table } from "./table";
-import { ApiError } from "./trouble";
 import { visible } from "./visible";
 
 interface Bad {
@@ -80,35 +81,18 @@ interface Props {
   api: Api;
   filters: Filters;
   mayChange: boolean;
+  now: number;
   go: Go;
 }
 
-export function IntelligencePage({ api, filters, mayChange, go }: Props) {
+export function IntelligencePage({ api, filters, mayChange, now, go }: Props) {
   const reading = useReading((signal) => api.get<Intel>("/api/v1/intel", signal), [api]);
   const saving = useSaving();
-  const chooser = useRef<HTMLInputElement>(null);
-  const [name, setName] = useState("");
-  const [shrunk, setShrunk] = useState(false);
   const later = useRef<ReturnType<typeof setTimeout>[]>([]);
   useEffect(() => () => later.current.forEach(clearTimeout), []);
   const follow = () => {
     reading.again();
     later.current = followMs.map((ms) => setTimeout(reading.again, ms));
-  };
-  const bring = async (force: boolean) => {
-    const file = chooser.current?.files?.[0];
-    if (!file) return;
-    const address = `/api/v1/intel/${encodeURIComponent(name || file.name)}${force ? "?force=true" : ""}`;
-    setShrunk(false);
-    const read = async () => {
-      try {
-        await api.send("PUT", address, file);
-      } catch (reason) {
-        if (reason instanceof ApiError && reason.status === 412) setShrunk(true);
-        throw reason;
-      }
-    };
-    if (await saving.run(read, "Imported. It acts within seconds.")) follow();
   };
   const remove = async (source: string) => {
     if (await saving.run(() => api.send("DELETE", `/api/v1/intel/${encodeURIComponent(source)}`), `${source} is removed.`)) follow();
@@ -152,20 +136,11 @@ export function IntelligencePage({ api, filters, mayChange, go }: Props) {
         <section className="card">
           <h2>Import</h2>
           <p className="quiet">STIX, MISP, abuse.ch CSV, JSON Lines, or one value a line, up to 32 MiB. A file of the same name takes the old one's place.</p>
-          <form className="bar" onSubmit={(event) => { event.preventDefault(); void bring(false); }}>
-            <label className="filter">
-              <span>File</span>
-              <input type="file" ref={chooser} required onChange={(event) => setName(event.target.files?.[0]?.name ?? "")} />
-            </label>
-            <label className="filter">
-              <span>Name here</span>
-              <input value={name} spellCheck={false} autoComplete="off" onChange={(event) => setName(event.target.value)} />
-            </label>
-            <button type="submit" className="primary" disabled={saving.busy || name === ""}>{saving.busy ? "Importing…" : "Import"}</button>
-            {shrunk && <button type="button" className="danger" onClick={() => void bring(true)}>Import all the same</button>}
-          </form>
+          <FileImport api={api} address="/api/v1/intel" said="Imported. It acts within seconds." done={follow} />
         </section>
       )}
+      {mayChange && <IntelFeeds api={api} now={now} changed={follow} />}
+      {mayChange && <IntelBundles api={api} now={now} changed={follow} />}
     </main>
   );
 }

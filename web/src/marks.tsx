@@ -1,7 +1,7 @@
 // Small pieces that several parts show: severities, times, states.
 import type { ReactElement } from "react";
 import type { Severity } from "./model";
-import { age, localText, utcText } from "./times";
+import { age, localClock, localText, utcText } from "./times";
 
 // A shape of its own for each severity: it must read without its colour.
 const shapes: Record<Severity, ReactElement> = {
@@ -29,11 +29,11 @@ export function SeverityMark({ severity }: { severity: Severity }) {
 }
 
 /** In the viewer's zone; UTC on hover and for screen readers that read titles. */
-export function Time({ iso, now, relative = false }: { iso: string | null; now: number; relative?: boolean }) {
+export function Time({ iso, now, relative = false, clock = false }: { iso: string | null; now: number; relative?: boolean; clock?: boolean }) {
   if (iso === null || iso === "") return <span className="quiet">never</span>;
   return (
     <time dateTime={iso} title={relative ? `${localText(iso)} · ${utcText(iso)}` : utcText(iso)}>
-      {relative ? age(iso, now) : localText(iso)}
+      {relative ? age(iso, now) : clock ? localClock(iso) : localText(iso, now)}
     </time>
   );
 }

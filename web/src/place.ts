@@ -8,9 +8,9 @@ export type Filters = Readonly<Record<string, string>>;
 const lists = {
   alerts: "alerts", recommendations: "recommendations", devices: "devices", rules: "rules", "custom-alerts": "groups",
   intelligence: "intelligence", settings: "settings", health: "health", users: "users", tokens: "tokens", audit: "audit", account: "account",
-  "scheduled-rules": "scheduled", exports: "exports",
+  "scheduled-rules": "scheduled", exports: "exports", vulnerabilities: "vulnerabilities",
 } as const;
-const items = { alerts: "alert", recommendations: "recommendation", devices: "device", rules: "rule", "custom-alerts": "group", users: "user", "scheduled-rules": "scheduledRule", exports: "export" } as const;
+const items = { alerts: "alert", recommendations: "recommendation", devices: "device", rules: "rule", "custom-alerts": "group", users: "user", "scheduled-rules": "scheduledRule", exports: "export", vulnerabilities: "vulnerability" } as const;
 
 type ListName = (typeof lists)[keyof typeof lists];
 type ItemName = (typeof items)[keyof typeof items];

@@ -20,6 +20,8 @@ const RulesPage = late(async () => (await import("./rules_page")).RulesPage);
 const ScheduledPage = late(async () => (await import("./scheduled_page")).ScheduledPage);
 const ScheduledRulePage = late(async () => (await import("./scheduled_rule_page")).ScheduledRulePage);
 const SettingsPage = late(async () => (await import("./settings_page")).SettingsPage);
+const VulnerabilitiesPage = late(async () => (await import("./vulnerabilities_page")).VulnerabilitiesPage);
+const VulnerabilityPage = late(async () => (await import("./vulnerability_page")).VulnerabilityPage);
 const Logs = late(async () => (await import("./logs")).Logs);
 
 interface Props {
@@ -75,8 +77,12 @@ export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, 
       return <GroupsPage key={hub} {...editor} filters={place.filters} />;
     case "group":
       return <GroupPage key={`${hub} ${place.id}`} {...editor} id={place.id} />;
+    case "vulnerabilities":
+      return <VulnerabilitiesPage {...editor} filters={place.filters} news={news} />;
+    case "vulnerability":
+      return <VulnerabilityPage key={place.id} api={api} hub={hub} chosenHub={chosenHub} id={place.id} news={news} now={now} go={go} />;
     case "intelligence":
-      return <IntelligencePage api={api} filters={place.filters} mayChange={mayChange} go={go} />;
+      return <IntelligencePage api={api} filters={place.filters} mayChange={mayChange} now={now} go={go} />;
     case "settings":
       return <SettingsPage key={hub} {...editor} filters={place.filters} now={now} />;
     case "audit":

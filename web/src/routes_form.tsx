@@ -163,10 +163,10 @@ export function Routes({ api, hub, mayChange, busy, now, save }: Props) {
                 <strong>{name}</strong>
               </label>
               {mayChange && (
-                <>
+                <span className="actions">
                   <button type="button" onClick={() => setEditing(name)}>Edit</button>
                   <Sure text="Remove" question={`Remove ${name}?`} busy={busy} act={() => void patch({ routes: { [name]: null } }, `${name} is removed.`)} />
-                </>
+                </span>
               )}
             </div>
             {editing === name ? (

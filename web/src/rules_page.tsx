@@ -12,7 +12,7 @@ import { type Column, Table } from "./table";
 
 const rowsMax = 500;
 
-export const costText = (ns: number | null): string => (ns === null ? "" : ns < 1_000 ? `${Math.round(ns)} ns` : `${(ns / 1_000).toFixed(1)} µs`);
+export const costText = (ns: number | null): string => (!ns ? "" : ns < 1_000 ? `${Math.round(ns)} ns` : `${(ns / 1_000).toFixed(1)} µs`);
 
 export function Failures({ failures }: { failures: RuleFailure[] }) {
   if (failures.length === 0) return null;
@@ -37,7 +37,6 @@ const columns = (now: number, hub: string | null, go: Go): Column<Rule>[] => [
   { title: "Last hit", cell: (rule) => <Time iso={rule.counts.lastHit} now={now} relative /> },
   { title: "Status", cell: (rule) => rule.status },
   { title: "From", cell: (rule) => (rule.from === "pack" ? "the pack" : "applied here") },
-  { title: "Author, licence", kind: "text", cell: (rule) => <span className="quiet">{[rule.author, rule.license].filter((part) => part !== "").join(" · ")}</span> },
 ];
 
 interface VersionsProps {

@@ -6,7 +6,7 @@ export interface Column<Row> {
   title: string;
   unseen?: boolean; // the title is there for screen readers only
   hint?: string;
-  kind?: "number" | "device" | "text" | "quiet";
+  kind?: "number" | "device" | "text" | "quiet" | "time";
   cell: (row: Row) => ReactNode;
 }
 

@@ -14,6 +14,12 @@ export function cellText(cell: unknown): string {
 /** As a person sees it; a file gets the text itself. */
 export const shownCell = (cell: unknown): string => visible(cellText(cell));
 
+/** A datetime in UTC as a person reads it: no T, no Z, no zeros that say nothing. */
+export function shownTime(cell: unknown): string {
+  const found = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d*?)?0*Z$/.exec(cellText(cell));
+  return found ? `${found[1]} ${found[2]}${found[3] && found[3] !== "." ? found[3] : ""}` : shownCell(cell);
+}
+
 /** Whether the query filters TimeGenerated itself; then the time range of the page stands back. */
 export function filtersTime(query: string): boolean {
   const bare = query.replace(/\/\/.*$/gm, "").replace(/"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g, '""');

@@ -1,10 +1,20 @@
 // Times as people read them: their own zone, with UTC to be had.
-const local = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const seconds = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" } as const;
+const ofThisYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", ...seconds });
+const ofAnyYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric", ...seconds });
+const clock = new Intl.DateTimeFormat(undefined, seconds);
+const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 
-export function localText(iso: string): string {
+const formatted = (iso: string, format: (time: Date) => string): string => {
   const time = new Date(iso);
-  return Number.isNaN(time.getTime()) ? iso : local.format(time);
-}
+  return Number.isNaN(time.getTime()) ? iso : format(time);
+};
+
+/** The year is said where it is another than `now`'s. */
+export const localText = (iso: string, now: number = Date.now()): string =>
+  formatted(iso, (time) => (time.getFullYear() === new Date(now).getFullYear() ? ofThisYear : ofAnyYear).format(time));
+export const localClock = (iso: string): string => formatted(iso, (time) => clock.format(time));
+export const localDay = (iso: string): string => formatted(iso, (time) => day.format(time));
 
 export function utcText(iso: string): string {
   const time = new Date(iso);

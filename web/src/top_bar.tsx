@@ -10,6 +10,7 @@ const places: [title: string, tabs: [name: string, to: Place, within: Place["at"
     ["Overview", { at: "overview" }, ["overview"]],
     ["Alerts", { at: "alerts", filters: {} }, ["alerts", "alert"]],
     ["Recommendations", { at: "recommendations", filters: {} }, ["recommendations", "recommendation"]],
+    ["Vulnerabilities", { at: "vulnerabilities", filters: {} }, ["vulnerabilities", "vulnerability"]],
     ["Devices", { at: "devices", filters: {} }, ["devices", "device"]],
     ["Logs", { at: "logs", query: null }, ["logs"]],
   ]],
