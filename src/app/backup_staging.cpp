@@ -141,7 +141,7 @@ Result<void> BackupStaging::copy_all(const std::string& directory) const {
     FIELDWATCH_TRY(copy_checkpoints(directory));
     FIELDWATCH_TRY(copy_workspaces(directory));
     FIELDWATCH_TRY(copy_log_and_registry(directory));
-    for (const auto* folder : {"/content", "/rules", "/intel", "/ca", "/uploads"})
+    for (const auto* folder : {"/content", "/rules", "/intel", "/advisories", "/ca", "/uploads"})
         FIELDWATCH_TRY(link_folder(data + folder, directory + folder));
     return link_or_copy(data + "/token", directory + "/token");
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "app/advisory_folder.hpp"
 #include "app/embedded.hpp"
 #include "base/file_system.hpp"
 #include "detect/custom/security_group.hpp"
@@ -81,6 +82,8 @@ Result<detect::ContentSources> detection_content(const ServerConfig& config, reg
         const auto bytes = FIELDWATCH_TRY(read_file(files, folder + "/" + name, kIndicatorFileBytesMax));
         sources.indicator_files.emplace_back(name, as_text(bytes));
     }
+    sources.advisory_files =
+        FIELDWATCH_TRY(read_advisory_folder(files, config.data_directory + "/advisories"));
     sources.settings_json = FIELDWATCH_TRY(settings_document(registry));
     return sources;
 }

@@ -11,6 +11,9 @@
 
 namespace fieldwatch::app {
 
+/// A name of an imported file is part of a path: no separators, not hidden. Errors: InvalidArgument.
+Result<void> check_content_name(std::string_view name);
+
 /// Any thread.
 class IndicatorFolder final : public portal::IndicatorFiles {
   public:

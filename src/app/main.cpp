@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
     add_detect(app, session);
     add_rules(app, session);
     add_intel(app, session);
+    add_vulnerabilities(app, session);
     add_groups(app, session);
     add_enrollment(app, session);
     add_risk(app, session);

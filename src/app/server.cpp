@@ -9,6 +9,7 @@
 #include <mutex>
 #include <thread>
 
+#include "app/advisory_folder.hpp"
 #include "app/backup_staging.hpp"
 #include "app/content_feed.hpp"
 #include "app/data_lock.hpp"
@@ -268,6 +269,12 @@ Result<void> serve(const ServerConfig& config) {
                                     return FIELDWATCH_TRY(contents.get(renewal.hash()))->intel;
                                 },
                                 .changed = [&] { renewal.wake(); }});
+    AdvisoryFolder advisories({.files = files,
+                               .directory = data + "/advisories",
+                               .in_force = [&]() -> Result<std::shared_ptr<const detect::AdvisoryTable>> {
+                                   return FIELDWATCH_TRY(contents.get(renewal.hash()))->advisories;
+                               },
+                               .changed = [&] { renewal.wake(); }});
 
     // The path: hub → journal → pipeline → workspace → portal.
     const auto certificates = FIELDWATCH_TRY(net::open_certificates(
@@ -363,6 +370,7 @@ Result<void> serve(const ServerConfig& config) {
          .provisioning = [&](const net::HttpRequest& request,
                              std::string_view path) { return provision(hub->provisioning(), request, path); },
          .indicators = &indicators,
+         .advisories = &advisories,
          .rules = rules.get(),
          .scheduled = scheduled.get(),
          .routes = &routes,

@@ -31,13 +31,16 @@ std::vector<SourceFile> source_files(const std::vector<std::pair<std::string, st
     return out;
 }
 
-Result<ContentPtr> compile(const ContentSources& sources) {
+Result<ContentPtr> compile(const ContentSources& sources, const ContentPtr& before) {
     auto out = std::make_shared<Content>();
     out->hash = sources.hash();
     out->settings = FIELDWATCH_TRY(parse_settings(sources.settings_json));
     out->intel = FIELDWATCH_TRY(
         IntelSnapshot::build(sources.indicator_files, static_cast<int>(out->settings.intel_confidence)));
-    out->advisories = FIELDWATCH_TRY(AdvisoryTable::build(sources.advisory_files));
+    const bool same_advisories =
+        before && before->advisories->hash() == AdvisoryTable::hash_of(sources.advisory_files);
+    out->advisories =
+        same_advisories ? before->advisories : FIELDWATCH_TRY(AdvisoryTable::build(sources.advisory_files));
     RuleOptions options;
     options.command.addresses = {.documentation_is_external = out->settings.test_mode,
                                  .local_suffixes = out->settings.local_suffixes};

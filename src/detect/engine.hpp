@@ -32,8 +32,9 @@ struct ContentSources {
 
     std::string hash() const;  ///< SHA-256, hex, over everything above
 };
-/// Errors: Malformed or InvalidArgument naming file and line.
-Result<ContentPtr> compile(const ContentSources& sources);
+/// What is as in `before` is shared with it: a table of advisories is large. Errors: Malformed or
+/// InvalidArgument naming file and line.
+Result<ContentPtr> compile(const ContentSources& sources, const ContentPtr& before = nullptr);
 
 struct Watch;  // detect/rule_watcher.hpp
 

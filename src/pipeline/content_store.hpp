@@ -1,5 +1,6 @@
 // Where content versions lie: one immutable file a hash, because the log names them for as long as its
-// records last (design 3a, "Control records"). docs/formats/checkpoint.md has the bytes.
+// records last (design 3a, "Control records"). Advisories lie beside it, one file a text, because many
+// versions have the same (ADR 0110). docs/formats/checkpoint.md has the bytes.
 #pragma once
 
 #include <map>
@@ -34,6 +35,11 @@ class ContentStore {
     std::string path(std::string_view hash) const {
         return directory_ + "/" + std::string(hash) + ".content";
     }
+    std::string part_path(std::string_view hash) const {
+        return directory_ + "/" + std::string(hash) + ".part";
+    }
+    detect::ContentPtr newest();
+    Result<void> keep_part(const std::string& text);
 
     FileSystem& files_;
     std::string directory_;

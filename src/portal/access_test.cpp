@@ -99,6 +99,11 @@ GET /api/v1/intel reader
 GET /api/v1/intel/lookup reader
 PUT /api/v1/intel/{name} administrator
 DELETE /api/v1/intel/{name} administrator
+GET /api/v1/advisories reader
+PUT /api/v1/advisories/{name} administrator
+DELETE /api/v1/advisories/{name} administrator
+GET /api/v1/vulnerabilities reader
+GET /api/v1/vulnerabilities/{id} reader
 GET /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft.Devices/IotHubs/{hub}/providers/Microsoft.Security/deviceSecurityGroups reader
 GET /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft.Devices/IotHubs/{hub}/providers/Microsoft.Security/deviceSecurityGroups/{group} reader
 PUT /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft.Devices/IotHubs/{hub}/providers/Microsoft.Security/deviceSecurityGroups/{group} administrator
@@ -155,7 +160,7 @@ std::vector<Route> every_route() {
          {settings_routes(),   query_routes(), hub_routes(),          certificate_routes(),
           device_routes(),     twin_routes(),  alert_routes(),        recommendation_routes(),
           overview_routes(),   group_routes(), provisioning_routes(), intel_routes(),
-          rule_trial_routes(), rule_routes(),  backup_routes(),       purge_routes(),
+          vulnerability_routes(), rule_trial_routes(), rule_routes(),  backup_routes(),       purge_routes(),
           user_routes(),       token_routes(), session_routes(),      system_routes(),
           security_routes(),   export_routes()})
         out.insert(out.end(), group.begin(), group.end());

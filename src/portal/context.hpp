@@ -70,6 +70,7 @@ std::vector<Route> settings_routes();
 std::vector<Route> group_routes();
 std::vector<Route> provisioning_routes();
 std::vector<Route> intel_routes();
+std::vector<Route> vulnerability_routes();
 std::vector<Route> rule_routes();
 std::vector<Route> rule_trial_routes();
 std::vector<Route> scheduled_rule_routes();

@@ -115,7 +115,8 @@ class Portal::Impl {
               overview_routes(),   group_routes(),          provisioning_routes(), intel_routes(),
               rule_trial_routes(), scheduled_rule_routes(), rule_routes(),         backup_routes(),
               purge_routes(),      user_routes(),           token_routes(),        session_routes(),
-              system_routes(),     security_routes(),       export_routes(),      connector_routes()}) {
+              system_routes(),     security_routes(),       export_routes(),      connector_routes(),
+              vulnerability_routes()}) {
             routes_.insert(routes_.end(), group.begin(), group.end());
         }
     }

@@ -16,6 +16,7 @@
 #include "base/random.hpp"
 #include "model/finding.hpp"
 #include "net/http.hpp"
+#include "portal/advisories.hpp"
 #include "portal/backups.hpp"
 #include "portal/devices.hpp"
 #include "portal/indicators.hpp"
@@ -84,6 +85,7 @@ struct Parts {
     /// The provisioning service behind a path like /enrollments/{id}; "" is what it is itself.
     std::function<net::HttpResponse(const net::HttpRequest&, std::string_view path)> provisioning = nullptr;
     IndicatorFiles* indicators = nullptr;  ///< null where there are none
+    AdvisoryFiles* advisories = nullptr;   ///< null where there are none
     Rules* rules = nullptr;                ///< null where there are none
     ScheduledRules* scheduled = nullptr;   ///< null where no query runs by itself
     const hub::Routes* routes = nullptr;   ///< null where there are none

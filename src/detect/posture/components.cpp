@@ -81,16 +81,28 @@ std::string sorted_lines(std::string_view text) {
 
 /// Who must be mended first: what is exploited, then what is grave, then what others can reach. 0 to 100.
 int priority_of(const PackageVulnerability& worst, bool exposed) {
-    return (worst.exploited ? 60 : 0) + worst.score * 3 / 10 + (exposed ? 10 : 0);
+    const int likely = std::max(worst.probability, 0) * 3 / 1'000;  // up to 30
+    return (worst.exploited ? 60 : likely) + worst.score * 3 / 10 + (exposed ? 10 : 0);
+}
+
+/// Somebody is expected to try within a month.
+bool is_likely(const PackageVulnerability& one) {
+    return one.probability >= 1'000;
 }
 
 model::Severity severity_of(const PackageVulnerability& worst, bool exposed) {
-    if (worst.exploited || worst.score >= 90 || (worst.score >= 70 && exposed)) return model::Severity::High;
+    if (worst.exploited || worst.score >= 90 || (worst.score >= 70 && (exposed || is_likely(worst))))
+        return model::Severity::High;
     return worst.score == 0 || worst.score >= 40 ? model::Severity::Medium : model::Severity::Low;
 }
 
 std::string score_text(int tenths) {
     return tenths == 0 ? std::string() : fmt::format("{}.{}", tenths / 10, tenths % 10);
+}
+
+/// In whole percent, so that what an estimate does from day to day is no news.
+std::string percent_text(int ten_thousandths) {
+    return ten_thousandths < 0 ? std::string() : std::to_string((ten_thousandths + 50) / 100);
 }
 
 std::string vulnerability_list(const std::vector<PackageVulnerability>& found) {
@@ -104,6 +116,7 @@ std::string vulnerability_list(const std::vector<PackageVulnerability>& found) {
             .member_if("Score", score_text(one.score))
             .member_if("FixedVersion", one.fixed_version)
             .member("KnownExploited", one.exploited ? "true" : "false")
+            .member_if("ExploitPercent", percent_text(one.probability))
             .member("Source", one.source)
             .end_object();
     }
@@ -279,10 +292,13 @@ void Components::judge(Device& device, Timestamp time, Context& context, FoundCa
             .member("Component", component.name)
             .member("Type", component.type)
             .member("Version", component.version)
+            .member_if("Distribution", device.distribution)
+            .member_if("Release", device.release)
             .member_if("FixedVersion", version_that_mends(component.vulnerabilities, component.type))
             .member_if("Score", score_text(worst.score))
             .member("KnownExploited", worst.exploited ? "true" : "false")
             .member("Exposed", device.exposed ? "true" : "false")
+            .member_if("ExploitPercent", percent_text(worst.probability))
             .member("Priority", std::to_string(priority_of(worst, device.exposed)))
             .member("Packages", json_list(component.packages))
             .member("VulnerabilityCount", std::to_string(component.vulnerabilities.size()))

@@ -11,13 +11,16 @@ namespace {
 constexpr double kMost = 100;
 constexpr std::array<double, 4> kAlertPoints{1, 6, 20, 45};   ///< by severity, Informational first
 constexpr std::array<double, 4> kStatePoints{0.5, 2, 5, 10};  ///< of a recommendation
-constexpr double kHalfLifeDays = 7;                           ///< of an alert that nobody looked at
+/// Of a vulnerable component: High is one that is exploited, or grave and in reach.
+constexpr std::array<double, 4> kVulnerabilityPoints{0.5, 1, 5, 15};
+constexpr double kHalfLifeDays = 7;          ///< of an alert that nobody looked at
 constexpr double kResolvedHalfLifeDays = 1;  ///< of one that is resolved: it happened, after all
 constexpr double kRepeated = 0.5;            ///< the second alert of a type says half as much, and so on
 constexpr double kDayTicks = 24.0 * 3600 * 10'000'000;
 
 double weight_of(const RiskRow& row, Timestamp now) {
     const auto severity = static_cast<std::size_t>(row.severity);
+    if (row.kind == RiskKind::Vulnerability) return row.resolved ? 0 : kVulnerabilityPoints[severity];
     if (row.kind != RiskKind::Alert) return row.resolved ? 0 : kStatePoints[severity];
     const double days = std::max(0.0, static_cast<double>((now - row.at).count()) / kDayTicks);
     return kAlertPoints[severity] * std::exp2(-days / (row.resolved ? kResolvedHalfLifeDays : kHalfLifeDays));
@@ -57,7 +60,7 @@ double total(const std::vector<RiskPoint>& points) {
 }  // namespace
 
 std::string_view to_string(RiskKind kind) {
-    constexpr std::string_view kNames[] = {"alert", "exposure", "posture"};
+    constexpr std::string_view kNames[] = {"alert", "exposure", "vulnerability", "posture"};
     return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -65,7 +68,7 @@ RiskKind risk_kind_of_recommendation(std::string_view name) {
     for (const std::string_view part :
          {"OpenPorts", "Firewall", "IpFilter", "IPFilter", "TLS", "Tls", "Acl", "ACL"})
         if (name.find(part) != name.npos) return RiskKind::Exposure;
-    return RiskKind::Posture;
+    return name.find("VulnerablePackage") != name.npos ? RiskKind::Vulnerability : RiskKind::Posture;
 }
 
 std::vector<DeviceRisk> assess_risk(const std::vector<RiskRow>& rows, Timestamp now,

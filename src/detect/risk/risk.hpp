@@ -12,7 +12,7 @@
 
 namespace fieldwatch::detect {
 
-enum class RiskKind : std::uint8_t { Alert, Exposure, Posture };
+enum class RiskKind : std::uint8_t { Alert, Exposure, Vulnerability, Posture };
 std::string_view to_string(RiskKind kind);  ///< lower case
 
 /// A row that may carry risk, in its present state.
@@ -39,8 +39,8 @@ struct DeviceRisk {
     std::vector<RiskPoint> points;  ///< heaviest first
 };
 
-/// What kind a recommendation is: open ports, permissive firewalls and the like are exposure, the rest
-/// posture.
+/// What kind a recommendation is: open ports, permissive firewalls and the like are exposure, vulnerable
+/// components vulnerability, the rest posture.
 RiskKind risk_kind_of_recommendation(std::string_view name);
 
 /// By risk, highest first, then by name. Rows whose id stands in `fixed` count as gone: what-if. Dismissed

@@ -33,6 +33,19 @@ TEST(Risk, IsTheSumOfPointsThatEachNameTheirRow) {
     EXPECT_DOUBLE_EQ(list[0].risk, 50);
 }
 
+TEST(Risk, HoldsVulnerableComponentsUntilTheyAreMended) {
+    EXPECT_EQ(risk_kind_of_recommendation("IoT_X_VulnerablePackage"), RiskKind::Vulnerability);
+    EXPECT_EQ(risk_kind_of_recommendation("IoT_VulnerableTLSCipherSuite"), RiskKind::Exposure);
+    auto openssl = alert("v1", "IoT_X_VulnerablePackage", model::Severity::High, 40);
+    openssl.kind = RiskKind::Vulnerability;
+    auto zlib = openssl;
+    zlib.id = "v2";
+    EXPECT_DOUBLE_EQ(risk_of({openssl}), 15);
+    EXPECT_DOUBLE_EQ(risk_of({openssl, zlib}), 22.5);
+    zlib.resolved = true;
+    EXPECT_DOUBLE_EQ(risk_of({openssl, zlib}), 15);
+}
+
 TEST(Risk, FadesByHalfAWeekAndFasterOnceResolved) {
     EXPECT_DOUBLE_EQ(risk_of({alert("a", "T", model::Severity::Medium, 7)}), 10);
     auto resolved = alert("a", "T", model::Severity::Medium, 1);
