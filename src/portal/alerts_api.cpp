@@ -32,7 +32,9 @@ Json alert_json(const Row& row, const registry::Hub& hub) {
     const auto count = extended.find("HitCount");
     if (count != extended.end() && count->is_number_integer()) hits = count->get<std::int64_t>();
     if (count != extended.end() && count->is_string()) hits = std::atoll(count->get<std::string>().c_str());
+    const auto incident = extended.value("IncidentId", Json());
     return {{"id", row.text("SystemAlertId")},
+            {"incident", incident},
             {"type", row.text("AlertType")},
             {"displayName", row.text("DisplayName")},
             {"severity", row.text("AlertSeverity")},
@@ -84,6 +86,12 @@ Answer list_alerts(const Context& context, const Call& call) {
     }
     if (const auto device = call.request.parameter("device")) {
         text += " | where CompromisedEntity == " + kql_string(*device);
+    }
+    if (const auto incident = call.request.parameter("incident")) {
+        if (!Uuid::parse(*incident))
+            return fail(Errc::InvalidArgument,
+                        fmt::format("\"incident\" must be a UUID; it is \"{}\"", *incident));
+        text += " | where tostring(parse_json(ExtendedProperties).IncidentId) == " + kql_string(*incident);
     }
     if (const auto type = call.request.parameter("type"))
         text += " | where AlertType == " + kql_string(*type);

@@ -41,8 +41,12 @@ def wanted(finding, kind):
     return finding["kind"] == "recommendation" or (not FOREIGN.match(found) and found != "IoT_DeviceOnboarded")
 
 
-def reduced(finding):
+def reduced(finding, incidents=None):
+    """Incidents are numbered where they are looked at; elsewhere alerts that are not shown would tell on themselves."""
     out = {key: value for key, value in finding.items() if key not in DROPPED}
+    incident = out.get("ExtendedProperties", {}).pop("IncidentId", None)
+    if incident and incidents is not None:
+        out["Incident"] = incidents.setdefault(incident, len(incidents) + 1)
     if "Rule" in out:
         out["Rule"] = out["Rule"]["id"]
     return out
@@ -91,7 +95,8 @@ def promises(name, findings):
 
 def check(path, findings, update):
     name = path.name.removesuffix(".jsonl")
-    findings = [reduced(f) for f in findings if wanted(f, kind_of(name))]
+    incidents = {} if name.startswith("S-incidents") else None
+    findings = [reduced(f, incidents) for f in findings if wanted(f, kind_of(name))]
     text = "".join(json.dumps(f, ensure_ascii=False) + "\n" for f in findings)
     expected = path.with_suffix(".expected.jsonl")
     problems = list(promises(name, findings))

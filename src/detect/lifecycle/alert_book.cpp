@@ -51,6 +51,7 @@ void add_member(std::string& object, std::string_view key, std::string_view valu
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kNotes = "Notes";
+constexpr const char* kIncident = "IncidentId";  ///< of the alerts of an incident, from the second on
 
 /// The notes of an alert's properties; an empty list where there are none.
 Json notes_of(const std::string& properties) {
@@ -58,6 +59,12 @@ Json notes_of(const std::string& properties) {
     const auto object = Json::parse(properties, nullptr, /*allow_exceptions=*/false);
     const auto found = object.is_object() ? object.find(kNotes) : object.end();
     return found != object.end() && found->is_array() ? *found : Json::array();
+}
+
+std::string incident_of(const std::string& properties) {
+    if (properties.find(std::string("\"") + kIncident + "\":") == std::string::npos) return {};
+    const auto object = Json::parse(properties, nullptr, /*allow_exceptions=*/false);
+    return object.is_object() ? object.value(kIncident, "") : std::string();
 }
 
 void set_notes(std::string& properties, Json notes) {
@@ -98,6 +105,7 @@ void AlertBook::raise(model::Alert alert, Ticks suppression, Timestamp now,
         for (const auto& position : alert.evidence)
             add_evidence(held.evidence, position);
         if (now >= open->last_row + kUpdateInterval) {
+            incidents_.extend(held);
             settle(*open);
             emit(*open, now, out);
         } else {
@@ -118,12 +126,25 @@ void AlertBook::raise(model::Alert alert, Ticks suppression, Timestamp now,
     alert.status = dismissed_.find(aggregate_key(alert.hub.value, alert.type, alert.start)) != nullptr
                        ? model::AlertStatus::Dismissed
                        : model::AlertStatus::New;
+    const auto joined = incidents_.join(alert, key);
+    if (joined.shared) add_member(alert.extended_json, kIncident, joined.incident.text());
     open.anchor = alert.start;
     open.suppression = suppression;
     open.due = 0;
     open.alert = std::move(alert);
     emit(open, now, out);
     open.alert.update = true;
+    if (!joined.tell.empty()) tell(joined.tell, joined.incident, now, out);
+}
+
+/// The first alert of an incident learns of the second.
+void AlertBook::tell(std::string_view key, const Uuid& incident, Timestamp now,
+                     std::vector<model::Finding>& out) {
+    auto* const first = open_.find(key);
+    if (first == nullptr || first->alert.id != incident) return;
+    add_member(first->alert.extended_json, kIncident, incident.text());
+    settle(*first);
+    emit(*first, now, out);
 }
 
 void AlertBook::restate(const model::Alert& newer, Timestamp now, std::vector<model::Finding>& out) {
@@ -133,7 +154,9 @@ void AlertBook::restate(const model::Alert& newer, Timestamp now, std::vector<mo
     auto& held = open->alert;
     held.hit_count = newer.hit_count;
     auto notes = notes_of(held.extended_json);
+    const auto incident = incident_of(held.extended_json);
     held.extended_json = newer.extended_json;
+    if (!incident.empty()) add_member(held.extended_json, kIncident, incident);
     set_notes(held.extended_json, std::move(notes));
     for (const auto& position : newer.evidence)
         add_evidence(held.evidence, position);
@@ -246,6 +269,7 @@ void AlertBook::save(ByteWriter& out) const {
     out.u32(static_cast<std::uint32_t>(dismissed_.size()));
     for (const auto& entry : dismissed_)
         out.text(entry.first);
+    incidents_.save(out);
 }
 
 Result<void> AlertBook::restore(ByteReader& in) {
@@ -269,7 +293,8 @@ Result<void> AlertBook::restore(ByteReader& in) {
     const auto dismissed_count = FIELDWATCH_TRY(read_count(in, kDismissedMax));
     for (std::uint32_t i = 0; i < dismissed_count; ++i)
         dismissed_.get(FIELDWATCH_TRY(in.text())) = 1;
-    return {};
+    // Checkpoints from before there were incidents end here.
+    return in.empty() ? Result<void>{} : incidents_.restore(in);
 }
 
 }  // namespace fieldwatch::detect

@@ -12,6 +12,7 @@
 
 #include "base/bounded_table.hpp"
 #include "base/bytes.hpp"
+#include "detect/lifecycle/incidents.hpp"
 #include "detect/state.hpp"
 #include "model/alert_decision.hpp"
 #include "model/finding.hpp"
@@ -75,10 +76,13 @@ class AlertBook {
     void owe(Open& open, std::string_view key);
     void settle(Open& open);
 
+    void tell(std::string_view key, const Uuid& incident, Timestamp now, std::vector<model::Finding>& out);
+
     BoundedTable<Open> open_{kOpenMax};
     BoundedTable<std::uint8_t> dismissed_{kDismissedMax};
     std::map<std::pair<std::int64_t, std::uint64_t>, std::string> due_;  // by log time, then order of owing
     std::uint64_t next_due_ = 1;
+    Incidents incidents_;
 };
 
 }  // namespace fieldwatch::detect
