@@ -397,3 +397,5 @@ if __name__ == "__main__":
     from detect_posture_cases import recommendations, scenarios
     recommendations(write)
     scenarios(write)
+    from detect_incident_cases import incidents
+    incidents(write)
