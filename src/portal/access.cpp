@@ -35,7 +35,7 @@ std::string_view to_string(Role role) {
     return "public";
 }
 
-std::string session_cookie(const net::HttpRequest& request) {
+std::string cookie_of(const net::HttpRequest& request, std::string_view name) {
     // RFC 6265 section 4.2: name=value, parted by "; ".
     for (auto rest = request.header("cookie"); !rest.empty();) {
         const auto end = rest.find(';');
@@ -43,11 +43,14 @@ std::string session_cookie(const net::HttpRequest& request) {
         rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
         while (pair.starts_with(' '))
             pair.remove_prefix(1);
-        if (pair.size() > kSessionCookie.size() && pair.starts_with(kSessionCookie) &&
-            pair[kSessionCookie.size()] == '=')
-            return std::string(pair.substr(kSessionCookie.size() + 1));
+        if (pair.size() > name.size() && pair.starts_with(name) && pair[name.size()] == '=')
+            return std::string(pair.substr(name.size() + 1));
     }
     return {};
+}
+
+std::string session_cookie(const net::HttpRequest& request) {
+    return cookie_of(request, kSessionCookie);
 }
 
 bool from_our_page(const net::HttpRequest& request) {

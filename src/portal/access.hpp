@@ -33,7 +33,8 @@ struct Principal {
 /// something: a page of another site can make a browser send the first, and never the second.
 inline constexpr std::string_view kSessionCookie = "fieldwatch_session";
 inline constexpr std::string_view kCsrfHeader = "x-fieldwatch-csrf";
-std::string session_cookie(const net::HttpRequest& request);  ///< "" = none
+std::string cookie_of(const net::HttpRequest& request, std::string_view name);  ///< "" = none
+std::string session_cookie(const net::HttpRequest& request);                    ///< "" = none
 /// Whether the page that asks, when the browser says which (RFC 6454 section 7), is this server's.
 bool from_our_page(const net::HttpRequest& request);
 std::string csrf_of(std::string_view cookie);       ///< what kCsrfHeader must say

@@ -14,10 +14,16 @@
 
 namespace fieldwatch::portal {
 
+namespace oidc {
+class Provider;  // portal/oidc/provider.hpp
+}
+
 struct Context {
     const Parts& parts;
     Notifier& notifier;
     LoginGuard& logins;
+    oidc::Provider& provider;            ///< where people may sign in instead
+    const Result<std::string>& openapi;  ///< the API's description, made at start
 };
 
 struct Call {
@@ -58,6 +64,7 @@ Result<model::Identity> identity_of(const Call& call);
 Answer told(const Context& context, const Call& call, std::string_view category, std::string_view name,
             Answer (*handle)(const Context&, const Call&));
 
+std::vector<Route> all_routes();  ///< of the whole API, in the order in which they are looked through
 std::vector<Route> query_routes();
 std::vector<Route> hub_routes();
 std::vector<Route> certificate_routes();
@@ -66,10 +73,12 @@ std::vector<Route> twin_routes();
 std::vector<Route> alert_routes();
 std::vector<Route> recommendation_routes();
 std::vector<Route> overview_routes();
+std::vector<Route> risk_routes();
 std::vector<Route> settings_routes();
 std::vector<Route> group_routes();
 std::vector<Route> provisioning_routes();
 std::vector<Route> intel_routes();
+std::vector<Route> intel_feed_routes();
 std::vector<Route> vulnerability_routes();
 std::vector<Route> rule_routes();
 std::vector<Route> rule_trial_routes();

@@ -8,6 +8,8 @@
 
 #include "portal/assets.hpp"
 #include "portal/context.hpp"
+#include "portal/oidc/provider.hpp"
+#include "portal/openapi.hpp"
 #include "portal/reply.hpp"
 
 namespace fieldwatch::portal {
@@ -60,6 +62,17 @@ std::optional<std::uint64_t> sequence_in(std::string_view text) {
     return value;
 }
 
+/// GET is the server's to subscribe; what comes here asks for the head of something that has no end.
+Answer stream_is_elsewhere(const Context&, const Call&) {
+    return fail(Errc::Unsupported, "the stream is answered to GET only");
+}
+
+Answer get_openapi(const Context& context, const Call&) {
+    if (!context.openapi) return std::unexpected(context.openapi.error());
+    return net::HttpResponse{.headers = {{"content-type", "application/json; charset=utf-8"}},
+                             .body = *context.openapi};
+}
+
 }  // namespace
 
 Result<model::Identity> identity_of(const Call& call) {
@@ -105,21 +118,31 @@ Result<Scope> scope_of(const Context& context, const Call& call) {
                 fmt::format("the parameter \"hub\" is required where there are {} hubs", hubs.size()));
 }
 
+std::vector<Route> all_routes() {
+    std::vector<Route> out{{"GET", kStream, Role::Reader, stream_is_elsewhere},
+                           {"GET", kOpenApiPath, Role::Public, get_openapi}};
+    for (const auto& group : {settings_routes(),      query_routes(),          hub_routes(),
+                              certificate_routes(),   device_routes(),         twin_routes(),
+                              alert_routes(),         recommendation_routes(), overview_routes(),
+                              group_routes(),         provisioning_routes(),   intel_routes(),
+                              vulnerability_routes(), rule_trial_routes(),     scheduled_rule_routes(),
+                              rule_routes(),          backup_routes(),         purge_routes(),
+                              user_routes(),          token_routes(),          session_routes(),
+                              system_routes(),        security_routes(),       export_routes(),
+                              connector_routes(),     risk_routes()})
+        out.insert(out.end(), group.begin(), group.end());
+    return out;
+}
+
 class Portal::Impl {
   public:
     explicit Impl(Parts parts)
-        : parts_(std::move(parts)), notifier_(parts_.clock), context_{parts_, notifier_, logins_} {
-        for (const auto& group :
-             {settings_routes(),   query_routes(),          hub_routes(),          certificate_routes(),
-              device_routes(),     twin_routes(),           alert_routes(),        recommendation_routes(),
-              overview_routes(),   group_routes(),          provisioning_routes(), intel_routes(),
-              rule_trial_routes(), scheduled_rule_routes(), rule_routes(),         backup_routes(),
-              purge_routes(),      user_routes(),           token_routes(),        session_routes(),
-              system_routes(),     security_routes(),       export_routes(),      connector_routes(),
-              vulnerability_routes()}) {
-            routes_.insert(routes_.end(), group.begin(), group.end());
-        }
-    }
+        : parts_(std::move(parts)),
+          notifier_(parts_.clock),
+          routes_(all_routes()),
+          openapi_(openapi_json(routes_, api_texts(), parts_.version)),
+          provider_(parts_.clock),
+          context_{parts_, notifier_, logins_, provider_, openapi_} {}
 
     net::HttpResponse respond(const net::HttpRequest& request) const {
         auto response = answer(request);
@@ -164,7 +187,8 @@ class Portal::Impl {
 
     Answer call(const Route& route, const net::HttpRequest& request, std::vector<std::string> names) const {
         auto answer = permitted_call(route, request, std::move(names));
-        if (route.method != "GET" && is_of_accounts(route.pattern)) review_streams();
+        const bool changes = route.method != "GET" || route.pattern.ends_with("/callback");
+        if (changes && is_of_accounts(route.pattern)) review_streams();
         return answer;
     }
 
@@ -221,8 +245,10 @@ class Portal::Impl {
     Parts parts_;
     Notifier notifier_;
     LoginGuard logins_;
-    Context context_;
     std::vector<Route> routes_;
+    Result<std::string> openapi_;
+    oidc::Provider provider_;
+    Context context_;
 };
 
 Portal::Portal(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

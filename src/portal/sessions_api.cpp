@@ -34,8 +34,10 @@ std::string cookie_header(const net::HttpRequest& request, std::string_view valu
 Result<registry::User> checked(const Context& context, const std::string& name, const std::string& password) {
     auto user = context.parts.accounts.user(name);
     if (!user && user.error().code != Errc::NotFound) return user;
-    if (!FIELDWATCH_TRY(password_fits(password, user ? user->password_hash : hash_of_nobody())) || !user ||
-        !user->enabled)
+    // Who signs in elsewhere has no password here, and is told so no faster.
+    const bool has_password = user && !user->is_external();
+    if (!FIELDWATCH_TRY(password_fits(password, has_password ? user->password_hash : hash_of_nobody())) ||
+        !user || !user->enabled)
         return fail(Errc::Unauthorized, "this name and password do not fit together");
     return user;
 }
@@ -46,32 +48,21 @@ net::HttpResponse code_wanted() {
                                "\"code\" is required: of the authenticator, or a recovery code");
 }
 
-void tell_attempt(const Context& context, const Call& call, const std::string& name, const Attempt& tried) {
-    // A name that nobody has may be a password that slipped: it is not written down.
-    Call told{.request = call.request, .who = {}, .names = {}};
-    told.who.name = context.parts.accounts.user(name).has_value() ? name : "(unknown)";
-    audit(context, kSignIn, told, tried.user ? 200 : problem(tried.user.error()).status);
-}
-
-Answer open_session(const Context& context, const Call& call, const registry::User& user) {
-    // Always a new one: a cookie that somebody placed before is worth nothing afterwards.
-    if (const auto before = session_cookie(call.request); !before.empty())
-        FIELDWATCH_TRY(context.parts.accounts.end_session(session_hash(before)));
-    std::array<std::byte, 32> secret{};
-    context.parts.random.fill(secret);
-    const auto cookie = hex(secret);
-    const auto now = context.parts.clock.now();
-    const auto expires = now + std::chrono::duration_cast<Ticks>(kSessionLasts);
-    FIELDWATCH_TRY(context.parts.accounts.open_session(
-        {.hash_hex = session_hash(cookie), .user = user.name, .created = now, .expires = expires}));
+/// Everything that a person signs in with ends here.
+Answer signed_in(const Context& context, const Call& call, const registry::User& user) {
+    const auto opened = FIELDWATCH_TRY(open_session(context, call, user.name));
     auto reply = json_reply(200, {{"name", user.name},
                                   {"role", user.role},
-                                  {"csrf", csrf_of(cookie)},
-                                  {"expires", to_iso8601(expires)}});
-    reply.headers.emplace_back(
-        "set-cookie", cookie_header(call.request, cookie,
-                                    std::chrono::duration_cast<std::chrono::seconds>(kSessionLasts).count()));
+                                  {"csrf", csrf_of(opened.cookie)},
+                                  {"expires", to_iso8601(opened.expires)}});
+    reply.headers.emplace_back("set-cookie", opened.set_cookie);
     return reply;
+}
+
+void tell_attempt(const Context& context, const Call& call, const std::string& name, const Attempt& tried) {
+    // A name that nobody has may be a password that slipped: it is not written down.
+    tell_sign_in(context, call, context.parts.accounts.user(name).has_value() ? name : "(unknown)",
+                 tried.user ? 200 : problem(tried.user.error()).status);
 }
 
 Answer sign_in(const Context& context, const Call& call) {
@@ -90,7 +81,7 @@ Answer sign_in(const Context& context, const Call& call) {
     if (tried.verdict != LoginGuard::Verdict::Refused) tell_attempt(context, call, name, tried);
     if (tried.verdict != LoginGuard::Verdict::Admitted) return too_many_attempts();
     if (tried.code_wanted) return code_wanted();
-    return open_session(context, call, FIELDWATCH_TRY(Result<registry::User>(tried.user)));
+    return signed_in(context, call, FIELDWATCH_TRY(Result<registry::User>(tried.user)));
 }
 
 Answer get_session(const Context& context, const Call& call) {
@@ -135,6 +126,29 @@ Answer change_password(const Context& context, const Call& call) {
 
 }  // namespace
 
+Result<OpenedSession> open_session(const Context& context, const Call& call, const std::string& user) {
+    // Always a new one: a cookie that somebody placed before is worth nothing afterwards.
+    if (const auto before = session_cookie(call.request); !before.empty())
+        FIELDWATCH_TRY(context.parts.accounts.end_session(session_hash(before)));
+    std::array<std::byte, 32> secret{};
+    context.parts.random.fill(secret);
+    const auto now = context.parts.clock.now();
+    OpenedSession out{.cookie = hex(secret),
+                      .set_cookie = {},
+                      .expires = now + std::chrono::duration_cast<Ticks>(kSessionLasts)};
+    FIELDWATCH_TRY(context.parts.accounts.open_session(
+        {.hash_hex = session_hash(out.cookie), .user = user, .created = now, .expires = out.expires}));
+    out.set_cookie = cookie_header(call.request, out.cookie,
+                                   std::chrono::duration_cast<std::chrono::seconds>(kSessionLasts).count());
+    return out;
+}
+
+void tell_sign_in(const Context& context, const Call& call, const std::string& name, int status) {
+    Call told{.request = call.request, .who = {}, .names = {}};
+    told.who.name = name;
+    audit(context, kSignIn, told, status);
+}
+
 Attempt prove(const Context& context, const Call& call, const Proof& proof, Factors factors) {
     const auto& peer = call.request.peer;
     Attempt out{.verdict = context.logins.admit(proof.user, peer, context.parts.clock.now()),
@@ -169,8 +183,8 @@ std::vector<Route> session_routes() {
                            {"GET", "/api/v1/session", Role::Reader, get_session},
                            {"DELETE", "/api/v1/session", Role::Reader, sign_out},
                            {"PUT", "/api/v1/session/password", Role::Reader, change_password}};
-    for (auto& route : second_factor_routes())
-        out.push_back(route);
+    for (const auto& part : {second_factor_routes(), provider_routes()})
+        out.insert(out.end(), part.begin(), part.end());
     return out;
 }
 

@@ -12,6 +12,7 @@ Result<Json> user_json(const Context& context, const registry::User& user) {
     const auto factor = FIELDWATCH_TRY(context.parts.accounts.second_factor(user.name));
     return Json{{"name", user.name},
                 {"secondFactor", factor && factor->confirmed},
+                {"external", user.is_external()},
                 {"role", user.role},
                 {"enabled", user.enabled},
                 {"created", to_iso8601(user.created)},

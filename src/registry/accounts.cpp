@@ -29,7 +29,8 @@ Result<void> check(const User& user) {
         return fail(Errc::InvalidArgument, "a user's name has 1 to 64 letters, digits and . _ @ -");
     if (!is_role(user.role))
         return fail(Errc::InvalidArgument, "a role is reader, analyst, operator or administrator");
-    if (!user.password_hash.starts_with("$argon2id$") || user.password_hash.size() > kHashBytesMax)
+    const bool kept_well = user.password_hash.starts_with("$argon2id$") || user.is_external();
+    if (!kept_well || user.password_hash.size() > kHashBytesMax)
         return fail(Errc::InvalidArgument, "a password is kept as argon2id, and not otherwise");
     return {};
 }

@@ -16,11 +16,15 @@
 namespace fieldwatch::registry {
 
 struct User {
-    std::string name;           ///< 1 to 64 of letters, digits and . _ @ -
-    std::string password_hash;  ///< argon2id in its own text form (RFC 9106), never the password
-    std::string role;           ///< reader, analyst, operator, administrator
+    std::string name;  ///< 1 to 64 of letters, digits and . _ @ -
+    /// argon2id in its own text form (RFC 9106), never the password; or `external:` and who this is at an
+    /// identity provider, which no password fits.
+    std::string password_hash;
+    std::string role;  ///< reader, analyst, operator, administrator
     bool enabled = true;
     Timestamp created, password_changed;
+
+    bool is_external() const { return password_hash.starts_with("external:"); }
 };
 
 /// What of a user is to be another; what is not named stays, whatever somebody else makes of it meanwhile.

@@ -29,14 +29,6 @@ std::string export_target(const std::string& name) {
     return "/api/v1/exports/" + percent_encode(name);
 }
 
-/// A file's text without the line end behind it. Never an argument: those are seen by everybody on the
-/// machine.
-Result<std::string> text_in(const std::string& path) {
-    if (path == "-") return std::string(trimmed(std::string(std::istreambuf_iterator<char>(std::cin), {})));
-    const auto bytes = FIELDWATCH_TRY(read_file(posix_file_system(), path, kExportFileMax));
-    return std::string(trimmed(as_text(bytes)));
-}
-
 Result<Json> destination_of(const ExportOptions& options) {
     Json out{{"to", options.to}};
     if (!options.as.empty()) out["format"] = options.as;
@@ -159,6 +151,12 @@ void add_options(CLI::App& command, const Chosen& options) {
 }
 
 }  // namespace
+
+Result<std::string> text_in(const std::string& path) {
+    if (path == "-") return std::string(trimmed(std::string(std::istreambuf_iterator<char>(std::cin), {})));
+    const auto bytes = FIELDWATCH_TRY(read_file(posix_file_system(), path, kExportFileMax));
+    return std::string(trimmed(as_text(bytes)));
+}
 
 void add_export(CLI::App& app, Session& session) {
     auto* const parent = app.add_subcommand("export", "Where alerts and recommendations go");

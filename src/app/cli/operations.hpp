@@ -9,10 +9,15 @@ namespace fieldwatch::app {
 Result<std::string> call_bytes(const Session& session, std::string_view method, const std::string& target,
                                std::string_view body);
 
+/// A file's text without the blanks around it; `-` = standard input. Never an argument: those are seen by
+/// everybody on the machine.
+Result<std::string> text_in(const std::string& path);
+
 void add_backup(CLI::App& app, Session& session);  ///< and restore
 void add_purge(CLI::App& app, Session& session);
 void add_export(CLI::App& app, Session& session);
 void add_user(CLI::App& app, Session& session);
+void add_sign_in_provider(CLI::App& user, Session& session);  ///< below `user`
 void add_token(CLI::App& app, Session& session);
 
 }  // namespace fieldwatch::app

@@ -258,6 +258,7 @@ void add_user(CLI::App& app, Session& session) {
                FIELDWATCH_TRY(call(s, "DELETE", target_of("users", o.name) + "/second-factor")));
            return {};
        });
+    add_sign_in_provider(*user, session);
     on(one(*user, "delete", "For good, with every session", options, session), options, session,
        [](const Session& s, const UserOptions& o) { return remove_one(s, "users", o.name); });
 }
