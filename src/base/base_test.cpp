@@ -5,6 +5,7 @@
 #include "base/bytes.hpp"
 #include "base/file_system.hpp"
 #include "base/hash.hpp"
+#include "base/ip_address.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
@@ -128,6 +129,19 @@ TEST(Metrics, EscapesLabelsAndBoundsSeries) {
     Metrics metrics;
     metrics.counter("a_total", "help", {{"id", "x\"y"}}).add(3);
     EXPECT_THAT(metrics.prometheus_text(), testing::HasSubstr("a_total{id=\"x\\\"y\"} 3\n"));
+}
+
+TEST(IpAddress, IsGlobalOutsideTheBlocksThatAreKept) {
+    for (const auto* const text : {"8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111",
+                                   "::ffff:8.8.8.8", "64:ff9b::808:808"})
+        EXPECT_TRUE(parse_ip(text)->is_global()) << text;
+    for (const auto* const text :
+         {"0.0.0.0",        "10.1.2.3",     "100.64.0.1",      "127.0.0.1",   "169.254.169.254",
+          "172.16.0.1",     "192.168.0.1",  "192.0.2.1",       "198.18.0.1",  "198.51.100.1",
+          "203.0.113.1",    "224.0.0.1",    "255.255.255.255", "::",          "::1",
+          "fe80::1",        "fc00::1",      "ff02::1",         "2001:db8::1", "::ffff:10.0.0.1",
+          "64:ff9b::a00:1", "2002:a00:1::1"})
+        EXPECT_FALSE(parse_ip(text)->is_global()) << text;
 }
 
 }  // namespace

@@ -27,6 +27,32 @@ bool IpAddress::is_unspecified() const {
     return std::all_of(bytes.begin(), bytes.begin() + (is_v4 ? 4 : 16), [](auto byte) { return byte == 0; });
 }
 
+bool IpAddress::is_global() const {
+    struct Block {
+        std::uint32_t network;
+        unsigned length;
+    };
+    static constexpr Block kKept[] = {{0x00000000, 8},  {0x0A000000, 8},  {0x64400000, 10}, {0x7F000000, 8},
+                                      {0xA9FE0000, 16}, {0xAC100000, 12}, {0xC0000000, 24}, {0xC0000200, 24},
+                                      {0xC0A80000, 16}, {0xC6120000, 15}, {0xC6336400, 24}, {0xCB007100, 24},
+                                      {0xE0000000, 3}};
+    const auto inner = [this](std::size_t at) {
+        IpAddress out;
+        std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), 4, out.bytes.begin());
+        return out;
+    };
+    if (is_v4)
+        return std::none_of(std::begin(kKept), std::end(kKept), [this](const Block& block) {
+            return (v4() ^ block.network) >> (32 - block.length) == 0;
+        });
+    if (is_v4_mapped(*this)) return inner(12).is_global();
+    const auto first = static_cast<unsigned>(bytes[0]) << 8 | bytes[1];
+    const auto second = static_cast<unsigned>(bytes[2]) << 8 | bytes[3];
+    if (first == 0x0064 && second == 0xFF9B) return bytes[4] == 0 && bytes[5] == 0 && inner(12).is_global();
+    if (first == 0x2002) return inner(2).is_global();
+    return first >> 13 == 1 && !(first == 0x2001 && (second < 0x0200 || second == 0x0DB8));
+}
+
 std::string IpAddress::text() const {
     char out[INET6_ADDRSTRLEN];
     ::inet_ntop(is_v4 ? AF_INET : AF_INET6, bytes.data(), out, sizeof out);

@@ -23,7 +23,10 @@ struct IpAddress {
     }
     bool is_loopback() const;     ///< 127.0.0.0/8, ::1, and IPv4-mapped forms of it
     bool is_unspecified() const;  ///< 0.0.0.0, ::
-    std::string text() const;     ///< dotted quad, or RFC 5952
+    /// Reachable from anywhere: none of the blocks that RFC 6890 keeps for a machine, a site, groups or
+    /// documents; of an address of IPv4 inside one of IPv6 (mapped, NAT64, 6to4) what that is.
+    bool is_global() const;
+    std::string text() const;  ///< dotted quad, or RFC 5952
 };
 
 /// Exactly one IPv4 or IPv6 literal, no zone, no blanks, no leading zeros. RFC 4291 section 2.2.

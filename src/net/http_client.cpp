@@ -23,13 +23,6 @@ std::string lower(std::string_view text) {
     return out;
 }
 
-std::string_view header(const HttpReply& reply, std::string_view name) {
-    for (const auto& [key, value] : reply.headers) {
-        if (key == name) return value;
-    }
-    return {};
-}
-
 }  // namespace
 
 Result<Url> parse_url(std::string_view text) {
@@ -68,6 +61,13 @@ Result<Url> parse_url(std::string_view text) {
     if (text.empty()) return wrong();
     url.host = text;
     return url;
+}
+
+std::string_view HttpReply::header(std::string_view name) const {
+    for (const auto& [key, value] : headers) {
+        if (key == name) return value;
+    }
+    return {};
 }
 
 /// One connection and what was read from it beyond the last line.
@@ -182,7 +182,8 @@ Result<std::unique_ptr<HttpClient::Connection>> HttpClient::connect() const {
                                  .port = url.port,
                                  .tls = url.tls,
                                  .ca_file = options_.ca_file,
-                                 .ca_pem = options_.ca_pem},
+                                 .ca_pem = options_.ca_pem,
+                                 .only_global = options_.only_global},
                                 whole ? *whole : Patience::of(options_.timeout, options_.interrupt));
     if (!stream && stream.error().code == Errc::Unavailable)
         return fail(Errc::Unavailable, fmt::format("no server answers at {}:{} ({})", url.host, url.port,
@@ -194,14 +195,20 @@ Result<std::unique_ptr<HttpClient::Connection>> HttpClient::connect() const {
 std::string HttpClient::head(std::string_view method, std::string_view target, std::size_t body_size) const {
     const auto& url = options_.url;
     const bool six = url.host.find(':') != std::string::npos;
-    auto out = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}{}{}:{}\r\nConnection: close\r\nAccept: */*\r\n",
-                           method, url.path, target, six ? "[" : "", url.host, six ? "]" : "", url.port);
+    auto out = fmt::format("{} {}{} HTTP/1.1\r\nHost: {}{}{}:{}\r\nConnection: close\r\n", method, url.path,
+                           target, six ? "[" : "", url.host, six ? "]" : "", url.port);
+    const bool accepts =
+        std::ranges::any_of(options_.headers, [](const auto& one) { return lower(one.first) == "accept"; });
+    if (!accepts) out += "Accept: */*\r\n";
     for (const auto& [name, value] : options_.headers)
         out += fmt::format("{}: {}\r\n", name, value);
     if (!options_.bearer_token.empty())
         out += fmt::format("Authorization: Bearer {}\r\n", options_.bearer_token);
     if (body_size > 0 || method == "POST" || method == "PUT" || method == "PATCH") {
-        out += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", body_size);
+        const bool typed = std::ranges::any_of(
+            options_.headers, [](const auto& header) { return header.first == "Content-Type"; });
+        if (!typed) out += "Content-Type: application/json\r\n";
+        out += fmt::format("Content-Length: {}\r\n", body_size);
     }
     return out + "\r\n";
 }
@@ -213,9 +220,9 @@ Result<HttpReply> HttpClient::request(std::string_view method, std::string_view 
     FIELDWATCH_TRY(connection->write(body));
     auto reply = FIELDWATCH_TRY(connection->read_head());
     if (reply.status == 204 || reply.status == 304 || method == "HEAD") return reply;
-    if (lower(header(reply, "transfer-encoding")) == "chunked") {
+    if (lower(reply.header("transfer-encoding")) == "chunked") {
         reply.body = FIELDWATCH_TRY(connection->read_chunks(options_.body_bytes_max));
-    } else if (const auto length = header(reply, "content-length"); !length.empty()) {
+    } else if (const auto length = reply.header("content-length"); !length.empty()) {
         std::size_t size = 0;
         std::from_chars(length.data(), length.data() + length.size(), size);
         if (size > options_.body_bytes_max) return fail(Errc::TooLarge, "the server's answer is too large");
@@ -234,7 +241,7 @@ Result<void> HttpClient::stream(std::string_view target,
     if (reply.status != 200)
         return fail(Errc::Unavailable,
                     fmt::format("the server refused the stream with status {}", reply.status));
-    const bool chunked = lower(header(reply, "transfer-encoding")) == "chunked";
+    const bool chunked = lower(reply.header("transfer-encoding")) == "chunked";
     std::string event;
     std::string data;
     std::string pending;

@@ -28,17 +28,22 @@ struct HttpReply {
     int status = 0;
     std::vector<std::pair<std::string, std::string>> headers;  ///< names lower case
     std::string body;
+
+    /// The first of this name, which is in lower case; "" = none.
+    std::string_view header(std::string_view name) const;
 };
 
 struct HttpClientOptions {
     Url url;
     std::string bearer_token;
     std::string ca_file, ca_pem;  ///< whom to trust over TLS; both "" = the system's
-    std::vector<std::pair<std::string, std::string>> headers;  ///< further ones; no line ends in them
+    /// Further ones; no line ends in them. `Accept` takes the place of ours, which is `*/*`.
+    std::vector<std::pair<std::string, std::string>> headers;
     std::chrono::seconds timeout{200};        ///< of one read; above the server's own query limit
     std::size_t body_bytes_max = 256u << 20;  ///< a whole query answer and some
     std::chrono::milliseconds total{0};    ///< of one request from connecting on; 0 = no bound but timeout's
     const Interrupt* interrupt = nullptr;  ///< ends a request from another thread
+    bool only_global = false;              ///< OutboundOptions::only_global
 };
 
 class HttpClient {

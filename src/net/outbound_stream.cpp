@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "base/clock.hpp"
+#include "base/ip_address.hpp"
 
 namespace fieldwatch::net {
 
@@ -35,6 +36,36 @@ Result<Addresses> addresses_of(const std::string& host, std::uint16_t port, int 
     if (const int error = ::getaddrinfo(host.c_str(), service.c_str(), &hints, &found); error != 0)
         return fail(Errc::Unavailable, host + " has no address: " + ::gai_strerror(error));
     return Addresses(found);
+}
+
+bool is_global(const addrinfo& address) {
+    IpAddress out;
+    if (address.ai_family == AF_INET) {
+        std::memcpy(out.bytes.data(), &reinterpret_cast<const sockaddr_in*>(address.ai_addr)->sin_addr, 4);
+    } else if (address.ai_family == AF_INET6) {
+        out.is_v4 = false;
+        std::memcpy(out.bytes.data(), &reinterpret_cast<const sockaddr_in6*>(address.ai_addr)->sin6_addr, 16);
+    } else {
+        return false;
+    }
+    return out.is_global();
+}
+
+std::unexpected<Error> not_global(const std::string& host) {
+    return fail(Errc::Forbidden, host + " has no address that is reachable from anywhere");
+}
+
+/// The first address of a host that is reachable from anywhere, as text: who connects there cannot be sent to
+/// another by a second answer of the resolver.
+Result<std::string> global_address_of(const std::string& host, std::uint16_t port) {
+    const auto addresses = FIELDWATCH_TRY(addresses_of(host, port, SOCK_STREAM));
+    for (const auto* address = addresses.get(); address != nullptr; address = address->ai_next) {
+        std::array<char, NI_MAXHOST> text{};
+        if (is_global(*address) && ::getnameinfo(address->ai_addr, address->ai_addrlen, text.data(),
+                                                 text.size(), nullptr, 0, NI_NUMERICHOST) == 0)
+            return std::string(text.data());
+    }
+    return not_global(host);
 }
 
 std::unexpected<Error> gone(const std::string& host, int error) {
@@ -60,6 +91,17 @@ void Interrupt::raise() {
 Patience Patience::of(std::chrono::milliseconds span, const Interrupt* interrupt) {
     return {.until = system_clock().monotonic() + span,
             .interrupt_fd = interrupt == nullptr ? -1 : interrupt->fd()};
+}
+
+Result<void> pause(const Patience& patience) {
+    for (;;) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(patience.until - system_clock().monotonic());
+        if (left.count() <= 0) return {};
+        pollfd waiting{patience.interrupt_fd, POLLIN, 0};
+        if (::poll(&waiting, 1, static_cast<int>(left.count())) > 0)
+            return fail(Errc::Cancelled, "ended while waiting");
+    }
 }
 
 OutboundStream::OutboundStream(OutboundStream&& other) noexcept
@@ -89,21 +131,13 @@ Result<void> OutboundStream::wait(short events, const Patience& patience) const 
 Result<void> OutboundStream::connect_plain(const OutboundOptions& options, const Patience& patience) {
     const auto addresses = FIELDWATCH_TRY(addresses_of(options.host, options.port, SOCK_STREAM));
     int error = ECONNREFUSED;
+    bool any = false;
     for (const auto* address = addresses.get(); address != nullptr; address = address->ai_next) {
+        if (options.only_global && !is_global(*address)) continue;
+        any = true;
         if (fd_ >= 0) ::close(fd_);
         fd_ = ::socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd_ < 0) continue;
-Result<void> pause(const Patience& patience) {
-    for (;;) {
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(patience.until - system_clock().monotonic());
-        if (left.count() <= 0) return {};
-        pollfd waiting{patience.interrupt_fd, POLLIN, 0};
-        if (::poll(&waiting, 1, static_cast<int>(left.count())) > 0)
-            return fail(Errc::Cancelled, "ended while waiting");
-    }
-}
-
         const int on = 1;
         ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (::connect(fd_, address->ai_addr, address->ai_addrlen) == 0) return {};
@@ -114,7 +148,7 @@ Result<void> pause(const Patience& patience) {
         ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
         if (error == 0) return {};
     }
-    return gone(options.host, error);
+    return any ? gone(options.host, error) : not_global(options.host);
 }
 
 Result<OutboundStream> OutboundStream::connect(const OutboundOptions& options, const Patience& patience) {
@@ -124,9 +158,11 @@ Result<OutboundStream> OutboundStream::connect(const OutboundOptions& options, c
         FIELDWATCH_TRY(stream.connect_plain(options, patience));
         return stream;
     }
-    auto client = TlsClient::start({.host = options.host,
+    auto address = options.host;
+    if (options.only_global) address = FIELDWATCH_TRY(global_address_of(options.host, options.port));
+    auto client = TlsClient::start({.host = address,
                                     .port = options.port,
-                                    .server_name = {},
+                                    .server_name = options.host,
                                     .ca_file = options.ca_file,
                                     .ca_pem = options.ca_pem,
                                     .certificate = {}});

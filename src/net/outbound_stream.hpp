@@ -47,6 +47,8 @@ struct OutboundOptions {
     std::uint16_t port = 0;
     bool tls = false;
     std::string ca_file, ca_pem;  ///< whom to trust besides nobody; both "" = the system's authorities
+    /// Only to addresses that are reachable from anywhere: for hosts that a stranger named.
+    bool only_global = false;
 };
 
 /// One connection, one thread. Errors of every call besides those named: Timeout, Cancelled (interrupted).
