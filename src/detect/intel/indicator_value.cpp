@@ -52,7 +52,7 @@ Indicator indicator(IndicatorType type, std::string_view value) {
 /// `sha256:…`, `MD5=…`: the digits behind the name.
 std::string_view without_hash_name(std::string_view value) {
     const auto cut = value.find_first_of(":=");
-    if (cut == value.npos || cut > 8) return value;
+    if (cut > 8) return value;  // there is none, or what is before it is longer than a name
     const auto name = lower(value.substr(0, cut));
     for (const std::string_view known : {"md5", "sha1", "sha-1", "sha256", "sha-256", "hash"}) {
         if (name == known) return value.substr(cut + 1);

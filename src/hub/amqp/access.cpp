@@ -40,7 +40,7 @@ std::shared_ptr<const KnownHub> hub_of_entity(std::string_view entity, std::stri
     const auto first = entity.substr(0, end);
     const auto second = entity.substr(std::min(end + 1, entity.size())).substr(0, 6);
     // The hub behind the host, when it is named so or not named at all; else the hub of that name.
-    const auto by_host = hubs.find(host);
+    auto by_host = hubs.find(host);
     const bool unnamed =
         entity.empty() || (sas::same_host(first, "messages") && sas::same_host(second, "events"));
     if (by_host != nullptr && (unnamed || sas::same_host(by_host->name.value, first))) return by_host;

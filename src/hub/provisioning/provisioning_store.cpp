@@ -38,7 +38,7 @@ Result<registry::Keys> Provisioning::service_keys() {
         if (!json.is_object()) return fail(Errc::Corrupt, "the provisioning keys cannot be read");
         return registry::Keys{json.value("primary", ""), json.value("secondary", "")};
     }
-    const registry::Keys keys{random_key(parts_.random), random_key(parts_.random)};
+    registry::Keys keys{random_key(parts_.random), random_key(parts_.random)};
     const nlohmann::json json{{"primary", keys.primary}, {"secondary", keys.secondary}};
     FIELDWATCH_TRY(parts_.registry.set_setting(kKeysSetting, json.dump()));
     return keys;
