@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "detect/intel/malicious_files.hpp"
 #include "detect/intel/malicious_names.hpp"
 #include "detect/posture/agent_configuration.hpp"
 #include "detect/posture/agent_presence.hpp"
@@ -30,6 +31,7 @@ Catalogue::Catalogue() {
     add(std::type_identity<LocalUsers>{});
     add(std::type_identity<Egress>{});
     add(std::type_identity<MaliciousNames>{});
+    add(std::type_identity<MaliciousFiles>{});
     add(std::type_identity<OpenPorts>{});
     add(std::type_identity<Firewall>{});
     add(std::type_identity<Baseline>{});

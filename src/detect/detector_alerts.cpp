@@ -45,6 +45,14 @@ constexpr std::array kAlerts = std::to_array<DetectorAlert>({
     {"fieldwatch-a47", "IoT_MaliciousNameQueriesDetection", "names that intelligence names",
      "It needs a ConnectionCreate event with a DNS name that, or a parent of which, an indicator in force "
      "names."},
+    {"fieldwatch-x-malicious-file", "IoT_X_MaliciousFile", "hashes that intelligence names",
+     "It needs a ProcessCreate event, or one of a file or component, with a hash (MD5, SHA-1, SHA-256) that "
+     "an "
+     "indicator in force names with enough confidence, and no warning-list."},
+    {"fieldwatch-x-known-indicator-in-history", "IoT_X_KnownIndicatorInHistory",
+     "stored history, when indicators are new",
+     "It needs an indicator that came into force after the rows that have it were stored, at most 31 days "
+     "ago."},
     {"fieldwatch-a35", "IoT_DeviceSilent", kPresence,
      "It needs an enabled device that reported once, then nothing of it for 72 hours of running log."},
     {"fieldwatch-a49", "IoT_DeviceOnboarded", kPresence,

@@ -11,6 +11,7 @@
 #include "detect/content.hpp"
 #include "detect/custom/custom_alerts.hpp"
 #include "detect/detector.hpp"
+#include "detect/intel/command_source.hpp"
 #include "detect/lifecycle/alert_book.hpp"
 #include "detect/login/login_detector.hpp"
 #include "detect/rule_watcher.hpp"
@@ -206,7 +207,9 @@ class ShardEngine final : public Engine {
         begin_item(event, item, extra);
         match(event, item, extra);
         const auto* const process = std::get_if<model::ProcessCreate>(&item.payload);
-        const auto source = process == nullptr ? std::nullopt : known_source(context);
+        const auto source = process == nullptr
+                                ? std::nullopt
+                                : known_source(context.intel, matcher_.command(), now_, values_);
         if (source) {  // the rules again, now that it is known where the command downloads from
             intel_fields[0] = {"intel.category", source->category};
             intel_fields[1] = {"intel.indicator", source->value};
@@ -404,11 +407,7 @@ class ShardEngine final : public Engine {
         if (event.kind == model::EventKind::Operation) alert.component = "IoT Hub";
         alert.discriminator = connection.remote_address;
         JsonWriter json(alert.extended_json);
-        write_ends(json.begin_object(), connection)
-            .member("Indicator", known.value)
-            .member("IndicatorCategory", known.category)
-            .member("IndicatorSource", known.source)
-            .member("IndicatorConfidence", static_cast<std::int64_t>(known.confidence))
+        write_indicator(write_ends(json.begin_object(), connection), known)
             .member_if("Executable", connection.executable)
             .member_if("CommandLine", connection.command_line)
             .member("DeviceId", event.device)

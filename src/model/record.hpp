@@ -27,7 +27,8 @@ enum class RecordKind : std::uint8_t {
     Tick = 9,              ///< control: time passes; no body
     AlertState = 10,       ///< control: a person's decision, body JSON: model/alert_decision.hpp
     SigmaEvent = 11,       ///< offline input only: {"logsource":{…},"fields":{…}}
-    QueryFinding = 12,     ///< control: what a scheduled query found, detect/scheduled/query_finding.hpp
+    QueryFinding = 12,     ///< control: what a scheduled query or a hunt found: detect/scheduled,
+                           ///< detect/intel/hunt_finding.hpp
 };
 
 std::string_view to_string(RecordKind kind);

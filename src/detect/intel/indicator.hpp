@@ -30,7 +30,8 @@ struct Indicator {
     std::string value;  ///< as given, without what hides it from mail filters (hxxp, [.])
     std::string category, source;
     int confidence = kDefaultConfidence;  ///< 0 to 100
-    std::optional<Timestamp> first_seen, last_seen, valid_until;
+    std::optional<Timestamp> first_seen, last_seen;
+    std::optional<Timestamp> valid_from, valid_until;  ///< in force only between; absent = no such end
     Tlp tlp = Tlp::None;
 };
 

@@ -44,12 +44,13 @@ const std::vector<FieldNames>& field_names() {
         {Tags, {"tags", "tag", "labels"}},
         {Confidence, {"confidence", "confidence_level", "score", "confidence_score", "abuseconfidencescore"}},
         {Source, {"source", "reporter", "feed", "provider"}},
+        {ValidFrom, {"validfrom", "valid_from", "active_from"}},
         {ValidUntil,
          {"validuntil", "valid_until", "valid_to", "expiry", "expires", "expires_at", "expiration",
           "expiration_date", "expiry_date", "expiration_datetime"}},
         {FirstSeen,
-         {"first_seen", "firstseen", "first_seen_utc", "dateadded", "date_added", "valid_from", "validfrom",
-          "listingdate", "listing_date", "date", "added", "created", "first_reported"}},
+         {"first_seen", "firstseen", "first_seen_utc", "dateadded", "date_added", "listingdate",
+          "listing_date", "date", "added", "created", "first_reported"}},
         {LastSeen,
          {"last_seen", "lastseen", "last_seen_utc", "last_online", "lastreportedat", "last_reported_at",
           "last_updated", "modified"}},
@@ -127,6 +128,12 @@ std::optional<std::string> IndicatorDescription::take(IndicatorField field, std:
         case IndicatorField::ValidUntil:
             about_.valid_until = parse_indicator_time(text);
             if (!about_.valid_until) return "the expiry is not an ISO 8601 time";
+            break;
+        case IndicatorField::ValidFrom:
+            about_.valid_from = parse_indicator_time(text);
+            if (!about_.valid_from)
+                return "the beginning must be an ISO 8601 time or a number of Unix seconds";
+            if (!about_.first_seen) about_.first_seen = about_.valid_from;
             break;
         case IndicatorField::FirstSeen:
             if (!about_.first_seen) about_.first_seen = parse_indicator_time(text);

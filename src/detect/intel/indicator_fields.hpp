@@ -20,6 +20,7 @@ enum class IndicatorField : std::uint8_t {
     Tags,
     Confidence,
     Source,
+    ValidFrom,
     ValidUntil,
     FirstSeen,
     LastSeen,

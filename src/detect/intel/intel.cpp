@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "base/bytes.hpp"
-#include "base/json_text.hpp"
+#include "base/hash.hpp"
 #include "detect/intel/domain_name.hpp"
 #include "detect/intel/indicator_value.hpp"
 #include "detect/intel/refang.hpp"
@@ -13,6 +13,7 @@ namespace fieldwatch::detect {
 
 namespace {
 
+constexpr std::size_t kEqualsMax = 8;  ///< of one value: of further ones the least good are not asked
 constexpr std::size_t kWarnedPartsMax = 1'000;  ///< each is compared with each hit; lists of parts are short
 
 IpAddress masked(IpAddress address, unsigned length) {
@@ -60,6 +61,18 @@ std::string_view host_of(std::string_view url) {
     return url.substr(0, url.find(':'));
 }
 
+std::string prefix_key(const PrefixTable::Entry& entry) {
+    IpAddress address;
+    for (unsigned i = 0; i < 4; ++i)
+        address.bytes[i] = static_cast<std::uint8_t>(entry.address >> (24 - 8 * i));
+    address.is_v4 = true;
+    return masked(address, entry.length).text() + "/" + std::to_string(entry.length);
+}
+std::string prefix_key(const Prefix6Table::Entry& entry) {
+    return masked(entry.prefix.address, entry.prefix.length).text() + "/" +
+           std::to_string(entry.prefix.length);
+}
+
 std::string hash_key(std::string_view hex) {
     const auto bytes = from_hex(hex);
     return bytes ? std::string(as_text(*bytes)) : std::string();
@@ -97,15 +110,46 @@ bool IntelSnapshot::is_better(std::uint32_t record, std::uint32_t than) const {
     return a.valid_until != b.valid_until ? a.valid_until > b.valid_until : a.confidence >= b.confidence;
 }
 
+/// Whether `record` is in force whenever `other` is: then nobody need ask the other.
+bool IntelSnapshot::outlasts(std::uint32_t record, std::uint32_t other) const {
+    const auto &a = records_[record], &b = records_[other];
+    return a.valid_from <= b.valid_from && a.valid_until >= b.valid_until;
+}
+
+/// Of several indicators of one value, the best first: each leads to the next that may be in force when those
+/// before it are not. The last keeps its parent.
+void IntelSnapshot::chain_equals(std::vector<std::uint32_t> equals) {
+    std::size_t kept = 1;
+    for (std::size_t i = 1; i < equals.size() && kept < kEqualsMax; ++i) {
+        const auto last = equals.begin() + static_cast<std::ptrdiff_t>(kept);
+        const bool idle = std::any_of(equals.begin(), last,
+                                      [&](std::uint32_t before) { return outlasts(before, equals[i]); });
+        if (!idle) equals[kept++] = equals[i];
+    }
+    const auto around = records_[equals.front()].parent;
+    for (std::size_t i = 0; i < kept; ++i)
+        records_[equals[i]].parent = i + 1 < kept ? equals[i + 1] : around;
+}
+
 void IntelSnapshot::add_name(NameTable& table, std::string_view key, std::uint32_t record) {
     if (key.empty() || key.size() > 4'096) return;
-    const auto before = table.find(key);
-    if (before == NameTable::kNone || is_better(record, before)) table.insert(key, record);
+    std::vector<std::uint32_t> equals{record};
+    for (auto before = table.find(key); before != NameTable::kNone; before = records_[before].parent)
+        equals.push_back(before);
+    if (equals.size() > 1) {
+        std::stable_sort(equals.begin(), equals.end(), [&](std::uint32_t a, std::uint32_t b) {
+            return is_better(a, b) && !is_better(b, a);
+        });
+        records_[equals.front()].parent = NameTable::kNone;
+        chain_equals(equals);
+    }
+    table.insert(key, equals.front());
 }
 
 void IntelSnapshot::add(const Indicator& indicator, Building& building) {
     const auto index = static_cast<std::uint32_t>(records_.size());
-    records_.push_back({.valid_until = seconds_of(indicator.valid_until, Record::kNever),
+    records_.push_back({.valid_from = seconds_of(indicator.valid_from, 0),
+                        .valid_until = seconds_of(indicator.valid_until, Record::kNever),
                         .first_seen = seconds_of(indicator.first_seen, 0),
                         .last_seen = seconds_of(indicator.last_seen, 0),
                         .category = intern(indicator.category),
@@ -113,6 +157,7 @@ void IntelSnapshot::add(const Indicator& indicator, Building& building) {
                         .type = indicator.type,
                         .tlp = indicator.tlp,
                         .confidence = static_cast<std::uint8_t>(indicator.confidence)});
+    has_beginnings_ |= indicator.valid_from.has_value();
     ++by_type_[std::to_underlying(indicator.type)];
     switch (indicator.type) {
         case IndicatorType::Ipv4:
@@ -177,6 +222,14 @@ void IntelSnapshot::finish(Building building) {
             entries[i].value = record_of[i];
             if (parents[i] != Table::kNone) records_[record_of[i]].parent = record_of[parents[i]];
         }
+        if (has_beginnings_) {  // else the best of equal ones is in force whenever another is
+            std::map<std::string, std::vector<std::uint32_t>> equals;
+            for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry)
+                equals[prefix_key(*entry)].push_back(entry->value);
+            for (auto& [key, records] : equals) {
+                if (records.size() > 1) chain_equals(std::move(records));
+            }
+        }
         into = Table(std::move(entries));
     };
     make(v4_, building.v4);
@@ -192,7 +245,12 @@ Result<std::shared_ptr<const IntelSnapshot>> IntelSnapshot::build(
     const std::vector<std::pair<std::string, std::string>>& files, int confidence_min) {
     auto out = std::make_shared<IntelSnapshot>();
     Building building;
+    Bytes sources;
+    ByteWriter digest(sources);
+    digest.u32(static_cast<std::uint32_t>(confidence_min));
     for (const auto& [name, text] : files) {
+        digest.text(name);
+        digest.text(hex(sha256(as_bytes(text))));
         auto file = FIELDWATCH_TRY(parse_indicators(name, text));
         for (const auto& indicator : file.indicators) {
             if (indicator.confidence >= confidence_min) out->add(indicator, building);
@@ -206,6 +264,7 @@ Result<std::shared_ptr<const IntelSnapshot>> IntelSnapshot::build(
                                  .bad = std::move(file.bad)});
     }
     out->finish(std::move(building));
+    out->digest_ = hex(sha256(sources));
     return out;
 }
 
@@ -220,6 +279,7 @@ std::optional<IntelSnapshot::Hit> IntelSnapshot::hit(std::uint32_t index, std::s
                                                      Timestamp now) const {
     const auto& record = records_[index];
     if (record.valid_until != Record::kNever && record.valid_until < now.unix_seconds()) return std::nullopt;
+    if (record.valid_from > now.unix_seconds()) return std::nullopt;
     return Hit{.category = texts_[record.category],
                .source = texts_[record.source],
                .value = std::move(value),
@@ -227,6 +287,7 @@ std::optional<IntelSnapshot::Hit> IntelSnapshot::hit(std::uint32_t index, std::s
                .confidence = record.confidence,
                .first_seen = time_of(record.first_seen),
                .last_seen = time_of(record.last_seen),
+               .valid_from = time_of(record.valid_from),
                .valid_until = time_of(record.valid_until),
                .tlp = record.tlp};
 }
@@ -279,8 +340,10 @@ bool IntelSnapshot::is_warned_url(std::string_view url) const {
 
 std::optional<IntelSnapshot::Hit> IntelSnapshot::find_name(const NameTable& names, std::string_view key,
                                                            Timestamp now) const {
-    const auto found = names.find(key);
-    return found == NameTable::kNone ? std::nullopt : hit(found, std::string(key), now);
+    for (auto index = names.find(key); index != NameTable::kNone; index = records_[index].parent) {
+        if (auto found = hit(index, std::string(key), now)) return found;
+    }
+    return std::nullopt;
 }
 
 std::optional<IntelSnapshot::Hit> IntelSnapshot::find_domain(std::string_view name, Timestamp now) const {
@@ -310,9 +373,8 @@ std::optional<IntelSnapshot::Hit> IntelSnapshot::find_url(std::string_view url, 
 
 std::optional<IntelSnapshot::Hit> IntelSnapshot::find_hash(std::string_view hex, Timestamp now) const {
     if (hashes_.empty() || (hex.size() != 64 && hex.size() != 40 && hex.size() != 32)) return std::nullopt;
-    const auto record = hashes_.find(hash_key(hex));
-    if (record == NameTable::kNone) return std::nullopt;
-    auto found = hit(record, lower(hex), now);
+    auto found = find_name(hashes_, hash_key(hex), now);
+    if (found) found->value = lower(hex);
     return found && warned_exact_.find(found->value) != NameTable::kNone ? std::nullopt : std::move(found);
 }
 
@@ -327,9 +389,18 @@ std::string to_json(const IntelSnapshot::Hit& hit) {
         .member("confidence", static_cast<std::int64_t>(hit.confidence));
     if (hit.first_seen) json.member("firstSeen", to_iso8601(*hit.first_seen, 0));
     if (hit.last_seen) json.member("lastSeen", to_iso8601(*hit.last_seen, 0));
+    if (hit.valid_from) json.member("validFrom", to_iso8601(*hit.valid_from, 0));
     if (hit.valid_until) json.member("validUntil", to_iso8601(*hit.valid_until, 0));
     json.member_if("tlp", to_string(hit.tlp)).end_object();
     return out;
+}
+
+JsonWriter& write_indicator(JsonWriter& json, const IntelSnapshot::Hit& hit) {
+    return json.member("Indicator", hit.value)
+        .member("IndicatorCategory", hit.category)
+        .member("IndicatorSource", hit.source)
+        .member("IndicatorConfidence", static_cast<std::int64_t>(hit.confidence))
+        .member_if("IndicatorTlp", to_string(hit.tlp));
 }
 
 std::optional<IntelSnapshot::Hit> IntelSnapshot::find(std::string_view given, Timestamp now) const {

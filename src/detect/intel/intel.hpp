@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/ip_address.hpp"
+#include "base/json_text.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "detect/intel/indicator.hpp"
@@ -30,7 +31,7 @@ class IntelSnapshot {
         std::string value;
         IndicatorType type = IndicatorType::Ipv4;
         int confidence = 0;
-        std::optional<Timestamp> first_seen, last_seen, valid_until;  ///< whole seconds
+        std::optional<Timestamp> first_seen, last_seen, valid_from, valid_until;  ///< whole seconds
         Tlp tlp = Tlp::None;
     };
     /// A file that was read, and what of it was left out.
@@ -45,7 +46,7 @@ class IntelSnapshot {
     static Result<std::shared_ptr<const IntelSnapshot>> build(
         const std::vector<std::pair<std::string, std::string>>& files, int confidence_min);
 
-    /// `now` is log time: an indicator that has expired by then is not there.
+    /// `now` is log time: an indicator that has expired by then, or is not yet valid, is not there.
     std::optional<Hit> find_address(std::string_view address, Timestamp now) const;
     std::optional<Hit> find_domain(std::string_view name, Timestamp now) const;  ///< parents match too
     std::optional<Hit> find_url(std::string_view url,
@@ -56,17 +57,23 @@ class IntelSnapshot {
     std::optional<Hit> find(std::string_view value, Timestamp now) const;
 
     std::size_t size() const { return records_.size(); }
+    /// Names the files it was made of and the least confidence: equal ones find the same.
+    const std::string& digest() const { return digest_; }
+    bool has_hashes() const { return !hashes_.empty(); }
+    bool has_names() const { return !domains_.empty() || !urls_.empty() || !paths_.empty(); }
     const std::array<std::size_t, kIndicatorTypes>& by_type() const { return by_type_; }
     const std::vector<Source>& sources() const { return sources_; }
     std::uint64_t skipped() const;
     const PrefixTable& addresses() const { return v4_; }
 
   private:
-    /// 28 bytes an indicator; texts that repeat are kept once. Times are Unix seconds.
+    /// 32 bytes an indicator; texts that repeat are kept once. Times are Unix seconds.
     struct Record {
         static constexpr std::uint32_t kNever = 0xFFFFFFFF;
-        std::uint32_t valid_until = kNever, first_seen = 0, last_seen = 0;
-        std::uint32_t category = 0, source = 0, parent = PrefixTable::kNone;
+        std::uint32_t valid_from = 0, valid_until = kNever, first_seen = 0, last_seen = 0;
+        std::uint32_t category = 0, source = 0;
+        /// Who is asked when this one is not in force: another of the same value, else the prefix around.
+        std::uint32_t parent = PrefixTable::kNone;
         IndicatorType type = IndicatorType::Ipv4;
         Tlp tlp = Tlp::None;
         std::uint8_t confidence = 0, length = 0;
@@ -79,6 +86,8 @@ class IntelSnapshot {
     void finish(Building building);
     std::uint32_t intern(std::string_view text);
     bool is_better(std::uint32_t record, std::uint32_t than) const;
+    bool outlasts(std::uint32_t record, std::uint32_t other) const;
+    void chain_equals(std::vector<std::uint32_t> equals);
 
     std::optional<Hit> hit(std::uint32_t record, std::string value, Timestamp now) const;
     std::optional<Hit> find_name(const NameTable& names, std::string_view key, Timestamp now) const;
@@ -97,9 +106,14 @@ class IntelSnapshot {
     std::vector<std::string> warned_parts_;
     std::array<std::size_t, kIndicatorTypes> by_type_{};
     std::vector<Source> sources_;
+    std::string digest_;
+    bool has_beginnings_ = false;  ///< an indicator is valid from some time on only
 };
 
 /// A hit as an object: `indicator`, `type`, `category`, `source`, `confidence`, times, `tlp`.
 std::string to_json(const IntelSnapshot::Hit& hit);
+
+/// What an alert says of the indicator, as members of its extended properties (spec/alerts.md section 2.3).
+JsonWriter& write_indicator(JsonWriter& json, const IntelSnapshot::Hit& hit);
 
 }  // namespace fieldwatch::detect

@@ -29,11 +29,7 @@ void MaliciousNames::observe(const model::Event& event, Context& context) {
         auto alert = device_alert(kName, event, item.position);
         alert.discriminator = name;
         JsonWriter json(alert.extended_json);
-        write_ends(json.begin_object().member("Domain Name", name), *flow)
-            .member("Indicator", known->value)
-            .member("IndicatorCategory", known->category)
-            .member("IndicatorSource", known->source)
-            .member("IndicatorConfidence", static_cast<std::int64_t>(known->confidence))
+        write_indicator(write_ends(json.begin_object().member("Domain Name", name), *flow), *known)
             .member_if("Executable", flow->executable)
             .member_if("CommandLine", flow->command_line)
             .member("DeviceId", event.device)

@@ -118,7 +118,8 @@ void read_indicator(const Json& object, const Around& around, std::string_view n
     about.source =
         author != around.names.end() && !author->second.empty() ? author->second : std::string(name);
     about.tlp = tlp_of(object, around);
-    about.first_seen = parse_indicator_time(text_of(object, "valid_from"));
+    about.valid_from = parse_indicator_time(text_of(object, "valid_from"));
+    about.first_seen = about.valid_from;
     if (const auto until = text_of(object, "valid_until"); !until.empty()) {
         about.valid_until = parse_indicator_time(until);
         if (!about.valid_until) return out.refuse(number, "\"valid_until\" is not an ISO 8601 time");

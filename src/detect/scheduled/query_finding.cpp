@@ -6,6 +6,7 @@
 
 #include "base/json_text.hpp"
 #include "detect/detector.hpp"
+#include "detect/intel/hunt_finding.hpp"
 
 namespace fieldwatch::detect {
 
@@ -118,6 +119,7 @@ model::Record query_finding_record(const model::HubName& hub, const ScheduledRul
 
 Result<model::Alert> alert_of_query_finding(const model::RecordView& record) {
     const auto body = FindingBody::parse(record.body, nullptr, /*allow_exceptions=*/false);
+    if (is_hunt_finding(body)) return alert_of_hunt_finding(record, body);
     const auto rule = body.is_object() ? finding_text(body, "rule") : std::string();
     if (!is_scheduled_rule_id(rule)) return fail(Errc::Malformed, "a query finding without its rule");
     const auto finding = FIELDWATCH_TRY(read_finding(body));
