@@ -18,8 +18,10 @@
 #include "app/log_feed.hpp"
 #include "app/profile.hpp"
 #include "app/purge.hpp"
+#include "app/retro_hunt.hpp"
 #include "app/rule_library.hpp"
 #include "app/scheduled_queries.hpp"
+#include "app/unsigned_indicators.hpp"
 #include "app/workspaces.hpp"
 #include "base/clock.hpp"
 #include "base/ip_address.hpp"
@@ -28,6 +30,7 @@
 #include "base/metrics.hpp"
 #include "detect/content.hpp"
 #include "export/exporter.hpp"
+#include "feed/feeds.hpp"
 #include "hub/connector/connectors.hpp"
 #include "hub/provisioning/http_api.hpp"
 #include "hub/routing/routes.hpp"
@@ -85,6 +88,15 @@ portal::PipelineProgress progress_of(const pipeline::Pipeline& pipeline,
         const bool caught_up = partition.committed >= ends.at(out.partitions.size() - 1);
         out.ready = out.ready && partition.healthy && caught_up;
     }
+    return out;
+}
+
+/// How far rows are behind the log, for who asks history.
+std::vector<RetroHunt::Parts::Progress> hunt_progress(const pipeline::Pipeline* pipeline) {
+    std::vector<RetroHunt::Parts::Progress> out;
+    if (pipeline == nullptr) return out;
+    for (const auto& partition : pipeline->progress())
+        out.push_back({.log_end = partition.journal_end, .committed = partition.committed});
     return out;
 }
 
@@ -258,9 +270,23 @@ Result<void> serve(const ServerConfig& config) {
         log::warning("rules", fmt::format("{}:{}: left out: {}", error.file, error.line, error.why));
     }
     FIELDWATCH_TRY(feed.announce_content(content));
+    const auto hunt = FIELDWATCH_TRY(
+        RetroHunt::open({.registry = *registry,
+                         .contents = contents,
+                         .workspace = [&](std::string_view id) { return workspaces.existing(id); },
+                         .files = files,
+                         .clock = clock,
+                         .metrics = metrics,
+                         .state_file = data + "/retro-hunt.json",
+                         .hash = content,
+                         .progress = [&] { return hunt_progress(running); }}));
     ContentFeed renewal({.contents = contents,
                          .sources = content_sources,
-                         .announce = [&](const std::string& hash) { return feed.announce_content(hash); },
+                         .announce = [&](const std::string& hash) -> Result<void> {
+                             FIELDWATCH_TRY(feed.announce_content(hash));
+                             hunt->announced(hash);
+                             return {};
+                         },
                          .hash = content});
     renewal_running = &renewal;
     IndicatorFolder indicators({.files = files,
@@ -275,6 +301,22 @@ Result<void> serve(const ServerConfig& config) {
                                    return FIELDWATCH_TRY(contents.get(renewal.hash()))->advisories;
                                },
                                .changed = [&] { renewal.wake(); }});
+
+    const auto bundles = FIELDWATCH_TRY(feed::Bundles::open({.registry = *registry,
+                                                             .files = files,
+                                                             .directory = data + "/intel-bundles",
+                                                             .intel_directory = data + "/intel",
+                                                             .changed = [&] { renewal.wake(); }}));
+    UnsignedIndicators unsigned_indicators(indicators, *bundles);
+    const auto feeds = FIELDWATCH_TRY(
+        feed::Feeds::open({.registry = *registry,
+                           .files = files,
+                           .clock = clock,
+                           .metrics = metrics,
+                           .directory = data + "/intel",
+                           .state_file = data + "/intel-feeds.json",
+                           .import = [&](feed::Feeds::Import import) { return take_feed(std::move(import), unsigned_indicators, *bundles); },
+                           .remove = [&](const std::string& name) { return indicators.remove(name); }}));
 
     // The path: hub → journal → pipeline → workspace → portal.
     const auto certificates = FIELDWATCH_TRY(net::open_certificates(
@@ -369,7 +411,10 @@ Result<void> serve(const ServerConfig& config) {
          .content_changed = [&] { renewal.wake(); },
          .provisioning = [&](const net::HttpRequest& request,
                              std::string_view path) { return provision(hub->provisioning(), request, path); },
-         .indicators = &indicators,
+         .indicators = &unsigned_indicators,
+         .feeds = feeds.get(),
+         .bundles = bundles.get(),
+         .hunt = hunt.get(),
          .advisories = &advisories,
          .rules = rules.get(),
          .scheduled = scheduled.get(),
@@ -415,6 +460,8 @@ Result<void> serve(const ServerConfig& config) {
     pipeline->start();
     feed.start();
     scheduled->start();
+    hunt->start();
+    feeds->start();
     routes.start();
     connectors.start();
     exporter->start(
@@ -439,6 +486,8 @@ Result<void> serve(const ServerConfig& config) {
     connectors.stop();
     routes.stop();
     scheduled->stop();
+    hunt->stop();
+    feeds->stop();
     feed.stop();
     pipeline->stop();
     exporter->stop();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,21 @@ class IndicatorFiles {
     virtual Result<void> remove(const std::string& name) = 0;
     /// What detection looks up in now.
     virtual Result<std::shared_ptr<const detect::IntelSnapshot>> in_force() = 0;
+};
+
+/// How looking for new indicators in stored history fares. Any thread.
+class HuntHealth {
+  public:
+    virtual ~HuntHealth() = default;
+
+    struct Status {
+        std::optional<Timestamp> last;  ///< when one was last done since the server started
+        std::uint64_t hunts = 0, findings = 0;
+        std::uint64_t left_out = 0;  ///< slices of history and hits beyond bounds
+        bool waiting = false;        ///< one is under way or to come
+        std::string problem;         ///< why the last one failed; "" = well
+    };
+    virtual Status status() const = 0;
 };
 
 }  // namespace fieldwatch::portal

@@ -57,6 +57,16 @@ Answer delete_file(const Context& context, const Call& call) {
     return net::HttpResponse{.status = 204};
 }
 
+/// How asking history for new indicators fares.
+Json hunt_json(const HuntHealth::Status& status) {
+    return {{"last", status.last ? Json(to_iso8601(*status.last)) : Json(nullptr)},
+            {"waiting", status.waiting},
+            {"hunts", status.hunts},
+            {"findings", status.findings},
+            {"leftOut", status.left_out},
+            {"problem", status.problem}};
+}
+
 Answer list_files(const Context& context, const Call&) {
     auto* const files = FIELDWATCH_TRY(files_of(context));
     const auto intel = FIELDWATCH_TRY(files->in_force());
@@ -67,9 +77,10 @@ Answer list_files(const Context& context, const Call&) {
                        {"warningListEntries", source.warnings},
                        {"skipped", source.skipped},
                        {"bad", bad_json(source.bad)}});
-    return json_reply(
-        200,
-        {{"value", std::move(out)}, {"inForce", intel->size()}, {"byType", types_json(intel->by_type())}});
+    Json answer{
+        {"value", std::move(out)}, {"inForce", intel->size()}, {"byType", types_json(intel->by_type())}};
+    if (context.parts.hunt != nullptr) answer["hunt"] = hunt_json(context.parts.hunt->status());
+    return json_reply(200, answer);
 }
 
 Answer look_up(const Context& context, const Call& call) {
@@ -88,10 +99,13 @@ Answer look_up(const Context& context, const Call& call) {
 }  // namespace
 
 std::vector<Route> intel_routes() {
-    return {{"GET", "/api/v1/intel", Role::Reader, list_files},
-            {"GET", "/api/v1/intel/lookup", Role::Reader, look_up},
-            {"PUT", "/api/v1/intel/{name}", Role::Administrator, put_file},
-            {"DELETE", "/api/v1/intel/{name}", Role::Administrator, delete_file}};
+    // Those of feeds and bundles first: what they are called is no file's name there.
+    auto out = intel_feed_routes();
+    out.insert(out.end(), {{"GET", "/api/v1/intel", Role::Reader, list_files},
+                           {"GET", "/api/v1/intel/lookup", Role::Reader, look_up},
+                           {"PUT", "/api/v1/intel/{name}", Role::Administrator, put_file},
+                           {"DELETE", "/api/v1/intel/{name}", Role::Administrator, delete_file}});
+    return out;
 }
 
 }  // namespace fieldwatch::portal

@@ -34,6 +34,10 @@ class Routes;      // hub/routing/routes.hpp
 namespace fieldwatch::exports {
 class Exporter;  // export/exporter.hpp
 }
+namespace fieldwatch::feed {
+class Feeds;    // feed/feeds.hpp
+class Bundles;  // feed/bundles.hpp
+}  // namespace fieldwatch::feed
 
 namespace fieldwatch::portal {
 
@@ -84,7 +88,10 @@ struct Parts {
     std::function<void()> content_changed = [] {};
     /// The provisioning service behind a path like /enrollments/{id}; "" is what it is itself.
     std::function<net::HttpResponse(const net::HttpRequest&, std::string_view path)> provisioning = nullptr;
-    IndicatorFiles* indicators = nullptr;  ///< null where there are none
+    IndicatorFiles* indicators = nullptr;   ///< null where there are none
+    feed::Feeds* feeds = nullptr;           ///< null where no feed is pulled
+    feed::Bundles* bundles = nullptr;       ///< null where there are none
+    const HuntHealth* hunt = nullptr;       ///< null where history is not asked
     AdvisoryFiles* advisories = nullptr;   ///< null where there are none
     Rules* rules = nullptr;                ///< null where there are none
     ScheduledRules* scheduled = nullptr;   ///< null where no query runs by itself

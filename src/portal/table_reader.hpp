@@ -1,4 +1,4 @@
-// Putting values into KQL text, and taking columns out of its answers. Internal to portal.
+// Putting values into KQL text, and taking columns out of its answers. For portal, and what app asks itself.
 #pragma once
 
 #include <nlohmann/json.hpp>

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
-#include "app/cli/command.hpp"
+#include "app/cli/intel.hpp"
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/file_system.hpp"
@@ -158,6 +158,8 @@ void add_intel(CLI::App& app, Session& session) {
     intel->require_subcommand(1);
     const auto options = std::make_shared<IntelOptions>();
     add_import(*intel, options, session);
+    add_intel_feeds(*intel, session);
+    add_intel_bundles(*intel, session);
 
     auto* const list = intel->add_subcommand("list", "The files that detection looks into now");
     add_session_options(*list, session);
