@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
     add_export(app, session);
     add_user(app, session);
     add_token(app, session);
+    add_replay(app, session);
     add_simulate(app, session);
     add_doctor(app, session);
     try {

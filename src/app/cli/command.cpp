@@ -131,6 +131,18 @@ Result<void> complete(Session& session) {
     return {};
 }
 
+Result<nlohmann::json> profile_of(const Session& session) {
+    const auto path = profile_path();
+    const auto bytes = read_file(posix_file_system(), path, 1u << 16);
+    if (!bytes)
+        return fail(Errc::NotFound, fmt::format("there is no profile at {}, which ./start writes", path));
+    auto profile = nlohmann::json::parse(as_text(*bytes), nullptr, false);
+    if (!profile.is_object()) return fail(Errc::Malformed, fmt::format("{} is not a JSON object", path));
+    if (profile.value("server", "") != session.server)
+        return fail(Errc::NotFound, fmt::format("{} is of another server than {}", path, session.server));
+    return profile;
+}
+
 Result<nlohmann::json> call(const Session& session, std::string_view method, const std::string& target,
                             const nlohmann::json* body) {
     return call_text(session, method, target, body == nullptr ? std::string() : body->dump());

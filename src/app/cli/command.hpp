@@ -36,6 +36,9 @@ void add_hub_option(CLI::App& command, Session& session);
 /// with what to do.
 Result<void> complete(Session& session);
 
+/// The whole profile, where it is this session's server's. Errors: NotFound with what to do, Malformed.
+Result<nlohmann::json> profile_of(const Session& session);
+
 /// One request to the server; the JSON of a 2xx answer (null for 204). Errors carry the server's own
 /// sentence.
 Result<nlohmann::json> call(const Session& session, std::string_view method, const std::string& target,
@@ -106,6 +109,7 @@ void add_risk(CLI::App& app, Session& session);
 void add_intel(CLI::App& app, Session& session);
 void add_vulnerabilities(CLI::App& app, Session& session);
 void add_groups(CLI::App& app, Session& session);
+void add_replay(CLI::App& app, Session& session);
 void add_simulate(CLI::App& app, Session& session);
 void add_enrollment(CLI::App& app, Session& session);
 void add_doctor(CLI::App& app, Session& session);
