@@ -17,11 +17,10 @@ ACTIVE = ("SecurityRecommendation | where RecommendationName == 'IoT_X_Vulnerabl
 
 
 def packages(version):
-    return message(event("SBoM", [{"Name": "libssl3", "Version": version, "Vendor": "Debian", "ExtraDetails": {"Type": "deb", "Source": "openssl"}}],
-                         category="Periodic"),
-                   event("SystemInformation", [{"OSName": "Debian", "OSVersion": "12", "OSArchitecture": "x86_64", "HostName": "h", "BIOSVersion": "",
-                                                "TotalPhysicalMemoryInKB": 1, "FreePhysicalMemoryInKB": 1,
-                                                "ExtraDetails": {"OsDist": "debian", "OsDistVersion": "12"}}], category="Periodic"))
+    bill = event("SBoM", [{"Name": "libssl3", "Version": version, "Vendor": "Debian", "ExtraDetails": {"Type": "deb", "Source": "openssl"}}], category="Periodic")
+    system = event("SystemInformation", [{"OSName": "Linux", "OSVersion": "6.1", "OsArchitecture": "x86_64", "ExtraDetails": {"OsDist": "debian", "OsDistVersion": "12"}}],
+                   category="Periodic")
+    return message(bill | {"PayloadSchemaVersion": "2.0"}, system)
 
 
 def tell(server, name, version, number=1):

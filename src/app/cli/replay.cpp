@@ -320,7 +320,8 @@ void add_replay(CLI::App& app, Session& session) {
     command->add_option("--ca", options->ca_file, "Whom to trust there (PEM); default: the profile's");
     add_hub_option(*command, session);
     add_session_options(*command, session);
-    command->footer(R"(Messages go over HTTPS with each device's own key, which the API gives an administrator: the hub cannot
+    command->footer(
+        R"(Messages go over HTTPS with each device's own key, which the API gives an administrator: the hub cannot
 tell a replay from the device, and journals, detects, alerts and exports as ever. To look at a file without
 all that: fieldwatch detect. Only security messages and telemetry are sent. Operations, twins, identities and
 configuration are what a hub writes of itself: they are counted and left out.
