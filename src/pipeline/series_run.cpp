@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <functional>
+#include <numeric>
 #include <span>
 #include <utility>
 
 #include "base/json_text.hpp"
-#include "base/text.hpp"
 #include "detect/behaviour/series_model.hpp"
 
 namespace fieldwatch::pipeline {
@@ -20,42 +18,8 @@ namespace {
 using detect::SeriesModel;
 
 constexpr std::size_t kLineBytesMax = 4'096;
-constexpr std::string_view kBlanks = " \"\r";  ///< quotes go with them
 constexpr Ticks kOneAlert =
     std::chrono::hours(6);  ///< spec/detection.md section 4: merged by device and cause
-
-std::optional<double> number(std::string_view text) {
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
-std::optional<Timestamp> stamp(std::string_view text) {
-    if (const auto epoch = number(text)) {
-        // Seconds of the year 5138 are milliseconds of 1973, and so on for micro- and nanoseconds.
-        double seconds = *epoch;
-        for (int i = 0; i < 3 && std::abs(seconds) >= 1e11; ++i)
-            seconds /= 1000;
-        if (!std::isfinite(seconds) || std::abs(seconds) > 253'402'300'799.0) return std::nullopt;
-        return Timestamp{static_cast<std::int64_t>(seconds * 10'000'000)};
-    }
-    if (const auto iso = parse_iso8601(text)) return iso->time;
-    // A day alone, or a time without seconds.
-    const auto completed = text.size() == 10   ? fmt::format("{}T00:00:00", text)
-                           : text.size() == 16 ? fmt::format("{}:00", text)
-                                               : std::string();
-    const auto iso = parse_iso8601(completed);
-    return iso ? std::optional(iso->time) : std::nullopt;
-}
-
-bool is_missing(std::string_view text) {
-    if (text.size() > 4) return false;
-    std::string lower(text);
-    std::ranges::transform(lower, lower.begin(),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-    return lower.empty() || lower == "nan" || lower == "null" || lower == "na" || lower == "none";
-}
 
 std::string_view told(detect::Deviation cause) {
     switch (cause) {
@@ -69,13 +33,16 @@ std::string_view told(detect::Deviation cause) {
             return "the values of late lie off their long average";
         case detect::Deviation::Variation:
             return "the values move much more, or much less, than usual";
+        case detect::Deviation::Stuck:
+            return "the value has not changed for longer than ever before";
     }
     std::unreachable();
 }
 
 /// The three that weigh most, heaviest first.
 void write_contributions(JsonWriter& json, const SeriesLine& line, const detect::SeriesScore& score) {
-    std::array<std::size_t, 5> order{0, 1, 2, 3, 4};
+    std::array<std::size_t, detect::kDeviations> order{};
+    std::iota(order.begin(), order.end(), std::size_t{0});
     std::ranges::stable_sort(order, std::greater{}, [&](std::size_t i) { return score.contributions[i]; });
     json.key("Contributions").begin_array();
     for (const auto i : std::span(order).first(3)) {
@@ -134,25 +101,37 @@ class SeriesRun {
         : device_(device), sink_(sink) {}
 
     void line(std::string_view text) {
-        auto parsed =
-            text.size() > kLineBytesMax
-                ? Result<SeriesLine>(fail(Errc::TooLarge, "a line of a series has at most 4096 bytes"))
-                : parse_series_line(text);
-        if (!parsed && report.records == 0 && !std::exchange(had_heading_, true)) return;
-        ++report.records;
-        if (!parsed) {
-            ++report.dead_letters;
-            sink_(finding_json(model::DeadLetter{.position = {.offset = report.records - 1},
-                                                 .device = device_,
-                                                 .reason = parsed.error().message}));
+        if (columns_) return row(text);
+        // The first line that is no row is the heading; the first row tells the columns. Without one in the
+        // first two lines the file is read as it stands.
+        const auto columns = series_columns(heading_, text);
+        if (!parse(text, columns) && heading_.empty()) {
+            heading_ = text.substr(0, kLineBytesMax);
             return;
         }
-        score(*parsed);
+        columns_ = columns;
+        row(text);
     }
 
     OfflineReport report;
 
   private:
+    static Result<SeriesLine> parse(std::string_view text, const SeriesColumns& columns) {
+        if (text.size() > kLineBytesMax)
+            return fail(Errc::TooLarge, "a line of a series has at most 4096 bytes");
+        return parse_series_line(text, columns);
+    }
+
+    void row(std::string_view text) {
+        ++report.records;
+        const auto parsed = parse(text, *columns_);
+        if (parsed) return score(*parsed);
+        ++report.dead_letters;
+        sink_(finding_json(model::DeadLetter{.position = {.offset = report.records - 1},
+                                             .device = device_,
+                                             .reason = parsed.error().message}));
+    }
+
     void score(const SeriesLine& line) {
         std::string out;
         JsonWriter json(out);
@@ -198,33 +177,20 @@ class SeriesRun {
     const std::string& device_;
     const std::function<void(std::string_view)>& sink_;
     SeriesModel model_;
-    bool had_heading_ = false;
+    std::string heading_;
+    std::optional<SeriesColumns> columns_;  ///< none before the first row
     std::optional<Timestamp> medium_, low_;
 };
 
 }  // namespace
-
-Result<SeriesLine> parse_series_line(std::string_view line) {
-    const auto comma = line.find_first_of(",;\t");
-    if (comma == std::string_view::npos)
-        return fail(Errc::Malformed, "a line of a series is \"timestamp,value\"");
-    auto rest = line.substr(comma + 1);
-    rest = trimmed(rest.substr(0, rest.find(line[comma])), kBlanks);
-    const auto time = stamp(trimmed(line.substr(0, comma), kBlanks));
-    if (!time)
-        return fail(Errc::Malformed, "the stamp is neither ISO 8601 nor seconds or milliseconds since 1970");
-    if (is_missing(rest)) return SeriesLine{*time, std::nullopt};
-    const auto value = number(rest);
-    if (!value) return fail(Errc::Malformed, "the value is no number");
-    return SeriesLine{*time, std::isfinite(*value) ? value : std::nullopt};
-}
 
 Result<OfflineReport> run_series(std::istream& input, const std::string& device,
                                  const std::function<void(std::string_view)>& sink) {
     SeriesRun run(device, sink);
     std::string line;
     while (std::getline(input, line)) {
-        if (line.find_first_not_of(" \t\r") != std::string::npos) run.line(line);
+        const auto first = line.find_first_not_of(" \t\r");
+        if (first != std::string::npos && line[first] != '#') run.line(line);
     }
     if (input.bad()) return fail(Errc::Io, "reading the series");
     return run.report;

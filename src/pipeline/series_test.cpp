@@ -29,6 +29,41 @@ TEST(Series, ReadsStampsAndValuesInTheirForms) {
     EXPECT_FALSE(parse_series_line("1767323045,high"));
 }
 
+TEST(Series, ReadsWhatPeopleWriteForIso8601) {
+    for (const auto* const text :
+         {"2026-01-02T03:04:00+00:00,1", "2026-01-02 05:04+02:00,1", "2026-01-02 05:04:00 +02,1",
+          "2026/01/02 03:04,1", "2026-01-02T03:04Z,1", "2026-01-02 03:04:00 UTC,1",
+          "2026-01-01T22:04:00-0500,1", "\"2026-01-02 03:04:00.000\" , \"1\"", "1767323040.25,1",
+          "1767323040000000000,1"})
+        EXPECT_EQ(parse_series_line(text).value_or(SeriesLine{}).time.unix_seconds(), 1767323040) << text;
+    EXPECT_EQ(parse_series_line("2026-01-02;1,5")->value, 1.5) << "no comma separates: it is the point";
+    EXPECT_EQ(parse_series_line("2026-01-02,+1.5")->value, 1.5);
+}
+
+TEST(Series, FindsItsColumnsByNameAndByWhatTheyHold) {
+    const auto columns = [](std::string_view heading, std::string_view row) {
+        const auto out = series_columns(heading, row);
+        return std::pair(out.time, out.value);
+    };
+    EXPECT_EQ(columns("timestamp,value", "2026-01-02,1"), std::pair(0uz, 1uz));
+    EXPECT_EQ(columns("value;Timestamp", "1;2026-01-02"), std::pair(1uz, 0uz));
+    EXPECT_EQ(columns("id,device,value,label,time", "7,pump,21.5,0,1767323045"), std::pair(4uz, 2uz));
+    EXPECT_EQ(columns("when,site,temperature", "2026-01-02 03:04,roof,21.5"), std::pair(0uz, 2uz));
+    EXPECT_EQ(columns("date,time,value", "2026-01-02,03:04:05,1"), std::pair(0uz, 2uz));
+    EXPECT_EQ(columns("", "3,1767323045,21.5"), std::pair(1uz, 2uz)) << "a row's number is no time";
+    EXPECT_EQ(columns("", "0,21.5"), std::pair(0uz, 1uz)) << "seconds since the beginning";
+}
+
+TEST(Series, ReadsFilesWithMoreThanTwoColumns) {
+    const auto out =
+        run("\xEF\xBB\xBFid,value,timestamp\r\n# by hand\r\n7,21.5,2026-01-02\r\n7,,2026-01-03\r\n7,22\r\n");
+    ASSERT_EQ(out.size(), 3u);
+    EXPECT_NE(out[0].find(R"("record":1,"time":"2026-01-02T00:00:00)"), std::string::npos) << out[0];
+    EXPECT_NE(out[0].find(R"("value":21.5)"), std::string::npos) << out[0];
+    EXPECT_NE(out[1].find(R"("value":null)"), std::string::npos) << out[1];
+    EXPECT_NE(out[2].find("fewer columns"), std::string::npos) << out[2];
+}
+
 TEST(Series, ScoresEveryValueAndRaisesOneAlertASpike) {
     std::string text = "timestamp,value\n";
     for (int i = 0; i < 1500; ++i) {

@@ -19,26 +19,31 @@ constexpr double kSeasonRate = 0.2;    ///< of a slot of the day, once it has be
 constexpr double kStepRate = 0.08;     ///< of the change from value to value of late
 constexpr double kRangeMargin = 0.05;  ///< of the range so far: the unit of what lies outside it
 constexpr double kVariationUnit = 1.0 / 3;
+constexpr double kWeekRate = 0.3;           ///< of an hour of the week, a visit
+constexpr double kWeekErrorRate = 0.005;    ///< of the errors of the two seasons
+constexpr double kSameValue = 0.02;         ///< of the usual change: what changes less is the same value
+constexpr std::uint64_t kShortestRun = 24;  ///< of same values beyond the longest so far: what tells
 constexpr double kSmallest = 1e-9;
 constexpr double kLargest = 1e150;  ///< squares stay finite
 /// What was never there weighs most; windows overlap from value to value and with each other, so they weigh
 /// less: the correlation discount of Fisher's sum.
-constexpr std::array<double, 5> kWeights{1, 0.5, 2, 0.5, 0.5};
+constexpr std::array<double, kDeviations> kWeights{1, 0.5, 2, 0.5, 0.5, 2};
 
 void follow(double& average, double value, double rate) {
     average += rate * (value - average);
 }
 
-std::size_t slot_of(Timestamp time, std::size_t slots) {
-    constexpr std::int64_t kDay = 86'400;
-    const auto second = ((time.unix_seconds() % kDay) + kDay) % kDay;
-    return static_cast<std::size_t>(second) * slots / kDay;
+/// Which of so many equal parts of a period, in seconds since 1970, the time falls into.
+std::size_t slot_of(Timestamp time, std::int64_t period, std::size_t slots) {
+    const auto second = ((time.unix_seconds() % period) + period) % period;
+    return static_cast<std::size_t>(second) * slots / static_cast<std::size_t>(period);
 }
+constexpr std::int64_t kDay = 86'400, kWeek = 7 * kDay;
 
 }  // namespace
 
 std::string_view to_string(Deviation deviation) {
-    constexpr std::string_view kNames[] = {"residual", "shift", "range", "drift", "variation"};
+    constexpr std::string_view kNames[] = {"residual", "shift", "range", "drift", "variation", "stuck"};
     return kNames[static_cast<std::size_t>(deviation)];
 }
 
@@ -60,9 +65,17 @@ void SeriesModel::start(Timestamp time, std::size_t slot, double value) {
     season_[slot] = {value, 1};
 }
 
-SeriesModel::Forecast SeriesModel::forecast(const Slot& slot) const {
+SeriesModel::Forecast SeriesModel::forecast(const Slot& slot, const WeekSlot& week) const {
     Forecast out;
-    out.season = slot.count > 0 ? slot.mean : slow_;
+    out.day = slot.count > 0 ? slot.mean : slow_;
+    out.week = week.visits > 0 ? week.mean : out.day;
+    out.season = out.day;
+    if (week.visits >= 2 && week_error_ >= 0) {
+        // The worse one fades with the fourth power: a week's shape is either there or not.
+        const double better = std::clamp(day_error_ / std::max(week_error_, kSmallest), 1e-3, 1e3);
+        const double odds = better * better * better * better;
+        out.season += odds / (1 + odds) * (out.week - out.day);
+    }
     // The better a forecaster was of late, the more it has to say.
     const std::array<double, 3> forecasts{fast_, out.season, level_};
     const std::array<double, 3> errors{fast_error_, season_error_, level_error_};
@@ -78,8 +91,8 @@ SeriesModel::Forecast SeriesModel::forecast(const Slot& slot) const {
     return out;
 }
 
-std::array<double, SeriesModel::kDeviations> SeriesModel::distances(double value, const Slot& slot,
-                                                                    const Forecast& by) {
+std::array<SeriesModel::Evidence, kDeviations> SeriesModel::distances(double value, const Slot& slot,
+                                                                      const Forecast& by) {
     const auto in_usual = [&](double mean, double usual) {
         return std::abs(mean) / std::max(usual < 0 ? slow_deviation_ : usual, by.floor);
     };
@@ -88,31 +101,49 @@ std::array<double, SeriesModel::kDeviations> SeriesModel::distances(double value
     const double range = highest_ > lowest_ ? highest_ - lowest_ : std::abs(highest_) + kSmallest;
     const double outside = std::max({value - highest_, lowest_ - value, 0.0});
     const double step = std::abs(value - last_);
+    const auto same = stuck(step);
     follow(step_fast_, step, seen_ < 20 ? 0.2 : kStepRate);
     follow(step_slow_, std::min(step, 5 * step_slow_ + by.floor), seen_ < 50 ? 0.1 : kSlowRate);
     const double variation =
         std::abs(std::log((step_fast_ + 0.2 * by.floor) / (step_slow_ + 0.2 * by.floor)));
-    return {std::abs(value - by.value) / by.scale, in_usual(shift_now_, shift_.usual),
-            outside / (kRangeMargin * range + by.floor), in_usual(drift_now_, drift_.usual),
-            variation / kVariationUnit};
+    return {Evidence{std::abs(value - by.value) / by.scale}, Evidence{in_usual(shift_now_, shift_.usual)},
+            // Every noise has a highest value now and then: by a usual residual it has to be higher.
+            Evidence{outside / (kRangeMargin * range + by.floor), std::min(1.0, outside / by.scale)},
+            Evidence{in_usual(drift_now_, drift_.usual)}, Evidence{variation / kVariationUnit}, same};
+}
+
+SeriesModel::Evidence SeriesModel::stuck(double step) {
+    // What hardly ever changes is not stuck: the usual run counts as well, ten times.
+    const auto known = std::max(longest_run_ + kShortestRun, 10 * seen_ / (changes_ + 1));
+    if (step <= kSameValue * step_slow_) {
+        ++run_;
+    } else {
+        longest_run_ = std::max(longest_run_, std::min(run_, longest_run_ + known));
+        run_ = 0;
+        ++changes_;
+    }
+    if (run_ <= known) return {.share = 0};
+    const double distance = static_cast<double>(run_) / static_cast<double>(known) - 1;
+    return {distance, std::min(1.0, 2 * distance)};
 }
 
 SeriesScore SeriesModel::observe(Timestamp time, double value_in) {
     const double value = std::clamp(value_in, -kLargest, kLargest);
-    const auto at = slot_of(time, kSlots);
+    const auto at = slot_of(time, kDay, kSlots), hour = slot_of(time, kWeek, kWeekSlots);
     SeriesScore out{.expected = value, .low = value, .high = value};
     if (seen_++ == 0) {
         start(time, at, value);
         return out;
     }
-    const auto by = forecast(season_[at]);
-    const auto distance = distances(value, season_[at], by);
+    const auto by = forecast(season_[at], week_[hour]);
+    const auto evidence = distances(value, season_[at], by);
     for (std::size_t i = 0; i < kDeviations; ++i) {
+        const auto& [distance, share] = evidence[i];
         // A value within the range so far is no evidence at all.
-        const bool tells = i != static_cast<std::size_t>(Deviation::Range) || distance[i] > 0;
-        if (tells) out.contributions[i] = -kWeights[i] * std::log10(tails_[i].probability(distance[i]));
+        if (share > 0)
+            out.contributions[i] = -share * kWeights[i] * std::log10(tails_[i].probability(distance));
         out.score += out.contributions[i];
-        tails_[i].add(distance[i]);
+        tails_[i].add(distance);
     }
     out.probability = scores_.probability(out.score);
     scores_.add(out.score);
@@ -121,6 +152,7 @@ SeriesScore SeriesModel::observe(Timestamp time, double value_in) {
     out.high = by.value + 4 * by.scale;
     out.learning = seen_ <= kLearningValues || time - first_ < kLearningTime;
     if (out.learning) out.score = 0;
+    learn_week(hour, value, by);
     learn(season_[at], value, by);
     return out;
 }
@@ -156,6 +188,30 @@ void SeriesModel::learn(Slot& slot, double value, const Forecast& by) {
     highest_ = std::max(highest_, std::min(value, highest_ + grown));
     lowest_ = std::min(lowest_, std::max(value, lowest_ - grown));
     last_ = value;
+}
+
+void SeriesModel::learn_week(std::size_t hour, double value, const Forecast& by) {
+    if (week_[hour].visits > 0) {
+        if (week_error_ < 0) day_error_ = week_error_ = std::max(std::abs(slow_deviation_), kSmallest);
+        const auto off = [&](double& error, double forecast) {
+            const double most = 4 * std::max(error, kSmallest) + by.floor;
+            follow(error, std::min(std::abs(value - forecast), most), kWeekErrorRate);
+        };
+        off(day_error_, by.day);
+        off(week_error_, by.week);
+    }
+    if (hour != visit_.slot && visit_.count > 0) {
+        auto& slot = week_[visit_.slot];
+        const double mean = visit_.sum / visit_.count;
+        const double rate = std::max(kWeekRate, 1.0 / (slot.visits + 1));
+        slot.mean += rate * (mean - slot.mean);
+        ++slot.visits;
+        visit_ = {};
+    }
+    visit_.slot = hour;
+    ++visit_.count;
+    const double most = kClip * std::max(by.scale, slow_deviation_);
+    visit_.sum += seen_ > kLearningValues ? by.season + std::clamp(value - by.season, -most, most) : value;
 }
 
 void SeriesModel::learn_forecasters(double value, const Forecast& by) {

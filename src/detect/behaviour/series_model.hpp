@@ -1,5 +1,6 @@
 // Standard behaviour of one numeric series, learned as it comes: how far each value lies from what the values
-// before it let expect. Five distances, each made comparable by the series' own tail: docs/decisions/0031.
+// before it let expect. Six distances, each made comparable by the series' own tail: docs/decisions/0031,
+// 0118.
 #pragma once
 
 #include <array>
@@ -17,8 +18,10 @@ enum class Deviation : std::uint8_t {
     Shift,      ///< the last two dozen values lie off what their time of day lets expect
     Range,      ///< outside everything seen so far
     Drift,      ///< the last hundred values lie off the long average
-    Variation,  ///< values move much more, or much less, than usual: a stuck sensor, a noisy one
+    Variation,  ///< values move much more, or much less, than usual: a noisy sensor
+    Stuck,      ///< the same value over and over, longer than ever: a sensor that no longer measures
 };
+inline constexpr std::size_t kDeviations = 6;
 std::string_view to_string(Deviation deviation);  ///< lower case
 
 /// What the model thought of one value before it learned it.
@@ -27,10 +30,10 @@ struct SeriesScore {
     /// Minus log10 of the tail probabilities, weighted and added: higher is stranger, and means the same for
     /// every series. 0 while learning.
     double score = 0;
-    double expected = 0;                    ///< the forecast
-    double low = 0, high = 0;               ///< the forecast and four usual residuals around it
-    std::array<double, 5> contributions{};  ///< to the score, by Deviation
-    bool learning = true;                   ///< too little seen to tell
+    double expected = 0;                              ///< the forecast
+    double low = 0, high = 0;                         ///< the forecast and four usual residuals around it
+    std::array<double, kDeviations> contributions{};  ///< to the score, by Deviation
+    bool learning = true;                             ///< too little seen to tell
 
     Deviation cause() const;  ///< what contributes most
 };
@@ -40,25 +43,41 @@ struct SeriesScore {
 class SeriesModel {
   public:
     /// Scores at which we alert: about once a device and month, and once a week, on the development series.
-    static constexpr double kMonthly = 5.7, kWeekly = 4.3;
+    static constexpr double kMonthly = 5.5, kWeekly = 4.2;
     static constexpr std::uint64_t kLearningValues = 200;
     static constexpr Ticks kLearningTime = std::chrono::hours(24);
 
     SeriesScore observe(Timestamp time, double value);
 
   private:
-    static constexpr std::size_t kSlots = 96;  ///< of a day
-    static constexpr std::size_t kDeviations = 5;
+    static constexpr std::size_t kSlots = 96;       ///< of a day
+    static constexpr std::size_t kWeekSlots = 168;  ///< hours
 
     struct Slot {
         double mean = 0;
         std::uint32_t count = 0;
     };
+    /// The mean of one hour of the week, over its visits.
+    struct WeekSlot {
+        double mean = 0;
+        std::uint32_t visits = 0;
+    };
+    /// The hour of the week that is running.
+    struct Visit {
+        std::size_t slot = 0;
+        double sum = 0;
+        std::uint32_t count = 0;
+    };
     struct Forecast {
         double value = 0;
-        double season = 0;
-        double floor = 0;  ///< below it deviations are all alike
-        double scale = 0;  ///< the usual residual, not below the floor
+        double day = 0, week = 0;  ///< by the time of day, by the hour of the week
+        double season = 0;         ///< of both, by how well each did of late
+        double floor = 0;          ///< below it deviations are all alike
+        double scale = 0;          ///< the usual residual, not below the floor
+    };
+    struct Evidence {
+        double distance = 0;
+        double share = 1;  ///< of its weight: what exceeds the past by a hair says little, and 0 nothing
     };
     /// Mean of the last N numbers, and how large it usually is.
     template <std::size_t N>
@@ -71,14 +90,20 @@ class SeriesModel {
     };
 
     void start(Timestamp time, std::size_t slot, double value);
-    Forecast forecast(const Slot& slot) const;
-    std::array<double, kDeviations> distances(double value, const Slot& slot, const Forecast& by);
+    Forecast forecast(const Slot& slot, const WeekSlot& week) const;
+    std::array<Evidence, kDeviations> distances(double value, const Slot& slot, const Forecast& by);
     void learn(Slot& slot, double value, const Forecast& by);
     void learn_forecasters(double value, const Forecast& by);
+    void learn_week(std::size_t hour, double value, const Forecast& by);
+    Evidence stuck(double step);
 
     std::uint64_t seen_ = 0;
     Timestamp first_;
     std::array<Slot, kSlots> season_{};
+    std::array<WeekSlot, kWeekSlots> week_{};
+    Visit visit_;
+    double day_error_ = -1, week_error_ = -1;  ///< of the two seasons; negative before the second week
+    std::uint64_t run_ = 0, longest_run_ = 0, changes_ = 0;  ///< of values that are all the same
     double fast_ = 0, level_ = 0, slow_ = 0, slow_deviation_ = 0;  ///< averages of one to some hundred values
     double fast_error_ = 1, season_error_ = 1, level_error_ = 1;   ///< how far each forecast was off of late
     double scale_ = 0;                                             ///< usual residual

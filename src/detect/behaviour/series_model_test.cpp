@@ -80,6 +80,55 @@ TEST(SeriesModel, KnowsTheHourOfTheDay) {
     EXPECT_GE(highest(list, at, at + 12), SeriesModel::kWeekly);
 }
 
+TEST(SeriesModel, KnowsTheDayOfTheWeek) {
+    const auto weekly = [](bool works_on_sunday) {
+        SeededRandom random(3);
+        std::vector<double> values;
+        for (std::size_t i = 0; i < 48 * 7 * 8; ++i) {  // every half hour
+            const auto day = (i / 48) % 7;
+            const bool works = day < 5 || (works_on_sunday && i / 48 == 7 * 7 + 6);
+            const double hour = static_cast<double>(i % 48) / 2;
+            values.push_back((works && hour >= 8 && hour < 17 ? 100 : 10) +
+                             static_cast<double>(random.below(1000)) / 250);
+        }
+        SeriesModel model;
+        double out = 0;
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            const auto score = model.observe(
+                Timestamp::from_unix_seconds(kStart + static_cast<std::int64_t>(i) * 1800), values[i]);
+            if (i >= 48uz * 7 * 8 - 48) out = std::max(out, score.score);
+        }
+        return out;
+    };
+    EXPECT_LT(weekly(false), SeriesModel::kWeekly / 2) << "the eighth Sunday is like the seven before";
+    EXPECT_GT(weekly(true), weekly(false) + 1) << "work on it is not";
+}
+
+TEST(SeriesModel, SeesASensorThatIsStuck) {
+    auto values = daily(288 * 10);
+    for (std::size_t i = 288 * 8; i < 288 * 8 + 60; ++i)
+        values[i] = values[288 * 8];
+    const auto list = scores(values);
+    EXPECT_GE(highest(list, 288 * 8, 288 * 8 + 60), SeriesModel::kMonthly);
+    EXPECT_EQ(list[288 * 8 + 59].cause(), Deviation::Stuck);
+}
+
+TEST(SeriesModel, TakesARecordByAHairForNoise) {
+    std::size_t alarms = 0;
+    for (unsigned seed = 1; seed <= 10; ++seed) {
+        SeededRandom random(seed);
+        SeriesModel model;
+        for (int i = 0; i < 288 * 30; ++i) {
+            double noise = 0;  // about normal, so that records come now and then
+            for (int k = 0; k < 8; ++k)
+                noise += static_cast<double>(random.below(1000)) / 1000 - 0.5;
+            alarms += model.observe(Timestamp::from_unix_seconds(kStart + i * 300), 20 + noise).score >=
+                      SeriesModel::kMonthly;
+        }
+    }
+    EXPECT_LE(alarms, 5u) << "in ten device-months";
+}
+
 TEST(SeriesModel, CannotBeHurriedByAFlood) {
     auto values = daily(288 * 11);
     for (std::size_t i = 288 * 9; i < 288 * 9 + 6; ++i)
