@@ -89,6 +89,16 @@ GET /api/v1/recommendations reader
 GET /api/v1/recommendations/{id} reader
 GET /api/v1/overview reader
 GET /api/v1/system reader
+GET /api/v1/hubs/{hub}/connectors administrator
+GET /api/v1/hubs/{hub}/connectors/{name} administrator
+PUT /api/v1/hubs/{hub}/connectors/{name} administrator
+DELETE /api/v1/hubs/{hub}/connectors/{name} administrator
+POST /api/v1/hubs/{hub}/records operator
+PUT /api/v1/hubs/{hub}/routes/{endpoint}/secret administrator
+DELETE /api/v1/hubs/{hub}/routes/{endpoint}/secret administrator
+GET /api/v1/hubs/{hub}/scheduled-rules/{rule}/runs reader
+POST /api/v1/hubs/{hub}/scheduled-rules/{rule}/check analyst
+GET /api/v1/risk reader
 GET /api/v1/rules reader
 POST /api/v1/rules/check reader
 POST /api/v1/rules/diff reader

@@ -216,4 +216,5 @@ def answers_are_what_is_said_of_them():
         assert len(api.seen) > every / 2, f"{len(api.seen)} of {every}"
 
 
-main(the_document_is_one, answers_are_what_is_said_of_them)
+if __name__ == "__main__":
+    main(the_document_is_one, answers_are_what_is_said_of_them)
