@@ -34,7 +34,7 @@ interface Bundle {
 }
 
 const refreshMs = 15_000;
-const formats = [["file", "A file, of any form"], ["taxii", "TAXII 2.1 collection"], ["misp", "MISP feed"], ["bundle", "Signed bundle"]] as const;
+const formats = [["file", "A list, of any form"], ["taxii", "TAXII 2.1 collection"], ["misp", "MISP feed"], ["bundle", "Signed bundle"]] as const;
 const rhythms = ["PT15M", "PT1H", "PT6H", "P1D"] as const;
 const states = { well: ["Reporting", "Well"], failing: ["Silent", "Failing"], waiting: ["", "Not pulled yet"] } as const;
 

@@ -1,5 +1,5 @@
 // The header and the list of places that stand beside every place.
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { PlaceLink } from "./link";
 import type { Link } from "./live";
 import { Time } from "./marks";
@@ -40,8 +40,14 @@ export const titleOf = (place: Place): string => {
 };
 
 export function Rail({ hub, at, go }: { hub: string | null; at: Place["at"]; go: Go }) {
+  const rail = useRef<HTMLElement>(null);
+  // On a small screen the places are one line that is wider than the screen: the present one is in it.
+  useEffect(() => {
+    const here = rail.current?.querySelector<HTMLElement>("[aria-current]");
+    if (rail.current && here) rail.current.scrollLeft = here.offsetLeft - rail.current.offsetLeft - rail.current.clientWidth / 3;
+  }, [at]);
   return (
-    <nav className="rail" aria-label="Places">
+    <nav className="rail" aria-label="Places" ref={rail}>
       {places.map(([title, tabs]) => (
         <ul key={title} aria-label={title}>
           {tabs.map(([name, to, within]) => (
