@@ -22,6 +22,8 @@ pkg_check_modules(VECTORSCAN REQUIRED IMPORTED_TARGET libhs)
 pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive)
 pkg_check_modules(ARGON2 REQUIRED IMPORTED_TARGET libargon2)
+pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
+pkg_check_modules(NATS REQUIRED IMPORTED_TARGET libnats)
 find_library(RAPIDCHECK_LIBRARY rapidcheck)
 find_library(PROTON_LIBRARY qpid-proton REQUIRED)
 

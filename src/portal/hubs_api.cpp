@@ -194,6 +194,43 @@ Answer get_routes(const Context& context, const Call& call) {
     return json_reply(200, {{"value", std::move(endpoints)}});
 }
 
+registry::DocumentKey endpoint_secret_of(const model::HubName& hub, const std::string& endpoint) {
+    return {.hub = hub, .kind = std::string(hub::kEndpointSecret), .id = endpoint};
+}
+
+/// The configuration is for readers, and a record of the log: what an endpoint asks of us is kept elsewhere.
+Answer put_endpoint_secret(const Context& context, const Call& call) {
+    const auto name = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
+    const auto hub = FIELDWATCH_TRY(context.parts.registry.hub(name));
+    const auto routing = FIELDWATCH_TRY(hub::Routing::parse(hub.configuration_json));
+    const auto& endpoints = routing.endpoints();
+    const auto endpoint = std::ranges::find(endpoints, call.names[1], &hub::RouteEndpoint::name);
+    if (endpoint == endpoints.end())
+        return fail(Errc::NotFound,
+                    fmt::format("the hub {} has no endpoint {}", hub.name.value, call.names[1]));
+    if (endpoint->kind != hub::RouteEndpoint::Kind::Kafka && endpoint->kind != hub::RouteEndpoint::Kind::Nats)
+        return fail(Errc::InvalidArgument, "only endpoints of Kafka and NATS have a user and a password");
+    const auto body = FIELDWATCH_TRY(body_object(call.request, {"user", "password"}));
+    std::string user, password;
+    FIELDWATCH_TRY(read_member(body, "user", user));
+    FIELDWATCH_TRY(read_member(body, "password", password));
+    constexpr std::size_t kSecretMax = 4'096;
+    if (user.empty() || user.size() > kSecretMax || password.size() > kSecretMax)
+        return fail(Errc::InvalidArgument,
+                    "\"user\" is required; it and \"password\" have at most 4096 bytes");
+    FIELDWATCH_TRY(context.parts.registry.put_document(endpoint_secret_of(hub.name, call.names[1]),
+                                                       Json({{"user", user}, {"password", password}}).dump(),
+                                                       {}));
+    return net::HttpResponse{.status = 204};
+}
+
+Answer delete_endpoint_secret(const Context& context, const Call& call) {
+    const auto name = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
+    FIELDWATCH_TRY(
+        context.parts.registry.remove_document(endpoint_secret_of(name, call.names[1]), std::nullopt));
+    return net::HttpResponse{.status = 204};
+}
+
 /// The primary key becomes the secondary one, so that whoever still signs with it is let in until the next
 /// turn.
 Answer rotate_key(const Context& context, const Call& call) {
@@ -223,6 +260,9 @@ std::vector<Route> hub_routes() {
             {"PUT", "/api/v1/hubs/{hub}", Role::Administrator, put_hub},
             {"PATCH", "/api/v1/hubs/{hub}", Role::Administrator, patch_hub},
             {"GET", "/api/v1/hubs/{hub}/routes", Role::Reader, get_routes},
+            {"PUT", "/api/v1/hubs/{hub}/routes/{endpoint}/secret", Role::Administrator, put_endpoint_secret},
+            {"DELETE", "/api/v1/hubs/{hub}/routes/{endpoint}/secret", Role::Administrator,
+             delete_endpoint_secret},
             {"POST", "/api/v1/hubs/{hub}/policies/{policy}/rotate", Role::Administrator, rotate_key}};
 }
 

@@ -184,6 +184,9 @@ void add_hub(CLI::App& app, Session& session) {
     add_hub_routes(*named("routes", "A hub's routes, and how their endpoints are doing"), options->name,
                    session);
 
+    add_endpoint_secret(*named("endpoint-secret", "User and password of a route's endpoint at Kafka or NATS"),
+                        options->name, session);
+
     auto* const rotate =
         named("rotate-key", "Give a policy a new primary key; the old one stays as its secondary");
     rotate

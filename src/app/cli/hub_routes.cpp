@@ -3,7 +3,12 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <iostream>
+#include <iterator>
+#include <memory>
 
+#include "base/bytes.hpp"
+#include "base/file_system.hpp"
 #include "base/text.hpp"
 
 namespace fieldwatch::app {
@@ -83,7 +88,8 @@ void add_route_options(CLI::App& command, RouteOptions& options) {
             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     };
     many("--endpoint", options.endpoints,
-         "Where routes lead besides events: NAME=https://host/path, or NAME=file for a folder of the "
+         "Where routes lead besides events: NAME=https://host/path, NAME=kafka://host:9092/topic, "
+         "NAME=nats://host:4222/subject (kafkas and natss over TLS), or NAME=file for a folder of the "
          "server's; "
          "NAME=none removes it");
     many("--route", options.routes,
@@ -99,9 +105,15 @@ Result<nlohmann::json> routing_patch(const RouteOptions& options) {
     RoutesJson out = RoutesJson::object();
     for (const auto& text : options.endpoints) {
         const auto one =
-            FIELDWATCH_TRY(named_value(text, "--endpoint is NAME=https://host/path, NAME=file or NAME=none"));
+            FIELDWATCH_TRY(named_value(text,
+                                       "--endpoint is NAME=https://host/path, NAME=kafka://host:9092/topic, "
+                                       "NAME=nats://host:4222/subject, NAME=file or NAME=none"));
         auto& endpoint = out["endpoints"][one.name];
-        if (one.value == "file")
+        const auto scheme = one.value.substr(0, one.value.find("://"));
+        const bool kafka = scheme == "kafka" || scheme == "kafkas";
+        if (kafka || scheme == "nats" || scheme == "natss")
+            endpoint = {{"type", kafka ? "kafka" : "nats"}, {"url", one.value}};
+        else if (one.value == "file")
             endpoint = {{"type", "file"}, {"url", nullptr}, {"caPem", nullptr}};
         else if (one.value != "none")
             endpoint = {{"type", "webhook"}, {"url", one.value}};
@@ -114,6 +126,43 @@ Result<nlohmann::json> routing_patch(const RouteOptions& options) {
     }
     if (!options.fallback.empty()) out["fallbackToEvents"] = options.fallback == "on";
     return out;
+}
+
+void add_endpoint_secret(CLI::App& command, const std::string& hub, Session& session) {
+    struct Given {
+        std::string endpoint, user, password_file;
+        bool none = false;
+    };
+    const auto given = std::make_shared<Given>();
+    command.add_option("ENDPOINT", given->endpoint, "An endpoint of the hub's routes: Kafka or NATS")
+        ->required();
+    command.add_option("--user", given->user, "Who we are there");
+    command.add_option("--password-file", given->password_file,
+                       "Its password, in a file; - reads standard input");
+    command.add_flag("--none", given->none, "Forget both");
+    command.callback([given, &hub, &session] {
+        run(session, [&]() -> Result<void> {
+            const auto target =
+                fmt::format("/api/v1/hubs/{}/routes/{}/secret", hub, percent_encode(given->endpoint));
+            if (given->none) {
+                static_cast<void>(FIELDWATCH_TRY(call(session, "DELETE", target)));
+                return {};
+            }
+            if (given->user.empty() || given->password_file.empty())
+                return fail(Errc::InvalidArgument, "give --user and --password-file, or --none");
+            std::string password;
+            if (given->password_file == "-") {
+                password.assign(std::istreambuf_iterator<char>(std::cin), {});
+            } else {
+                const auto bytes =
+                    FIELDWATCH_TRY(read_file(posix_file_system(), given->password_file, 64u << 10));
+                password = as_text(bytes);
+            }
+            const RoutesJson body{{"user", given->user}, {"password", trimmed(password)}};
+            static_cast<void>(FIELDWATCH_TRY(call(session, "PUT", target, &body)));
+            return {};
+        });
+    });
 }
 
 void add_hub_routes(CLI::App& command, const std::string& name, Session& session) {

@@ -131,8 +131,7 @@ EndpointRunner::Step EndpointRunner::read_on(Source& source) {
     return Step::Moved;
 }
 
-std::vector<EndpointRunner::Line> EndpointRunner::lines_of(const journal::Batch& batch,
-                                                           const Source& source) {
+std::vector<EndpointRunner::Line> EndpointRunner::lines_of(const journal::Batch& batch, Source& source) {
     std::vector<Line> out;
     const auto oldest = parts_.clock.now() - std::chrono::duration_cast<Ticks>(endpoint_.keep);
     for (const auto& one : batch.records) {
@@ -145,6 +144,7 @@ std::vector<EndpointRunner::Line> EndpointRunner::lines_of(const journal::Batch&
         if (message->received < oldest) {
             ++dropped_;
             parts_.counters.dropped.add();
+            if (out.empty()) source.next = one.offset + 1;
             continue;
         }
         out.push_back({to_json(*message, routes), one.offset + 1});

@@ -86,7 +86,8 @@ class EndpointRunner {
 
     void run();
     Step read_on(Source& source);
-    std::vector<Line> lines_of(const journal::Batch& batch, const Source& source);
+    /// Moves `source` past what waited too long at the front, so that it counts once.
+    std::vector<Line> lines_of(const journal::Batch& batch, Source& source);
     /// False: the receiver does not take it now, and `source` stands behind what it took.
     bool deliver(Source& source, std::span<Line> lines);
     bool deliver_some(Source& source, std::span<Line> lines);

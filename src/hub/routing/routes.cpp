@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "hub/routing/bus_sink.hpp"
+#include "protocol/json/json.hpp"
 
 namespace fieldwatch::hub {
 
@@ -13,6 +15,7 @@ namespace {
 constexpr std::chrono::milliseconds kRoutesTurn{500};  // how late a change of configuration is seen
 constexpr unsigned kOpenAgainTurns = 20;               // an endpoint that could not be opened
 constexpr std::string_view kConsumerPrefix = "route/";
+constexpr std::size_t kLetGoRecords = 1'024, kLetGoBytes = 4u << 20;  // of one read
 
 }  // namespace
 
@@ -71,7 +74,7 @@ void Routes::run() {
     }
 }
 
-bool Routes::add_wanted(const registry::Hub& hub, std::map<Key, Wanted>& out) {
+bool Routes::add_wanted(const registry::Hub& hub, std::map<Key, Wanted>& out) const {
     auto parsed = Routing::parse(hub.configuration_json);
     if (!parsed) {  // it was checked when it was stored: of another release, perhaps
         log::error("routes", hub.name.value + ": " + parsed.error().message);
@@ -83,14 +86,33 @@ bool Routes::add_wanted(const registry::Hub& hub, std::map<Key, Wanted>& out) {
         if (policy.name == "service") signing_key = policy.keys.primary;
     }
     for (const auto& endpoint : routing->endpoints()) {
-        out.emplace(EndpointRunner::consumer_of(hub.name, endpoint.name),
-                    Wanted{.hub = hub.name,
-                           .endpoint = endpoint,
-                           .routing = routing,
-                           .signing_key = signing_key,
-                           .as_text = routing->text() + signing_key});
+        Wanted wanted{.hub = hub.name,
+                      .endpoint = endpoint,
+                      .routing = routing,
+                      .signing_key = signing_key,
+                      .user = {},
+                      .password = {},
+                      .as_text = routing->text() + signing_key};
+        if (const auto done = add_secret(wanted); !done) {
+            log::error("routes", hub.name.value + "/" + endpoint.name + ": " + done.error().message);
+            return false;
+        }
+        out.emplace(EndpointRunner::consumer_of(hub.name, endpoint.name), std::move(wanted));
     }
     return true;
+}
+
+Result<void> Routes::add_secret(Wanted& wanted) const {
+    const auto document = parts_.registry.document(
+        {.hub = wanted.hub, .kind = std::string(kEndpointSecret), .id = wanted.endpoint.name});
+    if (!document && document.error().code == Errc::NotFound) return {};
+    if (!document) return std::unexpected(document.error());
+    json::Reader reader;
+    const auto* const secret = FIELDWATCH_TRY(reader.parse(document->json));
+    wanted.user = secret->text_of("user");
+    wanted.password = secret->text_of("password");
+    wanted.as_text += '\n' + document->json;
+    return {};
 }
 
 bool Routes::refresh() {
@@ -141,6 +163,7 @@ void Routes::start_one(const Key& key, const Wanted& wanted) {
     if (!sink) {
         incomplete_ = true;
         one.instead.last_error = sink.error().message;
+        let_go(key, wanted);
         return log::error("routes", key + ": " + sink.error().message);
     }
     one.runner =
@@ -158,8 +181,45 @@ Result<std::unique_ptr<RouteSink>> Routes::sink_of(const Wanted& wanted) const {
             parts_.files, fmt::format("{}/{}/{}", parts_.directory, wanted.hub.value, wanted.endpoint.name),
             wanted.endpoint);
     }
+    if (wanted.endpoint.kind == RouteEndpoint::Kind::Kafka)
+        return open_kafka_sink(wanted.endpoint,
+                               {.hub = wanted.hub.value, .user = wanted.user, .password = wanted.password});
+    if (wanted.endpoint.kind == RouteEndpoint::Kind::Nats)
+        return open_nats_sink(wanted.endpoint,
+                              {.hub = wanted.hub.value, .user = wanted.user, .password = wanted.password});
     return open_webhook_sink(wanted.endpoint, {.hub = wanted.hub.value, .signing_key = wanted.signing_key},
                              parts_.clock);
+}
+
+void Routes::let_go(const Key& key, const Wanted& wanted) {
+    const auto oldest = parts_.clock.now() - std::chrono::duration_cast<Ticks>(wanted.endpoint.keep);
+    auto& reader = parts_.journal.reader();
+    for (const auto stream : {journal::Stream::Telemetry, journal::Stream::Security}) {
+        for (std::uint32_t partition = 0; partition < parts_.journal.partition_count(); ++partition) {
+            const auto kept = parts_.journal.kept_from(key, stream, partition);
+            if (!kept) continue;
+            auto next = *kept;
+            for (bool old = true; old && next < reader.end_offset(stream, partition);) {
+                const auto batch =
+                    reader.read({stream, partition, std::max(next, reader.first_offset(stream, partition))},
+                                kLetGoRecords, kLetGoBytes);
+                if (!batch || batch->records.empty()) break;
+                for (const auto& one : batch->records) {
+                    const auto record = model::decode_record(one.bytes);
+                    old = !record || record->received < oldest;
+                    if (!old) break;
+                    next = one.offset + 1;
+                }
+            }
+            if (next == *kept) continue;
+            log::warning("routes",
+                         fmt::format("{} cannot be opened: {} records of the log that waited longer than "
+                                     "keepHours are let go",
+                                     key, next - *kept));
+            if (const auto done = parts_.journal.keep_from(key, {stream, partition, next}); !done)
+                log::error("routes", key + ": " + done.error().message);
+        }
+    }
 }
 
 void Routes::forget_strangers(const std::map<Key, Wanted>& wanted) {

@@ -20,6 +20,9 @@
 
 namespace fieldwatch::hub {
 
+/// Kind of the registry's document of an endpoint's user and password: {"user","password"}.
+inline constexpr std::string_view kEndpointSecret = "route-secret";
+
 struct RouteParts {
     registry::Registry& registry;
     journal::Journal& journal;
@@ -51,7 +54,8 @@ class Routes {
         RouteEndpoint endpoint;
         std::shared_ptr<const Routing> routing;
         std::string signing_key;
-        std::string as_text;  ///< all of it: another text, another runner
+        std::string user, password;  ///< of a stream of others
+        std::string as_text;         ///< all of it: another text, another runner
     };
     struct Running {
         model::HubName hub;
@@ -66,8 +70,11 @@ class Routes {
     /// read.
     bool refresh();
     /// False: the hub's routes cannot be read.
-    static bool add_wanted(const registry::Hub& hub, std::map<Key, Wanted>& out);
+    bool add_wanted(const registry::Hub& hub, std::map<Key, Wanted>& out) const;
+    Result<void> add_secret(Wanted& wanted) const;
     void start_one(const Key& key, const Wanted& wanted);
+    /// What an endpoint that cannot be opened has kept for longer than it may: nobody else lets it go.
+    void let_go(const Key& key, const Wanted& wanted);
     Result<std::unique_ptr<RouteSink>> sink_of(const Wanted& wanted) const;
     void forget_strangers(const std::map<Key, Wanted>& wanted);
 

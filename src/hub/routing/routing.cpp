@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "hub/query/query.hpp"
+#include "hub/routing/bus_sink.hpp"
 #include "net/http_client.hpp"
 
 namespace fieldwatch::hub {
@@ -55,6 +56,37 @@ Result<std::int64_t> bounded_member(const RoutingJson& object, std::string_view 
     return value;
 }
 
+std::optional<RouteEndpoint::Kind> endpoint_kind_of(std::string_view name) {
+    using enum RouteEndpoint::Kind;
+    for (const auto kind : {File, Webhook, Kafka, Nats}) {
+        if (to_string(kind) == name) return kind;
+    }
+    return std::nullopt;
+}
+
+/// What the address of an endpoint must be like, by its kind.
+Result<void> check_address(const RouteEndpoint& endpoint, std::string_view owner) {
+    if (endpoint.kind == RouteEndpoint::Kind::File) {
+        if (endpoint.url.empty() && endpoint.ca_pem.empty()) return {};
+        return wrong_routing(fmt::format("{} is a file: it lies in the server's data directory", owner));
+    }
+    const bool plain =
+        std::all_of(endpoint.url.begin(), endpoint.url.end(), [](char c) { return c > ' ' && c < 0x7F; });
+    if (endpoint.url.size() > kWebhookUrlMax || !plain)
+        return wrong_routing(fmt::format("\"url\" of {} is no address", owner));
+    if (endpoint.ca_pem.size() > kWebhookCaMax)
+        return wrong_routing(fmt::format("\"caPem\" of {} is above 65536 bytes", owner));
+    if (endpoint.kind == RouteEndpoint::Kind::Webhook) {
+        if (net::parse_url(endpoint.url)) return {};
+        return wrong_routing(fmt::format("\"url\" of {} is like https://host/path", owner));
+    }
+    const auto address = parse_bus_address(endpoint.url);
+    if (!address) return wrong_routing(fmt::format("\"url\" of {}: {}", owner, address.error().message));
+    if (address->kind != endpoint.kind)
+        return wrong_routing(fmt::format("\"type\" of {} is another than that of its url", owner));
+    return {};
+}
+
 Result<RouteEndpoint> read_endpoint(const std::string& name, const RoutingJson& json) {
     const auto owner = fmt::format("the endpoint \"{}\"", name);
     if (!is_route_name(name) || name == Routing::kEvents)
@@ -63,21 +95,12 @@ Result<RouteEndpoint> read_endpoint(const std::string& name, const RoutingJson& 
     if (!json.is_object()) return wrong_routing(owner + " is an object");
     RouteEndpoint out{.name = name};
     const auto type = FIELDWATCH_TRY(routing_member(json, owner, "type", std::string()));
-    if (type != "file" && type != "webhook")
-        return wrong_routing(fmt::format("\"type\" of {} is file or webhook", owner));
-    out.kind = type == "file" ? RouteEndpoint::Kind::File : RouteEndpoint::Kind::Webhook;
+    const auto kind = endpoint_kind_of(type);
+    if (!kind) return wrong_routing(fmt::format("\"type\" of {} is file, webhook, kafka or nats", owner));
+    out.kind = *kind;
     out.url = FIELDWATCH_TRY(routing_member(json, owner, "url", std::string()));
     out.ca_pem = FIELDWATCH_TRY(routing_member(json, owner, "caPem", std::string()));
-    if (out.kind == RouteEndpoint::Kind::Webhook) {
-        const bool plain =
-            std::all_of(out.url.begin(), out.url.end(), [](char c) { return c > ' ' && c < 0x7F; });
-        if (out.url.size() > kWebhookUrlMax || !plain || !net::parse_url(out.url))
-            return wrong_routing(fmt::format("\"url\" of {} is like https://host/path", owner));
-        if (out.ca_pem.size() > kWebhookCaMax)
-            return wrong_routing(fmt::format("\"caPem\" of {} is above 65536 bytes", owner));
-    } else if (!out.url.empty() || !out.ca_pem.empty()) {
-        return wrong_routing(fmt::format("{} is a file: it lies in the server's data directory", owner));
-    }
+    FIELDWATCH_TRY(check_address(out, owner));
     const auto file_mib = FIELDWATCH_TRY(bounded_member(json, owner, "fileMegabytes", 64, {1, 1'024}));
     out.file_bytes_max = static_cast<std::uint64_t>(file_mib) << 20;
     out.files_max =
@@ -145,7 +168,17 @@ Result<RoutingJson> routing_names(const RoutingJson& routing, const char* name, 
 }  // namespace
 
 std::string_view to_string(RouteEndpoint::Kind kind) {
-    return kind == RouteEndpoint::Kind::File ? "file" : "webhook";
+    switch (kind) {
+        case RouteEndpoint::Kind::File:
+            return "file";
+        case RouteEndpoint::Kind::Webhook:
+            return "webhook";
+        case RouteEndpoint::Kind::Kafka:
+            return "kafka";
+        case RouteEndpoint::Kind::Nats:
+            return "nats";
+    }
+    return "";
 }
 
 bool MessageRoute::takes(const RoutedMessage& message) const {

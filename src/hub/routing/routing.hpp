@@ -16,17 +16,17 @@ namespace fieldwatch::hub {
 
 /// Where messages go besides the built-in endpoint.
 struct RouteEndpoint {
-    enum class Kind : std::uint8_t { File, Webhook };
+    enum class Kind : std::uint8_t { File, Webhook, Kafka, Nats };
     std::string name;  ///< lower-case letters, digits and -; never "events"
     Kind kind = Kind::File;
-    std::string url;     ///< webhook: whole, with its path
-    std::string ca_pem;  ///< webhook: whom to trust over TLS; "" = the system's authorities
+    std::string url;     ///< webhook: whole, with its path; Kafka and NATS: bus_sink.hpp
+    std::string ca_pem;  ///< all but file: whom to trust over TLS; "" = the system's authorities
     std::uint64_t file_bytes_max = 64u << 20;  ///< file: then the next one begins
     std::size_t files_max = 16;                ///< file: then the oldest goes
     std::chrono::hours keep{24};  ///< how long a message waits for an endpoint that does not take it
     friend bool operator==(const RouteEndpoint&, const RouteEndpoint&) = default;
 };
-std::string_view to_string(RouteEndpoint::Kind kind);  ///< "file", "webhook": as the configuration spells it
+std::string_view to_string(RouteEndpoint::Kind kind);  ///< "file", "webhook", "kafka", "nats": as the configuration spells it
 
 struct MessageRoute {
     std::string name;

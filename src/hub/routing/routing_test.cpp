@@ -49,6 +49,19 @@ bool condition_holds(const std::string& condition, const model::Record& record) 
     return routing && !routing->routes_to("f", *seen.message).empty();
 }
 
+TEST(Routing, AnEndpointOfAStreamHasAnAddressOfItsKind) {
+    const auto why = [](const char* endpoint) {
+        const auto read = routing_of(std::string(R"({"endpoints":{"bus":)") + endpoint + "}}");
+        return read ? std::string() : read.error().message;
+    };
+    EXPECT_EQ(why(R"({"type":"kafka","url":"kafka://k:9092/plant"})"), "");
+    EXPECT_EQ(why(R"({"type":"nats","url":"natss://n:4222/plant.all","keepHours":2})"), "");
+    EXPECT_NE(why(R"({"type":"kafka","url":"nats://n:4222/plant"})").find("another"), std::string::npos);
+    EXPECT_NE(why(R"({"type":"kafka","url":"kafka://k/plant"})").find("kafka://HOST:9092/TOPIC"),
+              std::string::npos);
+    EXPECT_NE(why(R"({"type":"redis"})").find("file, webhook, kafka or nats"), std::string::npos);
+}
+
 TEST(Routing, ConditionsSeeBodyAndProperties) {
     const auto hot = telemetry(R"({"temp":31.5,"at":{"line":"a"},"tags":["x"]})", {{"Level", "critical"}});
     EXPECT_TRUE(condition_holds("", hot));
