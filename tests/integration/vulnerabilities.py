@@ -90,7 +90,7 @@ def what_shrinks_or_says_nothing_is_refused():
         server.cli("vulnerabilities", "import", "--name", "d", small, "--force")
         refused = server.run("vulnerabilities", "import", none)
         assert refused.returncode != 0 and "no OSV record" in refused.stderr, refused
-        refused = server.run("vulnerabilities", "import", "--name", "../x", big)
+        refused = server.run("vulnerabilities", "import", "--name", ".x", big)
         assert refused.returncode != 0 and "letters, digits" in refused.stderr, refused
 
 
