@@ -10,7 +10,7 @@ import urllib.parse
 
 import jsonschema
 
-from harness import Device, Server, event, main, message, process
+from harness import PATIENCE, Device, Server, event, main, message, process
 
 RULE = """title: Tried by a test
 id: 8f0d6c1e-6a53-4d43-9d2f-52d6d8a0b0aa
@@ -159,7 +159,7 @@ def answers_are_what_is_said_of_them():
         api.call("GET", "/api/v1/rules/versions/{n}", n=1)
         api.call("GET", "/api/v1/rules/versions/{n}/diff", n=1)
         begun = api.call("POST", "/api/v1/rules/backtest", {**rule_set, "from": "2020-01-01T00:00:00Z", "to": now}, 202)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120 * PATIENCE
         while api.call("GET", "/api/v1/rules/backtests/{id}", id=begun["id"])["state"] == "running" and time.monotonic() < deadline:
             time.sleep(0.2)
         api.call("POST", "/api/v1/rules/versions/{n}/rollback", n=0)
