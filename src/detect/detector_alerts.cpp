@@ -74,6 +74,10 @@ constexpr std::array kAlerts = std::to_array<DetectorAlert>({
      "It needs many short connections in a row to one login service.", true},
     {"fieldwatch-x-beacon", "IoT_X_Beacon", kNetwork,
      "It needs connections to one outside address at intervals that are regular for long enough.", true},
+    {"fieldwatch-x-exfiltration", "IoT_X_Exfiltration", kNetwork,
+     "It needs a network that is new to a device known for half a day, and within an hour eight times the "
+     "bytes that it ever sent to one address.",
+     true},
     {"fieldwatch-x-rare-destination", "IoT_X_RareDestination", kStandard,
      "It needs a destination that neither the device nor its peers used while they were learnt.", true},
     {"fieldwatch-x-rare-process", "IoT_X_RareProcess", kStandard,

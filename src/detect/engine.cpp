@@ -433,14 +433,14 @@ class ShardEngine final : public Engine {
     template <class Visit>
     void for_each_section(Visit&& visit) const {
         visit("alerts", book_) && visit("login", logins_) && visit("download-run", downloads_) &&
-            visit("custom", custom_) && visit("network-behaviour", network_) &&
+            visit("custom", custom_) && visit("network-behaviour-2", network_) &&
             visit("device-behaviour", device_behaviour_) && visit("correlation", correlator_) &&
             catalogue_.for_each_section(visit);
     }
     template <class Visit>
     void for_each_section(Visit&& visit) {
         visit("alerts", book_) && visit("login", logins_) && visit("download-run", downloads_) &&
-            visit("custom", custom_) && visit("network-behaviour", network_) &&
+            visit("custom", custom_) && visit("network-behaviour-2", network_) &&
             visit("device-behaviour", device_behaviour_) && visit("correlation", correlator_) &&
             catalogue_.for_each_section(visit);
     }

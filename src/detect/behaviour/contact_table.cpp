@@ -56,8 +56,14 @@ ContactTable::Entry* ContactTable::add(const Flow& flow, bool fresh) {
     });
     if (found == entries_.end()) {
         const auto key = key_of(flow);
-        auto& once = once_[key % once_.size()];
         const auto fingerprint = static_cast<std::uint32_t>(key >> 32) | 1U;
+        // Two places, so that two who come by turns do not push each other out for ever.
+        auto& here = once_[key % once_.size()];
+        auto& there = once_[(key >> 20) % once_.size()];
+        auto& once = here.fingerprint == fingerprint    ? here
+                     : there.fingerprint == fingerprint ? there
+                     : here.second <= there.second      ? here
+                                                        : there;
         const auto second =
             static_cast<std::uint32_t>(std::clamp<std::int64_t>(flow.time.unix_seconds(), 0, 0xFFFF'FFFF));
         const bool again =
@@ -80,6 +86,8 @@ ContactTable::Entry* ContactTable::add(const Flow& flow, bool fresh) {
     entry.last = flow.time;
     ++entry.count;
     entry.unanswered += flow.unanswered;
+    entry.wordless += flow.wordless;
+    entry.brief += flow.seconds <= kBriefSeconds;
     return &entry;
 }
 
@@ -91,6 +99,8 @@ void ContactTable::save(ByteWriter& out) const {
         out.u8(static_cast<std::uint8_t>((entry.raised ? 1 : 0) | (entry.fresh ? 2 : 0)));
         out.u32(entry.count);
         out.u32(entry.unanswered);
+        out.u32(entry.wordless);
+        out.u32(entry.brief);
         out.i64(entry.first.ticks);
         out.i64(entry.last.ticks);
         out.u32(entry.gap_count);
@@ -113,6 +123,8 @@ Result<void> ContactTable::restore(ByteReader& in) {
         entry.fresh = (flags & 2) != 0;
         entry.count = FIELDWATCH_TRY(in.u32());
         entry.unanswered = FIELDWATCH_TRY(in.u32());
+        entry.wordless = FIELDWATCH_TRY(in.u32());
+        entry.brief = FIELDWATCH_TRY(in.u32());
         entry.first = FIELDWATCH_TRY(read_time(in));
         entry.last = FIELDWATCH_TRY(read_time(in));
         entry.gap_count = FIELDWATCH_TRY(in.u32());

@@ -16,6 +16,7 @@ namespace fieldwatch::detect {
 class ContactTable {
   public:
     static constexpr std::size_t kGaps = 8;
+    static constexpr double kBriefSeconds = 120;
 
     struct Entry {
         IpAddress remote;
@@ -24,6 +25,8 @@ class ContactTable {
         bool raised = false;
         bool fresh = false;  ///< first met after the device's standard behaviour had been learned
         std::uint32_t count = 0, unanswered = 0;
+        std::uint32_t wordless = 0;  ///< answered, in no protocol that the sensor knows
+        std::uint32_t brief = 0;     ///< of at most two minutes
         Timestamp first, last;
         std::array<float, kGaps> gaps{};  ///< seconds between contacts, the newest
         std::uint32_t gap_count = 0;
@@ -36,6 +39,7 @@ class ContactTable {
     /// The contact, when it is at least the second within an hour or known already; null otherwise. Contacts
     /// less than a second apart are one. `fresh` is what a new entry is marked with.
     Entry* add(const Flow& flow, bool fresh);
+    const std::array<Entry, 24>& entries() const { return entries_; }
     void save(ByteWriter& out) const;
     Result<void> restore(ByteReader& in);
 

@@ -30,6 +30,13 @@ bool is_unanswered(std::string_view state, Transport transport, double packets_i
     return transport == Transport::Icmp && state == "OTH" && packets_in == 0;
 }
 
+/// The sensor saw the handshake: what follows it is the protocol's beginning.
+bool was_established(std::string_view state) {
+    for (const std::string_view seen : {"SF", "S1", "S2", "S3", "RSTO", "RSTR"})
+        if (state == seen) return true;
+    return false;
+}
+
 /// Nobody in particular: multicast and the broadcast of all networks.
 bool is_group(const IpAddress& address) {
     return address.is_v4 ? address.v4() >= 0xE0000000U : address.bytes[0] == 0xFF;
@@ -77,6 +84,10 @@ std::optional<Flow> flow_of(const model::Event& event, const model::Item& item,
     out.bytes_in = amount(model::find(item.extra_details, "BytesIn"));
     out.seconds = amount(model::find(item.extra_details, "Duration"));
     out.unanswered = is_unanswered(state, out.transport, out.packets_in);
+    const auto service = model::find(item.extra_details, "Service");
+    out.chat = service == "irc";
+    out.wordless = service == "-" && out.transport == Transport::Tcp && was_established(state) &&
+                   out.bytes_out > 0 && out.bytes_in > 0;
     return out;
 }
 

@@ -9,15 +9,16 @@
 namespace fieldwatch::detect {
 namespace {
 
-bool is_login_port(std::uint16_t port) {
-    return port == 21 || port == 22 || port == 23 || port == 2222 || port == 2323 || port == 3389 ||
-           port == 5900;
-}
 bool is_lookup(const Flow& flow) {
     return flow.port == 53 || flow.port == 5353;
 }
 
 }  // namespace
+
+bool is_login_port(std::uint16_t port) {
+    return port == 21 || port == 22 || port == 23 || port == 2222 || port == 2323 || port == 3389 ||
+           port == 5900;
+}
 
 std::uint64_t hash_of(const IpAddress& address) {
     return hash64(std::as_bytes(std::span(address.bytes)), address.is_v4 ? 4 : 6);
@@ -168,6 +169,69 @@ Result<void> DestinationTable::restore(ByteReader& in) {
         entry.lookups = FIELDWATCH_TRY(in.u32());
         entry.packets_out = FIELDWATCH_TRY(in.f64());
         entry.packets_in = FIELDWATCH_TRY(in.f64());
+        FIELDWATCH_TRY(entry.ports.restore(in));
+    }
+    return {};
+}
+
+HourTable::Entry& HourTable::add(const Flow& flow) {
+    auto found = std::ranges::find_if(
+        entries_, [&](const Entry& entry) { return entry.flows > 0 && entry.remote == flow.remote; });
+    if (found == entries_.end()) {
+        // What carries data stays before what only came often.
+        const auto worth = [](const Entry& entry) {
+            return std::pair(entry.bytes_out >= 1e6F, static_cast<float>(entry.flows));
+        };
+        found = std::ranges::min_element(entries_, {}, worth);
+        *found = {.remote = flow.remote, .ports = {}};
+    }
+    const auto hits = static_cast<std::uint32_t>(std::min<std::int64_t>(flow.hits, 1'000'000));
+    found->flows += hits;
+    const bool tcp = flow.transport == Transport::Tcp;
+    if (tcp && !flow.unanswered && is_login_port(flow.port)) found->logins += hits;
+    if (tcp && flow.unanswered) {
+        const std::uint16_t port = flow.port;
+        found->ports.add(hash64(std::as_bytes(std::span(&port, 1))));
+    }
+    found->bytes_out += static_cast<float>(flow.bytes_out);
+    found->bytes_in += static_cast<float>(flow.bytes_in);
+    return *found;
+}
+
+double HourTable::most_bytes_out() const {
+    return static_cast<double>(std::ranges::max_element(entries_, {}, &Entry::bytes_out)->bytes_out);
+}
+
+void HourTable::save(ByteWriter& out) const {
+    for (const auto& entry : entries_) {
+        write(out, entry.remote);
+        out.u8(static_cast<std::uint8_t>((entry.ports_raised ? 1 : 0) | (entry.guessing_raised ? 2 : 0) |
+                                         (entry.bytes_raised ? 4 : 0)));
+        out.u32(entry.flows);
+        out.u32(entry.logins);
+        out.f64(static_cast<double>(entry.bytes_out));
+        out.f64(static_cast<double>(entry.bytes_in));
+        entry.ports.save(out);
+    }
+}
+
+Result<void> HourTable::restore(ByteReader& in) {
+    const auto amount = [&](float& value) -> Result<void> {
+        const double saved = FIELDWATCH_TRY(in.f64());
+        if (!(saved >= 0 && saved < 1e30)) return fail(Errc::Corrupt, "an amount of bytes is out of range");
+        value = static_cast<float>(saved);
+        return {};
+    };
+    for (auto& entry : entries_) {
+        entry.remote = FIELDWATCH_TRY(read_address(in));
+        const auto raised = FIELDWATCH_TRY(in.u8());
+        entry.ports_raised = (raised & 1) != 0;
+        entry.guessing_raised = (raised & 2) != 0;
+        entry.bytes_raised = (raised & 4) != 0;
+        entry.flows = FIELDWATCH_TRY(in.u32());
+        entry.logins = FIELDWATCH_TRY(in.u32());
+        FIELDWATCH_TRY(amount(entry.bytes_out));
+        FIELDWATCH_TRY(amount(entry.bytes_in));
         FIELDWATCH_TRY(entry.ports.restore(in));
     }
     return {};

@@ -68,6 +68,28 @@ class DestinationTable {
     std::array<Entry, 12> entries_{};
 };
 
+/// What one device did to single addresses within the hour, for what is too slow for the window: guesses one
+/// by one, a patient look at all ports, data carried out. The least busy one makes room.
+class HourTable {
+  public:
+    struct Entry {
+        IpAddress remote;
+        bool ports_raised = false, guessing_raised = false, bytes_raised = false;
+        std::uint32_t flows = 0, logins = 0;  ///< logins: answered ones
+        float bytes_out = 0, bytes_in = 0;
+        Distinct ports;  ///< TCP ones, tried in vain
+    };
+    Entry& add(const Flow& flow);
+    void clear() { entries_ = {}; }
+    double most_bytes_out() const;
+    void save(ByteWriter& out) const;
+    Result<void> restore(ByteReader& in);
+
+  private:
+    std::array<Entry, 6> entries_{};
+};
+
+bool is_login_port(std::uint16_t port);
 std::uint64_t hash_of(const IpAddress& address);
 void write(ByteWriter& out, const IpAddress& address);
 Result<IpAddress> read_address(ByteReader& in);

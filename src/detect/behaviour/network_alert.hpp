@@ -41,6 +41,15 @@ inline constexpr AlertType kBeacon{"fieldwatch-x-beacon",
                                    model::Severity::Medium,
                                    "T1071",
                                    "Find out what the address is; block it if nobody knows it"};
+inline constexpr AlertType kExfiltration{
+    "fieldwatch-x-exfiltration",
+    "IoT_X_Exfiltration",
+    "A device carries far more data out than it ever did",
+    "",
+    "Exfiltration",
+    model::Severity::Medium,
+    "T1048",
+    "Find out what was sent to whom; isolate the device if nobody knows"};
 inline constexpr AlertType kRareDestination{"fieldwatch-x-rare-destination",
                                             "IoT_X_RareDestination",
                                             "A device uses a service outside that it never used",

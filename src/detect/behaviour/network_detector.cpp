@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/hash.hpp"
 #include "base/json_text.hpp"
 #include "detect/behaviour/network_alert.hpp"
 
@@ -27,14 +28,27 @@ constexpr Limit kFlows{1'000, 10, 300, 3'000}, kUnanswered{600, 10, 300, 1'500};
 constexpr double kAgentFactor = 3;        ///< an agent says who was called, not who answered
 constexpr double kLookupFactor = 10;      ///< name servers are asked often
 constexpr double kFloodPackets = 50'000;  ///< 167 a second, with hardly an answer
-constexpr double kFloodPacketsInside = 200'000;
+constexpr double kFloodPacketsInside = 200'000, kFloodPacketsAll = 100'000;
+constexpr Limit kTcpAddressesDay{150, 8, 80, 250};
 constexpr double kPortsTried = 30, kGuesses = 30;
+constexpr double kPortsTriedHour = 60, kGuessesHour = 60;
+// Bytes to one address within an hour that carry data out: to a network that is new to a known device, and
+// many times what it ever sent to one; much more where the port and the protocol are ordinary.
+constexpr double kBytesOut = 20e6, kBytesOutFactor = 8, kBytesOutCommon = 200e6, kBytesOutCommonFactor = 20;
+constexpr double kOutOfIn = 4;   ///< times what came back
 constexpr double kBusyPort = 8;  ///< addresses: a port that is being scanned makes no contacts
-constexpr Ticks kSuppression = std::chrono::hours(6), kDay = std::chrono::hours(24);
+constexpr Ticks kQuarter = std::chrono::minutes(15), kSuppression = std::chrono::hours(6),
+                kDay = std::chrono::hours(24);
 constexpr std::uint32_t kStandardWindows = 36;  ///< with traffic, before the device counts as known
 
-bool is_login_port(const Flow& flow) {
+bool is_scanned_for_logins(const Flow& flow) {
     return flow.transport == Transport::Tcp && (flow.port == 22 || flow.port == 23 || flow.port == 2323);
+}
+
+/// Outside, no device of itself keeps contact there: telnet, and the chat servers that command bots.
+bool is_ill_famed(const Flow& flow) {
+    return flow.transport == Transport::Tcp &&
+           (flow.port == 23 || flow.port == 2323 || (flow.port >= 6660 && flow.port <= 6667));
 }
 
 /// Ports that ordinary devices poll; regular contact alone says nothing there.
@@ -55,6 +69,10 @@ struct Filter {
 
 std::uint64_t port_hash(const Flow& flow) {
     return (flow.port * 4U + static_cast<std::uint64_t>(flow.transport)) * 0x9E3779B97F4A7C15U >> 32;
+}
+/// The key of a contact among the hub's.
+std::uint64_t contact_hash(std::string_view hub, std::uint64_t net) {
+    return (net ^ hash64(as_bytes(hub))) * 0x9E3779B97F4A7C15U;
 }
 /// The /24 of IPv4, the /48 of IPv6, and the port.
 std::uint64_t net_hash(const Flow& flow) {
@@ -93,8 +111,10 @@ void NetworkDetector::observe(const model::Event& event, const model::Item& item
         .device = device,
         .learned = flow->time - device.first >= kLearning && device.standard.windows >= kStandardWindows,
         .context = context};
+    if (flow->external && flow->measured && !flow->unanswered) device.answered = flow->time;
     judge_ports(sight);
     judge_destination(sight);
+    judge_hour(sight);
     if (!flow->external || flow->transport == Transport::Icmp || flow->transport == Transport::Other) return;
     judge_contact(sight);
     judge_new_port(sight);
@@ -117,24 +137,40 @@ void NetworkDetector::turn_windows(Device& device, const Flow& flow) const {
         }
         device.ports.clear();
         device.destinations.clear();
+        device.sent = {};
         device.window = number;
     }
     if (const auto hour = flow.time.ticks / kLongWindow.count(); hour > device.long_window) {
+        if (device.long_window >= 0 && flow.time - device.attack > kLongWindow)
+            device.standard.bytes_out = static_cast<float>(
+                std::max(0.999 * static_cast<double>(device.standard.bytes_out),
+                         std::min(device.hour.most_bytes_out(),
+                                  2 * static_cast<double>(device.standard.bytes_out) + 1e7)));
         device.long_ports.clear();
+        device.hour.clear();
         device.long_window = hour;
+    }
+    if (const auto day = flow.time.ticks / kDay.count(); day > device.day) {
+        device.day_ports.clear();
+        device.day = day;
     }
 }
 
 void NetworkDetector::judge_ports(Sight& sight) {
     const auto& flow = sight.flow;
-    if (flow.measured && !flow.unanswered && !is_login_port(flow)) return;
+    if (flow.measured && !flow.unanswered && !is_scanned_for_logins(flow)) return;
     const bool tcp = flow.transport == Transport::Tcp;
     const double usual = static_cast<double>(sight.device.standard.addresses);
     const double factor = flow.measured ? 1 : kAgentFactor;
     const auto judge = [&](PortTable& table, const Limit& limit, Ticks span) {
         auto& entry = table.add(flow);
         const double count = entry.addresses.count();
-        const double most = factor * limit.of(sight.learned, usual);
+        // On the ports of everyday business a line that is cut leaves as many calls in vain as a small scan.
+        const double own = limit.of(sight.learned, usual);
+        const bool cut = flow.external && flow.time - sight.device.answered > kWindow;
+        const double most = factor * (!is_common(flow) ? own
+                                      : cut            ? limit.most
+                                                       : std::max(own, limit.unknown));
         if (entry.raised || count < most) return;
         entry.raised = true;
         sight.device.attack = std::max(sight.device.attack, flow.time);
@@ -144,7 +180,10 @@ void NetworkDetector::judge_ports(Sight& sight) {
              .description = fmt::format("The device tried port {}/{} on about {:.0f} addresses within {}; "
                                         "up to {:.0f} is tolerated.",
                                         flow.port, to_string(flow.transport), count,
-                                        span == kWindow ? "five minutes" : "an hour", most),
+                                        span == kWindow       ? "five minutes"
+                                        : span == kLongWindow ? "an hour"
+                                                              : "a day",
+                                        most),
              .feature = "addresses tried on one port",
              .observed = std::round(count),
              .expected_most = most,
@@ -153,13 +192,15 @@ void NetworkDetector::judge_ports(Sight& sight) {
     };
     judge(sight.device.ports, tcp ? kTcpAddresses : kOtherAddresses, kWindow);
     judge(sight.device.long_ports, tcp ? kTcpAddressesLong : kOtherAddressesLong, kLongWindow);
+    if (tcp && flow.measured && !is_common(flow)) judge(sight.device.day_ports, kTcpAddressesDay, kDay);
 }
 
 void NetworkDetector::judge_destination(Sight& sight) {
     const auto& flow = sight.flow;
     const double window_s = 300;
-    auto& entry =
-        sight.device.destinations.add(flow, std::min(1.0, window_s / std::max(flow.seconds, window_s)));
+    // How much of a long flow falls into one window.
+    const double share = std::min(1.0, window_s / std::max(flow.seconds, window_s));
+    auto& entry = sight.device.destinations.add(flow, share);
     const auto raise = [&](const AlertType& type, std::string_view feature, double observed, double most) {
         sight.device.attack = std::max(sight.device.attack, flow.time);
         sight.raise({.type = type,
@@ -185,8 +226,23 @@ void NetworkDetector::judge_destination(Sight& sight) {
             raise(kFlood, "unanswered flows", entry.unanswered, unanswered_most);
         else if (entry.packets_out >= packets_most && entry.packets_in * 100 <= entry.packets_out)
             raise(kFlood, "packets without an answer", entry.packets_out, packets_most);
+        else if (entry.packets_out >= packets_most && flow.transport == Transport::Icmp)
+            raise(kFlood, "packets of control messages", entry.packets_out, packets_most);
         else
             entry.flood_raised = false;
+    }
+    // Spread over a network, no single address gets much of it.
+    auto& all = sight.device.sent;
+    if (flow.external) {
+        all.packets_out += flow.packets_out * share;
+        all.packets_in += flow.packets_in * share;
+    }
+    const bool attacked = sight.device.attack.ticks > 0 && flow.time - sight.device.attack <= kWindow;
+    if (!all.raised && !attacked && all.packets_out >= kFloodPacketsAll &&
+        all.packets_in * 100 <= all.packets_out) {
+        all.raised = true;
+        raise(kFlood, "packets without an answer, to all outside, the last of them", all.packets_out,
+              kFloodPacketsAll);
     }
     if (!entry.ports_raised && entry.ports.count() >= kPortsTried) {
         entry.ports_raised = true;
@@ -199,6 +255,85 @@ void NetworkDetector::judge_destination(Sight& sight) {
     }
 }
 
+void NetworkDetector::judge_hour(Sight& sight) {
+    const auto& flow = sight.flow;
+    auto& device = sight.device;
+    auto& entry = device.hour.add(flow);
+    const auto raise = [&](const AlertType& type, std::string_view feature, double observed, double most) {
+        device.attack = std::max(device.attack, flow.time);
+        sight.raise(
+            {.type = type,
+             .discriminator = flow.remote.text(),
+             .description = fmt::format("{} to {} within an hour: {:.0f}, where up to {:.0f} is tolerated.",
+                                        feature, flow.remote.text(), observed, most),
+             .feature = std::string(feature),
+             .observed = std::round(observed),
+             .expected_most = most,
+             .since = flow.time - kLongWindow});
+    };
+    if (!entry.ports_raised && entry.ports.count() >= kPortsTriedHour) {
+        entry.ports_raised = true;
+        raise(kNetworkScan, "ports tried in vain", entry.ports.count(), kPortsTriedHour);
+    }
+    const double factor = flow.measured ? 1 : kAgentFactor;
+    if (!entry.guessing_raised && entry.logins >= factor * kGuessesHour) {
+        entry.guessing_raised = true;
+        raise(kGuessing, "connections to a login service", entry.logins, factor * kGuessesHour);
+    }
+    if (entry.bytes_raised || !flow.external || !sight.learned) return;
+    if (Filter{device.standard.nets}.has(net_hash(flow))) return;
+    const bool ordinary = is_common(flow) && !flow.wordless;
+    const double usual = static_cast<double>(device.standard.bytes_out);
+    const double most = ordinary ? std::max(kBytesOutCommon, kBytesOutCommonFactor * usual)
+                                 : std::max(kBytesOut, kBytesOutFactor * usual);
+    const auto bytes_out = static_cast<double>(entry.bytes_out);
+    if (bytes_out < most || bytes_out < kOutOfIn * static_cast<double>(entry.bytes_in)) return;
+    entry.bytes_raised = true;
+    raise(kExfiltration, "bytes out", bytes_out, most);
+}
+
+/// Whether the devices of its hub live alike, and this contact is this one's alone: among at least ten, half
+/// of which share another of its contacts.
+bool NetworkDetector::is_unlike_its_peers(const Sight& sight, const ContactTable::Entry& contact) const {
+    const auto devices_of = [&](const ContactTable::Entry& entry) -> std::size_t {
+        Flow flow{.remote = entry.remote, .port = entry.port, .transport = entry.transport};
+        return devices_by_contact_.count(contact_hash(sight.event.hub, net_hash(flow)));
+    };
+    if (devices_.size() < 10 || devices_of(contact) > 1) return false;
+    return std::ranges::any_of(sight.device.contacts.entries(), [&](const ContactTable::Entry& other) {
+        return other.count > 0 && other.port != 53 && other.port != 123 &&
+               devices_of(other) * 2 >= devices_.size();
+    });
+}
+
+/// Whether a contact that keeps its time is one to a command server.
+bool NetworkDetector::beacons(const Sight& sight, const ContactTable::Entry& contact) const {
+    const auto& flow = sight.flow;
+    const auto& device = sight.device;
+    const double regular = contact.regularity();
+    const bool tcp = flow.transport == Transport::Tcp;
+    const bool in_vain = flow.measured && tcp && contact.unanswered * 5 >= contact.count * 4;
+    const bool attacked = device.attack.ticks > 0 && flow.time - device.attack <= kDay;
+    const bool common = is_common(flow);
+    const auto polled = std::uint64_t{1} << (port_hash(flow) & 63);
+    const bool new_habit = contact.fresh && tcp && (device.standard.polled & polled) == 0;
+    // By what the device was known for, or by what nobody does.
+    if ((in_vain && !common && contact.count >= 10 && regular >= 0.5) ||
+        (contact.fresh && !common && contact.count >= 7 && regular >= 0.6) ||
+        (contact.fresh && in_vain && contact.count >= 12 && regular >= 0.6) ||
+        (new_habit && contact.count >= 15 && regular >= 0.75) ||
+        (attacked && (contact.fresh || !sight.learned) && !common && contact.count >= 7 && regular >= 0.5) ||
+        (is_ill_famed(flow) && contact.count >= 7 && regular >= 0.5))
+        return true;
+    if (sight.learned || contact.last - contact.first < kQuarter || contact.count < 15 || regular < 0.7)
+        return false;
+    // Infected before we first saw it: short calls in no known protocol, or what only one of many alike does.
+    const bool wordless = contact.wordless * 5 >= contact.count * 4 && contact.brief * 5 >= contact.count * 4;
+    const auto devices = devices_by_contact_.count(contact_hash(sight.event.hub, net_hash(flow)));
+    if (tcp && wordless && devices <= 2) return true;
+    return !common && is_unlike_its_peers(sight, contact);
+}
+
 void NetworkDetector::judge_contact(Sight& sight) {
     const auto& flow = sight.flow;
     auto& device = sight.device;
@@ -208,37 +343,30 @@ void NetworkDetector::judge_contact(Sight& sight) {
     if (device.ports.addresses(flow) >= kBusyPort) return;
     auto* const contact = device.contacts.add(flow, !nets.has(net));
     if (contact == nullptr || contact->raised) return;
+    if (contact->count == 2) devices_by_contact_.add(contact_hash(sight.event.hub, net));
     if (flow.time - contact->first >= kDay) nets.add(net);
+    const auto raise = [&](std::string_view manner) {
+        contact->raised = true;
+        sight.raise(
+            {.type = kBeacon,
+             .discriminator = fmt::format("{}:{}", flow.remote.text(), flow.port),
+             .description = fmt::format("The device contacted {} on port {}/{} {} times, {}, {} of them "
+                                        "in vain.",
+                                        flow.remote.text(), flow.port, to_string(flow.transport),
+                                        contact->count, manner, contact->unanswered),
+             .feature = "regular contacts with one address",
+             .observed = static_cast<double>(contact->count),
+             .expected_most = contact->fresh ? 0.0 : 9.0,
+             .since = contact->first});
+    };
+    if (flow.chat && contact->count >= 3) return raise("in the protocol of a chat server");
 
     const double gap = contact->median_gap();
-    const double regular = contact->regularity();
     if (gap < 2 || gap > 7'200 || contact->last - contact->first < std::chrono::minutes(1)) return;
-    const bool tcp = flow.transport == Transport::Tcp;
-    const bool in_vain = flow.measured && tcp && contact->unanswered * 5 >= contact->count * 4;
-    const bool attacked = device.attack.ticks > 0 && flow.time - device.attack <= kDay;
-    const bool common = is_common(flow);
+    if (beacons(sight, *contact)) return raise(fmt::format("about every {:.0f} seconds", gap));
     // Whether the device polls anybody on this port is part of its standard.
-    const auto polled = std::uint64_t{1} << (port_hash(flow) & 63);
-    if (!sight.learned && contact->count >= 7 && regular >= 0.6) device.standard.polled |= polled;
-    const bool new_habit = contact->fresh && tcp && (device.standard.polled & polled) == 0;
-    const bool tells =
-        (in_vain && !common && contact->count >= 10 && regular >= 0.5) ||
-        (contact->fresh && !common && contact->count >= 7 && regular >= 0.6) ||
-        (contact->fresh && in_vain && contact->count >= 12 && regular >= 0.6) ||
-        (new_habit && contact->count >= 15 && regular >= 0.75) ||
-        (attacked && (contact->fresh || !sight.learned) && !common && contact->count >= 7 && regular >= 0.5);
-    if (!tells) return;
-    contact->raised = true;
-    sight.raise({.type = kBeacon,
-                 .discriminator = fmt::format("{}:{}", flow.remote.text(), flow.port),
-                 .description = fmt::format("The device contacted {} on port {}/{} {} times, about every "
-                                            "{:.0f} seconds, {} of them in vain.",
-                                            flow.remote.text(), flow.port, to_string(flow.transport),
-                                            contact->count, gap, contact->unanswered),
-                 .feature = "regular contacts with one address",
-                 .observed = static_cast<double>(contact->count),
-                 .expected_most = contact->fresh ? 0.0 : 9.0,
-                 .since = contact->first});
+    if (!sight.learned && contact->count >= 7 && contact->regularity() >= 0.6)
+        device.standard.polled |= std::uint64_t{1} << (port_hash(flow) & 63);
 }
 
 void NetworkDetector::judge_new_port(Sight& sight) {
@@ -273,18 +401,27 @@ void NetworkDetector::judge_new_port(Sight& sight) {
 void NetworkDetector::save(ByteWriter& out) const {
     out.u32(static_cast<std::uint32_t>(devices_.size()));
     out.u64(devices_.evictions());
+    devices_by_contact_.save(out);
     for (const auto& [key, device] : devices_) {
         out.text(key);
         out.i64(device.first.ticks);
         out.i64(device.window);
         out.i64(device.long_window);
+        out.i64(device.day);
         out.i64(device.attack.ticks);
+        out.i64(device.answered.ticks);
         device.ports.save(out);
         device.long_ports.save(out);
+        device.day_ports.save(out);
+        device.hour.save(out);
+        out.f64(device.sent.packets_out);
+        out.f64(device.sent.packets_in);
+        out.u8(device.sent.raised ? 1 : 0);
         device.destinations.save(out);
         device.contacts.save(out);
         out.f64(static_cast<double>(device.standard.addresses));
         out.f64(static_cast<double>(device.standard.flows));
+        out.f64(static_cast<double>(device.standard.bytes_out));
         out.u32(device.standard.windows);
         out.u64(device.standard.polled);
         for (const auto* const filter : {&device.standard.ports, &device.standard.nets})
@@ -300,23 +437,33 @@ Result<void> NetworkDetector::restore(ByteReader& in) {
     devices_.clear();
     const auto count = FIELDWATCH_TRY(read_count(in, kDevicesMax));
     const auto evictions = FIELDWATCH_TRY(in.u64());
+    FIELDWATCH_TRY(devices_by_contact_.restore(in));
     const auto usual = [](double value) { return value >= 0 && value < 1e9; };
     for (std::uint32_t i = 0; i < count; ++i) {
         auto& device = devices_.get(FIELDWATCH_TRY(in.text()));
         device.first = FIELDWATCH_TRY(read_time(in));
         device.window = FIELDWATCH_TRY(read_amount(in));
         device.long_window = FIELDWATCH_TRY(read_amount(in));
+        device.day = FIELDWATCH_TRY(read_amount(in));
         device.attack = FIELDWATCH_TRY(read_time(in));
+        device.answered = FIELDWATCH_TRY(read_time(in));
         FIELDWATCH_TRY(device.ports.restore(in));
         FIELDWATCH_TRY(device.long_ports.restore(in));
+        FIELDWATCH_TRY(device.day_ports.restore(in));
+        FIELDWATCH_TRY(device.hour.restore(in));
+        device.sent.packets_out = FIELDWATCH_TRY(in.f64());
+        device.sent.packets_in = FIELDWATCH_TRY(in.f64());
+        device.sent.raised = FIELDWATCH_TRY(in.u8()) != 0;
         FIELDWATCH_TRY(device.destinations.restore(in));
         FIELDWATCH_TRY(device.contacts.restore(in));
         const double addresses = FIELDWATCH_TRY(in.f64());
         const double flows = FIELDWATCH_TRY(in.f64());
-        if (!usual(addresses) || !usual(flows))
+        const double bytes_out = FIELDWATCH_TRY(in.f64());
+        if (!usual(addresses) || !usual(flows) || !(bytes_out >= 0 && bytes_out < 1e30))
             return fail(Errc::Corrupt, "a device's standard is out of range");
         device.standard.addresses = static_cast<float>(addresses);
         device.standard.flows = static_cast<float>(flows);
+        device.standard.bytes_out = static_cast<float>(bytes_out);
         device.standard.windows = FIELDWATCH_TRY(in.u32());
         device.standard.polled = FIELDWATCH_TRY(in.u64());
         for (auto* const filter : {&device.standard.ports, &device.standard.nets})

@@ -1,6 +1,6 @@
-// Network behaviour of each device: scans, floods, password guessing, beacons to command servers, and ports
-// that it never used before. Fixed, high thresholds from the first packet on; what a device has shown for
-// half a day moves them. docs/decisions/0032.
+// Network behaviour of each device: scans, floods, password guessing, beacons to command servers, data
+// carried out, and ports that it never used before. Fixed, high thresholds from the first packet on; what a
+// device has shown for half a day moves them. docs/decisions/0032, 0119.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include "detect/behaviour/contact_table.hpp"
 #include "detect/behaviour/flow.hpp"
 #include "detect/behaviour/flow_tables.hpp"
+#include "detect/behaviour/token_sketch.hpp"
 #include "detect/detector.hpp"
 
 namespace fieldwatch::detect {
@@ -19,7 +20,7 @@ namespace fieldwatch::detect {
 /// `behaviour`. One strand.
 class NetworkDetector {
   public:
-    static constexpr std::size_t kDevicesMax = 20'000;  ///< a shard's; about 5 KiB each
+    static constexpr std::size_t kDevicesMax = 20'000;  ///< a shard's; about 6 KiB each
     static constexpr Ticks kWindow = std::chrono::minutes(5), kLongWindow = std::chrono::hours(1);
     static constexpr Ticks kLearning = std::chrono::hours(12);
 
@@ -35,16 +36,25 @@ class NetworkDetector {
     struct Standard {
         float addresses = 0;  ///< most addresses tried in vain on one port in a window
         float flows = 0;      ///< most flows to one address in a window
+        float bytes_out = 0;  ///< most bytes to one address in an hour
         std::uint32_t windows = 0;
         std::uint64_t polled = 0;               ///< filter of ports outside that it contacts regularly
         std::array<std::uint64_t, 16> ports{};  ///< filter of ports outside that it used
         std::array<std::uint64_t, 16> nets{};   ///< filter of networks and ports outside
     };
+    /// Packets to all outside in the window.
+    struct Sent {
+        double packets_out = 0, packets_in = 0;
+        bool raised = false;
+    };
     struct Device {
         Timestamp first;
-        std::int64_t window = -1, long_window = -1;  ///< number of the running one since 1970
-        Timestamp attack;                            ///< event time of the newest scan or flood
-        PortTable ports, long_ports;
+        std::int64_t window = -1, long_window = -1, day = -1;  ///< number of the running one since 1970
+        Timestamp attack;                                      ///< event time of the newest scan or flood
+        Timestamp answered;  ///< event time of the newest answer from outside
+        PortTable ports, long_ports, day_ports;
+        HourTable hour;
+        Sent sent;
         DestinationTable destinations;
         ContactTable contacts;
         Standard standard;
@@ -57,10 +67,15 @@ class NetworkDetector {
     void turn_windows(Device& device, const Flow& flow) const;
     void judge_ports(Sight& sight);
     void judge_destination(Sight& sight);
+    void judge_hour(Sight& sight);
     void judge_contact(Sight& sight);
     void judge_new_port(Sight& sight);
+    bool beacons(const Sight& sight, const ContactTable::Entry& contact) const;
+    bool is_unlike_its_peers(const Sight& sight, const ContactTable::Entry& contact) const;
 
     BoundedTable<Device> devices_{kDevicesMax};
+    /// How many devices keep contact with a network and port outside, of each hub.
+    TokenSketch<8192> devices_by_contact_;
 };
 
 }  // namespace fieldwatch::detect

@@ -19,6 +19,7 @@ struct Seen {
     std::string port = "443", protocol = "tcp", state = "SF";
     std::string packets_out = "10", packets_in = "10", seconds = "1";
     std::string device = "camera";
+    std::string service = "", bytes_out = "", bytes_in = "";
 };
 
 class Network {
@@ -36,10 +37,10 @@ class Network {
         connection.remote_port = seen.port;
         connection.protocol = seen.protocol;
         connection.direction = model::Direction::Out;
-        const std::pair<std::string_view, std::string_view> extra[] = {{"ConnState", seen.state},
-                                                                       {"PacketsOut", seen.packets_out},
-                                                                       {"PacketsIn", seen.packets_in},
-                                                                       {"Duration", seen.seconds}};
+        const std::pair<std::string_view, std::string_view> extra[] = {
+            {"ConnState", seen.state},  {"PacketsOut", seen.packets_out}, {"PacketsIn", seen.packets_in},
+            {"Duration", seen.seconds}, {"Service", seen.service},        {"BytesOut", seen.bytes_out},
+            {"BytesIn", seen.bytes_in}};
         model::Event event;
         event.kind = model::EventKind::ConnectionCreate;
         event.name = "ConnectionCreate";
@@ -195,6 +196,115 @@ TEST(NetworkDetector, LetsAnOldRegularContactBe) {
     Network network;
     for (int i = 0; i < 24 * 60; ++i)
         network.see({.at = i * 60.0, .remote = "198.51.100.66", .port = "9375"});
+    EXPECT_EQ(network.types(), Types{});
+}
+
+TEST(NetworkDetector, SeesAServerThatCommandsADeviceWhichNobodyKnows) {
+    const auto told = [](const Seen& contact, double gap, int count) {
+        Network network;
+        SeededRandom random(1);
+        for (int i = 0; i < count; ++i) {
+            auto seen = contact;
+            seen.at = i * gap + static_cast<double>(random.below(100)) * gap / 2000;
+            network.see(seen);
+        }
+        return network.types();
+    };
+    const Seen plain{
+        .remote = "198.51.100.66", .port = "9375", .service = "-", .bytes_out = "90", .bytes_in = "40"};
+    EXPECT_EQ(told(plain, 60, 40), Types{"IoT_X_Beacon"}) << "short calls in no protocol";
+    auto other = plain;
+    other.port = "443";
+    EXPECT_EQ(told(other, 300, 40), Types{"IoT_X_Beacon"}) << "nor on a port where one is due";
+    other.service = "ssl";
+    EXPECT_EQ(told(other, 300, 40), Types{}) << "every smart plug does that";
+    other = plain;
+    other.seconds = "290";
+    EXPECT_EQ(told(other, 300, 40), Types{}) << "a connection that is kept open, made anew";
+    other = plain;
+    other.service = "irc";
+    EXPECT_EQ(told(other, 3'000, 4), Types{"IoT_X_Beacon"}) << "a chat server";
+    other = plain;
+    other.port = "23";
+    other.service = "";
+    EXPECT_EQ(told(other, 60, 12), Types{"IoT_X_Beacon"}) << "telnet, outside";
+}
+
+TEST(NetworkDetector, SeesWhatOnlyOneOfManyAlikeDoes) {
+    Network network;
+    for (int i = 0; i < 60; ++i) {
+        for (int device = 0; device < 12; ++device)
+            network.see({.at = i * 60.0 + device,
+                         .remote = "203.0.113.7",
+                         .port = "8883",
+                         .device = "meter-" + std::to_string(device)});
+        network.see({.at = i * 60.0 + 30, .remote = "198.51.100.66", .port = "9375", .device = "meter-3"});
+    }
+    EXPECT_EQ(network.types(), Types{"IoT_X_Beacon"});
+}
+
+TEST(NetworkDetector, SeesAScanOfAFewAddressesAnHour) {
+    Network network;
+    for (int i = 0; i < 240; ++i)
+        network.see(
+            {.at = i * 300.0, .remote = "198.51.100." + std::to_string(i), .port = "2323", .state = "S0"});
+    EXPECT_EQ(network.types(), Types{"IoT_X_NetworkScan"});
+}
+
+TEST(NetworkDetector, SeesPatientGuessesAndAPatientLookAtAllPorts) {
+    Network network;
+    for (int i = 0; i < 100; ++i) {
+        network.see({.at = i * 30.0, .remote = "192.168.1.20", .port = "22"});
+        network.see(
+            {.at = i * 30.0 + 9, .remote = "192.168.1.1", .port = std::to_string(1000 + i), .state = "REJ"});
+    }
+    EXPECT_EQ(network.types(), (Types{"IoT_X_PasswordGuessing", "IoT_X_NetworkScan"}));
+}
+
+TEST(NetworkDetector, SeesAFloodOverAWholeNetworkAndOneThatIsAnswered) {
+    Network network;
+    for (int i = 0; i < 2'000; ++i)
+        network.see({.at = i * 0.05,
+                     .remote = "198.51.100." + std::to_string(i % 250),
+                     .port = std::to_string(1000 + i % 2'000),
+                     .protocol = "udp",
+                     .state = "S0",
+                     .packets_out = "100",
+                     .packets_in = "0"});
+    network.see({.at = 200,
+                 .protocol = "icmp",
+                 .state = "OTH",
+                 .packets_out = "90000",
+                 .packets_in = "80000",
+                 .seconds = "20",
+                 .device = "lamp"});
+    EXPECT_EQ(network.types(), (Types{"IoT_X_Flood", "IoT_X_Flood"}));
+}
+
+TEST(NetworkDetector, SeesDataCarriedOutToASiteThatIsNew) {
+    Network network;
+    network.live(0, 14);
+    network.see({.at = 14 * 3600, .port = "443", .bytes_out = "150000000", .bytes_in = "1000"});
+    network.see({.at = 14 * 3600 + 10,
+                 .remote = "198.51.100.66",
+                 .port = "443",
+                 .bytes_out = "150000000",
+                 .bytes_in = "1000"});
+    EXPECT_EQ(network.types(), Types{}) << "an update of its own files to an ordinary service";
+    network.see({.at = 14 * 3600 + 20,
+                 .remote = "198.51.100.77",
+                 .port = "2121",
+                 .bytes_out = "150000000",
+                 .bytes_in = "1000"});
+    EXPECT_EQ(network.types(), Types{"IoT_X_Exfiltration"});
+}
+
+TEST(NetworkDetector, TakesALineThatIsCutForWhatItIs) {
+    Network network;
+    network.live(0, 14);
+    for (int i = 0; i < 720; ++i)
+        network.see(
+            {.at = 14 * 3600 + i * 10.0, .remote = "203.0.113." + std::to_string(1 + i % 15), .state = "S0"});
     EXPECT_EQ(network.types(), Types{});
 }
 

@@ -347,6 +347,45 @@ TEST(Zeek, ReadsTablesAndJson) {
     EXPECT_EQ(names[1].time.unix_millis(), 1767323045500);
 }
 
+TEST(Zeek, TellsWhatTheSensorRecognisedAndCounted) {
+    const auto details = [](const std::vector<std::string>& lines) {
+        const auto events = read(InputFormat::Zeek, lines);
+        return events.empty() ? Json() : events.back().payload()["ExtraDetails"];
+    };
+    const std::string fields =
+        "#fields\tts\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\torig_pkts\tresp_pkts";
+    EXPECT_EQ(details({fields, "1.5\t10.0.0.2\t1\t203.0.113.9\t443\ttcp\t-\t3\t0"})["Service"], "-");
+    EXPECT_EQ(details({fields, "1.5\t10.0.0.2\t1\t203.0.113.9\t443\ttcp\tssl\t3\t0"})["Service"], "ssl");
+    EXPECT_EQ(details({fields, "1.5\t10.0.0.2\t1\t203.0.113.9\t443\ttcp\tssl\t3\t0"})["ConnState"], "S0");
+    EXPECT_EQ(details({fields, "1.5\t10.0.0.2\t1\t203.0.113.9\t443\ttcp\tssl\t3\t4"})["ConnState"], "SF");
+    EXPECT_EQ(
+        details({fields, "1.5\t10.0.0.2\t1\t203.0.113.9\t443\ttcp\tssl\t3\t4\tMalicious\tC&C"})["PacketsOut"],
+        "3")
+        << "labels that somebody appended";
+}
+
+TEST(Zeek, ReadsTheFormsThatShippersMakeOfIt) {
+    const auto one = [](const std::string& line) {
+        auto events = read(InputFormat::Zeek, {line});
+        EXPECT_EQ(events.size(), 1u) << line;
+        return events.at(0);
+    };
+    const auto nested = one(
+        R"({"ts":1767323045500,"id":{"orig_h":"10.0.0.2","orig_p":1,"resp_h":"203.0.113.9","resp_p":23},"proto":"tcp","conn_state":"S0"})");
+    EXPECT_EQ(nested.device, "10.0.0.2");
+    EXPECT_EQ(nested.time.unix_millis(), 1767323045500);
+    const auto elastic = one(
+        R"({"@timestamp":"2026-01-02T03:04:05.500Z","source":{"ip":"fd00::2","port":1,"packets":3,"bytes":90},"destination":{"ip":"2001:4860::9","port":23},"network":{"transport":"tcp"},"event":{"duration":2500000000},"zeek":{"connection":{"state":"S0"}}})");
+    EXPECT_EQ(elastic.device, "fd00::2");
+    EXPECT_EQ(elastic.payload()["RemotePort"], "23");
+    EXPECT_EQ(elastic.payload()["ExtraDetails"]["ConnState"], "S0");
+    EXPECT_EQ(elastic.payload()["ExtraDetails"]["Duration"], "2.500000");
+    const auto campus = one(
+        R"({"ts":1.5,"id_orig_h":"203.0.113.9","id_orig_p":9,"id_resp_h":"198.51.100.4","id_resp_p":22,"local_orig":false,"local_resp":true})");
+    EXPECT_EQ(campus.device, "198.51.100.4") << "the sensor knows its networks";
+    EXPECT_EQ(campus.payload()["Direction"], "In");
+}
+
 TEST(Input, SaysWhatALineCannotBe) {
     const RecordSink sink = [](const model::RecordView&, std::uint64_t) {};
     const auto refusal = [&](InputFormat format, std::string_view line) {

@@ -137,6 +137,7 @@ void RecordMaker::connection(const Origin& origin, const RecordedConnection& con
         .member_if("CommandLine", cut(connection.command_line));
     extra_details(json, {{"DnsName", connection.dns_name},
                          {"ConnState", connection.state},
+                         {"Service", connection.service},
                          {"Duration", connection.seconds},
                          {"PacketsOut", connection.packets_out},
                          {"PacketsIn", connection.packets_in},

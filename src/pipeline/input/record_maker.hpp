@@ -36,7 +36,7 @@ struct RecordedConnection {
     std::string remote_address, remote_port, local_address, local_port, protocol = "tcp";
     std::string executable, command_line, user_id, dns_name;
     /// What a network sensor counted; amounts as it wrote them, seen from the device.
-    std::string state, seconds, packets_out, packets_in, bytes_out, bytes_in;
+    std::string state, service, seconds, packets_out, packets_in, bytes_out, bytes_in;
     std::int64_t process_id = 0;
     bool in = false;
 };
