@@ -44,9 +44,10 @@ Result<detect::IndicatorFile> IndicatorFolder::import(Import import) {
     if (const auto before = read_file(parts_.files, path, kFileBytesMax); before && !import.may_shrink) {
         const auto old = detect::parse_indicators(import.name, as_text(*before));
         if (old && size_of(*old) >= kSmall && size_of(file) < size_of(*old) / 2)
-            return fail(Errc::Conflict, fmt::format("{} shrank from {} entries to {}: refused, the old file "
-                                                    "stays in force (--force takes it, of a feed --accept-shrink)",
-                                                    import.name, size_of(*old), size_of(file)));
+            return fail(Errc::Conflict,
+                        fmt::format("{} shrank from {} entries to {}: refused, the old file "
+                                    "stays in force (--force takes it, of a feed --accept-shrink)",
+                                    import.name, size_of(*old), size_of(file)));
     }
     FIELDWATCH_TRY(parts_.files.make_directories(parts_.directory));
     FIELDWATCH_TRY(replace_file(parts_.files, path, as_bytes(import.text)));

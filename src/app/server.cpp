@@ -315,7 +315,10 @@ Result<void> serve(const ServerConfig& config) {
                            .metrics = metrics,
                            .directory = data + "/intel",
                            .state_file = data + "/intel-feeds.json",
-                           .import = [&](feed::Feeds::Import import) { return take_feed(std::move(import), unsigned_indicators, *bundles); },
+                           .import =
+                               [&](feed::Feeds::Import import) {
+                                   return take_feed(std::move(import), unsigned_indicators, *bundles);
+                               },
                            .remove = [&](const std::string& name) { return indicators.remove(name); }}));
 
     // The path: hub → journal → pipeline → workspace → portal.

@@ -33,10 +33,11 @@ int no_passphrase(char*, int, int, void*) {
 
 SigningKey read_key(std::string_view pem, bool is_private) {
     if (pem.size() > kPemBytesMax) return nullptr;
-    const std::unique_ptr<BIO, FreeSigningKey> bio(::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    const std::unique_ptr<BIO, FreeSigningKey> bio(
+        ::BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     if (!bio) return nullptr;
     SigningKey key(is_private ? ::PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr)
-                       : ::PEM_read_bio_PUBKEY(bio.get(), nullptr, no_passphrase, nullptr));
+                              : ::PEM_read_bio_PUBKEY(bio.get(), nullptr, no_passphrase, nullptr));
     return key && ::EVP_PKEY_id(key.get()) == EVP_PKEY_ED25519 ? std::move(key) : nullptr;
 }
 
@@ -80,7 +81,7 @@ Result<Bytes> sign(std::string_view private_pem, ByteView message) {
 
 bool is_signed_by(const PublicKey& public_key, ByteView message, ByteView signature) {
     const SigningKey key(::EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, public_key.bytes.data(),
-                                                public_key.bytes.size()));
+                                                       public_key.bytes.size()));
     const SigningContext context(::EVP_MD_CTX_new());
     return key && context &&
            ::EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&

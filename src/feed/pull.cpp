@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t kManifestBytesMax = 64u << 20, kEventBytesMax = 64u << 20, kPageBytesMax = 64u << 20;
 constexpr std::size_t kPulledBytesMax = 250u << 20;  ///< what an import takes
-constexpr std::size_t kFailedEventsMax = 20;       ///< of one pull: then the server is at fault
+constexpr std::size_t kFailedEventsMax = 20;         ///< of one pull: then the server is at fault
 
 class Puller {
   public:

@@ -32,8 +32,9 @@ struct QueryFinding {
 model::Record query_finding_record(const model::HubName& hub, const ScheduledRule& rule,
                                    std::uint64_t version, const QueryFinding& finding, Timestamp now);
 
-/// The alert of such a record, or of what a hunt found (detect/intel/hunt_finding.hpp). Its key is rule, window and entities: the same finding, however often it is in
-/// the log, is one alert with one id. Errors: Malformed.
+/// The alert of such a record, or of what a hunt found (detect/intel/hunt_finding.hpp). Its key is rule,
+/// window and entities: the same finding, however often it is in the log, is one alert with one id. Errors:
+/// Malformed.
 Result<model::Alert> alert_of_query_finding(const model::RecordView& record);
 
 }  // namespace fieldwatch::detect
