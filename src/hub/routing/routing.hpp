@@ -26,7 +26,8 @@ struct RouteEndpoint {
     std::chrono::hours keep{24};  ///< how long a message waits for an endpoint that does not take it
     friend bool operator==(const RouteEndpoint&, const RouteEndpoint&) = default;
 };
-std::string_view to_string(RouteEndpoint::Kind kind);  ///< "file", "webhook", "kafka", "nats": as the configuration spells it
+std::string_view to_string(
+    RouteEndpoint::Kind kind);  ///< "file", "webhook", "kafka", "nats": as the configuration spells it
 
 struct MessageRoute {
     std::string name;
