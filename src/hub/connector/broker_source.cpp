@@ -17,9 +17,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kAnswerWait{30};
+constexpr seconds kBrokerAnswerWait{30};
 constexpr std::uint16_t kKeepAliveSeconds = 60;
-constexpr milliseconds kTurn{500};                 // how late the log file is looked at
+constexpr milliseconds kBrokerTurn{500};           // how late the log file is looked at
 constexpr std::size_t kPacketBytesMax = 8u << 20;  // larger ones a broker is to be told not to take
 constexpr std::string_view kLogPlace = "log";
 
@@ -61,7 +61,7 @@ class BrokerSource final : public ConnectorSource {
         for (;;) {
             FIELDWATCH_TRY(read_log());
             FIELDWATCH_TRY(parts_->place.keep(false));
-            FIELDWATCH_TRY(net::pause(patience(kTurn)));
+            FIELDWATCH_TRY(net::pause(patience(kBrokerTurn)));
         }
     }
 
@@ -71,7 +71,7 @@ class BrokerSource final : public ConnectorSource {
                                                                    .tls = settings_.tls,
                                                                    .ca_file = {},
                                                                    .ca_pem = settings_.ca_pem},
-                                                                  patience(kAnswerWait)));
+                                                                  patience(kBrokerAnswerWait)));
         stream_ = &stream;
         const auto done = talk();
         stream_ = nullptr;
@@ -85,7 +85,7 @@ class BrokerSource final : public ConnectorSource {
         auto heard = intake.monotonic(), pinged = heard;
         std::vector<std::byte> buffer(64u << 10);
         for (;;) {
-            const auto got = stream_->read_some(buffer, patience(kTurn));
+            const auto got = stream_->read_some(buffer, patience(kBrokerTurn));
             if (!got && got.error().code != Errc::Timeout) return std::unexpected(got.error());
             if (got && *got == 0) return fail(Errc::Unavailable, settings_.host + " closed the connection");
             const auto now = intake.monotonic();
@@ -100,7 +100,7 @@ class BrokerSource final : public ConnectorSource {
                 pinged = now;
                 Bytes ping;
                 mqtt::encode_pingreq(ping);
-                FIELDWATCH_TRY(stream_->write_all(ping, patience(kAnswerWait)));
+                FIELDWATCH_TRY(stream_->write_all(ping, patience(kBrokerAnswerWait)));
             }
             if (tail_) FIELDWATCH_TRY(read_log());
             FIELDWATCH_TRY(parts_->place.keep(false));
@@ -119,7 +119,7 @@ class BrokerSource final : public ConnectorSource {
             connect.password = as_bytes(settings_.password);
         Bytes out;
         mqtt::encode_connect(out, connect);
-        return stream_->write_all(out, patience(kAnswerWait));
+        return stream_->write_all(out, patience(kBrokerAnswerWait));
     }
 
     Result<void> subscribe() {
@@ -134,7 +134,7 @@ class BrokerSource final : public ConnectorSource {
             filters.push_back({.text = text, .qos = 1});
         Bytes out;
         mqtt::encode_subscribe(out, 1, filters);
-        return stream_->write_all(out, patience(kAnswerWait));
+        return stream_->write_all(out, patience(kBrokerAnswerWait));
     }
 
     Result<void> take_packets() {
@@ -153,7 +153,7 @@ class BrokerSource final : public ConnectorSource {
         for (const auto id : acknowledgements_)
             mqtt::encode_puback(out, id);
         acknowledgements_.clear();
-        return stream_->write_all(out, patience(kAnswerWait));
+        return stream_->write_all(out, patience(kBrokerAnswerWait));
     }
 
     Result<void> take(const mqtt::Frame& frame) {

@@ -22,10 +22,10 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kAnswerWait{60};    // for what must be answered before messages can come
-constexpr seconds kTokenLife{3'600};  // and renewed when three quarters of it are over
-constexpr milliseconds kTurn{1'000};  // how late a place is kept and a stop is seen at the most
-constexpr int kCredit = 256;          // of a partition; what is on its way is bounded by it
+constexpr seconds kEventHubAnswerWait{60};    // for what must be answered before messages can come
+constexpr seconds kTokenLife{3'600};          // and renewed when three quarters of it are over
+constexpr milliseconds kEventHubTurn{1'000};  // how late a place is kept and a stop is seen at the most
+constexpr int kCredit = 256;                  // of a partition; what is on its way is bounded by it
 constexpr std::size_t kPartitionsMax = 1'024;
 constexpr std::size_t kEventBytesMax = 2u << 20;  // an Event Hubs message has 1 MiB, and what is around it
 
@@ -45,7 +45,7 @@ class EventHubSource final : public ConnectorSource, private amqp::Peer {
                                                                    .tls = true,
                                                                    .ca_file = {},
                                                                    .ca_pem = settings_.ca_pem},
-                                                                  patience(kAnswerWait)));
+                                                                  patience(kEventHubAnswerWait)));
         amqp::Engine engine(*this, {.container = "fieldwatch-" + settings_.name,
                                     .links_max = kPartitionsMax + 8,
                                     .message_bytes_max = kEventBytesMax,
@@ -74,10 +74,10 @@ class EventHubSource final : public ConnectorSource, private amqp::Peer {
         auto& intake = parts_->intake;
         std::vector<std::byte> buffer(64u << 10);
         Bytes out;
-        const auto answered_by = intake.monotonic() + kAnswerWait;
+        const auto answered_by = intake.monotonic() + kEventHubAnswerWait;
         while (true) {
             engine.take_output(out);
-            if (!out.empty()) FIELDWATCH_TRY(stream.write_all(out, patience(kAnswerWait)));
+            if (!out.empty()) FIELDWATCH_TRY(stream.write_all(out, patience(kEventHubAnswerWait)));
             out.clear();
             if (error_) return std::unexpected(*error_);
             if (engine.finished()) return over(engine);
@@ -85,7 +85,7 @@ class EventHubSource final : public ConnectorSource, private amqp::Peer {
             if (partitions_.empty() && now > answered_by)
                 return fail(Errc::Timeout, settings_.events.host + " does not answer in time");
             const auto next = engine.tick(std::chrono::duration_cast<milliseconds>(now));
-            const auto wait = next.count() > 0 ? std::min(next, kTurn) : kTurn;
+            const auto wait = next.count() > 0 ? std::min(next, kEventHubTurn) : kEventHubTurn;
             const auto got = stream.read_some(buffer, patience(wait));
             if (!got && got.error().code != Errc::Timeout) return std::unexpected(got.error());
             if (got && *got == 0)
