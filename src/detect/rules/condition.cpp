@@ -1,5 +1,6 @@
 // The condition language of Sigma 2.1: names, not, and, or, parentheses, `1 of`, `all of`, `N of`, `them`.
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "detect/rules/sigma.hpp"
@@ -34,9 +35,7 @@ class ConditionParser {
 
     Result<Expression> run() {
         auto expression = FIELDWATCH_TRY(any());
-        if (token_ == "|")
-            return fail(Errc::Unsupported,
-                        "condition: aggregation by '|' left Sigma with version 2; write a correlation");
+        if (token_ == "|") return fail(Errc::Unsupported, aggregation());
         if (!token_.empty())
             return fail(Errc::Malformed,
                         "condition: nothing may follow, but '" + std::string(token_) + "' does");
@@ -45,6 +44,28 @@ class ConditionParser {
 
   private:
     static constexpr int kDepthMax = 64;
+
+    /// What stands behind '|' in rules of Sigma's first version, and the correlation that says the same.
+    std::string aggregation() {
+        advance();
+        const auto name = token_;
+        advance();
+        advance();
+        static constexpr std::array<std::array<std::string_view, 2>, 6> kForms{{{"near", "temporal"},
+                                                                                {"sum", "value_sum"},
+                                                                                {"avg", "value_avg"},
+                                                                                {"count", "event_count"},
+                                                                                {"min", "value_percentile"},
+                                                                                {"max", "value_percentile"}}};
+        for (const auto& [form, type] : kForms) {
+            if (!same_word(name, form)) continue;
+            const bool of_field = same_word(name, "count") && !token_.empty() && token_ != ")";
+            return "condition: '| " + std::string(form) +
+                   "' left Sigma with version 2; write a correlation of type " +
+                   (of_field ? "value_count" : std::string(type));
+        }
+        return "condition: aggregation by '|' left Sigma with version 2; write a correlation";
+    }
 
     void advance() {
         const auto first = rest_.find_first_not_of(" \t\r\n");

@@ -78,6 +78,24 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+TEST(Sigma, NamesTheCorrelationThatAnOldAggregationIs) {
+    const auto why = [](std::string_view rest) {
+        const SourceFile file{
+            "t.yml", "title: T\nlogsource: {product: linux}\ndetection:\n  a: {A: x}\n  b: {B: y}\n" +
+                         std::string(rest)};
+        const auto compiled = RuleSet::compile({&file, 1}, {});
+        return compiled.errors.empty() ? "" : compiled.errors[0].why;
+    };
+    using testing::HasSubstr;
+    EXPECT_THAT(why("  timeframe: 30s\n  condition: a | near b\n"), HasSubstr("'| near' left Sigma"));
+    EXPECT_THAT(why("  timeframe: 30s\n  condition: a | near b\n"), HasSubstr("type temporal"));
+    EXPECT_THAT(why("  condition: a | count() by C > 5\n"), HasSubstr("type event_count"));
+    EXPECT_THAT(why("  condition: a | count(User) by C > 5\n"), HasSubstr("type value_count"));
+    EXPECT_THAT(why("  condition: a | sum(Bytes) > 5\n"), HasSubstr("type value_sum"));
+    EXPECT_THAT(why("  timeframe: 30s\n  condition: a\n"), HasSubstr("timeframe left Sigma"));
+    EXPECT_THAT(why("  c: {C|re: 'x)'}\n  condition: c\n"), HasSubstr("not understood: "));
+}
+
 TEST(Correlation, CountsEventsOfAGroupWithinTheTimespanItsEndIncluded) {
     const std::string rule =
         "type: event_count, rules: [failed], group-by: [User], timespan: 1m, condition: {gte: 3}";

@@ -19,6 +19,8 @@ class DetectionParser {
         for (const auto& entry : detection) {
             const auto name = entry.first.as<std::string>();
             if (name == "condition" || std::ranges::find(beside, name) != beside.end()) continue;
+            // The condition says which correlation the rule should be, where it can.
+            if (name == "timeframe" && aggregates(detection["condition"])) continue;
             if (name == "timeframe")
                 refuse(entry.first,
                        "timeframe left Sigma with version 2; write a correlation rule of type event_count "
@@ -39,6 +41,10 @@ class DetectionParser {
 
   private:
     using Searches = std::map<std::string, Expression, std::less<>>;
+
+    static bool aggregates(const YAML::Node& condition) {
+        return condition && condition.IsScalar() && condition.Scalar().find('|') != std::string::npos;
+    }
 
     static std::string example(const Searches& searches) {
         return searches.size() == 1 ? searches.begin()->first : "all of them";

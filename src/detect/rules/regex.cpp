@@ -49,7 +49,8 @@ Result<Regex> Regex::create(const Pattern& pattern) {
     const auto text = pattern.multiline ? "(?m)" + pattern.text : pattern.text;
     out.other_ = std::make_unique<re2::RE2>(text, options);
     if (!out.other_->ok())
-        return fail(Errc::Malformed, "the expression '" + pattern.text + "' is not understood");
+        return fail(Errc::Malformed,
+                    "the expression '" + pattern.text + "' is not understood: " + out.other_->error());
     return out;
 }
 
