@@ -29,7 +29,7 @@
 namespace fieldwatch::hub {
 class Connectors;  // hub/connector/connectors.hpp
 class Routes;      // hub/routing/routes.hpp
-}
+}  // namespace fieldwatch::hub
 
 namespace fieldwatch::exports {
 class Exporter;  // export/exporter.hpp
@@ -92,10 +92,10 @@ struct Parts {
     feed::Feeds* feeds = nullptr;           ///< null where no feed is pulled
     feed::Bundles* bundles = nullptr;       ///< null where there are none
     const HuntHealth* hunt = nullptr;       ///< null where history is not asked
-    AdvisoryFiles* advisories = nullptr;   ///< null where there are none
-    Rules* rules = nullptr;                ///< null where there are none
-    ScheduledRules* scheduled = nullptr;   ///< null where no query runs by itself
-    const hub::Routes* routes = nullptr;   ///< null where there are none
+    AdvisoryFiles* advisories = nullptr;    ///< null where there are none
+    Rules* rules = nullptr;                 ///< null where there are none
+    ScheduledRules* scheduled = nullptr;    ///< null where no query runs by itself
+    const hub::Routes* routes = nullptr;    ///< null where there are none
     hub::Connectors* connectors = nullptr;  ///< null where the server is attached to nothing
     /// Takes personal data out of workspaces and log; "" as hub is all of them.
     std::function<Result<PurgeReport>(const workspace::Purge&)> purge = nullptr;
