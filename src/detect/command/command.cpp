@@ -87,7 +87,14 @@ std::string decode_loosely(std::string_view text) {
 
 }  // namespace
 
+void CommandLine::expect(std::string_view line, std::string_view working_directory) {
+    raw_ = trimmed(line);
+    working_directory_ = working_directory;
+    expected_ = true;
+}
+
 void CommandLine::parse(std::string_view line, std::string_view working_directory) {
+    expected_ = false;
     segments_.clear();
     words_.clear();
     wrappers_.clear();
@@ -99,8 +106,7 @@ void CommandLine::parse(std::string_view line, std::string_view working_director
     arena_.clear();
     pipelines_ = 0;
     truncated_ = false;
-    const auto start = line.find_first_not_of(" \t\r\n");
-    raw_ = start == std::string_view::npos ? std::string_view{} : line.substr(start);
+    raw_ = trimmed(line);
     working_directory_ = working_directory;
     auto text = raw_;
     if (text.size() > kBytesMax) {

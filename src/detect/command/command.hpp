@@ -131,11 +131,21 @@ class CommandLine {
 
     /// `working_directory` may be empty: relative paths then stay relative.
     void parse(std::string_view line, std::string_view working_directory = {});
+    /// The same once somebody asks for segments().
+    void expect(std::string_view line, std::string_view working_directory);
 
-    std::string_view raw() const { return raw_; }  ///< as sent, trimmed on the left only
+    std::string_view raw() const { return raw_; }  ///< as sent, trimmed()
+    /// Without blanks on the left.
+    static std::string_view trimmed(std::string_view line) {
+        const auto start = line.find_first_not_of(" \t\r\n");
+        return start == std::string_view::npos ? std::string_view{} : line.substr(start);
+    }
     bool truncated() const { return truncated_; }
     /// In the order read: the line's own, then those of unwrapped texts.
-    std::span<const Segment> segments() const { return segments_; }
+    std::span<const Segment> segments() {
+        if (expected_) parse(raw_, working_directory_);
+        return segments_;
+    }
 
     std::span<const std::string_view> argv(const Segment& s) const {
         return std::span(words_).subspan(s.argv_first, s.argv_count);
@@ -184,6 +194,7 @@ class CommandLine {
     CommandSettings settings_;
     std::string_view raw_;
     std::string_view working_directory_;
+    bool expected_ = false;  ///< the line is there, but not parsed yet
     bool truncated_ = false;
     std::vector<Segment> segments_;
     std::vector<std::string_view> words_, wrappers_, assignments_;

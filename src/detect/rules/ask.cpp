@@ -21,13 +21,18 @@ bool MatcherState::any_value(FieldId field, Test test) const {
     return std::ranges::any_of(std::span(texts).subspan(texts_of[field].first, texts_of[field].count), test);
 }
 
+/// Whether running the expression could find it, or has.
+bool MatcherState::may_occur(std::uint32_t index) const {
+    const auto& [field, hint, regex] = inside.regexes[index];
+    if (hint != kNoPredicate && !holds(hint)) return false;
+    const auto& answer = answers[index];
+    return answer.step != step_of(inside.uses[field].origin) || answer.occurs;
+}
+
 bool MatcherState::occurs(std::uint32_t index) {
     const auto& [field, hint, regex] = inside.regexes[index];
     if (hint != kNoPredicate && !holds(hint)) return false;
-    const auto origin = inside.uses[field].origin;
-    const auto step = origin == FieldOrigin::Event  ? round
-                      : origin == FieldOrigin::Line ? line_step
-                                                    : segment_step;
+    const auto step = step_of(inside.uses[field].origin);
     auto& answer = answers[index];
     if (answer.step != step) {
         answer.step = step;

@@ -98,34 +98,39 @@ bool MatcherState::evaluate(std::uint32_t index) {
     return false;
 }
 
-Truth MatcherState::evaluate_part(std::uint32_t index, FieldOrigin known) {
+Truth MatcherState::leaf_truth(PredicateId id, FieldOrigin known, bool run) {
+    const auto& use = inside.predicates[id];
+    const bool of_event = use.origin == FieldOrigin::Event;
+    if (of_event != (known == FieldOrigin::Event)) {
+        const bool cannot = !of_event && use.may != kNoPredicate && !holds(use.may);
+        return cannot ? Truth::False : Truth::Unknown;
+    }
+    if (holds(id)) return Truth::True;
+    if (run) return leaf_holds(id) ? Truth::True : Truth::False;
+    const bool may =
+        use.asks && std::ranges::any_of(inside.asked[id], [this](auto regex) { return may_occur(regex); });
+    return may ? Truth::Unknown : Truth::False;
+}
+
+bool MatcherState::can_be(bool wanted, std::uint32_t index, FieldOrigin known, bool run) {
     const auto& node = inside.nodes[index];
-    if (node.kind == Expression::Kind::Leaf) {
-        const auto& use = inside.predicates[node.first];
-        const bool of_event = use.origin == FieldOrigin::Event;
-        if (of_event != (known == FieldOrigin::Event)) {
-            const bool cannot = !of_event && use.may != kNoPredicate && !holds(use.may);
-            return cannot ? Truth::False : Truth::Unknown;
-        }
-        return leaf_holds(node.first) ? Truth::True : Truth::False;
+    if (node.kind == Expression::Kind::Leaf)
+        return leaf_truth(node.first, known, run) != (wanted ? Truth::False : Truth::True);
+    const std::span children(inside.children.data() + node.first, node.count);
+    const auto child = [&](std::uint32_t at) { return can_be(wanted, at, known, run); };
+    switch (node.kind) {
+        case Expression::Kind::Not:
+            return can_be(!wanted, children[0], known, run);
+        case Expression::Kind::And:
+            return wanted ? std::ranges::all_of(children, child) : std::ranges::any_of(children, child);
+        case Expression::Kind::Or:
+            return wanted ? std::ranges::any_of(children, child) : std::ranges::all_of(children, child);
+        default:
+            break;
     }
-    std::uint32_t holding = 0;
-    std::uint32_t open = 0;
-    for (std::uint32_t i = 0; i < node.count; ++i) {
-        const auto truth = evaluate_part(inside.children[node.first + i], known);
-        holding += truth == Truth::True ? 1 : 0;
-        open += truth == Truth::Unknown ? 1 : 0;
-        if (node.kind == Expression::Kind::And && truth == Truth::False) return Truth::False;
-        if (node.kind == Expression::Kind::Or && truth == Truth::True) return Truth::True;
-    }
-    const auto least = node.kind == Expression::Kind::And       ? node.count
-                       : node.kind == Expression::Kind::AtLeast ? node.least
-                                                                : 1;
-    const auto truth = holding >= least         ? Truth::True
-                       : holding + open < least ? Truth::False
-                                                : Truth::Unknown;
-    if (node.kind != Expression::Kind::Not || truth == Truth::Unknown) return truth;
-    return truth == Truth::True ? Truth::False : Truth::True;
+    // So many that can hold, or that must.
+    const auto count = std::ranges::count_if(children, [&](auto at) { return child(at) == wanted; });
+    return (static_cast<std::uint32_t>(count) >= node.least) == wanted;
 }
 
 /// Segments that only carry another text come last, so that a command has the same key, wrapped or not.
@@ -153,8 +158,7 @@ void MatcherState::match_segments(std::vector<RuleHit>& hits) {
             if (evaluate(inside.roots[rule])) {
                 fire(rule, static_cast<std::int32_t>(at), hits);
             } else if (undecided[i] == 0) {
-                undecided[i] =
-                    evaluate_part(inside.roots[rule], FieldOrigin::Segment) == Truth::False ? 0 : 1;
+                undecided[i] = can_be(true, inside.roots[rule], FieldOrigin::Segment) ? 1 : 0;
             }
         }
         clear(segment_raised);
@@ -183,7 +187,7 @@ void MatcherState::match_line(std::vector<RuleHit>& hits) {
         if (evaluate(inside.roots[rule])) {
             fire(rule, -1, hits);
         } else {
-            undecided[i] = evaluate_part(inside.roots[rule], FieldOrigin::Line) == Truth::False ? 0 : 1;
+            undecided[i] = can_be(true, inside.roots[rule], FieldOrigin::Line) ? 1 : 0;
         }
     }
     match_segments(hits);

@@ -7,6 +7,13 @@
 #include "detect/rules/matcher_state.hpp"
 
 namespace fieldwatch::detect {
+namespace {
+
+/// What a part of an item's identity is, where it is no field that rules read.
+constexpr std::uint32_t kUnread = 0xffff'0000, kLine = 0xffff'0001, kDirectory = 0xffff'0002,
+                        kSource = 0xffff'0100;
+
+}  // namespace
 
 MatcherState::MatcherState(RuleSetPtr rule_set)
     : rules(std::move(rule_set)), inside(rules->internals()), command(inside.options.command) {
@@ -27,22 +34,27 @@ MatcherState::~MatcherState() {
     hs_free_scratch(scratch);
 }
 
-bool MatcherState::set(PredicateId id) {
-    if (holds(id)) return false;
-    bits[id >> 6] |= std::uint64_t{1} << (id & 63);
-    return true;
-}
-
-void MatcherState::raise(PredicateId id) {
-    if (!set(id)) return;
-    raised.push_back(id);
-    for (const auto opened : inside.opens[id])
-        raise(opened);
+void MatcherState::wake(PredicateId id) {
     for (const auto rule : inside.woken[id]) {
         if (woken_at[rule] == round || admitted[inside.source_of[rule]] == 0) continue;
         woken_at[rule] = round;
         candidates.push_back(rule);
     }
+}
+
+void MatcherState::raise(PredicateId id) {
+    if (!set(id)) return;
+    raised.push_back(id);
+    wake(id);
+    for (const auto opened : inside.opens[id]) {  // which opens nothing in turn
+        if (!set(opened)) continue;
+        raised.push_back(opened);
+        wake(opened);
+    }
+}
+
+bool MatcherState::may_hold(std::uint32_t rule) const {
+    return inside.needs.all_met(rule, [this](PredicateId id) { return holds(id); });
 }
 
 void MatcherState::clear(std::vector<PredicateId>& ids) {
@@ -75,25 +87,20 @@ void MatcherState::admit(const LogSource& source) {
 
 CommandLine& MatcherState::parsed() {
     if (!is_parsed) {
-        command.parse(process ? process->command_line : std::string_view{},
-                      process ? process->working_directory : std::string_view{});
+        command.expect(process ? process->command_line : std::string_view{},
+                       process ? process->working_directory : std::string_view{});
         is_parsed = true;
     }
     return command;
 }
 
 void MatcherState::fire(std::uint32_t rule, std::int32_t segment_index, std::vector<RuleHit>& hits) {
-    RuleHit hit{.rule = rule, .segment = segment_index, .segment_text = {}, .segment_name = {}};
-    if (process) {
+    RuleHit hit{.rule = rule, .segment = segment_index, .segment_text = {}};
+    if (segment_index >= 0) {
         auto& line = parsed();
-        if (segment_index >= 0) {
-            const auto& found_in = line.segments()[static_cast<std::size_t>(segment_index)];
-            hit.segment_text = line.text(found_in);
-            hit.segment_name = found_in.name;
-        } else {
-            hit.segment_text = line.raw();
-            if (!line.segments().empty()) hit.segment_name = line.segments()[0].name;
-        }
+        hit.segment_text = line.text(line.segments()[static_cast<std::size_t>(segment_index)]);
+    } else if (process) {
+        hit.segment_text = CommandLine::trimmed(process->command_line);
     }
     hits.push_back(std::move(hit));
 }
@@ -126,17 +133,46 @@ void MatcherState::begin(const model::Event& event, const model::Item& item) {
     process = process_text(event, item);
 }
 
+void MatcherState::note(std::uint32_t what, std::string_view text) {
+    const std::uint32_t head[] = {
+        what, text.data() == nullptr ? UINT32_MAX : static_cast<std::uint32_t>(text.size())};
+    identity.append(reinterpret_cast<const char*>(head), sizeof head).append(text);
+}
+
 void MatcherState::read_event(const model::Event& event, const model::Item& item, ExtraFields extra) {
     event_fields(event, item, inside.options.command.addresses, numbers, values);
     values.insert(values.end(), extra.begin(), extra.end());
-    const bool log_line = event.kind == model::EventKind::SigmaEvent;
+    log_line = event.kind == model::EventKind::SigmaEvent;
+    identity.clear();
+    if (log_line) {
+        const auto source = log_source_of(event, item);
+        for (const auto part : {source.product, source.category, source.service})
+            note(kSource, part);
+    } else {
+        note(kSource + static_cast<std::uint32_t>(event.kind), {});
+    }
+    if (process) {
+        note(kLine, process->command_line);
+        note(kDirectory, process->working_directory);
+    }
     for (const auto& [name, text] : values) {
         const auto field = inside.field_names.find(name);
-        if (field != TextNumbers::kNone && inside.uses[field].origin == FieldOrigin::Event) {
-            value(field, text);
-            read.emplace_back(field, text);
+        const bool is_read = field != TextNumbers::kNone && inside.uses[field].origin == FieldOrigin::Event;
+        if (is_read) read.emplace_back(field, text);
+        if (!is_read && !(log_line && inside.keywords != UINT32_MAX)) continue;
+        const bool is_line = process && !text.empty() && text.data() == process->command_line.data() &&
+                             text.size() == process->command_line.size();
+        note(is_read ? field : kUnread, is_line ? std::string_view{} : text);  // which stands there already
+    }
+}
+
+void MatcherState::raise_fields() {
+    for (const auto& [field, text] : read)
+        value(field, text);
+    if (log_line && inside.keywords != UINT32_MAX) {
+        for (const auto& [name, text] : values) {
+            if (text.data() != nullptr) value(inside.keywords, text);
         }
-        if (log_line && inside.keywords != UINT32_MAX && text.data() != nullptr) value(inside.keywords, text);
     }
     for (const auto field : inside.with_absent) {
         if (present[field] == 0) raise(inside.fields[field].absent());
@@ -159,33 +195,49 @@ void MatcherState::compare_fields() {
     }
 }
 
-void MatcherState::match(const model::Event& event, const model::Item& item, std::vector<RuleHit>& out,
-                         ExtraFields extra) {
-    begin(event, item);
-    read_event(event, item, extra);
+void MatcherState::judge(std::vector<RuleHit>& hits) {
+    raise_fields();
     open_gates();
     for (const auto rule : inside.always) {
         if (admitted[inside.source_of[rule]] != 0) candidates.push_back(rule);
     }
     const bool has_line = process && !process->command_line.empty();
-    std::vector<RuleHit> hits;
     for (const auto rule : candidates) {
         const ProbeScope cost(probe, rule);
+        if (!may_hold(rule)) continue;
         const auto root = inside.roots[rule];
         if (inside.reads[rule] == FieldOrigin::Event ||
             (inside.reads[rule] == FieldOrigin::Line && !has_line)) {
             if (evaluate(root)) fire(rule, -1, hits);
-        } else if (has_line && evaluate_part(root, FieldOrigin::Event) != Truth::False) {
+        } else if (has_line && can_be(true, root, FieldOrigin::Event, false) &&
+                   can_be(true, root, FieldOrigin::Event)) {
             line_rules.push_back(rule);
         }
     }
     if (!line_rules.empty()) match_line(hits);
     std::ranges::sort(hits, {}, &RuleHit::rule);
-    std::ranges::move(hits, std::back_inserter(out));
     clear(raised);
     for (const auto& [field, text] : read)
         present[field] = 0;
     if (inside.keywords != UINT32_MAX) present[inside.keywords] = 0;
+}
+
+void MatcherState::match(const model::Event& event, const model::Item& item, std::vector<RuleHit>& out,
+                         ExtraFields extra) {
+    begin(event, item);
+    read_event(event, item, extra);
+    // An item whose cost is measured is judged, and not remembered.
+    const bool remembers = probe == nullptr && identity.size() <= VerdictMemory::kKeyBytesMax;
+    if (remembers) {
+        if (const auto* const known = verdicts.find(identity)) {
+            out.insert(out.end(), known->begin(), known->end());
+            return;
+        }
+    }
+    found_hits.clear();
+    judge(found_hits);
+    if (remembers) verdicts.remember(identity, found_hits);
+    std::ranges::move(found_hits, std::back_inserter(out));
 }
 
 Matcher::Matcher(RuleSetPtr rules) : state_(std::make_unique<MatcherState>(std::move(rules))) {}

@@ -5,6 +5,7 @@
 #include "detect/rules/program.hpp"
 #include "detect/rules/rule_probe.hpp"
 #include "detect/rules/rule_set.hpp"
+#include "detect/rules/verdict_memory.hpp"
 
 namespace fieldwatch::detect {
 
@@ -53,13 +54,27 @@ struct MatcherState {
     // The event's own fields: matcher.cpp.
     void begin(const model::Event& event, const model::Item& item);
     void admit(const LogSource& source);
+    /// Notes the item's fields, and in `identity` all of it that any rule could see.
     void read_event(const model::Event& event, const model::Item& item, ExtraFields extra);
+    void note(std::uint32_t what, std::string_view text);
+    /// What the rules say of what was read.
+    void judge(std::vector<RuleHit>& hits);
+    void raise_fields();
     void value(FieldId field, std::string_view text);
     void compare_fields();
     bool holds(PredicateId id) const { return (bits[id >> 6] >> (id & 63) & 1) != 0; }
-    bool set(PredicateId id);
+    /// Whether all that the rule needs can still be: looks at what holds, runs nothing.
+    bool may_hold(std::uint32_t rule) const;
+    bool set(PredicateId id) {
+        auto& word = bits[id >> 6];
+        const auto bit = std::uint64_t{1} << (id & 63);
+        if ((word & bit) != 0) return false;
+        word |= bit;
+        return true;
+    }
     /// Sets a predicate and wakes its rules.
     void raise(PredicateId id);
+    void wake(PredicateId id);
     void raise(std::span<const PredicateId> ids) {
         for (const auto id : ids)
             raise(id);
@@ -78,12 +93,18 @@ struct MatcherState {
 
     // Expressions, run when a rule asks: ask.cpp.
     bool ask(PredicateId id);
+    std::uint64_t step_of(FieldOrigin origin) const {
+        return origin == FieldOrigin::Event ? round : origin == FieldOrigin::Line ? line_step : segment_step;
+    }
     bool occurs(std::uint32_t regex);
     template <class Test>
     bool any_value(FieldId field, Test test) const;
+    bool may_occur(std::uint32_t regex) const;
     bool evaluate(std::uint32_t node);
-    /// With what fields of other origins say left open.
-    Truth evaluate_part(std::uint32_t node, FieldOrigin known);
+    /// Whether it may come out so, with what fields of other origins say left open; without `run`, what
+    /// expressions would say too.
+    bool can_be(bool wanted, std::uint32_t node, FieldOrigin known, bool run = true);
+    Truth leaf_truth(PredicateId id, FieldOrigin known, bool run);
 
     RuleSetPtr rules;
     RuleProbe* probe = nullptr;  ///< set while costs are measured
@@ -92,7 +113,11 @@ struct MatcherState {
     hs_scratch* scratch = nullptr;
     FoldedText folded;
     std::string key;
+    std::string identity;
+    VerdictMemory verdicts;
     TextMemo<std::uint32_t> lines;  ///< rules that cannot hold for a line whatever its event
+    bool log_line = false;          ///< the item is one of a log: rules may seek words in all of it
+    std::vector<RuleHit> found_hits;
     std::vector<FieldValue> values;
     std::vector<std::pair<FieldId, std::string_view>> read;  ///< those that rules read
     struct Texts {
@@ -123,7 +148,7 @@ struct MatcherState {
     std::span<const std::uint8_t> admitted;  ///< by log source of rules: whether the item's is meant
     NumberText numbers;
     std::optional<ProcessText> process;
-    bool is_parsed = false;
+    bool is_parsed = false;   ///< or will be when somebody asks
     std::size_t segment = 0;  ///< the one that segment predicates are about
     std::vector<std::size_t> order;
 };

@@ -43,6 +43,36 @@ class Rows {
     std::vector<std::uint32_t> first_, values_;
 };
 
+/// By rule: sets of predicates, of each of which one must hold before the rule can.
+class Needs {
+  public:
+    using Set = std::vector<PredicateId>;
+
+    /// Of the next rule.
+    void add(std::span<const Set> sets) {
+        for (const auto& set : sets) {
+            words_.push_back(static_cast<std::uint32_t>(set.size()));
+            words_.insert(words_.end(), set.begin(), set.end());
+        }
+        first_.push_back(static_cast<std::uint32_t>(words_.size()));
+    }
+    template <class Holds>
+    bool all_met(std::uint32_t rule, Holds holds) const {
+        const auto* at = words_.data() + first_[rule];
+        const auto* const end = words_.data() + first_[rule + 1];
+        while (at != end) {
+            const auto* const last = at + 1 + *at;
+            if (std::none_of(at + 1, last, holds)) return false;
+            at = last;
+        }
+        return true;
+    }
+
+  private:
+    std::vector<std::uint32_t> first_ = {0};
+    std::vector<std::uint32_t> words_;  ///< of each set its size, then its predicates
+};
+
 struct ProgramNode {
     Expression::Kind kind = Expression::Kind::Leaf;
     std::uint32_t first = 0;  ///< Leaf: predicate; else the first child, in RuleSetInternals::children
@@ -114,6 +144,7 @@ struct RuleSetInternals {
     LiteralIndex squeezed_gates;             ///< the gates' words where words may touch: squeeze()
     PredicateId trailing_blank_gate = UINT32_MAX;
     Rows woken;                         ///< by predicate: rules
+    Needs needs;                        ///< by rule, beside what wakes it
     std::vector<std::uint32_t> always;  ///< rules that no single predicate can wake
 };
 

