@@ -4,10 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <condition_variable>
 #include <filesystem>
-#include <mutex>
-#include <thread>
 
 #include "app/advisory_folder.hpp"
 #include "app/backup_staging.hpp"
@@ -16,6 +13,7 @@
 #include "app/detection_content.hpp"
 #include "app/indicator_folder.hpp"
 #include "app/log_feed.hpp"
+#include "app/maintenance.hpp"
 #include "app/profile.hpp"
 #include "app/purge.hpp"
 #include "app/retro_hunt.hpp"
@@ -99,50 +97,6 @@ std::vector<RetroHunt::Parts::Progress> hunt_progress(const pipeline::Pipeline* 
         out.push_back({.log_end = partition.journal_end, .committed = partition.committed});
     return out;
 }
-
-/// Sealing, retention: once a minute, on a thread of its own.
-class Maintenance {
-  public:
-    Maintenance(journal::Journal& journal, Workspaces& workspaces)
-        : journal_(journal), workspaces_(workspaces) {
-        thread_ = std::thread([this] { run(); });
-    }
-    ~Maintenance() {
-        {
-            const std::lock_guard lock(mutex_);
-            stopping_ = true;
-        }
-        wake_.notify_all();
-        thread_.join();
-    }
-    /// As long as it is held nothing is sealed, merged or deleted.
-    std::unique_lock<std::mutex> pause() { return std::unique_lock(work_mutex_); }
-
-  private:
-    void run() {
-        std::unique_lock lock(mutex_);
-        while (!wake_.wait_for(lock, seconds(60), [this] { return stopping_; })) {
-            lock.unlock();
-            std::unique_lock work(work_mutex_);
-            if (const auto done = journal_.enforce_retention(); !done)
-                log::error("journal", done.error().message);
-            for (const auto& one : workspaces_.all()) {
-                if (const auto done = one.workspace->maintain(); !done)
-                    log::error("workspace", done.error().message);
-            }
-            work.unlock();
-            lock.lock();
-        }
-    }
-
-    journal::Journal& journal_;
-    Workspaces& workspaces_;
-    std::mutex work_mutex_;
-    std::mutex mutex_;
-    std::condition_variable wake_;
-    bool stopping_ = false;
-    std::thread thread_;
-};
 
 /// SIGTERM and SIGINT are blocked in every thread that starts after this, and taken here.
 sigset_t block_end_signals() {
