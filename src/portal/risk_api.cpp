@@ -13,7 +13,7 @@ namespace {
 constexpr int kAlertDays = 60;  ///< eight half-lives of a High alert: nothing is left of what is older
 constexpr int kStateDays = 30;  ///< what is active is written again daily
 constexpr std::size_t kRowsMax = 10'000;
-constexpr std::size_t kPageMax = 1'000, kFixedMax = 200;
+constexpr std::size_t kRiskPageMax = 1'000, kFixedMax = 200;
 
 std::string alerts_query(const Context& context, const Scope& scope) {
     return fmt::format(
@@ -92,7 +92,7 @@ Result<std::vector<std::string>> fixed_ids(const Call& call) {
 /// Only the numbers of a fleet, with the heaviest point of each device; all points of one device.
 Answer get_risk(const Context& context, const Call& call) {
     const auto scope = FIELDWATCH_TRY(scope_of(context, call));
-    const auto top = FIELDWATCH_TRY(number_parameter(call.request, "top", 100, 1, kPageMax));
+    const auto top = FIELDWATCH_TRY(number_parameter(call.request, "top", 100, 1, kRiskPageMax));
     const auto fixed = FIELDWATCH_TRY(fixed_ids(call));
     std::optional<std::string> device;
     if (const auto asked = call.request.parameter("device")) device = std::string(*asked);

@@ -17,7 +17,7 @@ constexpr std::size_t kPageMax = 1'000;
 constexpr std::size_t kDevicesMax = 10'000;  ///< of one vulnerability
 constexpr std::size_t kAboutMax = 200;       ///< packages that one vulnerability is told of
 
-Result<AdvisoryFiles*> files_of(const Context& context) {
+Result<AdvisoryFiles*> advisory_files_of(const Context& context) {
     if (context.parts.advisories == nullptr)
         return fail(Errc::Unavailable, "this server keeps no advisories");
     return context.parts.advisories;
@@ -37,8 +37,8 @@ Json source_json(const detect::AdvisoryTable::Source& source) {
             {"bad", std::move(bad)}};
 }
 
-Answer put_file(const Context& context, const Call& call) {
-    auto* const files = FIELDWATCH_TRY(files_of(context));
+Answer put_advisory_file(const Context& context, const Call& call) {
+    auto* const files = FIELDWATCH_TRY(advisory_files_of(context));
     const auto force = call.request.parameter("force");
     const auto kept = FIELDWATCH_TRY(files->import(
         {.name = call.names[0], .text = call.request.body, .may_shrink = force && *force != "false"}));
@@ -47,14 +47,14 @@ Answer put_file(const Context& context, const Call& call) {
     return json_reply(200, answer);
 }
 
-Answer delete_file(const Context& context, const Call& call) {
-    auto* const files = FIELDWATCH_TRY(files_of(context));
+Answer delete_advisory_file(const Context& context, const Call& call) {
+    auto* const files = FIELDWATCH_TRY(advisory_files_of(context));
     FIELDWATCH_TRY(files->remove(call.names[0]));
     return net::HttpResponse{.status = 204};
 }
 
-Answer list_files(const Context& context, const Call&) {
-    auto* const files = FIELDWATCH_TRY(files_of(context));
+Answer list_advisory_files(const Context& context, const Call&) {
+    auto* const files = FIELDWATCH_TRY(advisory_files_of(context));
     const auto table = FIELDWATCH_TRY(files->in_force());
     Json out = Json::array();
     for (const auto& source : table->sources())
@@ -188,7 +188,7 @@ Result<Json> devices_with(const Context& context, const Scope& scope, const Aske
 
 Answer get_vulnerability(const Context& context, const Call& call) {
     const auto scope = FIELDWATCH_TRY(scope_of(context, call));
-    auto* const files = FIELDWATCH_TRY(files_of(context));
+    auto* const files = FIELDWATCH_TRY(advisory_files_of(context));
     const auto& id = call.names[0];
     Asked asked{.ids = {id}, .table = FIELDWATCH_TRY(files->in_force())};
     const auto about = asked.table->about(id, kAboutMax);
@@ -227,9 +227,9 @@ Answer get_vulnerability(const Context& context, const Call& call) {
 }  // namespace
 
 std::vector<Route> vulnerability_routes() {
-    return {{"GET", "/api/v1/advisories", Role::Reader, list_files},
-            {"PUT", "/api/v1/advisories/{name}", Role::Administrator, put_file},
-            {"DELETE", "/api/v1/advisories/{name}", Role::Administrator, delete_file},
+    return {{"GET", "/api/v1/advisories", Role::Reader, list_advisory_files},
+            {"PUT", "/api/v1/advisories/{name}", Role::Administrator, put_advisory_file},
+            {"DELETE", "/api/v1/advisories/{name}", Role::Administrator, delete_advisory_file},
             {"GET", "/api/v1/vulnerabilities", Role::Reader, list_vulnerabilities},
             {"GET", "/api/v1/vulnerabilities/{id}", Role::Reader, get_vulnerability}};
 }

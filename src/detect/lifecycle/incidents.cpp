@@ -10,12 +10,10 @@ namespace fieldwatch::detect {
 
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr std::size_t kLinkBytesMax = 256;
 
 /// Text or number of a member; "" for anything else.
-std::string member_text(const Json& object, const char* key) {
+std::string member_text(const nlohmann::json& object, const char* key) {
     const auto found = object.find(key);
     if (found == object.end()) return {};
     if (found->is_string()) return found->get<std::string>();
@@ -36,7 +34,7 @@ bool names_somebody(const std::string& address) {
 /// What an alert is about, sorted; empty for one that is of no device.
 std::vector<std::string> links_of(const model::Alert& alert) {
     std::vector<std::string> links;
-    const auto entities = Json::parse(alert.entities_json, nullptr, /*allow_exceptions=*/false);
+    const auto entities = nlohmann::json::parse(alert.entities_json, nullptr, /*allow_exceptions=*/false);
     if (!entities.is_array()) return links;
     bool of_device = false;
     for (const auto& entity : entities) {
@@ -50,7 +48,7 @@ std::vector<std::string> links_of(const model::Alert& alert) {
             links.push_back("a:" + address);
     }
     if (!of_device) return {};
-    const auto extended = Json::parse(alert.extended_json, nullptr, /*allow_exceptions=*/false);
+    const auto extended = nlohmann::json::parse(alert.extended_json, nullptr, /*allow_exceptions=*/false);
     if (extended.is_object()) {
         for (const auto* const key : {"ProcessId", "ParentProcessId", "Login Process Id"})
             add_process(links, member_text(extended, key));
