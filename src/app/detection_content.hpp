@@ -15,8 +15,8 @@ Result<detect::RulePack> base_rules(const std::string& rules_directory);
 /// Rules and word lists as sources of content, without indicators and settings.
 detect::ContentSources rule_sources(detect::RulePack pack);
 
-/// Everything of this server: these rules, DATA/intel/*, DATA/advisories/*, tuning, the security groups of its hubs. Errors:
-/// Malformed or InvalidArgument naming the file.
+/// Everything of this server: these rules, DATA/intel/*, DATA/advisories/*, tuning, the security groups of
+/// its hubs. Errors: Malformed or InvalidArgument naming the file.
 Result<detect::ContentSources> detection_content(const ServerConfig& config, registry::Registry& registry,
                                                  detect::RulePack rules);
 

@@ -172,7 +172,8 @@ void add_detect(CLI::App& app, Session& session) {
         "all "
         "others, in the\n"
         "old form, RFC 5424 or with ISO times. zeek: conn, dns, http and ssl logs, TSV or JSON.\n"
-        "records: a hub's diagnostic log, {\"records\":[…]} or record by record, as docs/connectors.md says.\n"
+        "records: a hub's diagnostic log, {\"records\":[…]} or record by record, as docs/connectors.md "
+        "says.\n"
         "series: timestamp,value; every value is scored one step ahead, and what deviates raises an alert.\n"
         "Findings name lines of the input, counted from 1 without blank ones.");
     command->callback([options, &session] {

@@ -103,7 +103,7 @@ class SeriesModel {
     std::array<WeekSlot, kWeekSlots> week_{};
     Visit visit_;
     double day_error_ = -1, week_error_ = -1;  ///< of the two seasons; negative before the second week
-    std::uint64_t run_ = 0, longest_run_ = 0, changes_ = 0;  ///< of values that are all the same
+    std::uint64_t run_ = 0, longest_run_ = 0, changes_ = 0;        ///< of values that are all the same
     double fast_ = 0, level_ = 0, slow_ = 0, slow_deviation_ = 0;  ///< averages of one to some hundred values
     double fast_error_ = 1, season_error_ = 1, level_error_ = 1;   ///< how far each forecast was off of late
     double scale_ = 0;                                             ///< usual residual

@@ -47,7 +47,8 @@ std::optional<InputFormat> guess_input_format(std::string_view line) {
     if (line == "{" || line == "[" || line.starts_with("[{")) return InputFormat::Diagnostics;
     if (line.starts_with('{') && !enveloped && (has("\"records\"") || has("\"operationName\"")))
         return InputFormat::Diagnostics;
-    if (line.starts_with('{')) return has("\"id.orig_h\"") || has("\"id_orig_h\"") ? InputFormat::Zeek : InputFormat::JsonLines;
+    if (line.starts_with('{'))
+        return has("\"id.orig_h\"") || has("\"id_orig_h\"") ? InputFormat::Zeek : InputFormat::JsonLines;
     if (line.starts_with("----")) return InputFormat::Auditd;
     if (parse_syslog_line(line, 2000)) return InputFormat::Syslog;
     return std::nullopt;
