@@ -348,31 +348,6 @@ class ShardEngine final : public Engine {
         return downloaded_and_ran;
     }
 
-    /// What intelligence says of the places that the item's command line downloads from: A18.
-    std::optional<IntelSnapshot::Hit> known_source(Context& context) {
-        if (context.intel.size() == 0) return std::nullopt;
-        auto& command = matcher_.command();
-        for (const auto& segment : command.segments()) {
-            constexpr std::string_view kFetchers[] = {"lynx", "sftp", "git", "ftp", "tftp", "ftpget"};
-            if (!segment.has(Fact::Downloads) && !segment.has(Fact::RunsCode) &&
-                std::ranges::find(kFetchers, segment.name) == std::end(kFetchers))
-                continue;
-            values_.clear();
-            command.list(segment, CommandList::Urls, values_);
-            for (const auto url : values_) {
-                if (auto hit = context.intel.find_url(url, now_)) return hit;
-            }
-            values_.clear();
-            command.list(segment, CommandList::Hosts, values_);
-            for (const auto host : values_) {
-                auto hit = context.intel.find_address(host, now_);
-                if (!hit) hit = context.intel.find_domain(host, now_);
-                if (hit) return hit;
-            }
-        }
-        return std::nullopt;
-    }
-
     void raise_found(Context& context) {
         const auto rules = matcher_.rules().rules();
         const auto correlations = matcher_.rules().correlations();
