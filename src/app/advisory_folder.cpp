@@ -12,7 +12,7 @@ namespace fieldwatch::app {
 namespace {
 
 /// Of one file, compact: all releases of Debian are some 6 MiB.
-constexpr std::uint64_t kFileBytesMax = 64u << 20;
+constexpr std::uint64_t kAdvisoryBytesMax = 64u << 20;
 
 /// Counts entries without holding them.
 Result<std::size_t> entries_of(std::string_view name, std::string_view text) {
@@ -32,7 +32,7 @@ Result<std::vector<std::pair<std::string, std::string>>> read_advisory_folder(Fi
     if (!names) return std::unexpected(names.error());
     for (const auto& name : *names) {
         if (name.ends_with(".new")) continue;  // replace_file's, on its way
-        const auto bytes = FIELDWATCH_TRY(read_file(files, directory + "/" + name, kFileBytesMax));
+        const auto bytes = FIELDWATCH_TRY(read_file(files, directory + "/" + name, kAdvisoryBytesMax));
         out.emplace_back(name, as_text(bytes));
     }
     return out;
@@ -40,7 +40,7 @@ Result<std::vector<std::pair<std::string, std::string>>> read_advisory_folder(Fi
 
 Result<void> AdvisoryFolder::check_room(const Import& import, const std::string& compact,
                                         std::size_t entries) {
-    if (compact.size() > kFileBytesMax)
+    if (compact.size() > kAdvisoryBytesMax)
         return fail(Errc::TooLarge, import.name + ": more than 64 MiB are left of it; divide it");
     const auto names = parts_.files.list(parts_.directory).value_or(std::vector<std::string>{});
     const bool known = std::ranges::find(names, import.name) != names.end();
@@ -49,7 +49,7 @@ Result<void> AdvisoryFolder::check_room(const Import& import, const std::string&
                     "there are 64 files of advisories already; several files can be imported "
                     "as one: vulnerabilities import --name NAME FILE…");
     if (!known || import.may_shrink) return {};
-    const auto before = read_file(parts_.files, parts_.directory + "/" + import.name, kFileBytesMax);
+    const auto before = read_file(parts_.files, parts_.directory + "/" + import.name, kAdvisoryBytesMax);
     if (!before) return {};
     const auto old = entries_of(import.name, as_text(*before));
     if (old && *old >= kSmall && entries < *old / 2)
