@@ -199,6 +199,7 @@ TEST_F(ExporterTest, AWebhookIsSignedTriedAgainAndToldOfRepeats) {
     find("taken");
     ASSERT_TRUE(soon([&] { return receiver.requests().size() == 3; }));
     ASSERT_TRUE(soon([&] { return exporter_->get("soc")->status.delivered == 1; }));
+    ASSERT_TRUE(soon([&] { return exporter_->get("soc")->status.problem.empty(); })) << "told a moment later";
     const auto requests = receiver.requests();
     EXPECT_EQ(requests[0].header("idempotency-key"), "refused");
     EXPECT_EQ(requests[1].header("idempotency-key"), "refused");

@@ -94,8 +94,10 @@ TEST(QueryFinding, IsOneAlertHoweverOftenAndWhereverItIsInTheLog) {
     finding.to = Timestamp::from_unix_seconds(10'800);
     const auto next = query_finding_record({"home"}, rule, 2, finding, Timestamp::from_unix_seconds(10'805));
     const auto second = decided_of_query(*engine, next, 11);
-    ASSERT_EQ(second.size(), 1u);
+    ASSERT_EQ(second.size(), 2u) << "a new alert, and the first learns that both are one incident";
     EXPECT_NE(std::get<model::Alert>(second[0]).id, alert.id);
+    EXPECT_EQ(std::get<model::Alert>(second[1]).id, alert.id);
+    EXPECT_THAT(std::get<model::Alert>(second[1]).extended_json, HasSubstr(R"("IncidentId")"));
 }
 
 TEST(QueryFinding, SurvivesACheckpoint) {
