@@ -200,6 +200,7 @@ registry::DocumentKey endpoint_secret_of(const model::HubName& hub, const std::s
 
 /// The configuration is for readers, and a record of the log: what an endpoint asks of us is kept elsewhere.
 Answer put_endpoint_secret(const Context& context, const Call& call) {
+    const auto body = FIELDWATCH_TRY(body_object(call.request, {"user", "password"}));
     const auto name = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
     const auto hub = FIELDWATCH_TRY(context.parts.registry.hub(name));
     const auto routing = FIELDWATCH_TRY(hub::Routing::parse(hub.configuration_json));
@@ -210,7 +211,6 @@ Answer put_endpoint_secret(const Context& context, const Call& call) {
                     fmt::format("the hub {} has no endpoint {}", hub.name.value, call.names[1]));
     if (endpoint->kind != hub::RouteEndpoint::Kind::Kafka && endpoint->kind != hub::RouteEndpoint::Kind::Nats)
         return fail(Errc::InvalidArgument, "only endpoints of Kafka and NATS have a user and a password");
-    const auto body = FIELDWATCH_TRY(body_object(call.request, {"user", "password"}));
     std::string user, password;
     FIELDWATCH_TRY(read_member(body, "user", user));
     FIELDWATCH_TRY(read_member(body, "password", password));

@@ -45,7 +45,7 @@ Result<std::optional<std::uint64_t>> if_match(const net::HttpRequest& request);
 /// condition that nobody did, and is tried again when somebody had. Conflict remains when that never ends.
 template <class Attempt>
 auto settled(const Attempt& attempt) {
-    constexpr int kAttemptsMax = 16;  // each one that fails is one that succeeded for somebody else
+    constexpr int kAttemptsMax = 64;  // each one that fails is one that succeeded for somebody else
     auto done = attempt();
     for (int i = 1; i < kAttemptsMax && !done && done.error().code == Errc::Conflict; ++i)
         done = attempt();
