@@ -22,11 +22,11 @@ def eventually(condition, what, seconds=40):
         time.sleep(0.2)
 
 
-def connector(server, name, hub="plant"):
+def connector(server, name, hub="home"):
     return json.loads(server.cli("hub", "connector", "show", hub, name, "--format", "json"))
 
 
-def lines(server, hub="plant"):
+def lines(server, hub="home"):
     """What a route wrote of the hub's telemetry."""
     out = []
     for path in sorted((server.data / "routes" / hub / "archive").glob("*.jsonl")):
@@ -34,7 +34,7 @@ def lines(server, hub="plant"):
     return out
 
 
-def archive(server, hub="plant"):
+def archive(server, hub="home"):
     server.cli("hub", "create", hub)
     server.cli("hub", "update", hub, "--endpoint", "archive=file", "--route", "all=to archive")
     time.sleep(1.5)  # a change is in force within a second
@@ -58,16 +58,16 @@ def diagnostic_records_become_operations_and_alerts():
                                 correlationId="c-1"),
                          record("query", "TwinQueries")]}
     with Server() as server:
-        server.cli("hub", "create", "plant", "--mask-addresses", "on")
+        server.cli("hub", "create", "home", "--mask-addresses", "on")
         path = server.data / "PT1H.json"
         path.write_text(json.dumps(batch, indent=1) + "\n" + json.dumps(record("send", "DirectMethods", "pump")) + "\nnonsense\n" +
                         json.dumps({"records": [{"operationName": "x"}, record("read", "D2CTwinOperations", "a/b")]}) + "\n")
-        done = server.run("hub", "import-records", "--hub", "plant", path)
+        done = server.run("hub", "import-records", "--hub", "home", path)
         assert done.returncode == 0 and "5 records taken, 3 refused" in done.stdout, done
         listed = [line for line in done.stderr.splitlines() if str(path) in line]
         assert len(listed) == 3 and any("record 1: /time" in line for line in listed), done.stderr
         rows = server.wait_for("AzureDiagnostics | where Category in ('Connections', 'TwinQueries', 'DirectMethods') "
-                               "| project Category, OperationName, DeviceId | sort by Category, OperationName",
+                               "| project Category, OperationName | sort by Category, OperationName",
                                lambda rows: len(rows) >= 4)
         assert sorted(row[0] for row in rows) == ["Connections", "Connections", "DirectMethods", "TwinQueries"], rows
         server.wait_for("AzureActivity | where Caller == 'eve@example.org' | count", lambda rows: rows[0][0] == 1)
@@ -76,7 +76,7 @@ def diagnostic_records_become_operations_and_alerts():
         assert {"IoT_Expired_SAS_Token", "IoT_CertificateSuccessfullyDeletedFromHub"} <= names, names
 
         # The same over HTTP, with a token that may do this and little else.
-        url = server.profile["server"] + "/api/v1/hubs/plant/records"
+        url = server.profile["server"] + "/api/v1/hubs/home/records"
 
         def post(token, body):
             request = urllib.request.Request(url, body.encode(), {"Authorization": f"Bearer {token}"}, method="POST")
@@ -86,7 +86,7 @@ def diagnostic_records_become_operations_and_alerts():
             except urllib.error.HTTPError as error:
                 return error.code, json.loads(error.read())
 
-        operator = server.cli("token", "create", "forwarder", "--role", "operator", "--for-hub", "plant").split()[-1]
+        operator = server.cli("token", "create", "forwarder", "--role", "operator", "--for-hub", "home").split()[-1]
         reader = server.cli("token", "create", "watcher", "--role", "reader").split()[-1]
         status, said = post(operator, json.dumps({"records": [record("purge", "C2DCommands", "pump"), 7]}))
         assert status == 200 and said["accepted"] == 1 and said["refused"] == 1, said
@@ -110,7 +110,7 @@ def another_hubs_event_hub_is_read_from_where_we_stood():
         def connection(its_key):
             secret.write_text(f"Endpoint=sb://localhost:{upstream.profile['amqpPort']}/;SharedAccessKeyName=service;"
                               f"SharedAccessKey={its_key};EntityPath=home\n")
-            return server.run("hub", "connector", "add", "plant", "azure", "--event-hubs", secret, "--start", "earliest",
+            return server.run("hub", "connector", "add", "home", "azure", "--event-hubs", secret, "--start", "earliest",
                               "--ca", upstream.data / "ca" / "ca.pem")
 
         archive(server)
@@ -154,9 +154,9 @@ def another_hubs_event_hub_is_read_from_where_we_stood():
         send(range(300, 320))
         eventually(lambda: got() == set(range(320)), lambda: (len(got()), connector(server, "azure")), 90)
         device.close()
-        assert json.loads(server.cli("device", "show", "pump", "--hub", "plant", "--format", "json"))["deviceId"] == "pump"
-        server.cli("hub", "connector", "remove", "plant", "azure")
-        assert server.run("hub", "connector", "show", "plant", "azure").returncode != 0
+        assert json.loads(server.cli("device", "show", "pump", "--hub", "home", "--format", "json"))["deviceId"] == "pump"
+        server.cli("hub", "connector", "remove", "home", "azure")
+        assert server.run("hub", "connector", "show", "home", "azure").returncode != 0
 
 
 class Mosquitto:
@@ -204,7 +204,7 @@ def a_broker_is_read_once_and_its_log_is_operations():
             archive(server)
             password = server.data / "pw"
             password.write_text("wrong\n")
-            add = ["hub", "connector", "add", "plant", "hall", "--broker", f"mqtts://{Mosquitto.HOST}:{Mosquitto.PORT}", "--user", "fieldwatch",
+            add = ["hub", "connector", "add", "home", "hall", "--broker", f"mqtts://{Mosquitto.HOST}:{Mosquitto.PORT}", "--user", "fieldwatch",
                    "--password-file", password, "--topic", "factory/{device}/data", "--security-topic", "fw/{device}/security", "--log-file", broker.log,
                    "--ca", broker.ca]
             server.cli(*add)
@@ -219,7 +219,7 @@ def a_broker_is_read_once_and_its_log_is_operations():
             eventually(lambda: sorted(got()) == list(range(20)), got)
             assert lines(server)[0]["deviceId"] == "press-1" and lines(server)[0]["properties"]["mqtt-topic"] == "factory/press-1/data", lines(server)[0]
             assert broker.publish("press-1", "fw/press-1/security", [json.dumps(message(event("ProcessCreate", [process("/bin/ls")])))]) == 1
-            server.wait_for("SecurityIoTRawEvent | where DeviceId == 'press-1' and RawEventName == 'Process_Create' | count", lambda rows: rows[0][0] == 1)
+            server.wait_for("SecurityIoTRawEvent | where DeviceId == 'press-1' and RawEventName == 'ProcessCreate' | count", lambda rows: rows[0][0] == 1)
 
             # The broker keeps what comes while we are away, and again what was not acknowledged.
             server.kill()
@@ -235,11 +235,11 @@ def a_broker_is_read_once_and_its_log_is_operations():
             eventually(lambda: 200 in got(), lambda: (got(), connector(server, "hall")), 90)
 
             assert broker.publish("press-3", "factory/press-3/data", ["{}"], password="guessed") == 0
-            rows = server.wait_for("AzureDiagnostics | where Category == 'Connections' | project OperationName, DeviceId, ResultType",
+            rows = server.wait_for("AzureDiagnostics | where Category == 'Connections' | project OperationName, _DeviceId, ResultType",
                                    lambda rows: any(row[2] == "401002" for row in rows))
             assert ["deviceConnect", "press-1"] in [row[:2] for row in rows] and ["deviceDisconnect", "press-2"] in [row[:2] for row in rows], rows
             assert "fieldwatch-hall" not in {row[1] for row in rows}, rows
-            devices = json.loads(server.cli("device", "list", "--hub", "plant", "--format", "json"))
+            devices = json.loads(server.cli("device", "list", "--hub", "home", "--format", "json"))
             assert {one["deviceId"] for one in devices["value"]} == {"press-1", "press-2"}, devices
         finally:
             broker.stop()

@@ -53,8 +53,9 @@ class Server:
         (self.data / "log").mkdir(exist_ok=True)
         self.log = open(self.data / "log" / "server.log", "ab")
         (self.data / "profile.json").unlink(missing_ok=True)
+        any_port = [] if "--amqp-port" in options else ["--amqp-port", "0"]
         self.process = subprocess.Popen(
-            [BINARY, "serve", "--data", self.data, "--hub-port", str(hub_port), "--amqp-port", "0", "--page-port", "0", *options],
+            [BINARY, "serve", "--data", self.data, "--hub-port", str(hub_port), *any_port, "--page-port", "0", *options],
             stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + 60 * PATIENCE
         while time.monotonic() < deadline:
