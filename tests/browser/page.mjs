@@ -88,7 +88,7 @@ const failed = await runAll({
     await drawer.locator("pre.command").waitFor();
     await page.keyboard.press("Escape");
     await drawer.waitFor({ state: "detached" });
-    assert.equal(new URL(page.url()).pathname, "/");
+    assert.equal(new URL(page.url()).pathname, "/alerts");
     await page.goBack();
     await drawer.locator("pre.command").waitFor();
     const link = JSON.parse(minerLinks)[0].Href;
