@@ -1,10 +1,9 @@
 #pragma once
 
-#include <condition_variable>
 #include <mutex>
-#include <thread>
 
 #include "app/workspaces.hpp"
+#include "base/periodic.hpp"
 #include "journal/journal.hpp"
 
 namespace fieldwatch::app {
@@ -13,20 +12,16 @@ namespace fieldwatch::app {
 class Maintenance {
   public:
     Maintenance(journal::Journal& journal, Workspaces& workspaces);
-    ~Maintenance();
     /// As long as it is held nothing is sealed, merged or deleted.
     std::unique_lock<std::mutex> pause() { return std::unique_lock(work_mutex_); }
 
   private:
-    void run();
+    void work();
 
     journal::Journal& journal_;
     Workspaces& workspaces_;
     std::mutex work_mutex_;
-    std::mutex mutex_;
-    std::condition_variable wake_;
-    bool stopping_ = false;
-    std::thread thread_;
+    Periodic minutes_;
 };
 
 }  // namespace fieldwatch::app

@@ -80,17 +80,11 @@ void Exporter::start(Teller teller) {
     running_ = true;
     for (const auto& [name, one] : workers_)
         one->start();
-    thread_ = std::thread([this] { run(); });
+    trimming_.start(Ticks{0}, kTrim, [this] { trim(); });
 }
 
 void Exporter::stop() {
-    {
-        const std::lock_guard lock(mutex_);
-        if (stopping_) return;
-        stopping_ = true;
-    }
-    wake_.notify_all();
-    if (thread_.joinable()) thread_.join();
+    trimming_.stop();
     const std::lock_guard changing(change_mutex_);
     for (const auto& [name, one] : workers_)
         one->stop();
@@ -100,15 +94,6 @@ void Exporter::wake() {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, one] : workers_)
         one->wake();
-}
-
-void Exporter::run() {
-    std::unique_lock lock(mutex_);
-    do {
-        lock.unlock();
-        trim();
-        lock.lock();
-    } while (!wake_.wait_for(lock, kTrim, [this] { return stopping_; }));
 }
 
 /// Deletes what every destination has passed: all of it, where there is none.

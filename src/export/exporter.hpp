@@ -1,14 +1,13 @@
 // All destinations: kept in the registry, each with a worker; and the outbox emptied of what all have passed.
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
+#include "base/periodic.hpp"
 #include "export/worker.hpp"
 #include "registry/registry.hpp"
 
@@ -66,7 +65,6 @@ class Exporter {
     std::shared_ptr<Worker> take_out(const std::string& name);
     std::string progress_path(std::string_view name) const;
     Progress from_now_on() const;
-    void run();
     void trim();
 
     Parts parts_;
@@ -74,10 +72,9 @@ class Exporter {
     std::mutex change_mutex_;  ///< one change of the destinations after the other
     mutable std::mutex mutex_;
     std::map<std::string, std::shared_ptr<Worker>> workers_;
-    std::condition_variable wake_;
-    bool running_ = false, stopping_ = false;
+    bool running_ = false;
     std::map<std::string, std::uint64_t, std::less<>> trimmed_;  ///< of the thread alone
-    std::thread thread_;
+    Periodic trimming_;
 };
 
 }  // namespace fieldwatch::exports

@@ -52,28 +52,18 @@ Connectors::~Connectors() {
 }
 
 void Connectors::start() {
-    thread_ = std::thread([this] { run(); });
+    looking_.start(Ticks{0}, kLookAgain, [this] { look(); });
 }
 
 void Connectors::stop() {
-    {
-        const std::lock_guard lock(wait_mutex_);
-        stopping_ = true;
-    }
-    wake_.notify_all();
-    if (thread_.joinable()) thread_.join();
+    looking_.stop();
     const std::lock_guard lock(mutex_);
     running_.clear();
 }
 
-void Connectors::run() {
-    std::unique_lock lock(wait_mutex_);
-    do {
-        lock.unlock();
-        const auto count = parts_.registry.change_count();
-        if (seen_ != count && refresh()) seen_ = count;
-        lock.lock();
-    } while (!wake_.wait_for(lock, kLookAgain, [this] { return stopping_; }));
+void Connectors::look() {
+    const auto count = parts_.registry.change_count();
+    if (seen_ != count && refresh()) seen_ = count;
 }
 
 Result<std::map<Connectors::Key, Connectors::Wanted>> Connectors::wanted() const {

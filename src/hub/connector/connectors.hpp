@@ -2,17 +2,16 @@
 // docs/connectors.md.
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/file_system.hpp"
 #include "base/metrics.hpp"
+#include "base/periodic.hpp"
 #include "base/random.hpp"
 #include "hub/connector/intake.hpp"
 #include "hub/connector/settings.hpp"
@@ -81,7 +80,7 @@ class Connectors {
     };
     using Key = std::string;  ///< HUB/NAME
 
-    void run();
+    void look();
     /// What the registry says becomes what runs. False: it cannot be read.
     bool refresh();
     Result<std::map<Key, Wanted>> wanted() const;
@@ -94,10 +93,7 @@ class Connectors {
     std::mutex change_mutex_;            ///< one change after the other
     mutable std::mutex mutex_;
     std::map<Key, std::unique_ptr<ConnectorRunner>> running_;
-    std::mutex wait_mutex_;
-    std::condition_variable wake_;
-    bool stopping_ = false;
-    std::thread thread_;
+    Periodic looking_;
 };
 
 }  // namespace fieldwatch::hub

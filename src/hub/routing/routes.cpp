@@ -37,16 +37,11 @@ Routes::~Routes() {
 }
 
 void Routes::start() {
-    thread_ = std::thread([this] { run(); });
+    looking_.start(Ticks{0}, kRoutesTurn, [this] { look(); });
 }
 
 void Routes::stop() {
-    {
-        const std::lock_guard lock(wait_mutex_);
-        stopping_ = true;
-    }
-    wake_.notify_all();
-    if (thread_.joinable()) thread_.join();
+    looking_.stop();
     const std::lock_guard lock(mutex_);
     running_.clear();
 }
@@ -60,18 +55,12 @@ std::vector<EndpointStatus> Routes::status(const model::HubName& hub) const {
     return out;
 }
 
-void Routes::run() {
-    unsigned turns = 0;
-    for (bool going = true; going;) {
-        const auto changes = parts_.registry.change_count();
-        const bool again = incomplete_ && ++turns >= kOpenAgainTurns;
-        if (seen_ != changes || again) {
-            turns = 0;
-            if (refresh()) seen_ = changes;
-        }
-        std::unique_lock lock(wait_mutex_);
-        going = !wake_.wait_for(lock, kRoutesTurn, [this] { return stopping_; });
-    }
+void Routes::look() {
+    const auto changes = parts_.registry.change_count();
+    const bool again = incomplete_ && ++turns_ >= kOpenAgainTurns;
+    if (seen_ == changes && !again) return;
+    turns_ = 0;
+    if (refresh()) seen_ = changes;
 }
 
 bool Routes::add_wanted(const registry::Hub& hub, std::map<Key, Wanted>& out) const {

@@ -1,18 +1,17 @@
 // The routes of all hubs: an endpoint each with its runner, made anew when a hub's configuration changes.
 #pragma once
 
-#include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/clock.hpp"
 #include "base/file_system.hpp"
 #include "base/metrics.hpp"
+#include "base/periodic.hpp"
 #include "hub/operation.hpp"
 #include "hub/routing/endpoint_runner.hpp"
 #include "journal/journal.hpp"
@@ -65,7 +64,7 @@ class Routes {
     };
     using Key = std::string;  ///< the consumer's name
 
-    void run();
+    void look();
     /// Reads the hubs' configurations and makes what runs be what is wanted. False: the registry cannot be
     /// read.
     bool refresh();
@@ -83,12 +82,10 @@ class Routes {
     RunnerCounters counters_;
     std::optional<std::uint64_t> seen_;  ///< the registry's change count, the thread's
     bool incomplete_ = false;            ///< an endpoint could not be opened: tried again
+    unsigned turns_ = 0;                 ///< since the configurations were read last, the thread's
     mutable std::mutex mutex_;
     std::map<Key, Running> running_;
-    std::mutex wait_mutex_;
-    std::condition_variable wake_;
-    bool stopping_ = false;
-    std::thread thread_;
+    Periodic looking_;
 };
 
 }  // namespace fieldwatch::hub
