@@ -243,6 +243,12 @@ TEST_F(AccessTest, ATokenOfOneHubSeesNothingOfAnotherNorOfTheServer) {
     EXPECT_EQ(ask_as("GET", "/api/v1/alerts?hub=plant"), 200);
     EXPECT_EQ(ask_as("GET", "/api/v1/alerts?hub=office"), 403);
     EXPECT_EQ(ask_as("GET", "/api/v1/alerts"), 403);
+    for (const auto* of_hub :
+         {"/api/v1/risk", "/api/v1/vulnerabilities", "/api/v1/vulnerabilities/CVE-2021-44228"}) {
+        EXPECT_NE(ask_as("GET", std::string(of_hub) + "?hub=plant"), 403) << of_hub;
+        EXPECT_EQ(ask_as("GET", std::string(of_hub) + "?hub=office"), 403) << of_hub;
+        EXPECT_EQ(ask_as("GET", of_hub), 403) << of_hub;
+    }
     EXPECT_EQ(ask_as("GET", "/v1/workspaces/w1/query?query=x"), 200);
     EXPECT_EQ(ask_as("GET", "/v1/workspaces/w2/query?query=x"), 403);
     const auto hubs = Json::parse(with_token("GET", "/api/v1/hubs", "plant only").body)["value"];

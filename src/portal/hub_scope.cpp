@@ -10,8 +10,9 @@ namespace fieldwatch::portal {
 namespace {
 
 /// Of the hub that the parameter names.
-constexpr std::array<std::string_view, 4> kByParameter{"/api/v1/alerts", "/api/v1/recommendations",
-                                                       "/api/v1/overview", "/api/v1/stream"};
+constexpr std::array<std::string_view, 6> kByParameter{"/api/v1/alerts",   "/api/v1/recommendations",
+                                                       "/api/v1/overview", "/api/v1/stream",
+                                                       "/api/v1/risk",     "/api/v1/vulnerabilities"};
 /// Of no hub, and harmless: who am I, which are mine.
 constexpr std::array<std::string_view, 4> kOfAnyone{"/api/v1/who", "/api/v1/hubs", kSolutions,
                                                     kSolutionsOfSubscription};

@@ -19,21 +19,24 @@ std::string alerts_query(const Context& context, const Scope& scope) {
     return fmt::format(
         "SecurityAlert | where TimeGenerated >= {} and ResourceId endswith {} "
         "| summarize arg_max(TimeGenerated, *) by SystemAlertId | where Status != 'Dismissed' "
-        "| project Id = SystemAlertId, Type = AlertType, Title = DisplayName, Device = CompromisedEntity, "
-        "Severity = AlertSeverity, Status, At = EndTime",
+        "| project Id = SystemAlertId, Type = AlertType, Title = DisplayName, Device = "
+        "iff(isempty(CompromisedEntity), {}, CompromisedEntity), Severity = AlertSeverity, Status, At = "
+        "EndTime",
         kql_datetime(context.parts.clock.now() - std::chrono::hours(24 * kAlertDays)),
-        kql_string("/iothubs/" + scope.hub.name.value));
+        kql_string("/iothubs/" + scope.hub.name.value), kql_string(scope.hub.name.value));
 }
 
+/// What is of the hub itself counts under the hub's name, as its alerts do.
 std::string states_query(const Context& context, const Scope& scope) {
     return fmt::format(
         "SecurityRecommendation | where TimeGenerated >= {} and AssessedResourceId endswith {} "
         "| summarize arg_max(TimeGenerated, *) by RecommendationId | where RecommendationState == 'Active' "
         "| project Id = RecommendationId, Type = RecommendationName, Title = RecommendationDisplayName, "
-        "Device = DeviceId, Severity = RecommendationSeverity, Status = RecommendationState, At = "
+        "Device = iff(isempty(DeviceId), {}, DeviceId), Severity = RecommendationSeverity, Status = "
+        "RecommendationState, At = "
         "DiscoveredTimeUTC",
         kql_datetime(context.parts.clock.now() - std::chrono::hours(24 * kStateDays)),
-        kql_string("/iothubs/" + scope.hub.name.value));
+        kql_string("/iothubs/" + scope.hub.name.value), kql_string(scope.hub.name.value));
 }
 
 Result<void> add_rows(const Scope& scope, std::string query, const std::optional<std::string>& device,
@@ -46,7 +49,6 @@ Result<void> add_rows(const Scope& scope, std::string query, const std::optional
                             .type = row.text("Type"),
                             .title = row.text("Title"),
                             .device = row.text("Device")};
-        if (one.device.empty()) continue;  // of the hub itself
         one.kind = alerts ? detect::RiskKind::Alert : detect::risk_kind_of_recommendation(one.type);
         one.severity = model::severity_from(row.text("Severity")).value_or(model::Severity::Low);
         one.resolved = alerts && row.text("Status") == "Resolved";
@@ -89,7 +91,6 @@ Result<std::vector<std::string>> fixed_ids(const Call& call) {
     return out;
 }
 
-/// Only the numbers of a fleet, with the heaviest point of each device; all points of one device.
 Answer get_risk(const Context& context, const Call& call) {
     const auto scope = FIELDWATCH_TRY(scope_of(context, call));
     const auto top = FIELDWATCH_TRY(number_parameter(call.request, "top", 100, 1, kRiskPageMax));
@@ -103,10 +104,8 @@ Answer get_risk(const Context& context, const Call& call) {
     const auto fleet = detect::fleet_risk(devices);
     if (devices.size() > top) devices.resize(top);
     Json found = Json::array();
-    for (auto& one : devices) {
-        if (!device && one.points.size() > 1) one.points.resize(1);
+    for (const auto& one : devices)
         found.push_back(device_json(one));
-    }
     Json answer{{"value", std::move(found)}, {"sequence", context.notifier.sequence()}};
     if (!device) answer["fleet"] = fleet;
     return json_reply(200, answer);

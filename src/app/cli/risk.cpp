@@ -5,8 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/command.hpp"
-#include "base/clock.hpp"
-#include "detect/risk/risk.hpp"
 
 namespace fieldwatch::app {
 
@@ -19,108 +17,47 @@ struct RiskOptions {
     std::vector<std::string> fixed;
 };
 
-// The newest row of each alert and recommendation says what it is now.
-constexpr const char* kAlerts =
-    "SecurityAlert | where TimeGenerated > ago(60d) | summarize arg_max(TimeGenerated, *) by SystemAlertId "
-    "| where Status != 'Dismissed' "
-    "| project SystemAlertId, AlertType, DisplayName, CompromisedEntity, AlertSeverity, Status, EndTime";
-constexpr const char* kStates =
-    "SecurityRecommendation | summarize arg_max(TimeGenerated, *) by RecommendationId "
-    "| where RecommendationState == 'Active' "
-    "| project RecommendationId, RecommendationName, RecommendationDisplayName, DeviceId, "
-    "RecommendationSeverity, "
-    "RecommendationState, DiscoveredTimeUTC";
-
-std::string cell(const Json& row, std::size_t at) {
-    return at < row.size() && row[at].is_string() ? row[at].get<std::string>() : std::string();
-}
-
-Result<void> add_rows(const Session& session, const std::string& workspace, const char* query, bool alerts,
-                      std::vector<detect::RiskRow>& out) {
-    const Json request{{"query", query}};
-    const auto answer =
-        FIELDWATCH_TRY(call(session, "POST", fmt::format("/v1/workspaces/{}/query", workspace), &request));
-    for (const auto& table : answer["tables"]) {
-        for (const auto& row : table["rows"]) {
-            detect::RiskRow one{
-                .id = cell(row, 0), .type = cell(row, 1), .title = cell(row, 2), .device = cell(row, 3)};
-            if (one.device.empty()) one.device = session.hub;
-            one.kind = alerts ? detect::RiskKind::Alert : detect::risk_kind_of_recommendation(one.type);
-            one.severity = model::severity_from(cell(row, 4)).value_or(model::Severity::Low);
-            one.resolved = alerts && cell(row, 5) == "Resolved";
-            if (const auto time = parse_iso8601(cell(row, 6))) one.at = time->time;
-            out.push_back(std::move(one));
-        }
-        break;  // the first table is the result
-    }
-    return {};
-}
-
-Json json_of(const detect::DeviceRisk& device) {
-    Json points = Json::array();
-    for (const auto& point : device.points) {
-        points.push_back({{"kind", detect::to_string(point.row.kind)},
-                          {"id", point.row.id},
-                          {"type", point.row.type},
-                          {"title", point.row.title},
-                          {"severity", model::to_string(point.row.severity)},
-                          {"points", point.points},
-                          {"without", point.without}});
-    }
-    return {{"device", device.device},
-            {"risk", device.risk},
-            {"dayBefore", device.day_before},
-            {"points", points}};
-}
-
-void print_fleet(const Session& session, const std::vector<detect::DeviceRisk>& devices) {
+void print_fleet(const Session& session, const Json& answer) {
     TextTable table({"DEVICE", "RISK", "A DAY AGO", "MOST OF IT"});
-    for (const auto& device : devices)
-        table.add({printable(device.device), fmt::format("{:.0f}", device.risk),
-                   fmt::format("{:.0f}", device.day_before),
-                   device.points.empty() ? std::string() : printable(device.points[0].row.title)});
+    for (const auto& device : answer["value"]) {
+        const auto& points = device["points"];
+        table.add({text_of(device, "device"), fmt::format("{:.0f}", device.value("risk", 0.0)),
+                   fmt::format("{:.0f}", device.value("dayBefore", 0.0)),
+                   points.empty() ? std::string() : text_of(points[0], "title")});
+    }
     session.format == "csv" ? table.print_csv() : table.print();
-    if (session.format == "table") std::printf("\nfleet: %.0f\n", detect::fleet_risk(devices));
+    if (session.format == "table") std::printf("\nfleet: %.0f\n", answer.value("fleet", 0.0));
 }
 
-void print_device(const Session& session, const detect::DeviceRisk& device) {
+void print_device(const Session& session, const Json& device) {
+    const auto risk = device.value("risk", 0.0);
     TextTable table({"POINTS", "KIND", "SEVERITY", "WHAT", "ID", "WITHOUT IT"});
-    for (const auto& point : device.points)
-        table.add({fmt::format("{:.1f}", point.points), std::string(detect::to_string(point.row.kind)),
-                   coloured_severity(model::to_string(point.row.severity)), printable(point.row.title),
-                   point.row.id, fmt::format("{:.0f} -> {:.0f}", device.risk, point.without)});
+    for (const auto& point : device["points"])
+        table.add({fmt::format("{:.1f}", point.value("points", 0.0)), text_of(point, "kind"),
+                   coloured_severity(text_of(point, "severity")), text_of(point, "title"),
+                   text_of(point, "id"), fmt::format("{:.0f} -> {:.0f}", risk, point.value("without", 0.0))});
     if (session.format == "table")
-        std::printf("%s: %.0f of 100, a day ago %.0f\n\n", printable(device.device).c_str(), device.risk,
-                    device.day_before);
+        std::printf("%s: %.0f of 100, a day ago %.0f\n\n", text_of(device, "device").c_str(), risk,
+                    device.value("dayBefore", 0.0));
     session.format == "csv" ? table.print_csv() : table.print();
 }
 
 Result<void> show(const Session& session, const RiskOptions& options) {
-    const auto hub = FIELDWATCH_TRY(call(session, "GET", "/api/v1/hubs/" + session.hub));
-    const auto workspace = hub.value("workspace", "");
-    std::vector<detect::RiskRow> rows;
-    FIELDWATCH_TRY(add_rows(session, workspace, kAlerts, true, rows));
-    FIELDWATCH_TRY(add_rows(session, workspace, kStates, false, rows));
-    if (!options.device.empty())
-        std::erase_if(rows, [&](const detect::RiskRow& row) { return row.device != options.device; });
-    auto devices = detect::assess_risk(rows, system_clock().now(), options.fixed);
-    if (!options.device.empty()) {
-        const auto device =
-            devices.empty() ? detect::DeviceRisk{.device = options.device, .points = {}} : devices.front();
+    auto target = fmt::format("/api/v1/risk?top=1000&hub={}&without={}", percent_encode(session.hub),
+                              percent_encode(fmt::format("{}", fmt::join(options.fixed, ","))));
+    if (!options.device.empty()) target += "&device=" + percent_encode(options.device);
+    const auto answer = FIELDWATCH_TRY(call(session, "GET", target));
+    if (options.device.empty()) {
         if (session.format == "json")
-            std::puts(json_of(device).dump(2).c_str());
+            std::puts(Json{{"fleet", answer["fleet"]}, {"devices", answer["value"]}}.dump(2).c_str());
         else
-            print_device(session, device);
+            print_fleet(session, answer);
         return {};
     }
-    if (session.format != "json") {
-        print_fleet(session, devices);
-        return {};
-    }
-    Json list = Json::array();
-    for (const auto& device : devices)
-        list.push_back(json_of(device));
-    std::puts(Json{{"fleet", detect::fleet_risk(devices)}, {"devices", list}}.dump(2).c_str());
+    const auto& found = answer["value"];
+    const Json calm{{"device", options.device}, {"risk", 0.0}, {"dayBefore", 0.0}, {"points", Json::array()}};
+    const auto& device = found.empty() ? calm : found[0];
+    session.format == "json" ? void(std::puts(device.dump(2).c_str())) : print_device(session, device);
     return {};
 }
 
