@@ -412,6 +412,14 @@ Result<void> serve(const ServerConfig& config) {
                  if (!visible.alerts.empty() || !visible.recommendations.empty()) exporter->wake();
              }},
         {.directory = data + "/checkpoints", .first_content_hash = content}));
+    const auto token = FIELDWATCH_TRY(local_token(data, *accounts, random));
+    FIELDWATCH_TRY(write_profile(data, {.server = page_here(config, http->port()),
+                                        .token = token,
+                                        .hub_port = hub->mqtt_port(),
+                                        .amqp_port = hub->amqp_port(),
+                                        .https_port = hub->https_port(),
+                                        .ca_file = data + "/ca/ca.pem"}));
+    // From here on nothing fails: what has threads ends in the order below, and not as it is declared.
     ends = ends_of(*pipeline);
     running = pipeline.get();
     pipeline->start();
@@ -424,13 +432,6 @@ Result<void> serve(const ServerConfig& config) {
     exporter->start(
         {.version = FIELDWATCH_VERSION, .page_url = config.page_url.empty() ? page : config.page_url});
 
-    const auto token = FIELDWATCH_TRY(local_token(data, *accounts, random));
-    FIELDWATCH_TRY(write_profile(data, {.server = page_here(config, http->port()),
-                                        .token = token,
-                                        .hub_port = hub->mqtt_port(),
-                                        .amqp_port = hub->amqp_port(),
-                                        .https_port = hub->https_port(),
-                                        .ca_file = data + "/ca/ca.pem"}));
     http->start();
     log::info("server",
               fmt::format("ready: hub {}, page {}", address_of(config.listen, hub->mqtt_port()), page));
