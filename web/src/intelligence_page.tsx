@@ -1,11 +1,11 @@
 // Indicators that detection looks things up in: which files they come from, whether a value is among them, import and removal.
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 import type { Api } from "./api";
 import { Properties } from "./drawer";
 import { FileImport } from "./file_import";
 import { IntelBundles, IntelFeeds } from "./intel_feeds";
 import type { Filters, Go } from "./place";
-import { Shown, useReading } from "./reading";
+import { Shown, useFollowing, useReading } from "./reading";
 import { Outcome, Sure, useSaving } from "./saving";
 import { shownValue } from "./state";
 import { type Column, Table } from "./table";
@@ -75,8 +75,6 @@ function Refused({ bad }: { bad: Bad[] }) {
   );
 }
 
-const followMs = [1_000, 3_000, 6_000, 12_000, 24_000, 40_000]; // an import acts when its content version does
-
 interface Props {
   api: Api;
   filters: Filters;
@@ -88,12 +86,7 @@ interface Props {
 export function IntelligencePage({ api, filters, mayChange, now, go }: Props) {
   const reading = useReading((signal) => api.get<Intel>("/api/v1/intel", signal), [api]);
   const saving = useSaving();
-  const later = useRef<ReturnType<typeof setTimeout>[]>([]);
-  useEffect(() => () => later.current.forEach(clearTimeout), []);
-  const follow = () => {
-    reading.again();
-    later.current = followMs.map((ms) => setTimeout(reading.again, ms));
-  };
+  const follow = useFollowing(reading.again);
   const remove = async (source: string) => {
     if (await saving.run(() => api.send("DELETE", `/api/v1/intel/${encodeURIComponent(source)}`), `${source} is removed.`)) follow();
   };

@@ -1,5 +1,5 @@
 // What is read from the server while a part of the page stands: not there yet, there, or why not.
-import { type ReactNode, useCallback, useEffect, useState } from "react";
+import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { type Trouble, troubleOf } from "./trouble";
 
 export interface Reading<T> {
@@ -27,6 +27,20 @@ export function useReading<T>(read: (signal: AbortSignal) => Promise<T>, because
   }, [...because, turn]);
   const again = useCallback(() => setTurn((old) => old + 1), []);
   return { value, error, again };
+}
+
+const followMs = [1_000, 3_000, 6_000, 12_000, 24_000, 40_000]; // a change acts when the content version that holds it does
+
+/** Reads now, and a few times more until what was changed has come into force. */
+export function useFollowing(again: () => void): () => void {
+  const later = useRef<ReturnType<typeof setTimeout>[]>([]);
+  const stop = () => later.current.forEach(clearTimeout);
+  useEffect(() => stop, []);
+  return useCallback(() => {
+    stop();
+    again();
+    later.current = followMs.map((ms) => setTimeout(again, ms));
+  }, [again]);
 }
 
 /** Why something is not there, what to do about it, and a way to try again. */

@@ -1,5 +1,5 @@
 // A scheduled rule in the making: its query, how it asks, whom its rows are about; tried before it is saved.
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { type Api, Refusal } from "./api";
 import { severities, type Severity } from "./model";
 import { useUnsaved } from "./place";
@@ -72,8 +72,11 @@ export function ScheduledEditor({ api, workspace, all, rule, now, mayChange, sav
   const saving = useSaving();
   const may = useMay("analyst");
   const form = useRef<HTMLFormElement>(null);
+  const [made, setMade] = useState<string | null>(null);
   const dirty = JSON.stringify(text) !== JSON.stringify(stored);
   useUnsaved(dirty);
+  // Only now is nothing unsaved any more that would be asked about before leaving.
+  useEffect(() => { if (made !== null) saved(made); }, [made]);
   const set = <Name extends keyof ScheduledText>(name: Name, value: ScheduledText[Name]) => setText((old) => ({ ...old, [name]: value }));
   const address = `${all}/${encodeURIComponent(id.trim())}`;
 
@@ -112,7 +115,7 @@ export function ScheduledEditor({ api, workspace, all, rule, now, mayChange, sav
     setVersion(now?.version ?? from);
     setTrial(now?.trial ?? null);
     saving.say("Saved. It asks from its next window on.");
-    if (from === null) saved(id.trim());
+    if (from === null) setMade(id.trim());
   };
   const take = (other: ScheduledRule) => {
     const next = textOf(other);

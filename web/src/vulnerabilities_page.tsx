@@ -5,7 +5,7 @@ import { Choice, FilterBar, Search } from "./filters";
 import { PlaceLink } from "./link";
 import type { Filters, Go } from "./place";
 import { bytesText } from "./prometheus";
-import { Shown, useReading } from "./reading";
+import { Shown, useFollowing, useReading } from "./reading";
 import { Outcome, Sure, useSaving } from "./saving";
 import { type Column, Table } from "./table";
 import { visible } from "./visible";
@@ -19,10 +19,10 @@ export const Exploited = () => <span className="state Silent">Exploited in the w
 function Advisories({ api, mayChange, changed }: { api: Api; mayChange: boolean; changed: () => void }) {
   const reading = useReading((signal) => api.get<AdvisoryFiles>("/api/v1/advisories", signal), [api]);
   const saving = useSaving();
-  const again = () => {
+  const again = useFollowing(() => {
     reading.again();
     changed();
-  };
+  });
   const remove = async (name: string) => {
     if (await saving.run(() => api.send("DELETE", `/api/v1/advisories/${encodeURIComponent(name)}`), `${name} is removed. Devices are judged again.`)) again();
   };
