@@ -280,6 +280,22 @@ def sequences():
     log.send("aggregated-9", "NetworkActivity", named("evil.example", HitCount=9), **more)
     write("A47_IoT_MaliciousNameQueriesDetection", log, indicators)
 
+    sha256, sha1, md5 = "d1" * 32, "5a" * 20, "0c" * 16
+    indicators = [f"sha256,{sha256},mirai,90,feed", f"sha1,{sha1},mirai,90,feed", f"md5,{md5},mirai,90,feed", f"sha256,{'e2' * 32},mirai,49,feed"]
+    ran = lambda value: process("/tmp/.x 203.0.113.9", executable="/tmp/.x", Hash=value)
+    log = Log("X01")
+    log.send("positive", "ProcessCreate", ran(sha256)).send("positive-upper", "ProcessCreate", ran(sha256.upper()))
+    log.send("positive-sha1", "ProcessCreate", ran(sha1)).send("positive-md5", "ProcessCreate", ran(md5))
+    log.send("positive-micro", "Process", micro_process("/tmp/.x") | {"ExtraDetails": {"Hash": sha256}}, version="2.0", module="defender-iot-micro-agent")
+    log.send("positive-file", "FileSystem", {"Path": "/usr/bin/.x", "Mask": "Created", "HitCount": 1, "ExtraDetails": {"Sha256": sha256}}, version="2.0")
+    log.send("positive-component", "SBoM", {"Name": "busybox", "Version": "1.35", "ExtraDetails": {"FileHash": "sha256:" + sha256}}, version="2.0", category="Periodic")
+    log.send("negative", "ProcessCreate", ran("d2" * 32)).send("negative-none", "ProcessCreate", ran(""))
+    log.send("negative-in-command", "ProcessCreate", process("echo " + sha256))
+    log.send("boundary-out-confidence", "ProcessCreate", ran("e2" * 32)).send("boundary-out-length", "ProcessCreate", ran(sha256[:-2]))
+    life(log, "ProcessCreate", ran(sha256))
+    log.send("aggregated-12", "ProcessCreate", aggregate(ran(sha256), 12, 0, 60), 61)
+    write("X01_IoT_X_MaliciousFile", log, indicators)
+
     log = Log("A25_bytes")
     log.send("positive", "NetworkActivity", flow(BytesOut=1_000_001, RemoteAddress="8.8.4.4"), version="2.0")
     log.send("boundary-out", "NetworkActivity", flow(BytesOut=1_000_000, RemoteAddress="8.8.4.4"), version="2.0")
