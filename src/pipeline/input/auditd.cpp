@@ -161,9 +161,11 @@ Result<void> AuditdReader::read(std::string_view text, std::uint64_t number, con
     auto& fields = line->fields;
     const std::string_view type = line->type;
     if (type == "SYSCALL" && !find(fields, "SYSCALL")) {
-        auto name = syscall_name(text_of(fields, "arch"), number_of(fields, "syscall"));
-        if (const auto told = text_of(fields, "syscall"); name.empty() && !is_number(told)) name = told;
-        if (!name.empty()) fields.emplace_back("SYSCALL", name);
+        std::string name(syscall_name(text_of(fields, "arch"), number_of(fields, "syscall")));
+        // An interpreted record names the call where others number it.
+        if (name.empty()) name = text_of(fields, "syscall");
+        if (is_number(name)) name.clear();
+        if (!name.empty()) fields.emplace_back("SYSCALL", std::move(name));
     }
     const Origin origin{.device = line->device, .time = line->time, .line = number};
     if (type == "USER_LOGIN" || type == "USER_AUTH") login(origin, type, fields, sink);

@@ -134,6 +134,19 @@ TEST(Auditd, GivesEachRecordToRulesWithItsOwnFields) {
     EXPECT_EQ(fields["AUID"], "root");
 }
 
+TEST(Auditd, TakesTheNameOfACallFromWhereItIsWrittenOut) {
+    const auto events = read(
+        InputFormat::Auditd,
+        {R"(type=SYSCALL msg=audit(05/30/2019 10:30:01.123:456) : arch=x86_64 syscall=process_vm_writev success=yes exe=/usr/bin/x)",
+         R"(type=SYSCALL msg=audit(1.000:2): arch=c000003e syscall=59/sbin/x success=yes exe="/usr/bin/x")",
+         R"(type=SYSCALL msg=audit(1.000:3): arch=c000003e syscall=9999 success=yes exe="/usr/bin/x")"},
+        true);
+    ASSERT_EQ(events.size(), 3u);
+    EXPECT_EQ(events[0].body["fields"]["SYSCALL"], "process_vm_writev");
+    EXPECT_EQ(events[1].body["fields"]["SYSCALL"], "execve");
+    EXPECT_FALSE(events[2].body["fields"].contains("SYSCALL"));
+}
+
 TEST(Auditd, KnowsSystemCallsByArchitecture) {
     EXPECT_EQ(syscall_name("c000003e", 59), "execve");
     EXPECT_EQ(syscall_name("c00000b7", 221), "execve");
