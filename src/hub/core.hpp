@@ -50,6 +50,7 @@ struct Shared {
         : parts(std::move(its_parts)),
           options(its_options),
           hubs(parts.registry),
+          route_twins(parts.registry, parts.clock),
           log(parts.journal, parts.partition_count, parts.clock, parts.metrics),
           counters(parts.metrics),
           failures(FailureTable(options.failures_per_minute)),
@@ -67,6 +68,7 @@ struct Shared {
     Parts parts;
     Options options;
     HubCache hubs;
+    RouteTwins route_twins;
     OperationLog log;
     Counters counters;
     SessionTable table;

@@ -108,7 +108,7 @@ Result<PartitionLink::Read> PartitionLink::read(Shared& shared, journal::Reader&
     if (source.wants_metrics) info = partition_info(source.partition, reader);
     const auto hub = shared.hubs.find(source.hub.value);
     const auto* const routing = hub && hub->name == source.hub ? hub->routing.get() : nullptr;
-    RoutedMessageReader messages(shared.parts.partition_count);
+    RoutedMessageReader messages(shared.parts.partition_count, &shared.route_twins);
     for (const auto& one : batch.records) {
         const auto record = model::decode_record(one.bytes);
         if (!record || record->hub != source.hub.value) continue;

@@ -32,7 +32,7 @@ EndpointRunner::EndpointRunner(RunnerParts parts, model::HubName hub, RouteEndpo
       routing_(std::move(routing)),
       sink_(std::move(sink)),
       consumer_(consumer_of(hub_, endpoint_.name)),
-      reader_(parts.journal.partition_count()) {
+      reader_(parts.journal.partition_count(), &parts.twins) {
     for (std::uint32_t partition = 0; partition < parts_.journal.partition_count(); ++partition) {
         for (const auto stream : {journal::Stream::Telemetry, journal::Stream::Security}) {
             const bool messages = stream == journal::Stream::Telemetry;

@@ -50,6 +50,7 @@ struct RunnerParts {
     const Clock& clock;
     const OperationLog& log;
     RunnerCounters counters;
+    RouteTwins& twins;
     RunnerTimes times{};
 };
 

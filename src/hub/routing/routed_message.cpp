@@ -117,6 +117,11 @@ query::Value RoutedMessage::resolve(const query::Path& path) const {
             value = value->find(path[i]);
         return value == nullptr ? query::Value() : query::Value(tree_of(*value));
     }
+    if (same_letters(path[0], "$twin")) {
+        if (twins == nullptr) return std::nullopt;
+        const auto twin = twins->twin({{std::string(hub)}, {std::string(device)}, {std::string(module)}});
+        return twin ? query::at(*twin, {path.begin() + 1, path.end()}) : query::Value();
+    }
     if (path.size() != 1) return std::nullopt;
     const auto known = std::find_if(kSystemNames.begin(), kSystemNames.end(),
                                     [&](const SystemName& one) { return same_letters(one.said, path[0]); });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hub/query/expression.hpp"
+#include "hub/routing/route_twins.hpp"
 #include "model/record.hpp"
 #include "protocol/json/json.hpp"
 
@@ -39,16 +40,22 @@ struct RoutedMessage {
     std::vector<std::pair<std::string_view, std::string_view>> system, properties;
     std::string_view body;
     const json::Value* json = nullptr;  ///< the body, when it is JSON
+    RouteTwins* twins = nullptr;        ///< null: there are none
 
-    /// What a path of a condition stands for: `$body.a.b`, a system property (`$connectionDeviceId`,
-    /// `$contentType`, …), or an application property, in any case.
+    /// What a path of a condition stands for: `$body.a.b`, `$twin.tags.a` and `$twin.properties.reported.a`
+    /// of the sender, a system property (`$connectionDeviceId`, `$contentType`, …), or an application
+    /// property, in any case. Only `$twin` reads the registry.
     query::Value resolve(const query::Path& path) const;
 };
 
 /// One strand.
 class RoutedMessageReader {
   public:
-    explicit RoutedMessageReader(std::uint32_t partition_count) : partition_count_(partition_count) {}
+    /// `twins` outlives it; null where no condition is evaluated.
+    explicit RoutedMessageReader(std::uint32_t partition_count, RouteTwins* twins = nullptr)
+        : partition_count_(partition_count) {
+        message_.twins = twins;
+    }
 
     /// Null for a record that no route can take: another kind, a failed operation, the copy that the hub's
     /// home partition has. Never fails: a body that is no JSON is bytes.

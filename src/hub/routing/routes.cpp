@@ -30,7 +30,8 @@ Routes::Routes(RouteParts parts)
           .dropped = parts_.metrics.counter("fieldwatch_routes_dropped_total",
                                             "Messages that waited too long for an endpoint"),
           .failures = parts_.metrics.counter("fieldwatch_routes_failures_total",
-                                             "Deliveries to endpoints that failed, and are tried again")} {}
+                                             "Deliveries to endpoints that failed, and are tried again")},
+      twins_(parts_.registry, parts_.clock) {}
 
 Routes::~Routes() {
     stop();
@@ -160,6 +161,7 @@ void Routes::start_one(const Key& key, const Wanted& wanted) {
                                                      .clock = parts_.clock,
                                                      .log = log_,
                                                      .counters = counters_,
+                                                     .twins = twins_,
                                                      .times = parts_.times},
                                          wanted.hub, wanted.endpoint, wanted.routing, std::move(*sink));
 }

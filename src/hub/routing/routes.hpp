@@ -80,6 +80,7 @@ class Routes {
     const RouteParts parts_;
     OperationLog log_;
     RunnerCounters counters_;
+    RouteTwins twins_;
     std::optional<std::uint64_t> seen_;  ///< the registry's change count, the thread's
     bool incomplete_ = false;            ///< an endpoint could not be opened: tried again
     unsigned turns_ = 0;                 ///< since the configurations were read last, the thread's

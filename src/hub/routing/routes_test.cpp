@@ -246,6 +246,32 @@ TEST_F(RoutesTest, AWebhookThatIsDownGetsEverythingWhenItIsBack) {
     EXPECT_TRUE(eventually([&] { return status()[0].healthy && status()[0].behind == 0; }));
 }
 
+TEST_F(RoutesTest, ConditionsSeeTheTwinAsItIsNow) {
+    for (const auto* const device : {"pump", "valve"})
+        ASSERT_TRUE(registry_->create({.identity = {{"plant"}, {device}, {}}}));
+    ASSERT_TRUE(registry_->update_twin({{"plant"}, {"pump"}, {}}, {.tags_json = R"({"site":{"hall":3}})"}));
+    ASSERT_TRUE(registry_->patch_reported({{"plant"}, {"valve"}, {}}, R"({"mode":"test"})", std::nullopt));
+    configure(Json{{"routing",
+                    {{"endpoints", {{"archive", {{"type", "file"}}}}},
+                     {"routes",
+                      {{"r",
+                        {{"condition", "$twin.tags.site.hall = 3 OR $twin.properties.reported.mode = 'test'"},
+                         {"endpoints", Json::array({"archive"})}}}}}}}}
+                  .dump());
+    start();
+    send(1, "pump");
+    send(2, "valve");
+    send(3, "stranger");  // has no twin: undefined
+    EXPECT_TRUE(eventually([&] { return lines().size() == 2; }));
+    EXPECT_EQ(numbers(lines()), (std::multiset<int>{1, 2}));
+    ASSERT_TRUE(registry_->update_twin({{"plant"}, {"pump"}, {}}, {.tags_json = R"({"site":{"hall":4}})"}));
+    std::this_thread::sleep_for(RouteTwins::kKeep);
+    send(4, "pump");
+    send(5, "valve");
+    EXPECT_TRUE(eventually([&] { return lines().size() == 3; }));
+    EXPECT_EQ(numbers(lines()), (std::multiset<int>{1, 2, 5}));
+}
+
 TEST_F(RoutesTest, AMessageThatTheReceiverNeverTakesHoldsUpNobody) {
     Receiver receiver;
     receiver.answer = [](const net::HttpRequest&, const Json& body) {

@@ -109,11 +109,6 @@ Result<RouteEndpoint> read_endpoint(const std::string& name, const RoutingJson& 
     return out;
 }
 
-bool names_twin(const query::Expression& condition) {
-    if (!condition.path.empty() && condition.path[0] == "$twin") return true;
-    return std::any_of(condition.operands.begin(), condition.operands.end(), names_twin);
-}
-
 Result<MessageRoute> read_route(const std::string& name, const RoutingJson& json,
                                 const std::vector<RouteEndpoint>& endpoints) {
     const auto owner = fmt::format("the route \"{}\"", name);
@@ -134,9 +129,6 @@ Result<MessageRoute> read_route(const std::string& name, const RoutingJson& json
         query::parse_condition(FIELDWATCH_TRY(routing_member(json, owner, "condition", std::string())));
     if (!condition)
         return wrong_routing(fmt::format("the condition of {}: {}", owner, condition.error().message));
-    if (names_twin(*condition))
-        return wrong_routing(
-            fmt::format("the condition of {}: $twin is not offered, $body and properties are", owner));
     out.condition = std::move(*condition);
     const auto named = json.find("endpoints");
     if (named == json.end() || !named->is_array() || named->empty())
