@@ -143,7 +143,7 @@ class RoutesTest : public ::testing::Test {
         return out;
     }
     static bool eventually(const std::function<bool()>& holds) {
-        for (int i = 0; i < 1'000; ++i) {
+        for (int i = 0; i < 6'000; ++i) {  // half a minute: of a machine that has other things to do
             if (holds()) return true;
             std::this_thread::sleep_for(5ms);
         }
