@@ -77,7 +77,7 @@ def run(lines, kills):
 
         def guarded(name):
             try:
-                play(server, credentials[name], lines[name], stop, 0.004 if kills else 0)
+                play(server, credentials[name], lines[name], stop, 0.004 * PATIENCE if kills else 0)
             except Exception as problem:
                 problems.append(problem)
 
