@@ -6,7 +6,9 @@
 #include <optional>
 
 #include "base/json_text.hpp"
+#include "pipeline/input/pieces.hpp"
 #include "pipeline/shard_core.hpp"
+#include "protocol/diagnostic/records.hpp"
 
 namespace fieldwatch::pipeline {
 
@@ -182,7 +184,6 @@ class Run {
 
     Result<void> stream(std::istream& input) {
         std::unique_ptr<InputReader> reader;
-        std::string line;
         Result<void> processed;
         const RecordSink sink = [&](const model::RecordView& record, std::uint64_t number) {
             if (!processed) return;
@@ -190,14 +191,20 @@ class Run {
             processed = core_.process(record, {.offset = place(number)}, outcome_);
             collector_.add(outcome_.findings);
         };
-        while (std::getline(input, line)) {
-            if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-            if (line.ends_with('\r')) line.pop_back();
-            if (!reader) reader = make_input_reader(format_of(line), options_.input);
-            const auto number = ++report_.records;
-            const auto read = line.size() > options_.input.line_bytes_max
-                                  ? Result<void>(fail(Errc::TooLarge, "/: the line is too long"))
-                                  : reader->read(line, number, sink);
+        const auto before = report_.records;
+        bool by_line = false;
+        Pieces pieces(input, {.line_bytes_max = options_.input.line_bytes_max,
+                              .document_bytes_max = diagnostic::kDocumentBytesMax});
+        while (const auto piece = pieces.next()) {
+            if (!reader) {
+                const auto format = format_of(piece->text);
+                reader = make_input_reader(format, options_.input);
+                by_line = format == InputFormat::Diagnostics;  // a document holds any number of records
+            }
+            const auto number = before + (by_line ? piece->line : piece->number);
+            report_.records = number;
+            const auto read = piece->too_long ? Result<void>(fail(Errc::TooLarge, "/: the line is too long"))
+                                              : reader->read(piece->text, number, sink);
             if (!processed) return processed;
             if (read) continue;
             outcome_.findings.assign(1, model::DeadLetter{.position = {.offset = place(number)},
@@ -227,7 +234,7 @@ class Run {
     }
 
     /// What looks like nothing known is our own form, whose reader says what it misses.
-    InputFormat format_of(const std::string& line) const {
+    InputFormat format_of(std::string_view line) const {
         if (options_.format) return *options_.format;
         return guess_input_format(line).value_or(InputFormat::JsonLines);
     }

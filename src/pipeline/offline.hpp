@@ -27,11 +27,11 @@ struct OfflineReport {
     std::string highest_severity;  ///< of the alerts; empty without any
 };
 
-/// The streams are one log, one after the other. Numbers their lines from 1, blank ones left out (design
-/// section 6, "Recorded input"), and hands every finding to `sink` as one line of JSON without its newline,
-/// ordered by (last evidence record, rule id, entity), one line an alert in its last state. Lines that are no
-/// records become dead letters. Errors: Io when a stream breaks; InvalidArgument when a stream's format
-/// cannot be guessed.
+/// The streams are one log, one after the other. Numbers their lines from 1, blank ones left out, or the
+/// documents of a JSON array (design section 6, "Recorded input"), and hands every finding to `sink` as one
+/// line of JSON without its newline, ordered by (last evidence record, rule id, entity), one line an alert in
+/// its last state. Lines that are no records become dead letters. Errors: Io when a stream breaks;
+/// InvalidArgument when a stream's format cannot be guessed.
 Result<OfflineReport> run_offline(std::span<std::istream* const> inputs, detect::ContentPtr content,
                                   const OfflineOptions& options,
                                   const std::function<void(std::string_view)>& sink);

@@ -240,6 +240,23 @@ TEST(Offline, ReportsDeadLettersWithTheirRecord) {
     EXPECT_TRUE(out[1].starts_with(R"({"kind":"dead-letter","record":2,)")) << out[1];
 }
 
+TEST(Offline, TakesAnArrayForItsElementsAndNumbersThem) {
+    const std::string record =
+        R"({"kind": "security-message", "time": "2026-01-01T00:00:00Z", "hub": "h",
+            "device": "d", "body": []})";
+    std::istringstream input("\n[" + record + ",\r\n\r\n" + record + ",7]\n");
+    std::vector<std::string> out;
+    const auto report = run_offline(std::array<std::istream*, 1>{&input}, content(), {},
+                                    [&](std::string_view line) { out.emplace_back(line); });
+    ASSERT_TRUE(report);
+    EXPECT_EQ(report->records, 3u);
+    ASSERT_EQ(out.size(), 3u);
+    EXPECT_TRUE(out[0].starts_with(R"({"kind":"dead-letter","record":1,)")) << out[0];
+    EXPECT_NE(out[1].find(R"("record":2,)"), std::string::npos) << out[1];
+    EXPECT_NE(out[1].find(R"("DeviceId":"d")"), std::string::npos) << out[1];
+    EXPECT_NE(out[2].find("an object is needed"), std::string::npos) << out[2];
+}
+
 /// A log with some of everything.
 Log mixed_input() {
     Log log;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <deque>
 #include <fstream>
 #include <iostream>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "base/file_system.hpp"
 #include "detect/content.hpp"
 #include "model/finding.hpp"
+#include "pipeline/input/text_source.hpp"
 #include "pipeline/offline.hpp"
 #include "pipeline/series_run.hpp"
 
@@ -61,22 +63,43 @@ Result<detect::ContentPtr> content_of(const DetectOptions& options) {
     return published;
 }
 
+/// A file, or standard input, and the text in it.
+struct RecordedFile {
+    explicit RecordedFile(const std::string& named)
+        : path(named == "-" ? "standard input" : named),
+          file(named == "-" ? std::ifstream() : std::ifstream(named, std::ios::binary)),
+          source(named == "-" ? std::cin : file),
+          text(&source) {}
+    RecordedFile(const RecordedFile&) = delete;
+    RecordedFile& operator=(const RecordedFile&) = delete;
+    bool opened() const { return static_cast<bool>(file); }
+
+    std::string path;
+    std::ifstream file;
+    pipeline::TextSource source;
+    std::istream text;
+};
+
+/// The first that could not be read to its end. What was read counts all the same.
+Result<void> whole(const std::deque<RecordedFile>& files) {
+    for (const auto& file : files) {
+        if (const auto& problem = file.source.problem())
+            return fail(problem->code, fmt::format("{}: {}", file.path, problem->message));
+    }
+    return {};
+}
+
 Result<std::string> detect_inputs(const DetectOptions& options) {
     const auto sink = [](std::string_view line) {
         std::fwrite(line.data(), 1, line.size(), stdout);
         std::fputc('\n', stdout);
     };
-    std::vector<std::ifstream> files;
-    files.reserve(options.inputs.size());
+    std::deque<RecordedFile> files;
     std::vector<std::istream*> streams;
     for (const auto& path : options.inputs) {
-        if (path == "-") {
-            streams.push_back(&std::cin);
-            continue;
-        }
-        files.emplace_back(path, std::ios::binary);
-        if (!files.back()) return fail(Errc::NotFound, fmt::format("cannot read {}", path));
-        streams.push_back(&files.back());
+        auto& file = files.emplace_back(path);
+        if (!file.opened()) return fail(Errc::NotFound, fmt::format("cannot read {}", path));
+        streams.push_back(&file.text);
     }
     if (options.input == "series") {
         std::string highest;
@@ -84,6 +107,7 @@ Result<std::string> detect_inputs(const DetectOptions& options) {
             const auto report = FIELDWATCH_TRY(pipeline::run_series(*streams[i], options.inputs[i], sink));
             if (highest != "Medium" && !report.highest_severity.empty()) highest = report.highest_severity;
         }
+        FIELDWATCH_TRY(whole(files));
         return highest;
     }
     const auto content = FIELDWATCH_TRY(content_of(options));
@@ -112,6 +136,7 @@ Result<std::string> detect_inputs(const DetectOptions& options) {
                      static_cast<unsigned long long>(report.recommendations),
                      static_cast<unsigned long long>(report.dead_letters));
     }
+    FIELDWATCH_TRY(whole(files));
     return report.highest_severity;
 }
 
@@ -175,7 +200,8 @@ void add_detect(CLI::App& app, Session& session) {
         "records: a hub's diagnostic log, {\"records\":[…]} or record by record, as docs/connectors.md "
         "says.\n"
         "series: timestamp,value; every value is scored one step ahead, and what deviates raises an alert.\n"
-        "Findings name lines of the input, counted from 1 without blank ones.");
+        "A file may be packed (gzip, zstd, xz, bzip2), a JSON array, or JSON printed over many lines.\n"
+        "Findings name lines of the input, counted from 1 without blank ones, or elements of the array.");
     command->callback([options, &session] {
         if (options->inputs.empty()) options->inputs.emplace_back("-");
         session.exit_status = detect_command(*options);

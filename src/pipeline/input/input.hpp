@@ -19,7 +19,7 @@ namespace fieldwatch::pipeline {
 enum class InputFormat : std::uint8_t { JsonLines, Auditd, Syslog, Zeek, Diagnostics };
 std::string_view to_string(InputFormat format);
 std::optional<InputFormat> input_format_from(std::string_view name);
-/// What a line, the first that is not blank, looks like.
+/// What the first piece of a text, a line that is not blank or a JSON document, looks like.
 std::optional<InputFormat> guess_input_format(std::string_view line);
 
 struct InputOptions {

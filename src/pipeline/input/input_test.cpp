@@ -412,15 +412,6 @@ TEST(Input, SaysWhatALineCannotBe) {
     EXPECT_THAT(refusal(InputFormat::JsonLines, "[]"), testing::HasSubstr("object"));
 }
 
-TEST(Input, TellsFormatsApart) {
-    EXPECT_EQ(guess_input_format("type=EXECVE msg=audit(1.000:1): a0=\"x\""), InputFormat::Auditd);
-    EXPECT_EQ(guess_input_format("#separator \\x09"), InputFormat::Zeek);
-    EXPECT_EQ(guess_input_format(R"({"ts":1,"id.orig_h":"10.0.0.1"})"), InputFormat::Zeek);
-    EXPECT_EQ(guess_input_format(R"({"kind":"telemetry"})"), InputFormat::JsonLines);
-    EXPECT_EQ(guess_input_format("Mar 27 13:06:56 h sshd[1]: x"), InputFormat::Syslog);
-    EXPECT_EQ(guess_input_format("what is this"), std::nullopt);
-}
-
 TEST(Input, TurnsBytesThatAreNoTextIntoReplacements) {
     const auto events =
         read(InputFormat::Syslog,
