@@ -19,7 +19,7 @@ struct TypeName {
     std::string_view name;
     CorrelationType type;
 };
-constexpr std::array<TypeName, 8> kTypes{{
+constexpr std::array<TypeName, 9> kTypes{{
     {"event_count", CorrelationType::EventCount},
     {"value_count", CorrelationType::ValueCount},
     {"temporal", CorrelationType::Temporal},
@@ -27,6 +27,7 @@ constexpr std::array<TypeName, 8> kTypes{{
     {"value_sum", CorrelationType::ValueSum},
     {"value_avg", CorrelationType::ValueAverage},
     {"value_percentile", CorrelationType::ValuePercentile},
+    {"value_median", CorrelationType::ValuePercentile},
     {"absence", CorrelationType::Absence},
 }};
 
@@ -54,12 +55,15 @@ Ticks read_timespan(const YAML::Node& section) {
                                  : unit == 'm' ? 60
                                  : unit == 'h' ? 3'600
                                  : unit == 'd' ? 86'400
+                                 : unit == 'w' ? 7 * 86'400
+                                 : unit == 'M' ? 2'629'746
+                                 : unit == 'y' ? 31'556'952
                                                : 0;
     constexpr std::int64_t kDaysMax = 90;
     if (error != std::errc{} || end != text.data() + text.size() - 1 || seconds == 0 || count <= 0)
         refuse(node,
                "timespan '" + text + "' is not understood; write a number and s, m, h or d, such as 90m");
-    if (count > kDaysMax * 86'400 / seconds) refuse(node, "a timespan is at most 90d");
+    if (count > kDaysMax * 86'400 / seconds) refuse(node, "timespan '" + text + "' is too long: at most 90d");
     return Ticks(std::chrono::seconds(count * seconds));
 }
 
@@ -216,6 +220,7 @@ Correlation read_correlation(const YAML::Node& document, const std::string& file
                    "correlation has no key '" + key + "'; the nearest is '" + nearest(key, kKeys) + "'");
     }
     out.type = read_type(section);
+    if (section["type"].Scalar() == "value_median") out.percentile = 50;
     out.names = read_texts(section["rules"]);
     out.group_by = read_texts(section["group-by"]);
     out.timespan = read_timespan(section);

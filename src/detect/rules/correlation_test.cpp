@@ -129,6 +129,19 @@ TEST(Correlation, CountsDistinctValuesAndAddsNumbers) {
                 ElementsAre(3));
 }
 
+TEST(Correlation, KnowsTheMedianAndLongTimespans) {
+    EXPECT_THAT(told("type: value_median, rules: [failed], timespan: 1m, condition: {field: Value, gte: 7}",
+                     {{0, "fail", "a", "1"}, {1, "fail", "a", "7"}, {2, "fail", "a", "9"}}),
+                ElementsAre(3));
+    EXPECT_THAT(told("type: event_count, rules: [failed], timespan: 1w, condition: {gte: 2}",
+                     {{0, "fail", "a"}, {6 * 86'400, "fail", "a"}}),
+                ElementsAre(2));
+    EXPECT_THAT(compile_correlation("type: event_count, rules: [failed], timespan: 1y, condition: {gte: 2}")
+                    .errors.at(0)
+                    .why,
+                HasSubstr("at most 90d"));
+}
+
 TEST(Correlation, KnowsOrder) {
     const std::string rest =
         ", rules: [failed_login, good_login], group-by: [who], timespan: 1m, aliases: {who: "

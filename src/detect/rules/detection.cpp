@@ -67,8 +67,7 @@ class DetectionParser {
         if (depth > kDepthMax) refuse(node, "search nested deeper than 8");
         if (node.IsMap()) {
             Expression out{.kind = Expression::Kind::And, .children = {}};
-            for (const auto& entry : node)
-                out.children.push_back(item(entry.first, entry.second));
+            merge(node, node, depth, out.children);
             if (out.children.empty()) refuse(node, "search is empty");
             return out;
         }
@@ -80,6 +79,26 @@ class DetectionParser {
         for (const auto& one : node)
             out.children.push_back(search(one, depth + 1));
         return out;
+    }
+
+    /// The fields of a search, and those of the maps that its `<<` names (YAML 1.1, "merge key"), but for
+    /// fields that the search has itself.
+    void merge(const YAML::Node& from, const YAML::Node& search, int depth, std::vector<Expression>& out) {
+        if (depth > kDepthMax) refuse(from, "search nested deeper than 8");
+        for (const auto& entry : from) {
+            if (entry.first.IsScalar() && entry.first.Scalar() == "<<") {
+                const auto& named = entry.second;
+                if (named.IsMap()) merge(named, search, depth + 1, out);
+                if (!named.IsMap() && !named.IsSequence())
+                    refuse(entry.first, "'<<' takes a map, or a list of maps");
+                for (const auto& one : named.IsSequence() ? named : YAML::Node()) {
+                    if (!one.IsMap()) refuse(one, "'<<' takes a map, or a list of maps");
+                    merge(one, search, depth + 1, out);
+                }
+            } else if (from.is(search) || !search[entry.first.as<std::string>()]) {
+                out.push_back(item(entry.first, entry.second));
+            }
+        }
     }
 
     Expression item(const YAML::Node& key, const YAML::Node& value) {

@@ -36,13 +36,15 @@ std::vector<std::string> list_of(const YAML::Node& parent, const char* key) {
     return out;
 }
 
-Result<model::Severity> severity_of(std::string_view level) {
+Result<model::Severity> severity_of(std::string level) {
+    for (char& c : level)
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
     if (level == "critical" || level == "high") return model::Severity::High;
     if (level == "medium") return model::Severity::Medium;
     if (level == "low" || level.empty()) return model::Severity::Low;
     if (level == "informational") return model::Severity::Informational;
     return fail(Errc::InvalidArgument,
-                "level '" + std::string(level) + "' is none of informational, low, medium, high, critical");
+                "level '" + level + "' is none of informational, low, medium, high, critical");
 }
 
 Result<Discriminator> discriminator_of(std::string_view text) {
@@ -99,8 +101,9 @@ void read_tags(const YAML::Node& document, RuleMeta& meta) {
     for (const auto& tag : list_of(document, "tags")) {
         constexpr std::string_view kAttack = "attack.";
         if (!tag.starts_with(kAttack)) continue;
-        const auto name = tag.substr(kAttack.size());
-        if (name.size() > 4 && name[0] == 't' && name[1] >= '0' && name[1] <= '9') {
+        auto name = tag.substr(kAttack.size());
+        std::ranges::replace(name, '_', '-');  // as tactics were written until 2024
+        if (name.size() > 4 && (name[0] == 't' || name[0] == 'T') && name[1] >= '0' && name[1] <= '9') {
             meta.techniques.push_back("T" + name.substr(1));
             continue;
         }

@@ -161,6 +161,52 @@ TEST(Sigma, RefusesByNameWithTheLine) {
     EXPECT_EQ(compiled.errors[0].file, "t.yml");
 }
 
+TEST(Sigma, AFilterSaysWhatIsLeftOutOrWhatStays) {
+    const auto hits = [](const std::string& condition, const Fields& fields) {
+        const auto compiled =
+            compile(rule_text("  s: {A: x}\n  condition: s\n") +
+                    "---\ntitle: F\nlogsource: {product: linux, category: process_creation}\n"
+                    "filter:\n  rules: [r1]\n  lab: {User: lab}\n  ci: {User: ci}\n"
+                    "  condition: " +
+                    condition + "\n");
+        EXPECT_TRUE(compiled.errors.empty()) << compiled.errors[0].why;
+        Matcher matcher(compiled.rules);
+        const auto event = RecordedEvent::make("linux", "process_creation", "", fields);
+        std::vector<RuleHit> found;
+        matcher.match(event.event(), event.item(), found);
+        return found.size();
+    };
+    const Fields ours{{"A", "x"}, {"User", "lab"}}, other{{"A", "x"}, {"User", "eve"}};
+    for (const auto* condition :
+         {"lab or ci", "1 of them", "not lab and not ci", "not (lab or ci)", "not 1 of them", "not lab"}) {
+        EXPECT_EQ(hits(condition, ours), 0u) << condition;
+        EXPECT_EQ(hits(condition, other), 1u) << condition;
+    }
+}
+
+TEST(Sigma, MergesMapsThatAnAnchorNames) {
+    const std::string detection =
+        "  base: &base {A: x, B: y}\n  own: {<<: *base, B: z}\n  both: {<<: [*base, {C: q}]}\n";
+    const Fields own{{"A", "x"}, {"B", "z"}}, base{{"A", "x"}, {"B", "y"}};
+    EXPECT_TRUE(fires(detection + "  condition: own\n", own));
+    EXPECT_FALSE(fires(detection + "  condition: own\n", base));
+    EXPECT_FALSE(fires(detection + "  condition: own\n", {{"B", "z"}}));
+    EXPECT_FALSE(fires(detection + "  condition: both\n", base));
+    EXPECT_TRUE(fires(detection + "  condition: both\n", {{"A", "x"}, {"B", "y"}, {"C", "q"}}));
+    EXPECT_THAT(why(rule_text("  s: {<<: text, A: x}\n  condition: s\n")), HasSubstr("'<<' takes a map"));
+}
+
+TEST(Sigma, ReadsTagsAndLevelsAsOlderRulesWriteThem) {
+    const auto compiled = compile(
+        "title: T\nid: old\nlevel: High\ntags: [attack.defense_evasion, attack.T1059.004]\n"
+        "logsource: {product: linux}\ndetection: {s: {A: x}, condition: s}\n");
+    ASSERT_TRUE(compiled.errors.empty()) << compiled.errors[0].why;
+    const auto& meta = compiled.rules->rules()[0];
+    EXPECT_EQ(meta.severity, model::Severity::High);
+    EXPECT_EQ(meta.intent, "DefenseEvasion");
+    EXPECT_THAT(meta.techniques, ElementsAre("T1059.004"));
+}
+
 TEST(Sigma, OneBrokenRuleDoesNotTouchItsNeighbours) {
     const auto compiled = compile(rule_text("  s: {A: x}\n  condition: nope\n", {}, "a") + "---\n" +
                                   rule_text("  s: {A: x}\n  condition: s\n", {}, "b"));

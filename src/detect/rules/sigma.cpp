@@ -29,8 +29,16 @@ void read_rule(const YAML::Node& document, const WordLists& words, SigmaRule& ru
     rule.meta.fields.erase(repeated.begin(), repeated.end());
 }
 
-/// Sigma filters, specification 2.1. A condition says what is left out; written as `not x`, it says what
-/// stays, which comes to the same.
+/// Whether all that an expression asks for is that something does not hold.
+bool only_excludes(const Expression& expression) {
+    using enum Expression::Kind;
+    if (expression.kind == Not) return true;
+    return (expression.kind == And || expression.kind == Or) &&
+           std::ranges::all_of(expression.children, only_excludes);
+}
+
+/// Sigma filters, specification 2.1. A condition says what is left out; where all of it is `not`, it says
+/// what stays.
 SigmaFilter read_filter(const YAML::Node& document, const std::string& file, const WordLists& words) {
     SigmaFilter out;
     out.file = file;
@@ -58,6 +66,10 @@ SigmaFilter read_filter(const YAML::Node& document, const std::string& file, con
     if (condition.kind == Expression::Kind::Not) {
         auto inner = std::move(condition.children[0]);
         condition = std::move(inner);
+    } else if (only_excludes(condition)) {
+        Expression left_out{.kind = Expression::Kind::Not, .children = {}};
+        left_out.children.push_back(std::move(condition));
+        condition = std::move(left_out);
     }
     out.suppressed = std::move(condition);
     return out;
