@@ -13,6 +13,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "model/ids.hpp"
+#include "pipeline/input/text_source.hpp"
 #include "protocol/sas/connection_string.hpp"
 #include "protocol/sas/token.hpp"
 
@@ -55,13 +56,17 @@ Result<void> for_each_line(const std::vector<std::string>& files, Take&& take) {
     for (const auto& path : files) {
         std::ifstream file(path, std::ios::binary);
         if (!file) return fail(Errc::NotFound, fmt::format("cannot read {}", path));
-        for (std::uint64_t number = 1; std::getline(file, line); ++number) {
+        pipeline::TextSource source(file);
+        std::istream text(&source);
+        for (std::uint64_t number = 1; std::getline(text, line); ++number) {
             if (line.empty() || line == "\r") continue;
             const auto record = line.size() > kLineBytesMax
                                     ? Result<ReplayRecord>(fail(Errc::TooLarge, "more than 2 MiB"))
                                     : read_replay_record(line);
             FIELDWATCH_TRY(take(path, number, record));
         }
+        if (const auto& problem = source.problem())
+            return fail(problem->code, fmt::format("{}: {}", path, problem->message));
     }
     return {};
 }

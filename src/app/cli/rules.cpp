@@ -9,6 +9,7 @@
 #include "app/cli/rule_set.hpp"
 #include "app/detection_content.hpp"
 #include "detect/rules/pack.hpp"
+#include "pipeline/input/text_source.hpp"
 
 namespace fieldwatch::app {
 
@@ -62,13 +63,14 @@ Result<void> match(const RulesOptions& options) {
         file.open(options.events, std::ios::binary);
         if (!file) return fail(Errc::NotFound, fmt::format("cannot read {}", options.events));
     }
-    std::istream& input = options.events == "-" ? std::cin : file;
+    pipeline::TextSource source(options.events == "-" ? std::cin : file);
+    std::istream input(&source);
     detect::RecordedMatches matches(compiled.rules);
     std::string line;
     std::string out;
     std::size_t refused = 0;
     for (std::size_t number = 1; std::getline(input, line); ++number) {
-        if (line.empty()) continue;
+        if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
         auto matched = line.size() > kLineBytesMax
                            ? Result<void>(fail(Errc::TooLarge, "the line is longer than 1 MiB"))
                            : matches.match(line, number, out);
@@ -84,6 +86,8 @@ Result<void> match(const RulesOptions& options) {
     }
     matches.finish(out);
     std::fputs(out.c_str(), stdout);
+    if (const auto& problem = source.problem())
+        return fail(problem->code, fmt::format("{}: {}", options.events, problem->message));
     if (refused > 0)
         return fail(Errc::Unavailable, fmt::format("{} lines are not events and were left out", refused));
     return {};
@@ -117,7 +121,9 @@ void add_rules(CLI::App& app, Session& session) {
     auto* const matching =
         add("match", "Print {\"rule\",\"event\"} pairs for recorded events; no server needed",
             [](const RulesOptions& at) { return match(at); });
-    matching->add_option("--events", options->events, "JSON lines of sigma-events, or - for standard input")
+    matching
+        ->add_option("--events", options->events,
+                     "JSON lines of sigma-events, packed or not, or - for standard input")
         ->required();
     add_rule_backtest(*rules, session);
     add_scheduled_rules(*rules, session);
