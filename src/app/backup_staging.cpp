@@ -122,6 +122,13 @@ Result<void> BackupStaging::copy_log_and_registry(const std::string& directory) 
         FIELDWATCH_TRY(
             registry::copy_registry(parts_.data_directory + "/registry.db", directory + "/registry.db"));
     }
+    if (parts_.key_file.is_ours) {
+        // The one that this copy lies under, and no other.
+        const auto sealed = FIELDWATCH_TRY(registry::sealing_state(directory + "/registry.db"));
+        const auto keyring = FIELDWATCH_TRY(registry::read_keyring(parts_.key_file));
+        FIELDWATCH_TRY(registry::write_keyring({.path = directory + "/master-key"},
+                                               FIELDWATCH_TRY(keyring.only(sealed.key_id))));
+    }
     FIELDWATCH_TRY(posix_file_system().make_directories(directory + "/journal"));
     for (const auto& file : held) {
         const auto to = directory + "/journal/" + fs::path(file.path).filename().string();

@@ -16,6 +16,7 @@
 #include "journal/upkeep.hpp"
 #include "portal/backups.hpp"
 #include "registry/registry.hpp"
+#include "registry/sealing.hpp"
 #include "workspace/upkeep.hpp"
 #include "workspace/workspace.hpp"
 
@@ -26,6 +27,7 @@ class BackupStaging final : public portal::Backups {
   public:
     struct Parts {
         std::string data_directory;
+        registry::MasterKeyFile key_file;  ///< in the backup when it is ours
         registry::Registry& registry;
         journal::Upkeep& journal;
         LogFeed& feed;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include "app/indicator_folder.hpp"
 #include "app/log_feed.hpp"
 #include "app/maintenance.hpp"
+#include "app/master_key.hpp"
 #include "app/profile.hpp"
 #include "app/purge.hpp"
 #include "app/retro_hunt.hpp"
@@ -177,6 +179,9 @@ std::vector<std::string> page_names(const ServerConfig& config) {
 
 Result<void> serve(const ServerConfig& config) {
     const auto end_signals = block_end_signals();
+    // A core would hold every key that is open in memory.
+    const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
     const auto& clock = system_clock();
     auto& random = system_random();
     auto& files = posix_file_system();
@@ -185,9 +190,12 @@ Result<void> serve(const ServerConfig& config) {
     FIELDWATCH_TRY(files.make_directories(data));
     const auto lock = FIELDWATCH_TRY(DataLock::take(data));
 
+    const auto key_file = master_key_file(data);
+
     // The stores, each knowing its place in the log.
-    const auto registry = FIELDWATCH_TRY(registry::open(data + "/registry.db", clock, random));
-    const auto accounts = FIELDWATCH_TRY(registry::open_accounts(data + "/registry.db"));
+    const auto registry = FIELDWATCH_TRY(registry::open(data + "/registry.db", key_file, clock, random));
+    const auto accounts = FIELDWATCH_TRY(registry::open_accounts(data + "/registry.db", key_file));
+    tell_of_master_keys(data, key_file);
     const auto journal = FIELDWATCH_TRY(journal::open(
         {.directory = data + "/journal",
          .partition_count = config.partition_count,
@@ -326,6 +334,7 @@ Result<void> serve(const ServerConfig& config) {
     auto* const upkeep = FIELDWATCH_TRY(journal::upkeep_of(*journal));
     const auto backups = FIELDWATCH_TRY(
         BackupStaging::create({.data_directory = data,
+                               .key_file = key_file,
                                .registry = *registry,
                                .journal = *upkeep,
                                .feed = feed,

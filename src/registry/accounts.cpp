@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "base/bytes.hpp"
+#include "registry/sealing.hpp"
 #include "registry/sqlite.hpp"
 
 namespace fieldwatch::registry {
@@ -62,6 +63,10 @@ Token token_of(const Statement& row) {
     return token;
 }
 
+std::string place_of_secret(std::string_view user) {
+    return place_of("second_factors.secret", {user});
+}
+
 Result<std::optional<SecondFactor>> load_second_factor(Connection& database, std::string_view user) {
     auto row = FIELDWATCH_TRY(database.query(
         "SELECT secret, confirmed, last_step, (SELECT count(*) FROM recovery_codes r WHERE r.user = f.user) "
@@ -69,7 +74,7 @@ Result<std::optional<SecondFactor>> load_second_factor(Connection& database, std
         user));
     if (!FIELDWATCH_TRY(row.step())) return std::optional<SecondFactor>();
     return std::optional(SecondFactor{.user = std::string(user),
-                                      .secret_hex = row.text(0),
+                                      .secret_hex = FIELDWATCH_TRY(row.secret(0, place_of_secret(user))),
                                       .confirmed = row.flag(1),
                                       .last_step = row.integer(2),
                                       .recovery_codes = row.count(3)});
@@ -195,7 +200,7 @@ class SqliteAccounts final : public Accounts {
             static_cast<void>(FIELDWATCH_TRY(c.change(
                 "INSERT INTO second_factors VALUES(?, ?, 0, 0) ON CONFLICT(user) DO UPDATE SET secret = "
                 "excluded.secret",
-                user, secret_hex)));
+                user, Secret{secret_hex, place_of_secret(user)})));
             return {};
         });
     }
@@ -203,11 +208,11 @@ class SqliteAccounts final : public Accounts {
                                        const std::vector<std::string>& hashes,
                                        std::string_view session_hash) override {
         return write([&](Connection& c) -> Result<void> {
-            const auto changed = FIELDWATCH_TRY(c.change(
-                "UPDATE second_factors SET confirmed = 1, last_step = ? WHERE user = ? AND secret = ? "
-                "AND confirmed = 0",
-                step, user, secret_hex));
-            if (changed == 0) return fail(Errc::Conflict, "another second factor was begun meanwhile");
+            const auto begun = FIELDWATCH_TRY(load_second_factor(c, user));
+            if (!begun || begun->confirmed || !equal_constant_time(begun->secret_hex, secret_hex))
+                return fail(Errc::Conflict, "another second factor was begun meanwhile");
+            static_cast<void>(FIELDWATCH_TRY(c.change(
+                "UPDATE second_factors SET confirmed = 1, last_step = ? WHERE user = ?", step, user)));
             for (const auto& hash : hashes)
                 static_cast<void>(
                     FIELDWATCH_TRY(c.change("INSERT INTO recovery_codes VALUES(?, ?)", user, hash)));
@@ -313,8 +318,16 @@ class SqliteAccounts final : public Accounts {
 }  // namespace
 
 Result<std::unique_ptr<Accounts>> open_accounts(const std::string& path) {
-    return std::make_unique<SqliteAccounts>(
-        FIELDWATCH_TRY(Connection::open(path, Connection::Mode::ReadWrite)));
+    return open_accounts(path, master_key_beside(path));
+}
+
+Result<std::unique_ptr<Accounts>> open_accounts(const std::string& path, const MasterKeyFile& key_file) {
+    auto connection = FIELDWATCH_TRY(Connection::open(path, Connection::Mode::ReadWrite));
+    auto keyring = FIELDWATCH_TRY(read_keyring(key_file));
+    if (FIELDWATCH_TRY(sealing_state(path)).key_id != keyring.id())
+        return fail(Errc::Conflict, key_file.path + " was changed while the registry was opened");
+    connection->use(std::make_shared<const Keyring>(std::move(keyring)));
+    return std::make_unique<SqliteAccounts>(std::move(connection));
 }
 
 Result<void> copy_registry(const std::string& path, const std::string& to) {

@@ -35,7 +35,7 @@ Result<Command> command_of(const Statement& row) {
     return command;
 }
 
-Result<std::vector<Command>> collect(Statement rows) {
+Result<std::vector<Command>> collect_commands(Statement rows) {
     std::vector<Command> out;
     while (FIELDWATCH_TRY(rows.step()))
         out.push_back(FIELDWATCH_TRY(command_of(rows)));
@@ -95,7 +95,7 @@ Result<Command> CommandTable::enqueue(Command command, std::size_t queue_max) {
 
 Result<std::vector<Command>> CommandTable::waiting(const model::Identity& identity, std::size_t count_max) {
     return database_.read<std::vector<Command>>([&](Connection& c) -> Result<std::vector<Command>> {
-        return collect(FIELDWATCH_TRY(
+        return collect_commands(FIELDWATCH_TRY(
             c.query(std::string(kSelectCommands) +
                         "WHERE hub = ? AND device = ? AND module = ? ORDER BY sequence LIMIT ?",
                     identity.hub.value, identity.device.value, identity.module.value, count_max)));
@@ -108,7 +108,7 @@ Result<std::uint64_t> CommandTable::count(const model::Identity& identity) {
 
 Result<std::vector<Command>> CommandTable::expired(Timestamp now, std::size_t count_max) {
     return database_.read<std::vector<Command>>([&](Connection& c) -> Result<std::vector<Command>> {
-        return collect(
+        return collect_commands(
             FIELDWATCH_TRY(c.query(std::string(kSelectCommands) + "WHERE expiry <= ? ORDER BY expiry LIMIT ?",
                                    now.ticks, count_max)));
     });

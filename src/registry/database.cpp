@@ -4,6 +4,7 @@
 
 #include "base/file_system.hpp"
 #include "registry/schema.hpp"
+#include "registry/sealing.hpp"
 
 namespace fieldwatch::registry {
 
@@ -12,12 +13,15 @@ constexpr std::size_t kGroupMax = 64;    // changes in one transaction: bounds h
 constexpr std::size_t kReadersKept = 8;  // idle connections, about 100 KiB each
 }  // namespace
 
-Result<std::unique_ptr<Database>> Database::open(const std::string& path) {
+Result<std::unique_ptr<Database>> Database::open(const std::string& path, const MasterKeyFile& key_file,
+                                                 Random& random) {
     // Made by us, so that keys are readable by this user only; SQLite gives its side files the same mode.
     const auto made = posix_file_system().open(path, OpenMode::CreateNew);
     if (!made && made.error().code != Errc::AlreadyExists) return std::unexpected(made.error());
     auto writer = FIELDWATCH_TRY(Connection::open(path, Connection::Mode::ReadWrite));
+    writer->use(FIELDWATCH_TRY(keyring_for(*writer, key_file, random)));
     FIELDWATCH_TRY(migrate(*writer));
+    FIELDWATCH_TRY(settle_sealing(*writer, key_file));
     return std::unique_ptr<Database>(new Database(path, std::move(writer)));
 }
 
@@ -78,7 +82,9 @@ Result<std::unique_ptr<Connection>> Database::take_reader() {
             return out;
         }
     }
-    return Connection::open(path_, Connection::Mode::ReadOnly);
+    auto reader = FIELDWATCH_TRY(Connection::open(path_, Connection::Mode::ReadOnly));
+    reader->use(writer_->keyring());
+    return reader;
 }
 
 void Database::give_back(std::unique_ptr<Connection> connection) {

@@ -18,7 +18,10 @@ namespace fieldwatch::registry {
 /// Any thread.
 class Database {
   public:
-    static Result<std::unique_ptr<Database>> open(const std::string& path);
+    /// Brings it to the present schema and under the present master key first. Errors: as open() of
+    /// registry/sealing.hpp.
+    static Result<std::unique_ptr<Database>> open(const std::string& path, const MasterKeyFile& key_file,
+                                                  Random& random);
 
     /// Runs `work` inside a transaction, alone or with what other threads brought meanwhile, and returns when
     /// it is durable. What failed is rolled back by itself.

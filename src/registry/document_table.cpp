@@ -13,12 +13,19 @@ std::string sentence(const DocumentKey& key) {
     return "the " + key.kind + " " + key.id;
 }
 
-Document document_of(const Statement& row) {
-    return {.id = row.text(0),
-            .json = row.text(1),
-            .etag = row.count(2),
-            .created = Timestamp{row.integer(3)},
-            .updated = Timestamp{row.integer(4)}};
+/// What documents are is not known here, and some hold credentials: all are sealed.
+std::string place_in(const model::HubName& hub, std::string_view kind, std::string_view id) {
+    return place_of("documents.body", {hub.value, kind, id});
+}
+
+Result<Document> document_of(const Statement& row, const model::HubName& hub, std::string_view kind) {
+    auto id = row.text(0);
+    auto json = FIELDWATCH_TRY(row.secret(1, place_in(hub, kind, id)));
+    return Document{.id = std::move(id),
+                    .json = std::move(json),
+                    .etag = row.count(2),
+                    .created = Timestamp{row.integer(3)},
+                    .updated = Timestamp{row.integer(4)}};
 }
 
 }  // namespace
@@ -28,7 +35,7 @@ Result<Document> load_document(Connection& database, const DocumentKey& key) {
         "SELECT id, body, etag, created, updated FROM documents WHERE hub = ? AND kind = ? AND id = ?",
         key.hub.value, key.kind, key.id));
     if (!FIELDWATCH_TRY(row.step())) return fail(Errc::NotFound, sentence(key) + " is not there");
-    return document_of(row);
+    return document_of(row, key.hub, key.kind);
 }
 
 Result<std::vector<Document>> load_documents(Connection& database, const model::HubName& hub,
@@ -39,7 +46,7 @@ Result<std::vector<Document>> load_documents(Connection& database, const model::
         hub.value, kind, options.after, std::min(options.count_max, kDocumentsMax)));
     std::vector<Document> out;
     while (FIELDWATCH_TRY(rows.step()))
-        out.push_back(document_of(rows));
+        out.push_back(FIELDWATCH_TRY(document_of(rows, hub, kind)));
     return out;
 }
 
@@ -69,8 +76,8 @@ Result<Document> write_document(Connection& database, const DocumentKey& key, st
         "INSERT INTO documents(hub, kind, id, body, etag, created, updated) VALUES(?, ?, ?, ?, ?, ?, ?) "
         "ON CONFLICT(hub, kind, id) DO UPDATE SET body = excluded.body, etag = excluded.etag, "
         "updated = excluded.updated",
-        key.hub.value, key.kind, key.id, document.json, document.etag, document.created.ticks,
-        document.updated.ticks)));
+        key.hub.value, key.kind, key.id, Secret{document.json, place_in(key.hub, key.kind, key.id)},
+        document.etag, document.created.ticks, document.updated.ticks)));
     return document;
 }
 

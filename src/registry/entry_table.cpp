@@ -22,12 +22,18 @@ std::string name_of(const model::Identity& identity) {
                : "the module " + identity.module.value + " of the device " + identity.device.value;
 }
 
-Entry entry_of(const Statement& row) {
+std::string place_in(std::string_view column, const model::Identity& identity) {
+    return place_of(column, {identity.hub.value, identity.device.value, identity.module.value});
+}
+constexpr std::string_view kEntryPrimary = "entries.primary_key", kEntrySecondary = "entries.secondary_key";
+
+Result<Entry> entry_of(const Statement& row) {
     Entry entry;
     entry.identity = {model::HubName{row.text(0)}, model::DeviceId{row.text(1)},
                       model::ModuleId{row.text(2)}};
     entry.auth = static_cast<AuthType>(row.integer(3));
-    entry.keys = {row.text(4), row.text(5)};
+    entry.keys = {FIELDWATCH_TRY(row.secret(4, place_in(kEntryPrimary, entry.identity))),
+                  FIELDWATCH_TRY(row.secret(5, place_in(kEntrySecondary, entry.identity)))};
     entry.primary_thumbprint = row.text(6);
     entry.secondary_thumbprint = row.text(7);
     entry.enabled = row.flag(8);
@@ -104,7 +110,7 @@ Result<void> check_owner(Connection& database, const model::Identity& identity) 
 Result<std::vector<Entry>> collect(Statement rows) {
     std::vector<Entry> out;
     while (FIELDWATCH_TRY(rows.step()))
-        out.push_back(entry_of(rows));
+        out.push_back(FIELDWATCH_TRY(entry_of(rows)));
     return out;
 }
 
@@ -126,9 +132,10 @@ Result<Entry> insert_entry(Connection& database, Entry entry, Random& random, co
         "secondary_thumbprint, enabled, status_reason, generation_id, etag, created, status_updated, "
         "iot_edge) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         identity.hub.value, identity.device.value, identity.module.value,
-        static_cast<std::int64_t>(entry.auth), entry.keys.primary, entry.keys.secondary,
-        entry.primary_thumbprint, entry.secondary_thumbprint, entry.enabled, entry.status_reason,
-        entry.generation_id, entry.etag, entry.created.ticks, entry.status_updated.ticks, entry.iot_edge);
+        static_cast<std::int64_t>(entry.auth), Secret{entry.keys.primary, place_in(kEntryPrimary, identity)},
+        Secret{entry.keys.secondary, place_in(kEntrySecondary, identity)}, entry.primary_thumbprint,
+        entry.secondary_thumbprint, entry.enabled, entry.status_reason, entry.generation_id, entry.etag,
+        entry.created.ticks, entry.status_updated.ticks, entry.iot_edge);
     if (!made && made.error().code == Errc::AlreadyExists) {
         return fail(Errc::AlreadyExists, name_of(identity) + " exists");
     }
@@ -190,8 +197,9 @@ Result<Entry> update_entry(Connection& database, Entry entry, std::optional<std:
         "UPDATE entries SET auth = ?, primary_key = ?, secondary_key = ?, primary_thumbprint = ?, "
         "secondary_thumbprint = ?, enabled = ?, status_reason = ?, etag = ?, status_updated = ?, "
         "iot_edge = ? WHERE hub = ? AND device = ? AND module = ?",
-        static_cast<std::int64_t>(entry.auth), entry.keys.primary, entry.keys.secondary,
-        entry.primary_thumbprint, entry.secondary_thumbprint, entry.enabled, entry.status_reason, entry.etag,
+        static_cast<std::int64_t>(entry.auth), Secret{entry.keys.primary, place_in(kEntryPrimary, identity)},
+        Secret{entry.keys.secondary, place_in(kEntrySecondary, identity)}, entry.primary_thumbprint,
+        entry.secondary_thumbprint, entry.enabled, entry.status_reason, entry.etag,
         entry.status_updated.ticks, entry.iot_edge, identity.hub.value, identity.device.value,
         identity.module.value)));
     FIELDWATCH_TRY(add_to_outbox(database, identity_record(IdentityChange::Update, entry, telling)));

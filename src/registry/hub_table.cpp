@@ -13,6 +13,8 @@ constexpr std::size_t kPoliciesMax = 64;
 constexpr std::size_t kWorkspaceBytesMax = 64;  // ours are UUIDs
 constexpr std::size_t kConfigurationBytes = 256u
                                             << 10;  // ten filters, routes and certificates fit many times
+constexpr std::string_view kPolicyPrimary = "policies.primary_key",
+                           kPolicySecondary = "policies.secondary_key";
 constexpr std::string_view kHubColumns =
     "name, workspace, security_enabled, store_raw_events, mask_addresses, twin_data, host_names, "
     "configuration, etag, created";
@@ -66,6 +68,10 @@ Result<void> check(Hub& hub) {
     return {};
 }
 
+std::string place_in(std::string_view column, const model::HubName& hub, std::string_view policy) {
+    return place_of(column, {hub.value, policy});
+}
+
 Result<void> write_policies(Connection& database, Hub& hub, Random& random) {
     static_cast<void>(FIELDWATCH_TRY(database.change("DELETE FROM policies WHERE hub = ?", hub.name.value)));
     std::int64_t position = 0;
@@ -74,8 +80,10 @@ Result<void> write_policies(Connection& database, Hub& hub, Random& random) {
         static_cast<void>(FIELDWATCH_TRY(
             database.change("INSERT INTO policies(hub, position, name, primary_key, secondary_key, rights) "
                             "VALUES(?, ?, ?, ?, ?, ?)",
-                            hub.name.value, position++, policy.name, policy.keys.primary,
-                            policy.keys.secondary, rights_of(policy))));
+                            hub.name.value, position++, policy.name,
+                            Secret{policy.keys.primary, place_in(kPolicyPrimary, hub.name, policy.name)},
+                            Secret{policy.keys.secondary, place_in(kPolicySecondary, hub.name, policy.name)},
+                            rights_of(policy))));
     }
     return {};
 }
@@ -101,8 +109,11 @@ Result<void> read_policies(Connection& database, Hub& hub) {
         hub.name.value));
     while (FIELDWATCH_TRY(rows.step())) {
         const auto rights = rows.integer(3);
-        hub.policies.push_back({.name = rows.text(0),
-                                .keys = {rows.text(1), rows.text(2)},
+        auto name = rows.text(0);
+        auto primary = FIELDWATCH_TRY(rows.secret(1, place_in(kPolicyPrimary, hub.name, name)));
+        auto secondary = FIELDWATCH_TRY(rows.secret(2, place_in(kPolicySecondary, hub.name, name)));
+        hub.policies.push_back({.name = std::move(name),
+                                .keys = {std::move(primary), std::move(secondary)},
                                 .registry_read = (rights & 1) != 0,
                                 .registry_write = (rights & 2) != 0,
                                 .service_connect = (rights & 4) != 0,

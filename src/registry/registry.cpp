@@ -8,6 +8,7 @@
 #include "registry/entry_table.hpp"
 #include "registry/hub_table.hpp"
 #include "registry/outbox.hpp"
+#include "registry/sealing.hpp"
 #include "registry/twin_table.hpp"
 
 namespace fieldwatch::registry {
@@ -23,18 +24,20 @@ using Work = std::function<Result<T>(Connection&)>;
 
 /// The installation's secret, made at first start.
 Result<Bytes> installation_secret(Connection& database, Random& random) {
+    constexpr std::string_view kName = "identity-fingerprints";
+    const auto place = place_of("secrets.value", {kName});
     {
-        auto row =
-            FIELDWATCH_TRY(database.query("SELECT value FROM secrets WHERE name = 'identity-fingerprints'"));
+        auto row = FIELDWATCH_TRY(database.query("SELECT value FROM secrets WHERE name = ?", kName));
         if (FIELDWATCH_TRY(row.step())) {
-            const auto bytes = row.blob(0);
+            const auto text = FIELDWATCH_TRY(row.secret(0, place));
+            const auto bytes = as_bytes(text);
             return Bytes(bytes.begin(), bytes.end());
         }
     }
     Bytes secret(32);
     random.fill(secret);
     static_cast<void>(FIELDWATCH_TRY(
-        database.change("INSERT INTO secrets VALUES('identity-fingerprints', ?)", ByteView(secret))));
+        database.change("INSERT INTO secrets VALUES(?, ?)", kName, Secret{as_text(secret), place})));
     return secret;
 }
 
@@ -177,7 +180,7 @@ class SqliteRegistry final : public Registry {
         return database_->read<Out>([&](Connection& c) -> Result<Out> {
             auto row = FIELDWATCH_TRY(c.query("SELECT value FROM settings WHERE key = ?", key));
             if (!FIELDWATCH_TRY(row.step())) return Out{};
-            return Out{row.text(0)};
+            return Out{FIELDWATCH_TRY(row.secret(0, place_of("settings.value", {key})))};
         });
     }
     Result<void> set_setting(std::string_view key, std::string_view value) override {
@@ -188,7 +191,7 @@ class SqliteRegistry final : public Registry {
         return database_->write<void>([&](Connection& c) -> Result<void> {
             static_cast<void>(FIELDWATCH_TRY(c.change(
                 "INSERT INTO settings VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
-                key, value)));
+                key, Secret{value, place_of("settings.value", {key})})));
             return {};
         });
     }
@@ -226,7 +229,12 @@ class SqliteRegistry final : public Registry {
 }  // namespace
 
 Result<std::unique_ptr<Registry>> open(const std::string& path, const Clock& clock, Random& random) {
-    auto database = FIELDWATCH_TRY(Database::open(path));
+    return open(path, master_key_beside(path), clock, random);
+}
+
+Result<std::unique_ptr<Registry>> open(const std::string& path, const MasterKeyFile& key_file,
+                                       const Clock& clock, Random& random) {
+    auto database = FIELDWATCH_TRY(Database::open(path, key_file, random));
     auto secret =
         FIELDWATCH_TRY(database->write<Bytes>([&](Connection& c) { return installation_secret(c, random); }));
     return std::make_unique<SqliteRegistry>(std::move(database), std::move(secret), clock, random);

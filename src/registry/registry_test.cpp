@@ -265,8 +265,8 @@ TEST_F(RegistryTest, HoldsWhatWasConfirmedWhenThePowerGoesWithoutACheckpoint) {
     // What a killed process leaves: the file and its write-ahead log, as they are this moment.
     const auto aside = directory_ + "/aside";
     std::filesystem::create_directory(aside);
-    for (const auto* suffix : {"", "-wal"})
-        std::filesystem::copy_file(directory_ + "/registry.db" + suffix, aside + "/registry.db" + suffix);
+    for (const auto* name : {"registry.db", "registry.db-wal", "master-key"})
+        std::filesystem::copy_file(directory_ + "/" + name, aside + "/" + name);
     reopen(aside + "/registry.db");
     EXPECT_EQ(registry_->devices(kHub, {})->size(), 20u);
     EXPECT_EQ(registry_->outbox(100)->size(), 21u);
@@ -282,6 +282,7 @@ TEST_F(RegistryTest, ATornWriteAheadLogLosesWholeChangesOnly) {
         std::filesystem::create_directory(aside);
         for (const auto* suffix : {"", "-wal"})
             std::filesystem::copy_file(directory_ + "/registry.db" + suffix, aside + "/r" + suffix);
+        std::filesystem::copy_file(directory_ + "/master-key", aside + "/master-key");
         std::filesystem::resize_file(aside + "/r-wal", size * static_cast<unsigned>(cut) / 8);
         const auto opened = registry::open(aside + "/r", clock_, random_);
         ASSERT_TRUE(opened) << opened.error().message;
@@ -315,7 +316,8 @@ TEST_F(RegistryTest, ConcurrentWritersAllGetThroughOnce) {
 }
 
 TEST_F(RegistryTest, OpensFilesOfEarlierSchemas) {
-    for (const auto* name : {"schema-1.db", "schema-2.db", "schema-3.db", "schema-4.db", "schema-5.db"}) {
+    for (const auto* name :
+         {"schema-1.db", "schema-2.db", "schema-3.db", "schema-4.db", "schema-5.db", "schema-6.db"}) {
         const auto path = directory_ + "/" + name;
         std::filesystem::copy_file(std::string(FIELDWATCH_SOURCE_DIR) + "/tests/corpus/registry/" + name,
                                    path);

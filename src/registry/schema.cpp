@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "registry/sealing.hpp"
+
 namespace fieldwatch::registry {
 
 namespace {
@@ -77,31 +79,39 @@ constexpr std::array kSteps = {
        CREATE TABLE recovery_codes(
          user TEXT NOT NULL REFERENCES second_factors(user) ON DELETE CASCADE, hash TEXT NOT NULL,
          PRIMARY KEY(user, hash)) WITHOUT ROWID;)",
+    "CREATE TABLE sealing(key TEXT NOT NULL, clean INTEGER NOT NULL);",
 };
 static_assert(kSteps.size() == kSchemaVersion);
 
-Result<std::int64_t> version_of(Connection& database) {
-    auto row = FIELDWATCH_TRY(database.query("SELECT version FROM schema_version"));
-    if (!FIELDWATCH_TRY(row.step())) return std::int64_t{0};
-    return row.integer(0);
-}
-
 Result<void> apply_steps(Connection& database) {
     FIELDWATCH_TRY(database.execute("CREATE TABLE IF NOT EXISTS schema_version(version INTEGER NOT NULL)"));
-    const auto version = FIELDWATCH_TRY(version_of(database));
-    if (version > kSchemaVersion || version < 0) {
-        return fail(Errc::Unsupported, "the registry has schema version " + std::to_string(version) +
-                                           "; this release reads up to " + std::to_string(kSchemaVersion));
-    }
+    const auto version = FIELDWATCH_TRY(schema_version(database));
     for (auto step = static_cast<std::size_t>(version); step < kSteps.size(); ++step)
         FIELDWATCH_TRY(database.execute(kSteps[step]));
     if (version == kSchemaVersion) return {};
+    if (version < kSealedSince) FIELDWATCH_TRY(seal_plain(database));
     FIELDWATCH_TRY(database.execute("DELETE FROM schema_version"));
     FIELDWATCH_TRY(database.change("INSERT INTO schema_version VALUES(?)", kSchemaVersion));
     return {};
 }
 
 }  // namespace
+
+Result<std::int64_t> schema_version(Connection& database) {
+    {
+        auto table = FIELDWATCH_TRY(
+            database.query("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'"));
+        if (!FIELDWATCH_TRY(table.step())) return std::int64_t{0};
+    }
+    auto row = FIELDWATCH_TRY(database.query("SELECT version FROM schema_version"));
+    if (!FIELDWATCH_TRY(row.step())) return std::int64_t{0};
+    const auto version = row.integer(0);
+    if (version > kSchemaVersion || version < 0) {
+        return fail(Errc::Unsupported, "the registry has schema version " + std::to_string(version) +
+                                           "; this release reads up to " + std::to_string(kSchemaVersion));
+    }
+    return version;
+}
 
 Result<void> migrate(Connection& database) {
     FIELDWATCH_TRY(database.execute("BEGIN IMMEDIATE"));

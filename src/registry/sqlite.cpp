@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/assert.hpp"
+
 namespace fieldwatch::registry {
 
 namespace {
@@ -41,7 +43,9 @@ std::unexpected<Error> sqlite_error(sqlite3* database, int code) {
 }  // namespace
 
 Statement::Statement(Statement&& other) noexcept
-    : database_(other.database_), statement_(std::exchange(other.statement_, nullptr)) {}
+    : database_(other.database_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      keyring_(other.keyring_) {}
 
 Statement::~Statement() {
     if (statement_ == nullptr) return;
@@ -78,6 +82,14 @@ ByteView Statement::blob(int column) const {
     return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
+Result<std::string> Statement::secret(int column, std::string_view place) const {
+    FIELDWATCH_ASSERT(keyring_ != nullptr);
+    if (sqlite3_column_type(statement_, column) == SQLITE_BLOB) return keyring_->unseal(place, blob(column));
+    auto out = text(column);
+    if (!out.empty()) return fail(Errc::Corrupt, "a secret of the registry is not sealed");
+    return out;
+}
+
 Result<void> Statement::bind(int index, std::string_view value) {
     // A null pointer would be NULL; an empty text is not.
     const auto* data = value.data() != nullptr ? value.data() : "";
@@ -101,6 +113,13 @@ Result<void> Statement::bind(int index, std::optional<std::int64_t> value) {
     const int code = sqlite3_bind_null(statement_, index);
     if (code != SQLITE_OK) return sqlite_error(database_, code);
     return {};
+}
+
+Result<void> Statement::bind(int index, const Secret& secret) {
+    if (secret.text.empty()) return bind(index, std::string_view());
+    FIELDWATCH_ASSERT(keyring_ != nullptr);
+    const auto sealed = keyring_->seal(secret.place, secret.text);
+    return bind(index, ByteView(sealed));
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Mode mode) {
@@ -132,14 +151,14 @@ Result<void> Connection::execute(const std::string& sql) {
 
 Result<Statement> Connection::prepare(std::string_view sql) {
     if (const auto found = statements_.find(sql); found != statements_.end()) {
-        return Statement(database_, found->second);
+        return Statement(database_, found->second, keyring_.get());
     }
     sqlite3_stmt* statement = nullptr;
     const int code = sqlite3_prepare_v3(database_, sql.data(), static_cast<int>(sql.size()),
                                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
     if (code != SQLITE_OK) return sqlite_error(database_, code);
     statements_.emplace(sql, statement);
-    return Statement(database_, statement);
+    return Statement(database_, statement, keyring_.get());
 }
 
 std::int64_t Connection::changed_rows() const {

@@ -1,4 +1,5 @@
-// SQLite as Results: connections, cached statements, transactions. Nothing of the registry's own here.
+// SQLite as Results: connections, cached statements, transactions, and values that are sealed on their way to
+// the file. Nothing of the registry's own tables here.
 #pragma once
 
 #include <cstdint>
@@ -10,16 +11,25 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "registry/keyring.hpp"
 
 struct sqlite3;
 struct sqlite3_stmt;
 
 namespace fieldwatch::registry {
 
+/// A text that never comes to the file as it is: sealed under the present master key, for this place alone
+/// (place_of). The empty text is no secret and stays empty.
+struct Secret {
+    std::string_view text;
+    std::string_view place;
+};
+
 /// A bound statement of one connection's cache; reset when this goes. One at a time per text and connection.
 class Statement {
   public:
-    Statement(sqlite3* database, sqlite3_stmt* statement) : database_(database), statement_(statement) {}
+    Statement(sqlite3* database, sqlite3_stmt* statement, const Keyring* keyring)
+        : database_(database), statement_(statement), keyring_(keyring) {}
     Statement(Statement&& other) noexcept;
     Statement& operator=(Statement&&) = delete;
     ~Statement();
@@ -35,6 +45,8 @@ class Statement {
     bool flag(int column) const { return integer(column) != 0; }
     bool is_null(int column) const;
     ByteView blob(int column) const;  ///< valid until the next step
+    /// What was bound as a Secret of this place. Errors: Unavailable, Corrupt.
+    Result<std::string> secret(int column, std::string_view place) const;
 
     Result<void> bind(int index, std::string_view value);
     Result<void> bind(int index, std::int64_t value);
@@ -46,10 +58,12 @@ class Statement {
     Result<void> bind(int index, const char* value) { return bind(index, std::string_view(value)); }
     Result<void> bind(int index, ByteView value);
     Result<void> bind(int index, std::optional<std::int64_t> value);
+    Result<void> bind(int index, const Secret& secret);
 
   private:
     sqlite3* database_;
     sqlite3_stmt* statement_;
+    const Keyring* keyring_;  // the connection's
 };
 
 /// One connection. One thread at a time.
@@ -60,6 +74,10 @@ class Connection {
     ~Connection();
     Connection(const Connection&) = delete;
     Connection& operator=(const Connection&) = delete;
+
+    /// What secrets are sealed with and opened by from now on.
+    void use(std::shared_ptr<const Keyring> keyring) { keyring_ = std::move(keyring); }
+    const std::shared_ptr<const Keyring>& keyring() const { return keyring_; }
 
     /// Runs statements without parameters or rows.
     Result<void> execute(const std::string& sql);
@@ -92,6 +110,7 @@ class Connection {
         std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
     };
     sqlite3* database_;
+    std::shared_ptr<const Keyring> keyring_;
     std::unordered_map<std::string, sqlite3_stmt*, TextHash, std::equal_to<>> statements_;
 };
 

@@ -13,6 +13,7 @@
 #include "backup/target.hpp"
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
+#include "registry/sealing.hpp"
 
 namespace fieldwatch::app {
 
@@ -114,9 +115,16 @@ Result<void> back_up(const Session& session, const BackupOptions& options) {
         std::printf("%s: %zu files, %s, as of %s\n", place.c_str(), staged["files"].size(),
                     size_text(bytes).c_str(), staged.value("created", "").c_str());
     }
+    const bool opens = std::ranges::any_of(
+        staged["files"], [](const Json& file) { return file.value("path", "") == "master-key"; });
     std::fputs(
-        "It holds the keys of every device and hub, of the certificate authority, and personal data: keep it "
-        "like those.\n",
+        opens
+            ? "It holds the keys of every device and hub, of the certificate authority, the master key, and "
+              "personal data: keep it like those.\n"
+            : "It holds the keys of every device and hub, sealed, and those of the certificate authority, "
+              "and "
+              "personal data: keep it like those.\nIt does not hold the master key, which this server gets "
+              "from elsewhere: a restored server needs that one too.\n",
         stderr);
     return {};
 }
@@ -125,6 +133,13 @@ Result<void> bring_back(const BackupOptions& options) {
     ProgressLine line("restoring");
     const auto manifest = FIELDWATCH_TRY(
         backup::restore(options.place, options.data, [&](std::uint64_t bytes) { line.show(bytes, 0); }));
+    const auto sealed = registry::sealing_state(options.data + "/registry.db");
+    std::error_code problem;
+    if (sealed && !sealed->key_id.empty() && !std::filesystem::exists(options.data + "/master-key", problem))
+        std::fprintf(stderr,
+                     "It needs the master key %s, which the backup does not hold: name its file by "
+                     "FIELDWATCH_MASTER_KEY_FILE, or write it to %s/master-key.\n",
+                     sealed->key_id.c_str(), options.data.c_str());
     std::printf(
         "%s: %zu files of %s, as of %s; every hash is right. Start it with: fieldwatch serve --data %s\n",
         options.data.c_str(), manifest.files.size(), printable(manifest.product_version).c_str(),
@@ -148,7 +163,9 @@ void add_backup(CLI::App& app, Session& session) {
         "at "
         "one moment;\nthe server goes on. What is not finished has another name (.fieldwatch-partial), and "
         "the "
-        "next try replaces it.\nThe backup holds keys: whoever has it can act as every device.");
+        "next try replaces it.\nThe backup holds keys, and the master key unless that comes from elsewhere: "
+        "whoever has it can act as every "
+        "device.");
     backup->callback([options, &session] { run(session, [&] { return back_up(session, *options); }); });
 
     auto* const restore = app.add_subcommand("restore", "Make a data folder of a backup; no server needed");

@@ -14,6 +14,7 @@ Result<std::string> call_bytes(const Session& session, std::string_view method, 
 Result<std::string> text_in(const std::string& path);
 
 void add_backup(CLI::App& app, Session& session);  ///< and restore
+void add_keys(CLI::App& app, Session& session);
 void add_purge(CLI::App& app, Session& session);
 void add_export(CLI::App& app, Session& session);
 void add_user(CLI::App& app, Session& session);
