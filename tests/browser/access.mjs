@@ -2,6 +2,7 @@
 // Usage: node access.mjs [SCREENSHOTS], a folder for pictures of each place at two sizes.
 import assert from "node:assert/strict";
 import { runAll, Server, until } from "../integration/harness.mjs";
+import { Provider, secret } from "../integration/identity_provider.mjs";
 import { accessible, launch } from "./browser.mjs";
 
 const server = await Server.start();
@@ -215,6 +216,49 @@ const failed = await runAll({
     await page.locator("table.rows tbody tr").first().waitFor();
     assert.deepEqual(complaints, []);
     await context.close();
+  },
+
+  async "offers the identity provider where one is set, and comes back to the place one wanted"() {
+    const without = await stranger("/");
+    await without.page.getByLabel("User name").waitFor();
+    assert.equal(await without.page.getByRole("link", { name: /^Sign in with/ }).count(), 0);
+    await without.context.close();
+    const provider = await new Provider().start();
+    try {
+      provider.person = { sub: "1", preferred_username: "eve", groups: ["soc"] };
+      await server.request("PUT", "/api/v1/identity-provider", {
+        issuer: provider.issuer, clientId: "fieldwatch", clientSecret: secret, page: origin, name: "Acme <b>ID", roles: { soc: "operator" },
+      });
+      const { context, page, complaints } = await stranger("/devices?agent=Silent&search=a%5Cb");
+      const link = page.getByRole("link", { name: "Sign in with Acme <b>ID" });
+      await link.waitFor();
+      await browser.picture(page, "sign-in-elsewhere");
+      await accessible(page, "sign-in-elsewhere");
+      await link.click();
+      await page.locator(".who", { hasText: /eve.*operator/s }).waitFor();
+      assert.match(page.url(), /\/devices\?agent=Silent/);
+
+      // The session ends: the page stays, another tab signs in, and this one goes on.
+      await server.request("PATCH", "/api/v1/users/eve", { enabled: false });
+      await server.request("PATCH", "/api/v1/users/eve", { enabled: true });
+      await page.getByRole("link", { name: "Alerts", exact: true }).click();
+      const again = page.getByRole("dialog", { name: "Sign in again" });
+      await again.waitFor();
+      await browser.picture(page, "sign-in-again-elsewhere");
+      await accessible(page, "sign-in-again-elsewhere");
+      const [tab] = await Promise.all([context.waitForEvent("page"), again.getByRole("link", { name: /^Sign in with/ }).click()]);
+      await tab.locator(".who", { hasText: "eve" }).waitFor();
+      await tab.close();
+      await page.evaluate(() => window.dispatchEvent(new Event("focus"))); // as coming back to the tab does
+      await again.waitFor({ state: "detached" });
+      await page.locator(".who", { hasText: "eve" }).waitFor();
+      assert.deepEqual(complaints, []);
+      await context.close();
+    } finally {
+      await server.request("DELETE", "/api/v1/identity-provider");
+      provider.server.close();
+      provider.server.closeAllConnections();
+    }
   },
 
   async "is accessible, light and dark, large and small"() {

@@ -51,6 +51,23 @@ export async function presentSession(): Promise<(Credentials & { kind: "session"
   }
 }
 
+/** Whoever this browser's cookie stands for now; null for nobody. */
+export async function presentPerson(): Promise<{ name: string; credentials: Credentials } | null> {
+  try {
+    const { name, csrf } = await asked("GET");
+    return csrf === null ? null : { name, credentials: { kind: "session", csrf } };
+  } catch {
+    return null;
+  }
+}
+
+/** Where people may sign in instead, and the address that begins it; null where no identity provider is set. */
+export async function providerElsewhere(): Promise<{ name: string; begin: string } | null> {
+  const response = await fetch("/api/v1/session/provider");
+  const answer = (await response.json().catch(() => null)) as { enabled?: boolean; name?: string; begin?: string } | null;
+  return response.ok && answer?.enabled && answer.name && answer.begin ? { name: answer.name, begin: answer.begin } : null;
+}
+
 /** Signs in: always a new session. `code`: of the user's authenticator, "" = none; `codeWanted` tells whether it is missing. Throws ApiError. */
 export async function openSession(user: string, password: string, code = ""): Promise<{ name: string; credentials: Credentials }> {
   const { name, csrf } = await asked("POST", code === "" ? { user, password } : { user, password, code });

@@ -1,6 +1,6 @@
-// Who is there? A name and a password, or the access token of a program.
-import { useState } from "react";
-import { codeWanted, type Credentials, keepToken, openSession } from "./credentials";
+// Who is there? A name and a password, a person known at the company's identity provider, or the access token of a program.
+import { useEffect, useState } from "react";
+import { codeWanted, type Credentials, keepToken, openSession, providerElsewhere } from "./credentials";
 import { TroubleNote } from "./reading";
 import { ApiError, type Trouble, troubleOf } from "./trouble";
 
@@ -26,6 +26,33 @@ function said(reason: unknown): Trouble {
 }
 
 const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
+/** This place, as the server takes one: a path of plain characters, of bounded length. */
+export function wayBack({ pathname, search }: { pathname: string; search: string }): string {
+  const place = (pathname + search).replaceAll("\\", "%5C");
+  return place.length <= 2000 ? place : pathname;
+}
+
+/** The way to the identity provider and back to this place. Over a page that waits behind, in a tab of its own: the page would be lost. */
+function Elsewhere({ apart }: { apart: boolean }) {
+  const [provider, setProvider] = useState<{ name: string; begin: string } | null>(null);
+  useEffect(() => {
+    let here = true;
+    providerElsewhere().then((found) => here && setProvider(found), () => undefined); // without it there is the form
+    return () => void (here = false);
+  }, []);
+  if (provider === null) return null;
+  const back = apart ? "/account" : wayBack(window.location);
+  return (
+    <div className="elsewhere">
+      <p className="quiet"><span>or</span></p>
+      <a className="button" href={`${provider.begin}?return=${encodeURIComponent(back)}`} {...(apart && { target: "_blank", rel: "noreferrer" })}>
+        Sign in with {provider.name}
+      </a>
+      {apart && <p className="quiet">It opens in another tab. Come back to this one then: it goes on.</p>}
+    </div>
+  );
+}
 
 interface Props {
   heading: string;
@@ -87,6 +114,7 @@ export function SignInForm({ heading, hint, name: expected = "", enter }: Props)
         {error !== null && <TroubleNote trouble={error} />}
         <button type="submit" className="primary" disabled={busy}>{busy ? "Signing in…" : "Sign in"}</button>
       </form>
+      <Elsewhere apart={expected !== ""} />
       <p className="other">
         <button type="button" className="link" onClick={() => turn(!byToken)}>{byToken ? "Sign in with a name and a password" : "Sign in with an access token"}</button>
       </p>
