@@ -95,6 +95,31 @@ Result<std::unique_ptr<BackupStaging>> BackupStaging::create(Parts parts) {
     return out;
 }
 
+/// How far those are that carry something from one place to another. Before what they carry: who goes on from
+/// a place of before does a piece again, and each of them may be killed behind the piece and before it is
+/// noted.
+Result<void> BackupStaging::copy_progress(const std::string& directory) const {
+    const auto& data = parts_.data_directory;
+    FIELDWATCH_TRY(link_folder(data + "/connectors", directory + "/connectors"));
+    for (const auto* file : {"/retro-hunt.json", "/scheduled-queries.json", "/intel-feeds.json"}) {
+        const auto linked = link_or_copy(data + file, directory + file);
+        if (!linked && linked.error().code != Errc::NotFound) return linked;
+    }
+    auto& files = posix_file_system();
+    const auto destinations = files.list(data + "/exports");
+    if (!destinations)
+        return destinations.error().code == Errc::NotFound ? Result<void>()
+                                                           : std::unexpected(destinations.error());
+    FIELDWATCH_TRY(files.make_directories(directory + "/exports"));
+    for (const auto& name : *destinations) {
+        // Beside them lie folders of what left as files: that is elsewhere already.
+        if (!name.ends_with(".json")) continue;
+        const auto linked = link_or_copy(data + "/exports/" + name, directory + "/exports/" + name);
+        if (!linked && linked.error().code != Errc::NotFound) return linked;
+    }
+    return {};
+}
+
 /// A checkpoint of before, and none of later: the workspaces that follow hold at least what it stands for.
 Result<void> BackupStaging::copy_checkpoints(const std::string& directory) const {
     return link_folder(parts_.data_directory + "/checkpoints", directory + "/checkpoints");
@@ -145,10 +170,12 @@ Result<void> BackupStaging::copy_all(const std::string& directory) const {
     const auto& data = parts_.data_directory;
     FIELDWATCH_TRY(posix_file_system().make_directories(directory));
     const auto paused = parts_.pause_maintenance();
+    FIELDWATCH_TRY(copy_progress(directory));
     FIELDWATCH_TRY(copy_checkpoints(directory));
     FIELDWATCH_TRY(copy_workspaces(directory));
     FIELDWATCH_TRY(copy_log_and_registry(directory));
-    for (const auto* folder : {"/content", "/rules", "/intel", "/advisories", "/ca", "/uploads"})
+    for (const auto* folder :
+         {"/content", "/rules", "/intel", "/intel-bundles", "/advisories", "/ca", "/uploads"})
         FIELDWATCH_TRY(link_folder(data + folder, directory + folder));
     return link_or_copy(data + "/token", directory + "/token");
 }

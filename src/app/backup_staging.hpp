@@ -1,7 +1,7 @@
-// What a backup is read from: DATA/backup-staging/ID, all state as it was at one moment. Checkpoints, then
-// workspaces, then the log, then the registry: each at least as new as the one before, which is what a start
-// needs to go on from them (design 3a); log and registry stand still towards each other while they are
-// copied.
+// What a backup is read from: DATA/backup-staging/ID, all state as it was at one moment. Progress,
+// checkpoints, then workspaces, then the log, then the registry: each at least as new as the one before,
+// which is what a start needs to go on from them (design 3a); log and registry stand still towards each other
+// while they are copied.
 #pragma once
 
 #include <functional>
@@ -48,6 +48,7 @@ class BackupStaging final : public portal::Backups {
   private:
     explicit BackupStaging(Parts parts) : parts_(std::move(parts)) {}
     Result<void> copy_all(const std::string& directory) const;
+    Result<void> copy_progress(const std::string& directory) const;
     Result<void> copy_checkpoints(const std::string& directory) const;
     Result<void> copy_workspaces(const std::string& directory) const;
     Result<void> copy_log_and_registry(const std::string& directory) const;
