@@ -24,9 +24,9 @@ constexpr std::size_t kAddressBytesMax = 2'048;
 constexpr std::size_t kSecretBytesMax = 4'096;
 constexpr std::size_t kCaBytesMax = 64u << 10;
 constexpr std::size_t kHubsMax = 64;
-constexpr std::array<std::string_view, 11> kMembers{
-    "to", "format", "minimumSeverity", "findings", "hubs", "keepDays",
-    "ca", "secret", "authorization",   "name",     "v"};
+constexpr std::array<std::string_view, 14> kMembers{
+    "to",   "format", "minimumSeverity", "findings", "hubs",      "keepDays", "ca", "secret", "authorization",
+    "name", "v",      "states",          "group",    "quietHours"};
 
 struct Scheme {
     std::string_view begins;
@@ -128,6 +128,12 @@ Result<void> read_format(const Json& object, Destination& out) {
     return {};
 }
 
+struct Word {
+    const char* name;
+    std::string_view usual, other;
+    bool* into;
+};
+
 Result<void> read_filter(const Json& object, Destination& out) {
     if (const auto name = FIELDWATCH_TRY(member_text(object, "minimumSeverity", 32)); !name.empty()) {
         const auto severity = model::severity_from(name);
@@ -151,6 +157,16 @@ Result<void> read_filter(const Json& object, Destination& out) {
         if (!out.alerts && !out.recommendations)
             return fail(Errc::InvalidArgument, R"("findings" must hold "alerts", "recommendations" or both)");
     }
+    for (const auto& [name, usual, other, into] : {Word{"states", "new", "all", &out.later_states},
+                                                   Word{"group", "none", "incident", &out.by_incident}}) {
+        const auto word = FIELDWATCH_TRY(member_text(object, name, 16));
+        if (!word.empty() && word != usual && word != other)
+            return fail(Errc::InvalidArgument,
+                        fmt::format("\"{}\" must be one of {}, {}; it is \"{}\"", name, usual, other, word));
+        *into = word == other;
+    }
+    if (const auto hours = FIELDWATCH_TRY(member_text(object, "quietHours", 64)); !hours.empty())
+        out.quiet = FIELDWATCH_TRY(QuietHours::parse(hours));
     if (const auto found = object.find("hubs"); found != object.end()) {
         if (!found->is_array() || found->size() > kHubsMax)
             return fail(Errc::InvalidArgument,
@@ -231,7 +247,11 @@ std::string to_json(const Destination& destination, Secrets secrets) {
     json.end_array().key("hubs").begin_array();
     for (const auto& hub : destination.hubs)
         json.string(hub);
-    json.end_array().member("keepDays", std::int64_t{destination.keep_days});
+    json.end_array()
+        .member("states", destination.later_states ? "all" : "new")
+        .member("group", destination.by_incident ? "incident" : "none")
+        .member("quietHours", destination.quiet ? destination.quiet->text() : std::string())
+        .member("keepDays", std::int64_t{destination.keep_days});
     json.member_if("ca", destination.ca_pem);
     if (secrets == Secrets::Shown) {
         json.member_if("secret", destination.secret).member_if("authorization", destination.authorization);

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
 #include "export/finding.hpp"
+#include "export/quiet_hours.hpp"
 
 namespace fieldwatch::exports {
 
@@ -27,11 +29,15 @@ struct Destination {
     Format format = Format::Json;
     model::Severity minimum = model::Severity::Informational;
     bool alerts = true, recommendations = true;
-    std::vector<std::string> hubs;  ///< empty = all
-    std::uint32_t keep_days = 7;    ///< what waits longer is dropped
-    std::string ca_pem;             ///< whom to trust over TLS; "" = the system's authorities
-    std::string secret;             ///< webhooks: key of the signature. Never in an answer
-    std::string authorization;      ///< webhooks: the whole header, "" = none. Never in an answer
+    bool later_states = false;  ///< also when an alert is in progress, resolved, dismissed
+    bool by_incident =
+        false;  ///< of an incident its first alert, and those more severe than what left before
+    std::optional<QuietHours> quiet;  ///< nothing leaves in them; it waits
+    std::vector<std::string> hubs;    ///< empty = all
+    std::uint32_t keep_days = 7;      ///< what waits longer is dropped
+    std::string ca_pem;               ///< whom to trust over TLS; "" = the system's authorities
+    std::string secret;               ///< webhooks: key of the signature. Never in an answer
+    std::string authorization;        ///< webhooks: the whole header, "" = none. Never in an answer
 
     bool is_webhook() const { return transport == Transport::Https || transport == Transport::Http; }
     bool wants(const Finding& finding) const;

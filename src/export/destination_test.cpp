@@ -24,6 +24,7 @@ TEST(Destination, IsReadWithItsDefaults) {
     EXPECT_EQ(read->format, Format::Json);
     EXPECT_EQ(read->keep_days, 7u);
     EXPECT_TRUE(read->alerts && read->recommendations && read->hubs.empty());
+    EXPECT_FALSE(read->later_states || read->by_incident || read->quiet);
     const auto syslog = read_destination("s", R"({"to":"tls://[2001:db8::1]"})");
     ASSERT_TRUE(syslog) << syslog.error().message;
     EXPECT_EQ(syslog->host, "2001:db8::1");
@@ -54,6 +55,9 @@ TEST(Destination, SaysWhatIsWrong) {
     EXPECT_THAT(refusal(R"({"to":"file","secret":"x"})"), HasSubstr("go with https"));
     EXPECT_THAT(refusal(R"({"to":"tcp://h:1","ca":"-----BEGIN CERTIFICATE-----"})"), HasSubstr("goes with"));
     EXPECT_THAT(refusal(R"({"to":"https://h","authorization":"a\r\nb"})"), HasSubstr("one line"));
+    EXPECT_THAT(refusal(R"({"to":"file","states":"some"})"), HasSubstr("one of new, all"));
+    EXPECT_THAT(refusal(R"({"to":"file","group":"hub"})"), HasSubstr("one of none, incident"));
+    EXPECT_THAT(refusal(R"({"to":"file","quietHours":"at night"})"), HasSubstr("22:00-06:00+01:00"));
     EXPECT_THAT(refusal(R"({"to":"file","path":"/etc"})"), HasSubstr("not a member"));
     EXPECT_THAT(refusal(R"({"v":2,"to":"file"})"), HasSubstr("another version"));
     for (const auto* name : {"", "../x", "A", "a.b", "-a", "a/b"})
@@ -64,7 +68,8 @@ TEST(Destination, SaysWhatIsWrong) {
 TEST(Destination, KeepsItsSecretsToItself) {
     const auto whole =
         read_destination("soc", R"({"to":"https://soc.example/","secret":"hush","authorization":"Bearer hush",
-            "hubs":["plant"],"findings":["alerts"],"minimumSeverity":"Medium","keepDays":3})");
+            "hubs":["plant"],"findings":["alerts"],"minimumSeverity":"Medium","keepDays":3,
+            "states":"all","group":"incident","quietHours":"22:00-06:00-03:00"})");
     ASSERT_TRUE(whole) << whole.error().message;
     const auto shown = to_json(*whole, Secrets::Hidden);
     EXPECT_THAT(shown, Not(HasSubstr("hush")));
@@ -72,6 +77,8 @@ TEST(Destination, KeepsItsSecretsToItself) {
     const auto again = read_destination("soc", to_json(*whole, Secrets::Shown));
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_EQ(again->secret, "hush");
+    EXPECT_TRUE(again->later_states && again->by_incident);
+    EXPECT_EQ(again->quiet->text(), "22:00-06:00-03:00");
     EXPECT_EQ(to_json(*again, Secrets::Shown), to_json(*whole, Secrets::Shown));
 }
 

@@ -103,9 +103,9 @@ class ExporterTest : public testing::Test {
              {{"SystemAlertId", id}, {"AlertType", "T"}, {"AlertSeverity", severity}, {"Hub", "plant"}}}};
         commit(id, body.dump());
     }
-    void commit(const std::string& key, const std::string& body) {
+    void commit(const std::string& key, const std::string& body, const std::string& kind = "alert") {
         workspace::Commit commit{.partition = 0, .next_offset = ++offset_};
-        commit.outbox.push_back({.sequence = 0, .kind = "alert", .key = key, .body_json = body});
+        commit.outbox.push_back({.sequence = 0, .kind = kind, .key = key, .body_json = body});
         const auto done = workspace_->commit(std::move(commit));
         EXPECT_TRUE(done) << done.error().message;
         if (exporter_) exporter_->wake();
@@ -180,6 +180,59 @@ TEST_F(ExporterTest, ACrashInTheMiddleOfALineRepeatsAndNeverLoses) {
     open();
     ASSERT_TRUE(soon([&] { return exporter_->get("file")->status.delivered == 1; }));
     EXPECT_THAT(lines_of("file"), ElementsAre("a"));
+}
+
+TEST_F(ExporterTest, LaterStatesLeaveWhereTheyAreWantedEachWithAnIdOfItsOwn) {
+    open();
+    Receiver receiver;
+    put("soc", {{"to", receiver.url()}, {"states", "all"}});
+    put("file", {{"to", "file"}});
+    const auto state = [&](const std::string& status, const std::string& decided) {
+        const Json body{{"v", 1},
+                        {"decided", decided},
+                        {"finding",
+                         {{"SystemAlertId", "a"},
+                          {"AlertType", "T"},
+                          {"AlertSeverity", "High"},
+                          {"Hub", "plant"},
+                          {"Status", status}}}};
+        commit("a", body.dump(), "alert-state");
+    };
+    const auto now = system_clock().now();
+    find("a");
+    state("InProgress", to_iso8601(now));
+    state("InProgress", to_iso8601(now + std::chrono::seconds(1)));  // its count grew
+    state("Dismissed", to_iso8601(now + std::chrono::seconds(2)));
+    find("b");
+    ASSERT_TRUE(soon([&] { return receiver.requests().size() == 4; }));
+    ASSERT_TRUE(soon([&] { return exporter_->get("soc")->status.waiting == 0; }));
+    std::vector<std::string> states, ids;
+    for (const auto& request : receiver.requests()) {
+        states.push_back(Json::parse(request.body).value("Status", "-"));
+        ids.emplace_back(request.header("idempotency-key"));
+    }
+    EXPECT_THAT(states, ElementsAre("-", "InProgress", "Dismissed", "-"));
+    EXPECT_EQ(std::set(ids.begin(), ids.end()).size(), 4u);
+    ASSERT_TRUE(soon([&] { return lines_of("file").size() == 2; }));
+    EXPECT_THAT(lines_of("file"), ElementsAre("a", "b"));
+}
+
+TEST_F(ExporterTest, InQuietHoursEverythingWaitsAndNothingIsLost) {
+    open();
+    const auto minute = (system_clock().now().unix_millis() / 60'000) % 1'440;
+    const auto clock = [](std::int64_t m) { return fmt::format("{:02}:{:02}", m / 60 % 24, m % 60); };
+    const auto quiet = clock(minute + 1'380) + "-" + clock(minute + 60);  // an hour before to an hour after
+    put("file", {{"to", "file"}, {"quietHours", quiet}});
+    put("other", {{"to", "file"}});
+    find("a");
+    ASSERT_TRUE(soon([&] { return lines_of("other").size() == 1; }));
+    EXPECT_TRUE(lines_of("file").empty());
+    const auto status = exporter_->get("file")->status;
+    EXPECT_EQ(status.waiting, 1u);
+    EXPECT_GT(status.quiet_until, system_clock().now());
+    EXPECT_EQ(status.problem, "");
+    put("file", {{"to", "file"}});
+    ASSERT_TRUE(soon([&] { return lines_of("file").size() == 1; }));
 }
 
 TEST_F(ExporterTest, WithoutADestinationNothingPilesUp) {

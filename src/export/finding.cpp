@@ -15,7 +15,7 @@ using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::size_t kObservablesMax = 64;
 constexpr std::size_t kDepthMax = 64;  ///< ours nest by ten; what is deeper is none of ours
-/// Names what has no SystemAlertId of its own: states of recommendations.
+/// Names what has no SystemAlertId of its own: states of recommendations, later ones of alerts.
 constexpr Uuid kDeliveries{
     {0x1e, 0x52, 0x0c, 0x9d, 0x84, 0x7a, 0x4b, 0x0f, 0xa1, 0x66, 0x2f, 0x93, 0x0d, 0xc8, 0x5b, 0x71}};
 
@@ -83,6 +83,8 @@ void read_alert(const OrderedJson& object, Finding& out) {
     out.description = text_of(object, "Description");
     out.severity = model::severity_from(text_of(object, "AlertSeverity")).value_or(model::Severity::Low);
     out.state = text_of(object, "Status");
+    if (const auto more = object.find("ExtendedProperties"); more != object.end() && more->is_object())
+        out.incident = text_of(*more, "IncidentId");
     out.device = text_of(object, "CompromisedEntity");
     if (out.device == out.hub) out.device.clear();
     out.first = time(object, "StartTime");
@@ -141,6 +143,11 @@ Result<Finding> read_finding(const workspace::OutboxRow& row) {
     out.hub = text_of(object, "Hub");
     if (row.kind == "alert") {
         read_alert(object, out);
+    } else if (row.kind == "alert-state") {
+        read_alert(object, out);
+        out.later = true;
+        out.delivery_id =
+            Uuid::named(kDeliveries, out.id + "/" + out.state + "/" + to_iso8601(out.decided)).text();
     } else if (row.kind == "recommendation") {
         read_recommendation(object, out);
     } else {

@@ -39,6 +39,8 @@ struct Finding {
     std::string type, title, description;
     model::Severity severity = model::Severity::Low;
     std::string state;        ///< Status of an alert, RecommendationState
+    bool later = false;       ///< of an alert: this state is not its first
+    std::string incident;     ///< of an alert: the incident that it is known to belong to, "" = none yet
     std::string hub, device;  ///< device: the compromised entity; "" where it is a hub
     Timestamp first, last;    ///< contributing events; of a recommendation: discovered, changed
     Timestamp decided;        ///< hub time; what waits is old by it

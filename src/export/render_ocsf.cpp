@@ -166,6 +166,7 @@ struct Phase {
 Phase phase_of(const Finding& finding) {
     if (finding.state == "Resolved") return {{3, "Close"}, {4, "Resolved"}};
     if (finding.state == "Dismissed") return {{3, "Close"}, {3, "Suppressed"}};
+    if (finding.state == "InProgress") return {{2, "Update"}, {2, "In Progress"}};
     return {{1, "Create"}, {1, "New"}};
 }
 

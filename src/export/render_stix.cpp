@@ -69,7 +69,7 @@ class Bundle {
         json_.key("objects").begin_array();
         identity(us_, "Fieldwatch", "system");
         identity(where_, finding_.device.empty() ? finding_.hub : finding_.device, "system");
-        finding_.kind == Kind::Alert ? alert() : recommendation();
+        finding_.kind == Kind::Alert && !finding_.later ? alert() : state();
         json_.end_array().end_object();
         return std::move(out_);
     }
@@ -158,7 +158,8 @@ class Bundle {
         return id;
     }
 
-    void recommendation() {
+    /// Of a recommendation, and of an alert that was sighted before.
+    void state() {
         begin("note", id_of("note", finding_.delivery_id), when_);
         json_.member("abstract", finding_.title + ": " + finding_.state)
             .member("content", finding_.description.empty() ? finding_.title : finding_.description);

@@ -33,6 +33,7 @@ Worker::Worker(Destination destination, Parts parts, Progress progress,
       failures_(parts_.metrics.counter("fieldwatch_export_failures_total", "Attempts that failed",
                                        {{"destination", destination_.name}})),
       backoff_(parts_.random),
+      selection_(destination_),
       sender_(make_sender(destination_, {.files = parts_.files,
                                          .clock = parts_.clock,
                                          .directory = parts_.files_directory,
@@ -93,6 +94,7 @@ void Worker::run() {
 /// One batch of each workspace at most; whether there is more. A failure ends it: the receiver is the same
 /// for all.
 Result<bool> Worker::turn() {
+    if (destination_.quiet && destination_.quiet->end_of(parts_.clock.now())) return false;
     bool more = false;
     for (const auto& source : parts_.sources()) {
         {
@@ -146,7 +148,7 @@ Result<bool> Worker::turn(const Source& source) {
 }
 
 Worker::Judged Worker::judge(const workspace::OutboxRow& row, std::uint64_t end,
-                             std::vector<Finding>& batch) const {
+                             std::vector<Finding>& batch) {
     using enum Judged::Verdict;
     auto finding = read_finding(row);
     if (!finding) {
@@ -154,7 +156,7 @@ Worker::Judged Worker::judge(const workspace::OutboxRow& row, std::uint64_t end,
                    fmt::format("{}: row {}: {}", destination_.name, row.sequence, finding.error().message));
         return {row.sequence, Drop};
     }
-    if (!destination_.wants(*finding)) return {row.sequence, Pass};
+    if (!selection_.wants(*finding, row.sequence)) return {row.sequence, Pass};
     const Ticks keep = std::chrono::hours(24 * destination_.keep_days);
     if (parts_.clock.now() - finding->decided > keep || end - std::min(end, row.sequence) > kRowsMax)
         return {row.sequence, Drop};
@@ -166,19 +168,21 @@ Worker::Judged Worker::judge(const workspace::OutboxRow& row, std::uint64_t end,
 void Worker::pass(const Source& source, std::span<const Judged> rows, const Sent& sent) {
     std::size_t left = sent.done;
     std::uint64_t dropped = 0;
+    std::uint64_t done = 0;
     {
         const std::lock_guard lock(mutex_);
         auto& cursor = progress_.cursors[source.id];
         for (const auto& row : rows) {
             if (row.verdict == Judged::Verdict::Send && left-- == 0) break;
             dropped += row.verdict == Judged::Verdict::Drop ? 1 : 0;
-            cursor = row.sequence;
+            cursor = done = row.sequence;
         }
         progress_.delivered += sent.done - sent.refused;
         progress_.refused += sent.refused;
         progress_.dropped += dropped;
         if (sent.done > sent.refused) progress_.last_delivered = parts_.clock.now();
     }
+    selection_.settle(done);
     delivered_.add(sent.done - sent.refused);
     refused_.add(sent.refused);
     dropped_.add(dropped);
@@ -220,6 +224,9 @@ Status Worker::status() const {
             .last_delivered = progress_.last_delivered,
             .failing_since = failing_since_,
             .next_try = next_try_,
+            .quiet_until = destination_.quiet
+                               ? destination_.quiet->end_of(parts_.clock.now()).value_or(Timestamp{})
+                               : Timestamp{},
             .problem = problem_};
 }
 

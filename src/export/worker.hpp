@@ -13,6 +13,7 @@
 #include "base/metrics.hpp"
 #include "export/backoff.hpp"
 #include "export/progress.hpp"
+#include "export/selection.hpp"
 #include "export/sender.hpp"
 #include "workspace/workspace.hpp"
 
@@ -30,6 +31,7 @@ struct Status {
     std::uint64_t delivered = 0, dropped = 0, refused = 0;
     Timestamp last_delivered;           ///< ticks 0 = never
     Timestamp failing_since, next_try;  ///< ticks 0 = all is well
+    Timestamp quiet_until;              ///< ticks 0 = these are no quiet hours
     std::string problem;                ///< of the last attempt; "" = all is well
 };
 
@@ -77,7 +79,7 @@ class Worker {
     void run();
     Result<bool> turn();
     Result<bool> turn(const Source& source);
-    Judged judge(const workspace::OutboxRow& row, std::uint64_t end, std::vector<Finding>& batch) const;
+    Judged judge(const workspace::OutboxRow& row, std::uint64_t end, std::vector<Finding>& batch);
     void pass(const Source& source, std::span<const Judged> rows, const Sent& sent);
     void failed(const Error& error, std::chrono::seconds retry_after);
     void keep();
@@ -90,6 +92,7 @@ class Worker {
     Counter& refused_;
     Counter& failures_;
     Backoff backoff_;
+    Selection selection_;  ///< of the thread
 
     std::mutex send_mutex_;  ///< the sender has one user at a time: the thread, or a test
     std::unique_ptr<Sender> sender_;

@@ -98,8 +98,11 @@ void add_finding(model::Finding finding, model::LogPosition position, std::uint3
     position.item = kFindingItems + number;
     const auto id = model::row_id(options.workspace_id, position);
     if (auto* const alert = std::get_if<model::Alert>(&finding)) {
-        if (!alert->update && alert->status == model::AlertStatus::New)
-            commit.outbox.push_back(outbox_row("alert", alert->id, alert->processed, finding));
+        const bool is_new = alert->status == model::AlertStatus::New;
+        // Of a state that is not the first; an alert that was dismissed as it was raised has none.
+        if (alert->update != is_new)
+            commit.outbox.push_back(
+                outbox_row(is_new ? "alert" : "alert-state", alert->id, alert->processed, finding));
         const auto time = alert->processed;
         commit.alerts.push_back({id, position, time, std::move(*alert)});
     } else if (auto* const recommendation = std::get_if<model::Recommendation>(&finding)) {

@@ -22,7 +22,7 @@ struct RowOptions {
 void add_rows(const Outcome& outcome, const model::RecordView& record, const RowOptions& options,
               workspace::Commit& commit);
 /// Appends one finding of the record at `position`; `number` counts the findings of that record. A new alert
-/// and a changed state of a recommendation also go to the outbox.
+/// or a later state of one, and a changed state of a recommendation also go to the outbox.
 void add_finding(model::Finding finding, model::LogPosition position, std::uint32_t number,
                  const RowOptions& options, workspace::Commit& commit);
 

@@ -27,6 +27,7 @@ Json export_json(const exports::Exporter::Shown& shown) {
                      {"lastDelivered", time_or_null(status.last_delivered)},
                      {"failingSince", time_or_null(status.failing_since)},
                      {"nextTry", time_or_null(status.next_try)},
+                     {"quietUntil", time_or_null(status.quiet_until)},
                      {"problem", status.problem}};
     return out;
 }

@@ -263,6 +263,61 @@ def files_hold_a_line_each():
         device.close()
 
 
+def later_states_leave_where_they_are_wanted_and_quiet_hours_hold_everything():
+    receiver, usual = Webhook(), Webhook()
+    with Server() as server:
+        device = connected(server)
+        add(server, "all", f"http://127.0.0.1:{receiver.port}/", "--states", "all", "--findings", "alerts")
+        add(server, "usual", f"http://127.0.0.1:{usual.port}/", "--findings", "alerts")
+        now = time.gmtime()
+        night = f"{(now.tm_hour - 1) % 24:02}:{now.tm_min:02}-{(now.tm_hour + 1) % 24:02}:{now.tm_min:02}"
+        add(server, "night", "file", "--findings", "alerts", "--quiet-hours", night)
+        intrude(device, 1)
+        rows = server.wait_for("SecurityAlert | where AlertType == 'IoT_ReverseShell' | distinct SystemAlertId", lambda rows: rows)
+        alert = rows[0][0]
+        of = lambda one: [json.loads(body) for _, body in one.requests if alert in body.decode()]
+        until(lambda: len(of(receiver)) == 1 and len(of(usual)) == 1)
+        server.cli("alerts", "dismiss", alert)
+        until(lambda: len(of(receiver)) == 2, say=lambda: of(receiver))
+        first, last = of(receiver)
+        assert first["Status"] == "New" and last["Status"] == "Dismissed" and first["DeliveryId"] != last["DeliveryId"], (first, last)
+        assert last["SystemAlertId"] == alert
+        intrude(device, 2)
+        until(lambda: len(usual.requests) >= 2)
+        assert [one["Status"] for one in of(usual)] == ["New"]
+        waits = status(server, "night")
+        assert waits["quietUntil"] is not None and waits["waiting"] >= 2 and waits["state"] == "well", waits
+        add(server, "night", "file", "--findings", "alerts")
+        until(lambda: status(server, "night")["waiting"] == 0)
+        lines = [line for file in (server.data / "exports" / "night").glob("*.jsonl") for line in file.read_text().splitlines()]
+        assert shells(lines) == [1, 2], lines
+        device.close()
+
+
+def a_restored_server_goes_on_where_its_backup_was():
+    receiver = Webhook()
+    with Server() as server, tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        credentials = server.make_device("gate")
+        device = connected(server, credentials)
+        add(server, "soc", f"http://127.0.0.1:{receiver.port}/", "--findings", "alerts", "--minimum-severity", "High")
+        intrude(device, 1)
+        until(lambda: status(server, "soc")["delivered"] == 1)
+        server.cli("backup", folder / "b")
+        assert (folder / "b" / "exports" / "soc.json").exists()
+        device.close()
+        server.stop()
+        server.cli("restore", folder / "b", "--data", folder / "data")
+        with Server(folder / "data") as copy:
+            assert status(copy, "soc")["delivered"] == 1
+            device = connected(copy, credentials)
+            intrude(device, 2)
+            until(lambda: status(copy, "soc")["delivered"] == 2)
+            device.close()
+        assert [shells([body.decode()]) for _, body in receiver.requests] == [[1], [2]], "nothing twice, nothing lost"
+
+
 if __name__ == "__main__":
-    main(a_webhook_is_signed_and_loses_nothing, killed_servers_repeat_but_lose_nothing, syslog_goes_over_tcp_and_tls_and_udp,
+    main(later_states_leave_where_they_are_wanted_and_quiet_hours_hold_everything, a_restored_server_goes_on_where_its_backup_was,
+         a_webhook_is_signed_and_loses_nothing, killed_servers_repeat_but_lose_nothing, syslog_goes_over_tcp_and_tls_and_udp,
          files_hold_a_line_each)

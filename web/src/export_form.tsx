@@ -58,6 +58,24 @@ export function ExportFields({ form, change, hubs, there }: Props) {
           <input type="number" min={1} max={30} required value={form.keepDays} onChange={(event) => set("keepDays", event.target.value)} />
         </label>
         <Boxes legend="What goes there" all={["alerts", "recommendations"]} chosen={form.findings} change={(next) => set("findings", next)} />
+        <label className="filter">
+          <span>Of an alert</span>
+          <select value={form.states} onChange={(event) => set("states", event.target.value as DestinationForm["states"])}>
+            <option value="new">When it is new</option>
+            <option value="all">Every state</option>
+          </select>
+        </label>
+        <label className="filter">
+          <span>Of an incident</span>
+          <select value={form.group} onChange={(event) => set("group", event.target.value as DestinationForm["group"])}>
+            <option value="none">Each alert</option>
+            <option value="incident">The first, and what is worse</option>
+          </select>
+        </label>
+        <label className="filter">
+          <span>Quiet hours; empty: none</span>
+          <input value={form.quietHours} maxLength={20} spellCheck={false} placeholder="22:00-06:00+01:00" pattern="\d\d:\d\d-\d\d:\d\d(Z|[+\-]\d\d:\d\d)?" title="From-to in UTC, or with how far your clock is ahead of it: 22:00-06:00+01:00" onChange={(event) => set("quietHours", event.target.value)} />
+        </label>
         {hubs.length > 1 && <Boxes legend="Hubs; none: all of them" all={hubs} chosen={form.hubs} change={(next) => set("hubs", next)} />}
       </div>
       {(withCa.includes(scheme) || webhooks.includes(scheme)) && (

@@ -15,7 +15,8 @@ describe("a receiver of findings", () => {
   });
   it("is written without what does not go with its address", () => {
     const body = bodyOf({ ...emptyForm, to: "udp://log ", format: "json", ca: "PEM", secret: "s", authorization: "a", keepDays: "3" });
-    expect(body).toEqual({ to: "udp://log", minimumSeverity: "Informational", findings: ["alerts", "recommendations"], hubs: [], keepDays: 3 });
+    expect(body).toEqual({ to: "udp://log", minimumSeverity: "Informational", findings: ["alerts", "recommendations"], states: "new", group: "none", hubs: [], keepDays: 3 });
+    expect(bodyOf({ ...emptyForm, to: "file", states: "all", group: "incident", quietHours: " 22:00-06:00 " })).toMatchObject({ states: "all", group: "incident", quietHours: "22:00-06:00" });
     expect(bodyOf({ ...emptyForm, to: "https://x", format: "ocsf", secret: "s" })).toMatchObject({ format: "ocsf", secret: "s" });
     expect(bodyOf({ ...emptyForm, to: "https://x" })).not.toHaveProperty("secret");
   });

@@ -7,6 +7,9 @@ export interface Destination {
   format: string;
   minimumSeverity: Severity;
   findings: string[];
+  states: "new" | "all";
+  group: "none" | "incident";
+  quietHours: string; // "" = none
   hubs: string[];
   keepDays: number;
   ca?: string;
@@ -21,6 +24,7 @@ export interface Destination {
     lastDelivered: string | null;
     failingSince: string | null;
     nextTry: string | null;
+    quietUntil: string | null;
     problem: string;
   };
 }
@@ -39,6 +43,9 @@ export interface DestinationForm {
   format: string; // "": the receiver's usual one
   minimumSeverity: Severity;
   findings: readonly string[];
+  states: "new" | "all";
+  group: "none" | "incident";
+  quietHours: string;
   hubs: readonly string[];
   keepDays: string;
   ca: string;
@@ -46,10 +53,10 @@ export interface DestinationForm {
   authorization: string; // "": none, or the present one stays
 }
 
-export const emptyForm: DestinationForm = { to: "", format: "", minimumSeverity: "Informational", findings: ["alerts", "recommendations"], hubs: [], keepDays: "7", ca: "", secret: "", authorization: "" };
+export const emptyForm: DestinationForm = { to: "", format: "", minimumSeverity: "Informational", findings: ["alerts", "recommendations"], states: "new", group: "none", quietHours: "", hubs: [], keepDays: "7", ca: "", secret: "", authorization: "" };
 
 export const formOf = (one: Destination): DestinationForm => ({
-  to: one.to, format: one.format, minimumSeverity: one.minimumSeverity, findings: one.findings, hubs: one.hubs, keepDays: String(one.keepDays), ca: one.ca ?? "", secret: "", authorization: "",
+  to: one.to, format: one.format, minimumSeverity: one.minimumSeverity, findings: one.findings, states: one.states, group: one.group, quietHours: one.quietHours, hubs: one.hubs, keepDays: String(one.keepDays), ca: one.ca ?? "", secret: "", authorization: "",
 });
 
 /** The body of PUT: only what was said, and nothing that does not go with the address. */
@@ -61,6 +68,9 @@ export function bodyOf(form: DestinationForm): Record<string, unknown> {
     ...(formatsOf(form.to).includes(form.format) && { format: form.format }),
     minimumSeverity: form.minimumSeverity,
     findings: form.findings,
+    states: form.states,
+    group: form.group,
+    ...(form.quietHours.trim() !== "" && { quietHours: form.quietHours.trim() }),
     hubs: form.hubs,
     keepDays: Number(form.keepDays),
     ...((scheme === "https" || scheme === "tls") && form.ca.trim() !== "" && { ca: form.ca }),

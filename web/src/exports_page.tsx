@@ -15,6 +15,7 @@ import { visible } from "./visible";
 const refreshMs = 10_000;
 
 export function ExportState({ of, now }: { of: Destination["status"]; now: number }) {
+  if (of.state === "well" && of.quietUntil !== null) return <span className="state Reporting">Quiet until <Time iso={of.quietUntil} now={now} /></span>;
   return of.state === "well" ? <span className="state Reporting">Well</span> : <span className="state Silent">Failing since <Time iso={of.failingSince} now={now} relative /></span>;
 }
 

@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 constexpr std::uint64_t kExportFileMax = 64u << 10;  ///< a secret, or certificates
 
 struct ExportOptions {
-    std::string name, to, as, severity, ca, secret_file, authorization_file;
+    std::string name, to, as, severity, states, group, quiet, ca, secret_file, authorization_file;
     std::vector<std::string> findings, hubs;
     std::uint32_t keep_days = 0;
 };
@@ -35,6 +35,9 @@ Result<Json> destination_of(const ExportOptions& options) {
     if (!options.severity.empty()) out["minimumSeverity"] = options.severity;
     if (!options.findings.empty()) out["findings"] = options.findings;
     if (!options.hubs.empty()) out["hubs"] = options.hubs;
+    if (!options.states.empty()) out["states"] = options.states;
+    if (!options.group.empty()) out["group"] = options.group;
+    if (!options.quiet.empty()) out["quietHours"] = options.quiet;
     if (options.keep_days > 0) out["keepDays"] = options.keep_days;
     if (!options.ca.empty()) out["ca"] = FIELDWATCH_TRY(text_in(options.ca)) + "\n";
     if (!options.secret_file.empty()) out["secret"] = FIELDWATCH_TRY(text_in(options.secret_file));
@@ -137,6 +140,17 @@ void add_options(CLI::App& command, const Chosen& options) {
     command.add_option("--findings", options->findings, "alerts, recommendations; both when it is not given")
         ->delimiter(',');
     command.add_option("--for-hub", options->hubs, "Only of this hub; several may be given");
+    command
+        .add_option("--states", options->states,
+                    "new (the default); all: also when an alert is in progress, resolved, dismissed")
+        ->check(CLI::IsMember({"new", "all"}));
+    command
+        .add_option("--group", options->group,
+                    "none (the default); incident: of an incident its first alert, and those more severe")
+        ->check(CLI::IsMember({"none", "incident"}));
+    command.add_option(
+        "--quiet-hours", options->quiet,
+        "Nothing leaves in them, it waits: 22:00-06:00 in UTC, 22:00-06:00+01:00 by a clock ahead of it");
     command.add_option("--keep-days", options->keep_days,
                        "What waits longer is dropped and counted: 1 to 30, default 7");
     command.add_option("--ca", options->ca, "PEM file of whom to trust instead of the system's authorities");
