@@ -12,9 +12,12 @@ namespace fieldwatch::model {
 struct AlertDecision {
     std::optional<AlertStatus> status;  ///< none: the alert stays as it is
     std::string by, reason, comment, feedback;
-    Timestamp at;  ///< hub time at which it was received
+    Timestamp at;                                        ///< hub time at which it was received
+    std::optional<std::string> assignee = std::nullopt;  ///< whose it is from now on; "" = nobody's
 
-    bool says_something() const { return !reason.empty() || !comment.empty() || !feedback.empty(); }
+    bool says_something() const {
+        return !reason.empty() || !comment.empty() || !feedback.empty() || assignee.has_value();
+    }
 };
 
 }  // namespace fieldwatch::model

@@ -239,12 +239,15 @@ Result<void> ShardCore::switch_content(std::string_view hash) {
 void ShardCore::alert_state(const model::RecordView& record, model::LogPosition position, Outcome& out) {
     const auto body = control_reader_.parse(record.body);
     if (!body) return dead_letter(record, position, body.error().message, out);
-    const model::AlertDecision decision{.status = model::alert_status_from((*body)->text_of("status")),
-                                        .by = std::string((*body)->text_of("by")),
-                                        .reason = std::string((*body)->text_of("reason")),
-                                        .comment = std::string((*body)->text_of("comment")),
-                                        .feedback = std::string((*body)->text_of("feedback")),
-                                        .at = record.received};
+    model::AlertDecision decision{.status = model::alert_status_from((*body)->text_of("status")),
+                                  .by = std::string((*body)->text_of("by")),
+                                  .reason = std::string((*body)->text_of("reason")),
+                                  .comment = std::string((*body)->text_of("comment")),
+                                  .feedback = std::string((*body)->text_of("feedback")),
+                                  .at = record.received};
+    if (const auto* const assignee = (*body)->find("assignee");
+        assignee != nullptr && assignee->is(json::Type::String))
+        decision.assignee = std::string(assignee->text);
     const auto alert = (*body)->text_of("alertId");
     const auto target = alert.empty() ? (*body)->text_of("aggregate") : alert;
     if ((!decision.status && !decision.says_something()) || target.empty())

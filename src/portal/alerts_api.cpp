@@ -33,8 +33,10 @@ Json alert_json(const Row& row, const registry::Hub& hub) {
     if (count != extended.end() && count->is_number_integer()) hits = count->get<std::int64_t>();
     if (count != extended.end() && count->is_string()) hits = std::atoll(count->get<std::string>().c_str());
     const auto incident = extended.value("IncidentId", Json());
+    const auto assignee = extended.value("AssignedTo", Json());
     return {{"id", row.text("SystemAlertId")},
             {"incident", incident},
+            {"assignedTo", assignee},
             {"type", row.text("AlertType")},
             {"displayName", row.text("DisplayName")},
             {"severity", row.text("AlertSeverity")},
@@ -92,6 +94,11 @@ Answer list_alerts(const Context& context, const Call& call) {
             return fail(Errc::InvalidArgument,
                         fmt::format("\"incident\" must be a UUID; it is \"{}\"", *incident));
         text += " | where tostring(parse_json(ExtendedProperties).IncidentId) == " + kql_string(*incident);
+    }
+    if (const auto assignee = call.request.parameter("assignee")) {
+        constexpr std::string_view kWhose = "tostring(parse_json(ExtendedProperties).AssignedTo)";
+        text += assignee->empty() ? fmt::format(" | where isempty({})", kWhose)
+                                  : fmt::format(" | where {} == {}", kWhose, kql_string(*assignee));
     }
     if (const auto type = call.request.parameter("type"))
         text += " | where AlertType == " + kql_string(*type);
@@ -194,16 +201,19 @@ Answer get_alert(const Context& context, const Call& call) {
 /// What a person may say: members of docs/api.md.
 struct Decision {
     std::string status, reason, comment, feedback;  ///< empty: not said
+    std::optional<std::string> assignee;            ///< a user, or "" = nobody
 };
 
 Result<Decision> decision_of(const net::HttpRequest& request) {
     Decision out;
     if (request.body.empty()) return out;
-    const auto body = FIELDWATCH_TRY(body_object(request, {"status", "reason", "comment", "feedback"}));
+    const auto body =
+        FIELDWATCH_TRY(body_object(request, {"status", "reason", "comment", "feedback", "assignee"}));
     FIELDWATCH_TRY(read_member(body, "status", out.status));
     FIELDWATCH_TRY(read_member(body, "reason", out.reason));
     FIELDWATCH_TRY(read_member(body, "comment", out.comment));
     FIELDWATCH_TRY(read_member(body, "feedback", out.feedback));
+    if (body.contains("assignee")) FIELDWATCH_TRY(read_member(body, "assignee", out.assignee.emplace()));
     if (!out.status.empty() && out.status != "InProgress" && out.status != "Resolved" &&
         out.status != "Dismissed")
         return not_among("status", out.status, {"InProgress", "Resolved", "Dismissed"});
@@ -247,6 +257,7 @@ Answer decide(const Context& context, const Call& call, const Decision& decision
           std::pair{"comment", &decision.comment}, std::pair{"feedback", &decision.feedback}}) {
         if (!text->empty()) said[name] = *text;
     }
+    if (decision.assignee) said["assignee"] = *decision.assignee;
     record.body = said.dump();
     FIELDWATCH_TRY(context.parts.registry.publish(record));
     return json_reply(202, {{"id", row.text("SystemAlertId")},
@@ -259,10 +270,37 @@ Answer dismiss_alert(const Context& context, const Call& call) {
     return decide(context, call, decision);
 }
 
+/// Somebody who can sign in and do something about it.
+bool may_be_assigned(const registry::User& user) {
+    const auto role = role_from(user.role);
+    return user.enabled && role && *role >= Role::Analyst;
+}
+
+Result<void> check_assignee(const Context& context, const std::string& name) {
+    const auto user = context.parts.accounts.user(name);
+    if (user && may_be_assigned(*user)) return {};
+    if (!user && user.error().code != Errc::NotFound) return std::unexpected(user.error());
+    return fail(
+        Errc::InvalidArgument,
+        fmt::format("\"assignee\" must be a user who may sign in as analyst or more, or \"\"; it is \"{}\"",
+                    name));
+}
+
+Answer list_assignees(const Context& context, const Call&) {
+    Json value = Json::array();
+    for (const auto& user : FIELDWATCH_TRY(context.parts.accounts.users()))
+        if (may_be_assigned(user)) value.push_back({{"name", user.name}, {"role", user.role}});
+    return json_reply(200, {{"value", std::move(value)}});
+}
+
 Answer change_alert(const Context& context, const Call& call) {
     const auto decision = FIELDWATCH_TRY(decision_of(call.request));
-    if (decision.status.empty() && decision.comment.empty() && decision.feedback.empty())
-        return fail(Errc::InvalidArgument, "one of \"status\", \"comment\", \"feedback\" is required");
+    if (decision.status.empty() && decision.comment.empty() && decision.feedback.empty() &&
+        !decision.assignee)
+        return fail(Errc::InvalidArgument,
+                    "one of \"status\", \"comment\", \"feedback\", \"assignee\" is required");
+    if (decision.assignee && !decision.assignee->empty())
+        FIELDWATCH_TRY(check_assignee(context, *decision.assignee));
     return decide(context, call, decision);
 }
 
@@ -272,7 +310,8 @@ std::vector<Route> alert_routes() {
     return {{"GET", "/api/v1/alerts", Role::Reader, list_alerts},
             {"GET", "/api/v1/alerts/{id}", Role::Reader, get_alert},
             {"POST", "/api/v1/alerts/{id}/dismiss", Role::Operator, dismiss_alert},
-            {"PATCH", "/api/v1/alerts/{id}", Role::Operator, change_alert}};
+            {"PATCH", "/api/v1/alerts/{id}", Role::Operator, change_alert},
+            {"GET", "/api/v1/assignees", Role::Operator, list_assignees}};
 }
 
 }  // namespace fieldwatch::portal

@@ -7,11 +7,11 @@ import { Drawer, Properties, Steps } from "./drawer";
 import { SeverityMark, Time } from "./marks";
 import type { AlertDetail } from "./model";
 import { Shown, useReading } from "./reading";
-import { commandLine, entityFields, linkedQuery, notesOf, shownValue, textList } from "./state";
+import { assigneeOf, commandLine, entityFields, linkedQuery, notesOf, shownValue, textList } from "./state";
 import { offsetText } from "./times";
 import { visible } from "./visible";
 
-const shownApart = ["Notes", "CommandLine"];
+const shownApart = ["Notes", "CommandLine", "AssignedTo"];
 const ruleFields = ["RuleId", "RuleTitle", "RuleAuthor", "RuleLicense", "RuleReferences"];
 
 const shown = (values: [string, unknown][]) => values.map(([name, value]): [string, string] => [name, shownValue(value)]);
@@ -84,6 +84,7 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice, 
         <span>{alert.status === "New" ? "Active" : alert.status}</span>
         <button type="button" className="link device" onClick={() => openDevice(alert.device)}>{alert.device}</button>
         <span>detected by {alert.component}</span>
+        {assigneeOf(alert.extendedProperties) !== "" && <span>assigned to {visible(assigneeOf(alert.extendedProperties))}</span>}
         <span>{alert.hitCount === 1 ? "seen once" : `seen ${alert.hitCount} times`}</span>
       </p>
       <p className="quiet">

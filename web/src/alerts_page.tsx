@@ -1,5 +1,5 @@
 // All alerts of a hub: one by one, or as the daily aggregates that a person decides about.
-import { useMemo } from "react";
+import { useContext, useMemo } from "react";
 import type { Api } from "./api";
 import { AlertDaysTable, AlertsTable } from "./alerts_table";
 import { Choice, FilterBar, Search } from "./filters";
@@ -7,7 +7,9 @@ import { alertDays, chosenAlerts } from "./lists";
 import type { Alert } from "./model";
 import type { Filters } from "./place";
 import { Shown, useReading } from "./reading";
+import { WhoContext } from "./rights";
 import { download } from "./rows";
+import { assigneeOf } from "./state";
 import { csvOf } from "./tables";
 
 const alertsMax = 1000;
@@ -34,13 +36,14 @@ export function AlertsPage({ api, hub, filters, fresh, news, now, change, open }
     return (await api.get<{ value: Alert[] }>(`/api/v1/alerts?${parameters}`, signal)).value;
   }, [api, hub, status, since, news]);
   const alerts = reading.value;
-  const shown = useMemo(() => chosenAlerts(alerts ?? [], filters), [alerts, filters]);
+  const me = useContext(WhoContext)?.name ?? "";
+  const shown = useMemo(() => chosenAlerts(alerts ?? [], filters, me), [alerts, filters, me]);
   const days = useMemo(() => alertDays(shown), [shown]);
   const daily = filters["view"] === "daily";
   const csv = () =>
     download(csvOf({
-      columns: ["StartTime", "Severity", "Alert", "AlertType", "Device", "Count", "Status", "Id"].map((name) => ({ name, type: "string" })),
-      rows: shown.map((one) => [one.startTime, one.severity, one.displayName, one.type, one.device, one.hitCount, one.status, one.id]),
+      columns: ["StartTime", "Severity", "Alert", "AlertType", "Device", "Count", "Status", "AssignedTo", "Id"].map((name) => ({ name, type: "string" })),
+      rows: shown.map((one) => [one.startTime, one.severity, one.displayName, one.type, one.device, one.hitCount, one.status, assigneeOf(one.extendedProperties), one.id]),
     }), "alerts.csv");
   return (
     <main>
@@ -51,6 +54,7 @@ export function AlertsPage({ api, hub, filters, fresh, news, now, change, open }
           <Choice label="Status" name="status" filters={filters} change={change} options={statuses} />
           <Choice label="Severity" name="severity" filters={filters} change={change} options={severityOptions} />
           <Choice label="Detected by" name="source" filters={filters} change={change} options={[["", "Any"], ["Agent", "Agent"], ["IoT Hub", "IoT Hub"], ["Behaviour", "Behaviour"]]} />
+          <Choice label="Assigned to" name="whose" filters={filters} change={change} options={[["", "Anybody"], ["me", "Me"], ["nobody", "Nobody"]]} />
           <Choice label="Since" name="since" filters={filters} change={change} options={spans} />
           <Search label="Name" name="name" filters={filters} change={change} />
           <Search label="Device" name="device" filters={filters} change={change} />

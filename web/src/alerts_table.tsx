@@ -3,7 +3,9 @@ import type { AlertDay } from "./lists";
 import { SeverityMark, Time } from "./marks";
 import type { Alert } from "./model";
 import { type Column, RowButton, Table } from "./table";
+import { assigneeOf } from "./state";
 import { isNew } from "./times";
+import { visible } from "./visible";
 
 interface Props {
   alerts: Alert[];
@@ -30,6 +32,7 @@ export function AlertsTable({ alerts, fresh, ofDevice = false, now, open }: Prop
     { title: "Detected by", cell: (one) => one.component },
     { title: "Started", cell: (one) => <Time iso={one.startTime} now={now} /> },
     { title: "Status", cell: (one) => (one.status === "New" ? "Active" : one.status) },
+    ...(alerts.some((one) => assigneeOf(one.extendedProperties) !== "") ? [{ title: "Assigned to", cell: (one: Alert) => visible(assigneeOf(one.extendedProperties)) }] : []),
   ];
   return (
     <Table

@@ -1,6 +1,7 @@
 // What the lists show of what the API gave: pure, so that it can be tested without a page.
 import type { Alert, Device, Recommendation, Severity } from "./model";
 import type { Filters } from "./place";
+import { assigneeOf } from "./state";
 
 const rank: Record<Severity, number> = { High: 3, Medium: 2, Low: 1, Informational: 0 };
 
@@ -34,10 +35,14 @@ export function alertDays(alerts: Alert[]): AlertDay[] {
 
 const holds = (text: string, part: string | undefined): boolean => !part || text.toLowerCase().includes(part.toLowerCase());
 
-export function chosenAlerts(alerts: Alert[], filters: Filters): Alert[] {
+const whose = (filter: string, me: string): string => (filter === "me" ? me : filter === "nobody" ? "" : filter);
+
+/** `me`: the name of who looks. */
+export function chosenAlerts(alerts: Alert[], filters: Filters, me = ""): Alert[] {
   return alerts.filter(
     (one) =>
       (!filters["severity"] || one.severity === filters["severity"]) &&
+      (!filters["whose"] || assigneeOf(one.extendedProperties) === whose(filters["whose"], me)) &&
       (!filters["source"] || one.component === filters["source"]) &&
       holds(one.device, filters["device"]) &&
       holds(`${one.displayName} ${one.type}`, filters["name"]),

@@ -31,6 +31,7 @@ export interface Note {
   Reason?: string;
   Comment?: string;
   Feedback?: string;
+  AssignedTo?: string; // "" = nobody
 }
 
 export interface Evidence {

@@ -176,6 +176,11 @@ describe("lists", () => {
     expect(chosenAlerts(all, { device: "press" }).map((a) => a.id)).toEqual(["2"]);
     expect(chosenAlerts(all, { severity: "Low", name: "MINER" }).map((a) => a.id)).toEqual(["1"]);
     expect(chosenAlerts(all, {})).toHaveLength(2);
+    const [first] = all;
+    const anns = { ...first!, id: "3", extendedProperties: { AssignedTo: "ann" } };
+    expect(chosenAlerts([...all, anns], { whose: "me" }, "ann").map((a) => a.id)).toEqual(["3"]);
+    expect(chosenAlerts([...all, anns], { whose: "me" }, "bob")).toHaveLength(0);
+    expect(chosenAlerts([...all, anns], { whose: "nobody" }, "ann").map((a) => a.id)).toEqual(["1", "2"]);
   });
   it("write any text as a KQL string", () => {
     expect(kqlText('a"b\\c')).toBe('"a\\"b\\\\c"');

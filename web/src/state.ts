@@ -81,6 +81,12 @@ export function notesOf(properties: Record<string, unknown>): Note[] {
   return Array.isArray(notes) ? notes.filter((note): note is Note => typeof (note as Note | null)?.By === "string" && typeof (note as Note).Time === "string") : [];
 }
 
+/** The user whose alert it is; "" for nobody. */
+export function assigneeOf(properties: Record<string, unknown>): string {
+  const name = properties["AssignedTo"];
+  return typeof name === "string" ? name : "";
+}
+
 /** The evidence of a recommendation: values are texts, and lists and objects JSON inside them. */
 export function additionalValues(data: Record<string, unknown> | null): [string, unknown][] {
   return Object.entries(data ?? {}).map(([name, value]) => {

@@ -1,4 +1,4 @@
-// fieldwatch alerts: list (and --follow), show, dismiss.
+// fieldwatch alerts: list (and --follow), show, dismiss, assign.
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -16,8 +16,8 @@ namespace {
 using Json = nlohmann::json;
 
 struct AlertOptions {
-    std::string id, status, severity, device, since, incident;
-    bool follow = false;
+    std::string id, status, severity, device, since, incident, assignee;
+    bool follow = false, nobody = false;
 };
 
 /// What happened, in a few words: the command line, the address, or the description.
@@ -51,6 +51,8 @@ std::string list_target(const Session& session, const AlertOptions& options) {
     filter("device", options.device);
     filter("since", options.since);
     filter("incident", options.incident);
+    filter("assignee", options.assignee);
+    if (options.nobody) target += "&assignee=";
     return target;
 }
 
@@ -58,6 +60,8 @@ bool passes(const Json& alert, const AlertOptions& options) {
     const auto& more = alert.contains("extendedProperties") ? alert["extendedProperties"] : alert;
     return (options.severity.empty() || text_of(alert, "severity") == options.severity) &&
            (options.incident.empty() || text_of(more, "IncidentId") == options.incident) &&
+           (options.assignee.empty() || text_of(more, "AssignedTo") == options.assignee) &&
+           (!options.nobody || text_of(more, "AssignedTo").empty()) &&
            (options.device.empty() || text_of(alert, "device") == options.device);
 }
 
@@ -128,7 +132,7 @@ void print_alert(const Json& alert) {
 }  // namespace
 
 void add_alerts(CLI::App& app, Session& session) {
-    auto* const alerts = app.add_subcommand("alerts", "What happened: list, watch, look at, dismiss");
+    auto* const alerts = app.add_subcommand("alerts", "What happened: list, watch, look at, dismiss, assign");
     alerts->require_subcommand(1);
     const auto options = std::make_shared<AlertOptions>();
 
@@ -144,6 +148,8 @@ void add_alerts(CLI::App& app, Session& session) {
     all->add_option("--incident", options->incident,
                     "Only of this incident: alerts of one device within an hour that share a process, user "
                     "or address; it has the id of its first alert");
+    auto* const whose = all->add_option("--assigned-to", options->assignee, "Only of this user");
+    all->add_flag("--unassigned", options->nobody, "Only those that are nobody's")->excludes(whose);
     all->add_option("--since", options->since,
                     "Only from this time on: ISO 8601 time, or duration before now (P7D); default P30D");
     add_hub_option(*all, session);
@@ -174,6 +180,24 @@ void add_alerts(CLI::App& app, Session& session) {
             const auto body = Json::object();
             FIELDWATCH_TRY(call(session, "POST",
                                 fmt::format("/api/v1/alerts/{}/dismiss?hub={}", percent_encode(options->id),
+                                            percent_encode(session.hub)),
+                                &body));
+            return {};
+        });
+    });
+    auto* const assign = with_id("assign", "Say whose an alert is");
+    auto* const to =
+        assign->add_option("--to", options->assignee, "A user who may query, as `user list` shows it");
+    assign->add_flag("--nobody", options->nobody, "Nobody's any more")->excludes(to);
+    assign->callback([options, &session] {
+        if (options->assignee.empty() == !options->nobody) {
+            session.exit_status = report({Errc::InvalidArgument, "give --to USER or --nobody"});
+            return;
+        }
+        run(session, [&]() -> Result<void> {
+            const Json body{{"assignee", options->assignee}};
+            FIELDWATCH_TRY(call(session, "PATCH",
+                                fmt::format("/api/v1/alerts/{}?hub={}", percent_encode(options->id),
                                             percent_encode(session.hub)),
                                 &body));
             return {};

@@ -51,7 +51,8 @@ void add_member(std::string& object, std::string_view key, std::string_view valu
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kNotes = "Notes";
-constexpr const char* kIncident = "IncidentId";  ///< of the alerts of an incident, from the second on
+constexpr const char* kAssignedTo = "AssignedTo";  ///< the user whose alert it is
+constexpr const char* kIncident = "IncidentId";    ///< of the alerts of an incident, from the second on
 
 /// The notes of an alert's properties; an empty list where there are none.
 Json notes_of(const std::string& properties) {
@@ -65,6 +66,21 @@ std::string incident_of(const std::string& properties) {
     if (properties.find(std::string("\"") + kIncident + "\":") == std::string::npos) return {};
     const auto object = Json::parse(properties, nullptr, /*allow_exceptions=*/false);
     return object.is_object() ? object.value(kIncident, "") : std::string();
+}
+
+std::string assignee_of(const std::string& properties) {
+    if (properties.find(std::string("\"") + kAssignedTo + "\":") == std::string::npos) return {};
+    const auto object = Json::parse(properties, nullptr, /*allow_exceptions=*/false);
+    return object.is_object() ? object.value(kAssignedTo, "") : std::string();
+}
+
+/// "" = nobody: the member goes.
+void set_assignee(std::string& properties, const std::string& name) {
+    auto object = Json::parse(properties, nullptr, /*allow_exceptions=*/false);
+    if (!object.is_object()) object = Json::object();
+    object.erase(kAssignedTo);
+    if (!name.empty()) object[kAssignedTo] = name;
+    properties = object.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 void set_notes(std::string& properties, Json notes) {
@@ -84,6 +100,7 @@ void add_note(std::string& properties, const model::AlertDecision& decision) {
           std::pair{"Feedback", &decision.feedback}}) {
         if (!text->empty()) note[name] = *text;
     }
+    if (decision.assignee) note[kAssignedTo] = *decision.assignee;
     notes.push_back(std::move(note));
     if (notes.size() > AlertBook::kNotesMax) notes.erase(notes.begin());
     set_notes(properties, std::move(notes));
@@ -155,8 +172,10 @@ void AlertBook::restate(const model::Alert& newer, Timestamp now, std::vector<mo
     held.hit_count = newer.hit_count;
     auto notes = notes_of(held.extended_json);
     const auto incident = incident_of(held.extended_json);
+    const auto assignee = assignee_of(held.extended_json);
     held.extended_json = newer.extended_json;
     if (!incident.empty()) add_member(held.extended_json, kIncident, incident);
+    if (!assignee.empty()) add_member(held.extended_json, kAssignedTo, assignee);
     set_notes(held.extended_json, std::move(notes));
     for (const auto& position : newer.evidence)
         add_evidence(held.evidence, position);
@@ -243,6 +262,7 @@ Result<void> AlertBook::decide(std::string_view hub, std::string_view alert_or_a
             continue;  // a resolved alert stays resolved when its aggregate is dismissed
         settle(open);
         if (decision.status) open.alert.status = *decision.status;
+        if (decision.assignee) set_assignee(open.alert.extended_json, *decision.assignee);
         if (decision.says_something()) add_note(open.alert.extended_json, decision);
         emit(open, decision.at, out);
     }

@@ -54,6 +54,29 @@ TEST_F(Notes, StayWhenTheAlertSaysMore) {
                                 {"Comment", "our own \"miner\""}}));
 }
 
+TEST_F(Notes, SayWhoseTheAlertIsUntilItIsSomebodyElses) {
+    const auto mine = [&] { return Json::parse(last().extended_json).value("AssignedTo", ""); };
+    const auto assign = [&](std::string name) {
+        auto decision = said("");
+        decision.assignee = std::move(name);
+        ASSERT_TRUE(book_.decide("h", last().id.text(), decision, found_));
+    };
+    book_.raise(miner(R"({"Count":1})"), std::chrono::hours(1), at(0), found_);
+    assign("bob");
+    EXPECT_EQ(mine(), "bob");
+    EXPECT_EQ(last().status, model::AlertStatus::New);
+    EXPECT_EQ(notes(), Json::array({{{"Time", to_iso8601(at(60))}, {"By", "ann"}, {"AssignedTo", "bob"}}}));
+    book_.restate(miner(R"({"Count":2})"), at(300), found_);
+    EXPECT_EQ(mine(), "bob");
+    EXPECT_EQ(Json::parse(last().extended_json)["Count"], 2);
+    assign("eve \"x\"");
+    EXPECT_EQ(mine(), "eve \"x\"");
+    assign("");
+    EXPECT_FALSE(Json::parse(last().extended_json).contains("AssignedTo"));
+    EXPECT_EQ(notes().back()["AssignedTo"], "");
+    EXPECT_EQ(notes().size(), 3u);
+}
+
 TEST_F(Notes, AloneChangeNoStatus) {
     book_.raise(miner("{}"), std::chrono::hours(1), at(0), found_);
     const auto before = found_.size();
