@@ -8,7 +8,10 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <thread>
+
+#include <fmt/format.h>
 
 #include "base/random.hpp"
 #include "workspace/duckdb/test_workspace.hpp"
@@ -19,7 +22,8 @@ namespace {
 
 constexpr std::uint32_t kPartitions = 2;
 constexpr std::uint64_t kRowsPerCommit = 20;
-constexpr int kKills = 5;  // FIELDWATCH_KILLS asks for more
+constexpr std::chrono::hours kForEver{24 * 3650};  // nothing goes for another reason
+constexpr int kKills = 5;                          // FIELDWATCH_KILLS asks for more
 
 /// Every look at it is 10 s later: an hour passes every few hundred looks, so that periods end all the time.
 class HurryingClock final : public Clock {
@@ -47,11 +51,12 @@ void commit_forever(Workspace& workspace, const Clock& clock, std::uint32_t part
     }
 }
 
-[[noreturn]] void run_child(const std::string& directory, int round, int acknowledge) {
-    const HurryingClock clock(testing::kStart + Ticks(std::chrono::hours(100 * round)));
+[[noreturn]] void run_child(const std::string& directory, Timestamp start, int acknowledge,
+                            std::chrono::hours retention) {
+    const HurryingClock clock(start);
     Metrics metrics;
     auto options = testing::options_in(directory);
-    options.raw_retention = std::chrono::hours(24 * 3650);  // nothing may go for another reason
+    options.raw_retention = retention;
     options.alert_retention = options.raw_retention;
     auto opened = open(options, clock, metrics);
     if (!opened) _exit(2);
@@ -81,7 +86,8 @@ TEST(CrashTest, LosesNothingCommittedAndKeepsNothingTwice) {
         ASSERT_GE(child, 0);
         if (child == 0) {
             close(pipe_ends[0]);
-            run_child(directory.path(), round, pipe_ends[1]);
+            run_child(directory.path(), testing::kStart + Ticks(std::chrono::hours(100 * round)),
+                      pipe_ends[1], kForEver);
         }
         close(pipe_ends[1]);
         const auto heard_max = 1 + random.below(40);
@@ -123,6 +129,90 @@ TEST(CrashTest, LosesNothingCommittedAndKeepsNothingTwice) {
         }
     }
     EXPECT_GT(sealed_files, 0u) << "no kill came after a seal: the test did not see what it is for";
+}
+
+/// What is there of a partition: the offsets from `first` on, without a gap, and no row twice.
+void expect_a_whole_end(const std::string& directory, std::uint32_t partition, std::uint64_t end) {
+    const auto of = [&](const std::string& expression) {
+        return testing::stored_integer(
+            directory, tables::kSecurityIoTRawEvent,
+            fmt::format("{} FILTER (WHERE \"_Partition\" = {})", expression, partition));
+    };
+    const auto rows = of("count(*)");
+    EXPECT_EQ(of("count(DISTINCT \"_Offset\")"), rows);
+    if (rows == 0) return;
+    EXPECT_EQ(of("max(\"_Offset\")") + 1, static_cast<std::int64_t>(end)) << "the newest row is missing";
+    EXPECT_EQ(of("max(\"_Offset\")") + 1 - of("min(\"_Offset\")"), rows) << "there is a gap";
+}
+
+TEST(CrashTest, ARetentionThatIsKilledTakesNothingThatIsYoungerAndNothingByHalves) {
+    constexpr std::chrono::hours kKept{6};
+    constexpr std::int64_t kHour = 36'000'000'000;
+    const testing::Directory directory;
+    SeededRandom random(20260922);
+    std::int64_t dropped = 0;
+    auto start = testing::kStart;
+    for (int round = 0; round < kKills || (dropped == 0 && round < 8 * kKills); ++round) {
+        int pipe_ends[2];
+        ASSERT_EQ(pipe(pipe_ends), 0);
+        const auto child = fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            close(pipe_ends[0]);
+            // The clock of a round goes on where the one before may have been: nothing is old because of a
+            // jump.
+            run_child(directory.path(), start, pipe_ends[1], kKept);
+        }
+        close(pipe_ends[1]);
+        unsigned char told = 0;
+        const auto heard_max = 60 + random.below(120);  // some 3 min of that clock each
+        for (std::uint64_t heard = 0; heard < heard_max && read(pipe_ends[0], &told, 1) == 1; ++heard) {
+        }
+        usleep(static_cast<useconds_t>(random.below(20'000)));
+        kill(child, SIGKILL);
+        close(pipe_ends[0]);
+        int status = 0;
+        ASSERT_EQ(waitpid(child, &status, 0), child);
+        ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself: " << WEXITSTATUS(status);
+
+        std::array<std::uint64_t, kPartitions> ends{};
+        {
+            Metrics metrics;
+            auto options = testing::options_in(directory.path());
+            options.raw_retention = kForEver;  // it only looks
+            const ManualClock clock(testing::kStart);
+            auto workspace = open(options, clock, metrics);
+            ASSERT_TRUE(workspace) << workspace.error().message;
+            for (std::uint32_t partition = 0; partition < kPartitions; ++partition)
+                ends[partition] = (*workspace)->committed_offset(partition).value();
+        }
+        for (std::uint32_t partition = 0; partition < kPartitions; ++partition)
+            expect_a_whole_end(directory.path(), partition, ends[partition]);
+        const auto of = [&](const char* expression) {
+            return testing::stored_integer(directory.path(), tables::kSecurityIoTRawEvent, expression);
+        };
+        // The clock goes on where it was: nothing is old because of a jump.
+        constexpr std::int64_t kStoredEpoch = 621'355'968'000'000'000;  // docs/formats/workspace.md
+        start = Timestamp{of("max(\"TimeGenerated\")") - kStoredEpoch} + Ticks(std::chrono::minutes(1));
+        dropped = of("min(\"_Offset\")");
+        if (dropped > 0) {
+            const auto span = of("max(\"TimeGenerated\") - min(\"TimeGenerated\")");
+            EXPECT_GT(span, (kKept.count() - 1) * kHour) << "younger rows went, round " << round;
+        }
+        // Opening took away what no manifest names; what one names is there.
+        auto database = Database::open(directory.path() + "/workspace.duckdb",
+                                       {.directory = directory.path(), .memory_bytes_max = 256u << 20});
+        ASSERT_TRUE(database);
+        auto connection = database->connect().value();
+        const auto layout = read_layout(connection).value();
+        for (const auto& file : layout.sealed)
+            EXPECT_TRUE(std::filesystem::exists(directory.path() + "/sealed/" + file.file)) << file.file;
+        std::size_t files = 0;
+        for (const auto& entry : std::filesystem::directory_iterator(directory.path() + "/sealed"))
+            files += entry.is_regular_file();
+        EXPECT_EQ(files, layout.sealed.size());
+    }
+    EXPECT_GT(dropped, 0) << "no kill came after a retention: the test did not see what it is for";
 }
 
 }  // namespace
