@@ -8,6 +8,7 @@
 #include "portal/context.hpp"
 #include "portal/reply.hpp"
 #include "portal/result_json.hpp"
+#include "portal/saved_queries.hpp"
 #include "portal/timespan.hpp"
 
 namespace fieldwatch::portal {
@@ -231,10 +232,13 @@ Answer get_metadata(const Context& context, const Call& call) {
 }  // namespace
 
 std::vector<Route> query_routes() {
-    return {{"POST", "/v1/workspaces/{id}/query", Role::Analyst, post_query},
-            {"POST", "/v1/$batch", Role::Analyst, post_batch},
-            {"GET", "/v1/workspaces/{id}/query", Role::Analyst, get_query},
-            {"GET", "/v1/workspaces/{id}/metadata", Role::Reader, get_metadata}};
+    std::vector<Route> out{{"POST", "/v1/workspaces/{id}/query", Role::Analyst, post_query},
+                           {"POST", "/v1/$batch", Role::Analyst, post_batch},
+                           {"GET", "/v1/workspaces/{id}/query", Role::Analyst, get_query},
+                           {"GET", "/v1/workspaces/{id}/metadata", Role::Reader, get_metadata}};
+    const auto saved = saved_query_routes();
+    out.insert(out.end(), saved.begin(), saved.end());
+    return out;
 }
 
 }  // namespace fieldwatch::portal

@@ -5,6 +5,7 @@ import { QueryChart } from "./query_chart";
 import { QueryEditor } from "./query_editor";
 import { useMay } from "./rights";
 import { download, Rows, rowsShown } from "./rows";
+import { SavedQueries } from "./saved_queries";
 import { csvOf, filtersTime } from "./tables";
 
 const ranges: [string, string][] = [
@@ -40,7 +41,9 @@ function Failure({ refusal, query }: { refusal: Refusal; query: string }) {
 
 interface Props {
   api: Api;
+  hub: string;
   workspace: string;
+  now: number;
   asked: string | null; // from the address
   keep: (query: string) => void;
 }
@@ -51,7 +54,7 @@ interface Outcome {
   ms: number;
 }
 
-export function Logs({ api, workspace, asked, keep }: Props) {
+export function Logs({ api, hub, workspace, now, asked, keep }: Props) {
   const [given, setGiven] = useState({ text: asked ?? examples[0]?.[1] ?? "" });
   const [query, setQuery] = useState(given.text);
   const [range, setRange] = useState(asked === null ? "P1D" : "P30D"); // a link's alert may be weeks old
@@ -139,6 +142,20 @@ export function Logs({ api, workspace, asked, keep }: Props) {
           {table.render && table.rows.length > 0 && table.render.visualization !== "table" && <QueryChart table={table} render={table.render} />}
           {table.rows.length > 0 ? <Rows table={table} /> : <p className="quiet">No row in this time range.</p>}
         </section>
+      )}
+      {may.yes && (
+        <SavedQueries
+          api={api}
+          hub={hub}
+          query={query}
+          timespan={inQuery ? "" : range}
+          now={now}
+          open={(one) => {
+            setQuery(one.query);
+            setGiven({ text: one.query });
+            if (ranges.some(([value]) => value === one.timespan)) setRange(one.timespan);
+          }}
+        />
       )}
     </main>
   );

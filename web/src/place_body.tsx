@@ -64,7 +64,7 @@ export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, 
     case "device":
       return <DevicePage key={place.id} {...list} chosenHub={chosenHub} workspace={workspace} id={place.id} tab={place.tab ?? ""} fresh={fresh} go={go} />;
     case "logs":
-      return <Logs key={workspace} api={api} workspace={workspace} asked={place.query} keep={(query) => go({ at: "logs", query })} />;
+      return <Logs key={`${hub} ${workspace}`} api={api} hub={hub} workspace={workspace} now={now} asked={place.query} keep={(query) => go({ at: "logs", query })} />;
     case "rules":
       return <RulesPage api={api} chosenHub={chosenHub} filters={place.filters} news={news} now={now} mayChange={mayChange} go={go} />;
     case "rule":
