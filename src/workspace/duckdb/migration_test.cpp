@@ -1,9 +1,13 @@
 // Files of earlier releases open. A version's statements are frozen here as that release wrote them: never
 // edit one, add the next beside it.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 
+#include "base/random.hpp"
 #include "workspace/duckdb/test_workspace.hpp"
 #include "workspace/tables.hpp"
 
@@ -118,6 +122,38 @@ TEST_F(MigrationTest, AlertsGainTheirEvidenceBesideOldOnes) {
     EXPECT_EQ(count("\"_Evidence\" = '[]' AND \"SystemAlertId\" = 'old' AND \"_Offset\" = 10"), 1);
     EXPECT_EQ(count("\"_Evidence\" = '[[3,9,2]]' AND \"CompromisedEntity\" = 'pump-1' AND \"_Offset\" = 12"),
               1);
+}
+
+TEST_F(MigrationTest, IsMadeAgainByTheNextOpeningWhereverItWasKilled) {
+    SeededRandom random(20261129);
+    int killed = 0;
+    for (int round = 0; round < 12; ++round) {
+        std::filesystem::remove_all(directory_.path());
+        write({kAlerts1[0], kAlerts1[1], kAlerts1[2]});
+        const auto child = ::fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            const auto opened = open(testing::options_in(directory_.path()), clock_, metrics_);
+            ::_exit(opened ? 0 : 1);
+        }
+        ::usleep(static_cast<useconds_t>(random.below(120'000)));
+        ::kill(child, SIGKILL);
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        killed += WIFSIGNALED(status) ? 1 : 0;
+        {
+            auto opened = open(testing::options_in(directory_.path()), clock_, metrics_);
+            ASSERT_TRUE(opened) << opened.error().message;
+            EXPECT_EQ((*opened)->committed_offset(3).value(), 12u);
+            EXPECT_EQ((*opened)->open_alerts(10).value().at(0).status, model::AlertStatus::InProgress);
+            const auto outbox = (*opened)->outbox({.count_max = 10}).value();
+            ASSERT_EQ(outbox.size(), 1u);
+            EXPECT_EQ(outbox[0].sequence, 42u);
+        }
+        EXPECT_EQ(testing::stored_integer(directory_.path(), tables::kAzureActivity, "count(*)"), 1);
+        EXPECT_EQ(testing::stored_integer(directory_.path(), tables::kSecurityAlert, "count(*)"), 1);
+    }
+    EXPECT_GT(killed, 2) << "no kill came before the end";
 }
 
 TEST_F(MigrationTest, RefusesAFileOfTheFuture) {
