@@ -2,9 +2,11 @@
 
 Real series with labelled windows, one file of JSON lines {"series","windows","t","v"}, split in two halves by turns:
 thresholds are frozen on one and judged on the other, then the other way round. Beside them a year of a water meter in
-which nothing happened. Both lie under FIELDWATCH_SHARED/data/series; without them nothing is measured."""
+which nothing happened. Both lie under FIELDWATCH_SHARED/data/series; without them only made-up series are measured
+(made_up_series.py: what was put in where is known exactly). Two plots lie beside the build when it is done; docs/images has those of the docs."""
 
 import bisect
+import collections
 import datetime
 import json
 import lzma
@@ -14,6 +16,8 @@ import pathlib
 import subprocess
 import tempfile
 
+import made_up_series
+from behaviour_plots import plot_calibration, plot_found
 from common import BUILD, TOP, build, google_benchmark, result, say
 
 DATA = pathlib.Path(os.environ.get("FIELDWATCH_SHARED", TOP.parent / "shared")) / "data" / "series"
@@ -21,6 +25,9 @@ MERGE_S = 6 * 3600  # crossings closer than this are one alert
 LEARNING_SHARE = 0.15  # of each series, not judged: what the labels' authors leave out too
 MONTH_S = 30.44 * 86400
 BUDGETS = {"month": 1.0, "week": 30.44 / 7}  # false alerts a device-month
+THRESHOLDS = {"medium": 5.5, "low": 4.2}  # SeriesModel::kMonthly, kWeekly
+SEEDS = range(101, 105)  # of made-up series: nothing was chosen on these
+LIMITS = (1e-1, 1e-2, 1e-3, 1e-4)  # of p, where it is held against what came to pass
 PEERS = ("static 3-sigma", "EWMA", "isolation forest", "half-space trees")
 
 
@@ -66,7 +73,7 @@ def quiet_year():
 
 
 def ours(series):
-    """Scores, tail probabilities and alerts (time, severity) of `fieldwatch detect`."""
+    """Scores, tail probabilities and alerts (index, severity) of `fieldwatch detect`."""
     with tempfile.NamedTemporaryFile("w", suffix=".csv", dir=BUILD) as file:
         file.write("timestamp,value\n")
         file.writelines(f"{t},{v!r}\n" for t, v in zip(series.times, series.values))
@@ -148,16 +155,72 @@ def standard_error(found, windows):
     return math.sqrt(share * (1 - share) / windows)
 
 
-def calibration(series, tails):
-    """How often p < x came to pass outside labelled windows, in units of x: 1 is calibrated."""
-    for limit in (1e-1, 1e-2, 1e-3, 1e-4):
+def calibration_points(series, tails):
+    """(claimed, how often p lay below it, of so many values) outside labelled windows."""
+    out = []
+    for limit in LIMITS:
         count = below = 0
         for s, p in zip(series, tails):
             for at in range(s.first, len(s.times)):
                 if p[at] is not None and s.window_of[at] is None:
                     count += 1
                     below += p[at] < limit
+        out.append((limit, below, count))
+    return out
+
+
+def calibration(series, tails):
+    """How often p < x came to pass outside labelled windows, in units of x: 1 is calibrated."""
+    points = calibration_points(series, tails)
+    for limit, below, count in points:
         result("behaviour", f"p_below_{limit:g}_observed_over_claimed", below / count / limit, "1")
+    return points
+
+
+def made_up(seeds):
+    out = []
+    for seed in seeds:
+        for name in made_up_series.FAMILIES:
+            times, values, episodes = made_up_series.make(name, seed)
+            series = Series(name, times, values, [(a, b) for _, a, b in episodes])
+            series.kinds = [kind for kind, _, _ in episodes]
+            out.append(series)
+    return out
+
+
+def judge_made_up(quick):
+    """What is found of what was put in at both shipped thresholds, and where they lie for exactly the budget."""
+    series = made_up(SEEDS[:1] if quick else SEEDS)
+    scored = [ours(s) for s in series]
+    candidates = [s.candidates(x[0]) for s, x in zip(series, scored)]
+    months = sum(s.months for s in series)
+    result("behaviour", "made_up_families", len(made_up_series.FAMILIES), "1")
+    result("behaviour", "made_up_episodes", sum(len(s.judged) for s in series), "1")
+    result("behaviour", "made_up_exposure_device_months", months, "1")
+    rates = {}
+    for name, threshold in THRESHOLDS.items():
+        kinds, false = collections.defaultdict(lambda: [0, 0]), collections.Counter()
+        for s, c in zip(series, candidates):
+            found = {window for _, score, window in c if score >= threshold and window is not None}
+            for window in s.judged:
+                kinds[s.kinds[window]][0] += window in found
+                kinds[s.kinds[window]][1] += 1
+            false["calm" if s.name.startswith("calm") else "other"] += judge(c, threshold)[1]
+        rates[name] = kinds
+        found, of = (sum(k[i] for k in kinds.values()) for i in (0, 1))
+        calm = sum(s.months for s in series if s.name.startswith("calm"))
+        result("behaviour", f"made_up_{name}_found_percent", 100 * found / of, "%")
+        result("behaviour", f"made_up_{name}_found", found, "1")
+        result("behaviour", f"made_up_{name}_false_alerts", sum(false.values()), "1")
+        result("behaviour", f"made_up_{name}_false_alerts_per_device_month", sum(false.values()) / months, "1")
+        result("behaviour", f"made_up_{name}_calm_false_alerts_per_device_month", false["calm"] / calm, "1")
+        for kind, (one, all_of) in sorted(kinds.items()):
+            result("behaviour", f"made_up_{name}_{kind.replace(' ', '_')}_found_percent", 100 * one / all_of, "%")
+    for budget, allowed in BUDGETS.items():
+        threshold = freeze(series, candidates, allowed)
+        found, of, _, _ = judge_all(series, candidates, threshold)
+        result("behaviour", f"made_up_found_at_one_a_{budget}_in_budget_percent", 100 * found / of, "%")
+    return rates, calibration_points(series, [s[1] for s in scored])
 
 
 def shipped(series, alerts):
@@ -193,6 +256,9 @@ def cost(quick):
 def bench(quick):
     cost(quick)
     build("fieldwatch", "behaviour_peers")
+    found, made_up_points = judge_made_up(quick)
+    if not quick:
+        plot_found(found, BUILD / "behaviour-found.png")
     if not (DATA / "nab_dev.jsonl.xz").exists():
         say(f"no series at {DATA}: set FIELDWATCH_SHARED")
         return
@@ -213,8 +279,10 @@ def bench(quick):
             result("behaviour", f"windows_found_at_one_a_{budget}_in_budget_percent", 100 * in_sample / windows, "%",
                    name, 100 * theirs[4] / theirs[1])
     result("behaviour", "exposure_device_months", mine["month"][3], "1")
-    calibration(series, [s[1] for s in scored])
+    points = calibration(series, [s[1] for s in scored])
     shipped(series, [s[2] for s in scored])
     if not quick:
+        plot_calibration({"real": points, "made up": made_up_points}, BUILD / "behaviour-calibration.png")
+        say(f"plots: {BUILD}/behaviour-*.png; those of the docs lie in docs/images")
         quiet = quiet_year()
         shipped([quiet], [ours(quiet)[2]])

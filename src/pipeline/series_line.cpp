@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 
+#include <fmt/format.h>
+
 #include "base/text.hpp"
 
 namespace fieldwatch::pipeline {
@@ -44,6 +46,61 @@ std::string iso_of(std::string_view text) {
         const auto sign = out.find_last_of("+-");
         if (sign != std::string::npos && sign >= 19 && out.size() - sign == 3) out += ":00";
     }
+    return out;
+}
+
+/// A date that begins with its day or its month, as ISO 8601, and which of the two it proves to be first.
+struct LocalDate {
+    std::string iso;
+    std::optional<bool> day_first;
+};
+
+/// The number of one or two digits that a text begins with, taken off it.
+std::optional<int> take_number(std::string_view& text) {
+    std::size_t digits = 0;
+    while (digits < text.size() && digits < 2 && is_digit(text[digits]))
+        ++digits;
+    if (digits == 0) return std::nullopt;
+    int out = 0;
+    std::from_chars(text.data(), text.data() + digits, out);
+    text.remove_prefix(digits);
+    return out;
+}
+
+/// `2:29:59 PM` as `14:29:59`, and nothing as midnight; what stands behind the hour stays as it is.
+std::optional<std::string> clock_of(std::string_view text) {
+    text = trimmed(text, " T");
+    if (text.empty()) return "00:00:00";
+    int shift = 0;
+    for (const auto& [word, hours] : {std::pair("AM", 0), {"PM", 12}, {"am", 0}, {"pm", 12}}) {
+        if (!text.ends_with(word)) continue;
+        text = trimmed(text.substr(0, text.size() - 2), " ");
+        shift = hours + 1;
+        break;
+    }
+    auto hour = take_number(text);
+    if (!hour || (shift > 0 && (*hour < 1 || *hour > 12))) return std::nullopt;
+    if (shift > 0) *hour = *hour % 12 + shift - 1;
+    return fmt::format("{:02}{}", *hour, text);
+}
+
+std::optional<LocalDate> local_date(std::string_view text, bool day_first) {
+    const auto first = take_number(text);
+    if (!first || text.empty() || (text.front() != '/' && text.front() != '.' && text.front() != '-'))
+        return std::nullopt;
+    const char separator = text.front();
+    text.remove_prefix(1);
+    const auto second = take_number(text);
+    if (!second || text.size() < 5 || text.front() != separator) return std::nullopt;
+    const auto year = text.substr(1, 4);
+    if (!std::ranges::all_of(year, is_digit)) return std::nullopt;
+    const auto clock = clock_of(text.substr(5));
+    if (!clock) return std::nullopt;
+    LocalDate out;
+    if (*first > 12 || *second > 12 || separator == '.') out.day_first = separator == '.' || *first > 12;
+    const bool is_day = out.day_first.value_or(day_first);
+    out.iso =
+        fmt::format("{}-{:02}-{:02}T{}", year, is_day ? *second : *first, is_day ? *first : *second, *clock);
     return out;
 }
 
@@ -131,7 +188,8 @@ std::optional<std::size_t> named(const std::vector<std::string_view>& heading,
 /// A number that counts rows or names a device is no time, though it could be one of 1970.
 bool looks_like_a_stamp(std::string_view text) {
     const auto epoch = number(text);
-    return stamp(text) && (!epoch || *epoch >= 1e8);
+    if (epoch) return *epoch >= 1e8 && stamp(text);
+    return stamp(text) || (text.size() <= 64 && local_date(text, false));
 }
 
 }  // namespace
@@ -142,8 +200,9 @@ SeriesColumns series_columns(std::string_view heading, std::string_view first_ro
     const auto holds_number = [&](std::size_t i) {
         return i < row.size() && (is_missing(row[i]) || value_of(row[i], separator));
     };
-    const auto named_time =
-        named(names, kTimeNames, [&](std::size_t i) { return i < row.size() && stamp(row[i]); });
+    const auto named_time = named(names, kTimeNames, [&](std::size_t i) {
+        return i < row.size() && (stamp(row[i]) || (row[i].size() <= 64 && local_date(row[i], false)));
+    });
     auto time = named_time;
     for (std::size_t i = 0; i < row.size() && !time; ++i)
         if (looks_like_a_stamp(row[i])) time = i;
@@ -164,14 +223,23 @@ Result<SeriesLine> parse_series_line(std::string_view line, const SeriesColumns&
         if (parts.size() < 2) return fail(Errc::Malformed, "a line of a series is \"timestamp,value\"");
         return fail(Errc::Malformed, "the line has fewer columns than the first one");
     }
-    const auto time = stamp(parts[columns.time]);
+    SeriesLine out;
+    const auto when = parts[columns.time];
+    auto time = stamp(when);
+    out.is_number = time && number(when);
+    if (const auto local = time || when.size() > 64 ? std::nullopt : local_date(when, columns.day_first)) {
+        out.day_first = local->day_first;
+        time = stamp(local->iso);
+    }
     if (!time)
-        return fail(Errc::Malformed, "the stamp is neither ISO 8601 nor seconds or milliseconds since 1970");
+        return fail(Errc::Malformed, "the stamp is no date and time, nor seconds or milliseconds since 1970");
+    out.time = *time;
     const auto text = parts[columns.value];
-    if (is_missing(text)) return SeriesLine{*time, std::nullopt};
+    if (is_missing(text)) return out;
     const auto value = value_of(text, separator);
     if (!value) return fail(Errc::Malformed, "the value is no number");
-    return SeriesLine{*time, std::isfinite(*value) ? value : std::nullopt};
+    if (std::isfinite(*value)) out.value = value;
+    return out;
 }
 
 }  // namespace fieldwatch::pipeline

@@ -19,7 +19,11 @@ using detect::SeriesModel;
 
 constexpr std::size_t kLineBytesMax = 4'096;
 constexpr Ticks kOneAlert =
-    std::chrono::hours(6);  ///< spec/detection.md section 4: merged by device and cause
+    std::chrono::hours(6);             ///< spec/detection.md section 4: merged by device and cause
+constexpr double kStranger = 4.0 / 3;  ///< times the score that was told: told again
+
+constexpr std::chrono::seconds kCountedStep = std::chrono::minutes(5);
+constexpr auto kCountsBefore = Timestamp::from_unix_seconds(100'000'000);  ///< March 1973
 
 std::string_view told(detect::Deviation cause) {
     switch (cause) {
@@ -124,15 +128,27 @@ class SeriesRun {
 
     void row(std::string_view text) {
         ++report.records;
-        const auto parsed = parse(text, *columns_);
-        if (parsed) return score(*parsed);
+        auto parsed = parse(text, *columns_);
+        if (parsed) {
+            if (parsed->day_first) columns_->day_first = *parsed->day_first;
+            return score(*parsed, model_time(*parsed));
+        }
         ++report.dead_letters;
         sink_(finding_json(model::DeadLetter{.position = {.offset = report.records - 1},
                                              .device = device_,
                                              .reason = parsed.error().message}));
     }
 
-    void score(const SeriesLine& line) {
+    /// Numbers that count rows (1, 2, 3 …) are no time of day: each stands for five minutes.
+    Timestamp model_time(const SeriesLine& line) {
+        if (report.records == 1 && line.is_number && line.time < kCountsBefore) counted_from_ = line.time;
+        if (!counted_from_) return line.time;
+        const auto since = line.time - *counted_from_;
+        if (report.records == 2 && since != std::chrono::seconds(1)) counted_from_.reset();
+        return counted_from_ ? *counted_from_ + since * kCountedStep.count() : line.time;
+    }
+
+    void score(const SeriesLine& line, Timestamp time) {
         std::string out;
         JsonWriter json(out);
         json.begin_object()
@@ -146,7 +162,7 @@ class SeriesRun {
             sink_(out);
             return;
         }
-        const auto score = model_.observe(line.time, *line.value);
+        const auto score = model_.observe(time, *line.value);
         json.key("value").real(*line.value);
         json.key("score").real(score.score);
         json.key("p").real(score.probability);
@@ -156,16 +172,25 @@ class SeriesRun {
         json.end_object();
         sink_(out);
         if (score.learning) return;
-        if (score.score >= SeriesModel::kMonthly) raise(line, score, model::Severity::Medium, medium_);
-        if (score.score >= SeriesModel::kWeekly) raise(line, score, model::Severity::Low, low_);
+        if (score.score >= SeriesModel::kMonthly) raise(line, time, score, model::Severity::Medium, medium_);
+        if (score.score >= SeriesModel::kWeekly) raise(line, time, score, model::Severity::Low, low_);
     }
 
-    /// One alert while scores like it follow each other within six hours; a higher one covers the lower.
-    void raise(const SeriesLine& line, const detect::SeriesScore& score, model::Severity severity,
-               std::optional<Timestamp>& last) {
-        const bool again = last && line.time - *last <= kOneAlert;
-        const bool covered = severity == model::Severity::Low && medium_ && line.time - *medium_ <= kOneAlert;
-        last = line.time;
+    /// The newest score of a severity, and the highest that was told since they follow each other.
+    struct Told {
+        Timestamp newest;
+        double score = 0;
+    };
+
+    /// One alert while scores like it follow each other within six hours, and one more when it becomes a
+    /// third stranger; a higher one covers the lower.
+    void raise(const SeriesLine& line, Timestamp time, const detect::SeriesScore& score,
+               model::Severity severity, std::optional<Told>& told) {
+        const bool follows = told && time - told->newest <= kOneAlert;
+        const bool again = follows && score.score < kStranger * told->score;
+        const bool covered =
+            severity == model::Severity::Low && medium_ && time - medium_->newest <= kOneAlert;
+        told = Told{time, again ? told->score : score.score};
         if (again || covered) return;
         ++report.alerts;
         ++report.findings;
@@ -178,8 +203,9 @@ class SeriesRun {
     const std::function<void(std::string_view)>& sink_;
     SeriesModel model_;
     std::string heading_;
-    std::optional<SeriesColumns> columns_;  ///< none before the first row
-    std::optional<Timestamp> medium_, low_;
+    std::optional<SeriesColumns> columns_;   ///< none before the first row
+    std::optional<Timestamp> counted_from_;  ///< the first stamp, where stamps count rows
+    std::optional<Told> medium_, low_;
 };
 
 }  // namespace

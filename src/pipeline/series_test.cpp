@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "pipeline/series_run.hpp"
@@ -40,6 +41,63 @@ TEST(Series, ReadsWhatPeopleWriteForIso8601) {
     EXPECT_EQ(parse_series_line("2026-01-02,+1.5")->value, 1.5);
 }
 
+TEST(Series, ReadsDatesThatBeginWithTheirDayOrMonth) {
+    const auto seconds = [](std::string_view text, bool day_first = false) {
+        return parse_series_line(text, {.day_first = day_first}).value_or(SeriesLine{}).time.unix_seconds();
+    };
+    EXPECT_EQ(seconds("28/12/2015 2:29:59 PM,1"), 1451312999);
+    EXPECT_EQ(seconds(" 12/28/2015 02:29:59 pm,1"), 1451312999);
+    EXPECT_EQ(seconds("28.12.2015 14:29:59;1"), 1451312999);
+    EXPECT_EQ(seconds("28-12-2015 14:29:59,1"), 1451312999);
+    EXPECT_EQ(seconds("1/2/2026 0:00,1"), 1767312000) << "the month first, when nothing tells";
+    EXPECT_EQ(seconds("2/1/2026,1", true), 1767312000);
+    EXPECT_EQ(seconds("2.1.2026 12:00 AM,1"), 1767312000);
+    for (const auto* const text :
+         {"13/13/2026,1", "1/2/26,1", "1/2/2026 13:00 PM,1", "1/2/2026 25:00,1", "1/2-2026,1", "0/2/2026,1"})
+        EXPECT_FALSE(parse_series_line(text)) << text;
+}
+
+TEST(Series, KeepsTheOrderOfDatesOnceItIsProved) {
+    const auto out = run("Timestamp,FIT101\n31/12/2015 11:59:00 PM,2.5\n1/2/2016 12:00:00 AM,2.5\n");
+    ASSERT_EQ(out.size(), 2u);
+    EXPECT_NE(out[0].find("2015-12-31T23:59:00"), std::string::npos) << out[0];
+    EXPECT_NE(out[1].find("2016-02-01T00:00:00"), std::string::npos) << out[1];
+}
+
+TEST(Series, TakesStampsThatCountRowsForFiveMinutesEach) {
+    std::string counted = "timestamp,value\n", dated = counted;
+    for (int i = 0; i < 1500; ++i) {
+        const auto value = std::to_string(i == 700 || i == 1400 ? 900 : 100 + (i * 7919) % 13);
+        counted += std::to_string(i + 1) + "," + value + "\n";
+        dated += std::to_string(1 + i * 300) + "," + value + "\n";
+    }
+    const auto scores = [](const std::string& text) {
+        std::vector<std::string> found;
+        for (const auto& line : run(text))
+            found.push_back(line.starts_with(R"({"kind":"score")") ? line.substr(line.find(R"("score":)"))
+                                                                   : "alert");
+        return found;
+    };
+    EXPECT_EQ(scores(counted), scores(dated));
+    EXPECT_EQ(std::ranges::count(scores(counted), "alert"), 2);
+    EXPECT_NE(run(counted)[9].find(R"("time":"1970-01-01T00:00:10)"), std::string::npos)
+        << "as it is written";
+}
+
+TEST(Series, TellsAgainWhatBecomesMuchStranger) {
+    const auto alerts = [](int second) {
+        std::string text = "timestamp,value\n";
+        for (int i = 0; i < 1500; ++i) {
+            const int value = i == 1400 ? 150 : i == 1420 ? second : 100 + (i * 7919) % 13;
+            text += std::to_string(1'800'000'000 + i * 300) + "," + std::to_string(value) + "\n";
+        }
+        return std::ranges::count_if(
+            run(text), [](const std::string& line) { return line.starts_with(R"({"kind":"alert")"); });
+    };
+    EXPECT_EQ(alerts(152), 1) << "within six hours, and no stranger";
+    EXPECT_EQ(alerts(9'000), 2);
+}
+
 TEST(Series, FindsItsColumnsByNameAndByWhatTheyHold) {
     const auto columns = [](std::string_view heading, std::string_view row) {
         const auto out = series_columns(heading, row);
@@ -50,6 +108,7 @@ TEST(Series, FindsItsColumnsByNameAndByWhatTheyHold) {
     EXPECT_EQ(columns("id,device,value,label,time", "7,pump,21.5,0,1767323045"), std::pair(4uz, 2uz));
     EXPECT_EQ(columns("when,site,temperature", "2026-01-02 03:04,roof,21.5"), std::pair(0uz, 2uz));
     EXPECT_EQ(columns("date,time,value", "2026-01-02,03:04:05,1"), std::pair(0uz, 2uz));
+    EXPECT_EQ(columns("row,when,flow", "7,28/12/2015 10:00:00 AM,2.4"), std::pair(1uz, 2uz));
     EXPECT_EQ(columns("", "3,1767323045,21.5"), std::pair(1uz, 2uz)) << "a row's number is no time";
     EXPECT_EQ(columns("", "0,21.5"), std::pair(0uz, 1uz)) << "seconds since the beginning";
 }

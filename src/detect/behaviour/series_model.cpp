@@ -23,6 +23,10 @@ constexpr double kWeekRate = 0.3;           ///< of an hour of the week, a visit
 constexpr double kWeekErrorRate = 0.005;    ///< of the errors of the two seasons
 constexpr double kSameValue = 0.02;         ///< of the usual change: what changes less is the same value
 constexpr std::uint64_t kShortestRun = 24;  ///< of same values beyond the longest so far: what tells
+constexpr double kIntervalRate = 0.02;
+constexpr double kStepsMost = 1'000;  ///< of a gap: longer ones are no more uncertain
+/// Of the usual distance from the long average, how much points one way where there is a trend.
+constexpr double kTrendFrom = 0.6, kTrendAt = 0.95;
 constexpr double kSmallest = 1e-9;
 constexpr double kLargest = 1e150;  ///< squares stay finite
 /// What was never there weighs most; windows overlap from value to value and with each other, so they weigh
@@ -59,13 +63,23 @@ double SeriesModel::Window<N>::push(double value) {
 }
 
 void SeriesModel::start(Timestamp time, std::size_t slot, double value) {
-    first_ = time;
-    fast_ = level_ = slow_ = lowest_ = highest_ = last_ = value;
+    first_ = newest_ = time;
+    fast_ = level_ = slow_ = last_ = value;
+    range_ = {value, value};
     scale_ = slow_deviation_ = std::abs(value) * 0.05 + kSmallest;
     season_[slot] = {value, 1};
 }
 
-SeriesModel::Forecast SeriesModel::forecast(const Slot& slot, const WeekSlot& week) const {
+double SeriesModel::steps_since_last(Timestamp time) {
+    const double gap = std::max(std::chrono::duration<double>(time - newest_).count(), 0.0);
+    newest_ = std::max(newest_, time);
+    if (interval_ <= 0) interval_ = gap;
+    const double steps = interval_ > 0 ? std::clamp(gap / interval_, 1.0, kStepsMost) : 1;
+    follow(interval_, std::min(gap, 3 * interval_), kIntervalRate);
+    return steps;
+}
+
+SeriesModel::Forecast SeriesModel::forecast(const Slot& slot, const WeekSlot& week, double steps) const {
     Forecast out;
     out.day = slot.count > 0 ? slot.mean : slow_;
     out.week = week.visits > 0 ? week.mean : out.day;
@@ -76,9 +90,11 @@ SeriesModel::Forecast SeriesModel::forecast(const Slot& slot, const WeekSlot& we
         const double odds = better * better * better * better;
         out.season += odds / (1 + odds) * (out.week - out.day);
     }
-    // The better a forecaster was of late, the more it has to say.
+    // The better a forecaster was of late, the more it has to say. Behind a gap the last values say less, as
+    // of a random walk, and the season as much as ever.
+    const double stale = std::sqrt(steps);
     const std::array<double, 3> forecasts{fast_, out.season, level_};
-    const std::array<double, 3> errors{fast_error_, season_error_, level_error_};
+    const std::array<double, 3> errors{fast_error_ * stale, season_error_, level_error_ * stale};
     double weights = 0;
     for (std::size_t i = 0; i < 3; ++i) {
         const double weight = 1 / (errors[i] * errors[i] + 1e-12);
@@ -87,29 +103,68 @@ SeriesModel::Forecast SeriesModel::forecast(const Slot& slot, const WeekSlot& we
     }
     out.value /= weights;
     out.floor = kFloor * std::abs(slow_deviation_) + kSmallest + 1e-3 * std::abs(slow_);
-    out.scale = std::max(scale_, out.floor);
+    out.scale = std::max(scale_, out.floor) * stale;
     return out;
 }
 
+SeriesModel::Evidence SeriesModel::Span::beyond(double value, const Forecast& by) const {
+    const double range = high > low ? high - low : std::abs(high) + kSmallest;
+    const double outside = std::max({value - high, low - value, 0.0});
+    // Every noise has a highest value now and then: by a usual residual it has to be higher.
+    return {outside / (kRangeMargin * range + by.floor), std::min(1.0, outside / by.scale)};
+}
+
+void SeriesModel::Span::grow(double value, double floor) {
+    const double most = 2 * (high - low) + floor;
+    high = std::max(high, std::min(value, high + most));
+    low = std::min(low, std::max(value, low - most));
+}
+
+/// How much of what varies is the time of day, or the hour of the week: 0 to 1.
+double SeriesModel::explained_by_season() const {
+    if (day_error_ < 0) return 0;
+    const double error = std::min(day_error_, week_error_) / std::max(slow_deviation_, kSmallest);
+    return std::clamp(1 - error, 0.0, 1.0);
+}
+
+SeriesModel::Evidence SeriesModel::outside(double value, const Slot& slot, const Forecast& by) const {
+    const auto at_all = range_.beyond(value, by);
+    if (at_all.distance <= 0) {
+        if (slot.count < 3) return at_all;
+        // An ordinary value, at an hour that has never been like this.
+        const double season = explained_by_season();
+        const auto at_this_hour = off_season_.beyond(value - by.season, by);
+        return {season * at_this_hour.distance, season * at_this_hour.share};
+    }
+    // What grows has a highest value all the time: with the trend it counts as far as it leaves that, too.
+    const bool with_trend = (value > range_.high) == (bias_ > 0);
+    const auto off = off_average_.beyond(value - slow_, by);
+    if (!with_trend || off.distance >= at_all.distance) return at_all;
+    const double one_way = std::abs(bias_) / std::max(slow_deviation_, by.floor);
+    const double trend = std::clamp((one_way - kTrendFrom) / (kTrendAt - kTrendFrom), 0.0, 1.0);
+    return {std::lerp(at_all.distance, off.distance, trend),
+            std::lerp(at_all.share, std::min(at_all.share, off.share), trend)};
+}
+
 std::array<SeriesModel::Evidence, kDeviations> SeriesModel::distances(double value, const Slot& slot,
-                                                                      const Forecast& by) {
+                                                                      const Forecast& by, double steps) {
     const auto in_usual = [&](double mean, double usual) {
         return std::abs(mean) / std::max(usual < 0 ? slow_deviation_ : usual, by.floor);
     };
     shift_now_ = shift_.push(value - (slot.count >= 3 ? by.season : slow_));
     drift_now_ = drift_.push(value - slow_);
-    const double range = highest_ > lowest_ ? highest_ - lowest_ : std::abs(highest_) + kSmallest;
-    const double outside = std::max({value - highest_, lowest_ - value, 0.0});
-    const double step = std::abs(value - last_);
+    const double step = std::abs(value - last_) / std::sqrt(steps);
     const auto same = stuck(step);
     follow(step_fast_, step, seen_ < 20 ? 0.2 : kStepRate);
     follow(step_slow_, std::min(step, 5 * step_slow_ + by.floor), seen_ < 50 ? 0.1 : kSlowRate);
     const double variation =
         std::abs(std::log((step_fast_ + 0.2 * by.floor) / (step_slow_ + 0.2 * by.floor)));
-    return {Evidence{std::abs(value - by.value) / by.scale}, Evidence{in_usual(shift_now_, shift_.usual)},
-            // Every noise has a highest value now and then: by a usual residual it has to be higher.
-            Evidence{outside / (kRangeMargin * range + by.floor), std::min(1.0, outside / by.scale)},
-            Evidence{in_usual(drift_now_, drift_.usual)}, Evidence{variation / kVariationUnit}, same};
+    return {Evidence{std::abs(value - by.value) / by.scale},
+            Evidence{in_usual(shift_now_, shift_.usual)},
+            outside(value, slot, by),
+            Evidence{in_usual(drift_now_, drift_.usual)},
+            Evidence{variation / kVariationUnit},
+            same};
 }
 
 SeriesModel::Evidence SeriesModel::stuck(double step) {
@@ -135,8 +190,9 @@ SeriesScore SeriesModel::observe(Timestamp time, double value_in) {
         start(time, at, value);
         return out;
     }
-    const auto by = forecast(season_[at], week_[hour]);
-    const auto evidence = distances(value, season_[at], by);
+    const double steps = steps_since_last(time);
+    const auto by = forecast(season_[at], week_[hour], steps);
+    const auto evidence = distances(value, season_[at], by, steps);
     for (std::size_t i = 0; i < kDeviations; ++i) {
         const auto& [distance, share] = evidence[i];
         // A value within the range so far is no evidence at all.
@@ -150,7 +206,8 @@ SeriesScore SeriesModel::observe(Timestamp time, double value_in) {
     out.expected = by.value;
     out.low = by.value - 4 * by.scale;
     out.high = by.value + 4 * by.scale;
-    out.learning = seen_ <= kLearningValues || time - first_ < kLearningTime;
+    out.learning =
+        seen_ <= kLearningValues || (seen_ <= kLearningValuesMost && time - first_ < kLearningTime);
     if (out.learning) out.score = 0;
     learn_week(hour, value, by);
     learn(season_[at], value, by);
@@ -170,8 +227,10 @@ void SeriesModel::learn(Slot& slot, double value, const Forecast& by) {
         slot.mean = seen_ > kLearningValues ? tame(slow_) : value;
     else
         follow(slot.mean, tame(slot.mean), std::max(kSeasonRate, 1.0 / (slot.count + 1)));
+    if (slot.count >= 3) off_season_.grow(value - by.season, by.floor);
     const double off = std::abs(value - slow_);
-    follow(slow_, tame(slow_), kSlowRate);
+    follow(bias_, tame(slow_) - slow_, kSlowRate);
+    follow(slow_, tame(slow_), std::max(kSlowRate, 1.0 / static_cast<double>(seen_ + 1)));
     follow(slow_deviation_, std::min(off, 5 * slow_deviation_ + by.floor), kSlowRate);
     ++slot.count;
     follow(scale_, std::abs(clipped), seen_ > 21 ? kScaleRate : 0.2);
@@ -183,10 +242,8 @@ void SeriesModel::learn(Slot& slot, double value, const Forecast& by) {
     };
     usual(shift_.usual, shift_now_);
     usual(drift_.usual, drift_now_);
-    // One absurd value must not make every later one ordinary.
-    const double grown = 2 * (highest_ - lowest_) + by.floor;
-    highest_ = std::max(highest_, std::min(value, highest_ + grown));
-    lowest_ = std::min(lowest_, std::max(value, lowest_ - grown));
+    range_.grow(value, by.floor);
+    off_average_.grow(value - slow_, by.floor);
     last_ = value;
 }
 

@@ -1,6 +1,6 @@
 // Standard behaviour of one numeric series, learned as it comes: how far each value lies from what the values
 // before it let expect. Six distances, each made comparable by the series' own tail: docs/decisions/0031,
-// 0118.
+// 0118, 0121.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ namespace fieldwatch::detect {
 enum class Deviation : std::uint8_t {
     Residual,   ///< far from the forecast of this one value
     Shift,      ///< the last two dozen values lie off what their time of day lets expect
-    Range,      ///< outside everything seen so far
+    Range,      ///< outside everything seen so far, at all or for its time of day
     Drift,      ///< the last hundred values lie off the long average
     Variation,  ///< values move much more, or much less, than usual: a noisy sensor
     Stuck,      ///< the same value over and over, longer than ever: a sensor that no longer measures
@@ -46,6 +46,7 @@ class SeriesModel {
     static constexpr double kMonthly = 5.5, kWeekly = 4.2;
     static constexpr std::uint64_t kLearningValues = 200;
     static constexpr Ticks kLearningTime = std::chrono::hours(24);
+    static constexpr std::uint64_t kLearningValuesMost = 2'000;  ///< which are enough before a day is over
 
     SeriesScore observe(Timestamp time, double value);
 
@@ -79,6 +80,14 @@ class SeriesModel {
         double distance = 0;
         double share = 1;  ///< of its weight: what exceeds the past by a hair says little, and 0 nothing
     };
+    /// Lowest and highest number so far.
+    struct Span {
+        double low = 0, high = 0;
+
+        Evidence beyond(double value, const Forecast& by) const;
+        /// One absurd number must not make every later one ordinary.
+        void grow(double value, double floor);
+    };
     /// Mean of the last N numbers, and how large it usually is.
     template <std::size_t N>
     struct Window {
@@ -90,15 +99,20 @@ class SeriesModel {
     };
 
     void start(Timestamp time, std::size_t slot, double value);
-    Forecast forecast(const Slot& slot, const WeekSlot& week) const;
-    std::array<Evidence, kDeviations> distances(double value, const Slot& slot, const Forecast& by);
+    double steps_since_last(Timestamp time);
+    Forecast forecast(const Slot& slot, const WeekSlot& week, double steps) const;
+    std::array<Evidence, kDeviations> distances(double value, const Slot& slot, const Forecast& by,
+                                                double steps);
+    Evidence outside(double value, const Slot& slot, const Forecast& by) const;
+    double explained_by_season() const;
     void learn(Slot& slot, double value, const Forecast& by);
     void learn_forecasters(double value, const Forecast& by);
     void learn_week(std::size_t hour, double value, const Forecast& by);
     Evidence stuck(double step);
 
     std::uint64_t seen_ = 0;
-    Timestamp first_;
+    Timestamp first_, newest_;
+    double interval_ = 0;  ///< usual one between values, seconds
     std::array<Slot, kSlots> season_{};
     std::array<WeekSlot, kWeekSlots> week_{};
     Visit visit_;
@@ -108,7 +122,11 @@ class SeriesModel {
     double fast_error_ = 1, season_error_ = 1, level_error_ = 1;   ///< how far each forecast was off of late
     double scale_ = 0;                                             ///< usual residual
     double step_fast_ = 0, step_slow_ = 0;  ///< usual change from value to value, of late and long
-    double last_ = 0, lowest_ = 0, highest_ = 0;
+    double bias_ = 0;                       ///< usual distance from the long average, with its sign
+    double last_ = 0;
+    Span range_;        ///< of values …
+    Span off_season_;   ///< … of their distances from the season …
+    Span off_average_;  ///< … and from the long average
     Window<24> shift_;
     Window<96> drift_;
     double shift_now_ = 0, drift_now_ = 0;
