@@ -39,7 +39,7 @@ constexpr auto kWeightedPercentile = FMT_STRING(
     "list_transform([list_sort(list(struct_pack(v := {{0}}, w := {{1}})) FILTER (WHERE {{0}} IS NOT NULL AND "
     "{{1}} > "
     "0))], lambda s: list_transform([list_transform(s, lambda e: e.w)], lambda w: s[coalesce(list_position("
-    "list_transform(w, lambda e, i: list_sum(w[1:i]) >= {:.17g} * list_sum(w)), true), 1)].v)[1])[1]");
+    "list_transform(w, lambda e, i: list_sum(w[1:i]) >= {:.12f} * list_sum(w)), true), 1)].v)[1])[1]");
 
 /// Calls whose result takes the name of their first argument.
 bool named_by_argument(std::string_view name) {
@@ -291,7 +291,8 @@ Parsed<> Binder::summarize(Relation& relation, const Operator& op) {
             for (const auto& arg : node.args) {
                 if (arg->kind == NodeKind::Star) {
                     for (const auto& field : relation.fields) {
-                        if (!field.hidden) add(field.name, any_of(field.value));
+                        if (!field.hidden)
+                            add((node.text == "any" ? "any_" : "") + field.name, any_of(field.value));
                     }
                     continue;
                 }
@@ -359,7 +360,7 @@ Parsed<std::vector<ExprPtr>> Binder::percentiles(const Node& node, const Scope& 
         out.push_back(
             weighted
                 ? aggregate_call(value->type, fmt::format(kWeightedPercentile, *p / 100), {value, weight})
-                : aggregate_call(value->type, fmt::format("quantile_disc({{0}}, {:.17g})", *p / 100),
+                : aggregate_call(value->type, fmt::format("quantile_disc({{0}}, {:.12f})", *p / 100),
                                  {value}));
     }
     return out;

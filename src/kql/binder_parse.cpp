@@ -25,10 +25,10 @@ struct ParsePattern {
 
 /// What a column's text looks like. A relaxed one takes any text: what is none of its type is null.
 std::string_view shape(std::string_view type, std::string_view kind, bool last) {
-    if (kind != "relaxed") {
-        if (type == "int" || type == "long") return "(-?\\d+)";
-        if (type == "real" || type == "decimal") return "(-?\\d+(?:[.]\\d+)?)";
-    }
+    const bool relaxed = kind == "relaxed";
+    if (type == "int" || type == "long") return relaxed ? "(-?\\d+|.*?)" : "(-?\\d+)";
+    if (type == "real" || type == "decimal")
+        return relaxed ? "(-?\\d+(?:[.]\\d+)?|.*?)" : "(-?\\d+(?:[.]\\d+)?)";
     return last || kind == "regex" ? "(.*)" : "(.*?)";
 }
 

@@ -9,8 +9,7 @@ namespace {
 using enum ColumnType;
 
 std::string date_of(std::string_view x) {
-    return fmt::format(
-        "(DATE '1970-01-01' + CAST(floor(({} - 621355968000000000) / 864000000000.0) AS INTEGER))", x);
+    return fmt::format("(DATE '1970-01-01' + CAST({} // 864000000000 - 719162 AS INTEGER))", x);
 }
 
 std::optional<std::int64_t> part_ticks(std::string_view part) {
@@ -171,7 +170,7 @@ Parsed<ExprPtr> Binder::format_time(const Node& node, std::vector<ExprPtr> args)
         i = end;
     }
     if (sql.empty()) return text_constant("");
-    return call(String, fmt::format("coalesce({}, '')", sql), {value});
+    return call(String, fmt::format("CASE WHEN {{0}} IS NOT NULL THEN {} ELSE '' END", sql), {value});
 }
 
 }  // namespace fieldwatch::kql

@@ -128,6 +128,31 @@ class Emitter {
         return fmt::format("CAST(NULL AS {})", sql_type(e.type));
     }
 
+    /// Whether the text is one operand wherever it stands: `(…)`, `name(…)`, or a name.
+    static bool closed(std::string_view sql) {
+        const auto is_word = [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+        };
+        std::size_t at = 0;
+        while (at < sql.size() && is_word(sql[at]))
+            ++at;
+        if (at == sql.size()) return true;
+        if (sql[at] != '(') return false;
+        std::size_t depth = 0;
+        for (bool text = false; at < sql.size(); ++at) {
+            if (sql[at] == '\'') text = !text;
+            if (text) continue;
+            if (sql[at] == '(') ++depth;
+            if (sql[at] == ')' && --depth == 0) return at + 1 == sql.size();
+        }
+        return false;
+    }
+    /// The expression, so that no operator beside it takes a part of it.
+    std::string operand(const ExprPtr& e) {
+        auto sql = expr(e);
+        return e->kind != ExprKind::Call || closed(sql) ? sql : "(" + sql + ")";
+    }
+
     std::string fill(const Expr& e, std::string_view sql) {
         std::string out;
         for (std::size_t i = 0; i < sql.size();) {
@@ -150,7 +175,7 @@ class Emitter {
                        std::from_chars(hole.data(), hole.data() + hole.size(), index).ptr ==
                            hole.data() + hole.size() &&
                        index < e.args.size()) {
-                out += expr(e.args[index]);
+                out += operand(e.args[index]);
             } else {
                 out.push_back('{');
                 i = open + 1;

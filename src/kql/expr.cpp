@@ -114,13 +114,14 @@ constexpr std::string_view kDateTimeText =
     "strftime(make_timestamp(({0} - {0} % 10 - 621355968000000000) // 10), '%Y-%m-%dT%H:%M:%S.%f') || "
     "CAST({0} % 10 AS VARCHAR) || 'Z'";
 constexpr std::string_view kTimeSpanText =
-    "CASE WHEN {0} < 0 THEN '-' ELSE '' END || CASE WHEN abs(greatest({0}, -9223372036854775807)) >= "
+    "CASE WHEN {0} IS NOT NULL THEN CASE WHEN {0} < 0 THEN '-' ELSE '' END || CASE WHEN abs(greatest({0}, "
+    "-9223372036854775807)) >= "
     "864000000000 THEN CAST(abs(greatest({0}, "
     "-9223372036854775807)) // 864000000000 AS VARCHAR) || '.' ELSE '' END || printf('%02d:%02d:%02d', "
     "abs(greatest({0}, -9223372036854775807)) // "
     "36000000000 % 24, abs(greatest({0}, -9223372036854775807)) // 600000000 % 60, abs(greatest({0}, "
     "-9223372036854775807)) // 10000000 % 60) || CASE WHEN "
-    "{0} % 10000000 <> 0 THEN printf('.%07d', abs({0} % 10000000)) ELSE '' END";
+    "{0} % 10000000 <> 0 THEN printf('.%07d', abs({0} % 10000000)) ELSE '' END END";
 constexpr std::string_view kIntegerText = "'\\s*([+-]?\\d+|0[xX][0-9a-fA-F]+)\\s*'";
 
 /// The engine reads ISO 8601 to the microsecond and passes over an offset; the seventh digit and the offset
@@ -165,6 +166,12 @@ ExprPtr to_string_expr(const ExprPtr& value) {
         case ColumnType::Decimal:
             return call(ColumnType::String,
                         "coalesce(regexp_replace(CAST({0} AS VARCHAR), '[.]?0+$', ''), '')", {value});
+        case ColumnType::Real:
+            return call(
+                ColumnType::String,
+                "CASE WHEN isfinite({0}) THEN replace(CAST({0} AS VARCHAR), 'e', 'E') WHEN isnan({0}) "
+                "THEN 'NaN' WHEN {0} > 0 THEN 'Infinity' WHEN {0} < 0 THEN '-Infinity' ELSE '' END",
+                {value});
         default:
             return call(ColumnType::String, "coalesce(CAST({0} AS VARCHAR), '')", {value});
     }

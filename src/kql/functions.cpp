@@ -8,7 +8,7 @@ namespace {
 
 #define DAY "864000000000"
 /// Days since 1970-01-01 of a datetime, as DATE.
-#define AS_DATE(x) "(DATE '1970-01-01' + CAST(floor((" x " - 621355968000000000) / " DAY ".0) AS INTEGER))"
+#define AS_DATE(x) "(DATE '1970-01-01' + CAST(" x " // " DAY " - 719162 AS INTEGER))"
 #define FROM_DATE(d) "(CAST((" d ") - DATE '1970-01-01' AS BIGINT) * " DAY " + 621355968000000000)"
 /// Calendar work keeps the time of day aside, so that no tick is lost.
 #define TIME_OF_DAY(x) "(((" x ") % " DAY "))"
