@@ -1,6 +1,7 @@
 #include "kql/binder.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,14 @@ std::vector<const Node*> values_of(const std::vector<Item>& items) {
     for (const auto& item : items)
         nodes.push_back(item.value.get());
     return nodes;
+}
+
+/// `* has "term"`, perhaps below and, or, not().
+bool names_any_column(const Node& node) {
+    if (node.kind == NodeKind::Binary && node.args[0]->kind == NodeKind::Star) return true;
+    const bool logic = (node.kind == NodeKind::Binary && (node.text == "and" || node.text == "or")) ||
+                       (node.kind == NodeKind::Call && node.text == "not");
+    return logic && std::ranges::any_of(node.args, [](const NodePtr& arg) { return names_any_column(*arg); });
 }
 
 }  // namespace
@@ -41,17 +50,14 @@ Parsed<BoundQuery> Binder::bind(const Statement& statement) {
     nodes_ = 0;
     tables_.clear();
     render_ = {};
+    results_.clear();
+    if (!statement.query.operators.empty()) last_ = &statement.query.operators.back();
     auto bound = pipeline(statement.query);
     if (!bound && discovery_) return std::move(*discovery_);
     auto relation = FIELDWATCH_TRY(std::move(bound));
-    BoundQuery query{.plan = relation.plan, .order = std::move(relation.order), .render = render_};
-    for (auto& field : relation.fields) {
-        if (field.hidden) continue;
-        query.columns.push_back({field.name, field.value->type});
-        query.values.push_back(std::move(field.value));
-    }
-    if (query.columns.empty()) return semantic_error(statement.query.span, "the result has no column");
-    query.typed_paths = typed_paths_;
+    if (results_.empty()) return finished(std::move(relation), "", statement.query.span);
+    auto query = std::move(results_.front());
+    query.more.assign(std::move_iterator(results_.begin() + 1), std::move_iterator(results_.end()));
     return query;
 }
 
@@ -163,6 +169,9 @@ Parsed<> Binder::apply(Relation& relation, const Operator& op) {
     if (n == "project-rename") return rename(relation, op);
     if (n.starts_with("project-")) return project_names(relation, op);
     if (n == "invoke") return invoke(relation, op);
+    if (n == "facet") return facet(relation, op);
+    if (n == "fork") return fork(relation, op);
+    if (n == "scan") return scan_rows(relation, op);
     if (n == "union") {
         std::vector<Relation> inputs{std::move(relation)};
         std::vector<std::string> names{"union_arg0"};
@@ -186,6 +195,10 @@ Parsed<> Binder::apply(Relation& relation, const Operator& op) {
 
 Parsed<> Binder::where(Relation& relation, const Node& condition) {
     FIELDWATCH_TRY(number_restarts(relation, {&condition}));
+    if (names_any_column(condition)) {  // * has "term"
+        filter(relation, FIELDWATCH_TRY(search_condition(relation, condition, "has")));
+        return {};
+    }
     auto value = FIELDWATCH_TRY(boolean(condition, {.relation = &relation, .windows = true}));
     if (value->window) {  // over all rows, before the filter
         relation.fields.push_back({"$condition", std::move(value), true});

@@ -84,6 +84,13 @@ class Binder {
     Parsed<Relation> union_of(std::vector<Relation> inputs, std::vector<std::string> names,
                               const Operator& op);
     Parsed<Relation> search_tables(const Operator& op);
+    Parsed<Relation> find_tables(const Operator& op);
+    Parsed<BoundQuery> finished(Relation relation, std::string name, Span span) const;
+    Parsed<> facet(Relation& relation, const Operator& op);
+    Parsed<> fork(Relation& relation, const Operator& op);
+    class ScanWriter;
+    Parsed<> scan_rows(Relation& relation, const Operator& op);
+    Parsed<> add_result(Relation relation, std::string name, Span span);
     Parsed<> apply(Relation& relation, const Operator& op);
     Parsed<> where(Relation& relation, const Node& condition);
     Parsed<> project(Relation& relation, const Operator& op);
@@ -113,6 +120,8 @@ class Binder {
     ExprPtr bound_of(const Relation& relation, const ExprPtr& on, const ExprPtr& step, bool end);
     Parsed<std::map<const Item*, ExprPtr>> spread_bags(Relation& relation, const std::vector<Item>& items);
     std::vector<Field> spread_columns(const Item& item, const ExprPtr& bag) const;
+    Parsed<ExprPtr> decompose(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> outliers(const Node& node, std::vector<ExprPtr> args);
     Parsed<> number_restarts(Relation& relation, const std::vector<const Node*>& items);
     Parsed<std::vector<PlanColumn>> group_keys(const Relation& relation, const std::vector<Item>& by,
                                                std::vector<Field>& fields);
@@ -126,12 +135,22 @@ class Binder {
     Parsed<> mv_apply(Relation& relation, const Operator& op);
     Parsed<> partition(Relation& relation, const Operator& op);
     Parsed<> top_nested(Relation& relation, const Operator& op);
+    /// Rows of top-nested's result for what was not chosen; a cell that is nullptr is null.
+    struct Others {
+        PlanPtr plan;
+        std::vector<ExprPtr> cells;
+    };
+    Parsed<Others> others_of(const Relation& rest, const std::vector<Field>& chosen, const Operator& op,
+                             std::size_t level);
+    Parsed<> add_others(Relation& relation, const std::vector<Others>& others, const Operator& op);
 
     // plugins and parse-kv: binder_plugins.cpp
     Parsed<> evaluate(Relation& relation, const Operator& op);
     Parsed<> bag_unpack(Relation& relation, const Operator& op);
     Parsed<> pivot(Relation& relation, const Operator& op);
     Parsed<> narrow(Relation& relation, const Operator& op);
+    Parsed<> ipv4_lookup(Relation& relation, const Operator& op);
+    Parsed<> basket(Relation& relation, const Operator& op);
     Parsed<std::vector<DiscoveredColumn>> discover(Relation relation, const Operator& op);
     Parsed<> parse_pairs(Relation& relation, const Operator& op);
 
@@ -181,6 +200,8 @@ class Binder {
     Parsed<ExprPtr> in(const Node& node, const Scope& scope);
     Parsed<ExprPtr> subquery_member(const Node& node, const ExprPtr& value, Relation table, bool negative,
                                     bool fold);
+    Parsed<ExprPtr> has_elements(const Node& node, const ExprPtr& text, const ExprPtr& array);
+    Parsed<ExprPtr> first_column(const Node& node, const Relation& table);
     Parsed<ExprPtr> function(const Node& node, const Scope& scope);
     Parsed<ExprPtr> table_function(const Node& node, std::vector<ExprPtr> args);
     Parsed<std::optional<ExprPtr>> special_function(const Node& node, const Scope& scope);
@@ -188,6 +209,7 @@ class Binder {
     Parsed<std::optional<ExprPtr>> variadic(const Node& node, const Scope& scope);
     Parsed<ExprPtr> call_of(const Node& node, std::string_view name, std::vector<ExprPtr> args);
     Parsed<ExprPtr> pack_array(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> range_of(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> zip(const Node& node, const Scope& scope);
     Parsed<ExprPtr> any_address(const Node& node, const Scope& scope);
     Parsed<ExprPtr> extract_all(const Node& node, std::vector<ExprPtr> args);
@@ -203,6 +225,8 @@ class Binder {
     Parsed<std::vector<ExprPtr>> percentiles(const Node& node, const Scope& scope);
     Parsed<> arg_best(const Relation& relation, const Item& item, const std::vector<Item>& by, Plan& plan,
                       std::vector<Field>& fields);
+    Parsed<ExprPtr> sketch(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> percentile_of_sketch(const Node& node, const Scope& scope);
     static ExprPtr any_of(const ExprPtr& value);
     Parsed<ExprPtr> collect(const Node& node, std::string_view name, std::vector<ExprPtr> args,
                             const Scope& scope);
@@ -228,6 +252,9 @@ class Binder {
     std::uint32_t next_id_ = 0;
     std::size_t nodes_ = 0;
     std::size_t depth_ = 0;
+    const Operator* last_ = nullptr;   ///< of the statement: the only one that may give several tables
+    std::vector<BoundQuery> results_;  ///< what it gave
+    const std::map<std::string, Relation>* scan_steps_ = nullptr;  ///< in a step of scan: what each remembers
     Render render_;
 };
 

@@ -74,7 +74,7 @@ Parsed<ExprPtr> Binder::expression(const Node& node, const Scope& scope) {
     auto result = FIELDWATCH_TRY(unchecked(node, scope));
     if (result->weight > 200'000)
         return limit_error(node.span, "the expression grows too large when its parts are put in place");
-    if (result->subquery && result->kind == ExprKind::Call &&
+    if (result->subquery && result->kind == ExprKind::Call && !result->lists_subquery &&
         (result->sql.contains("TRY(") || result->sql.contains("lambda")))
         return unsupported(node.span, "toscalar(…) and 'in (table)' are not supported inside this function");
     return result;
@@ -218,6 +218,15 @@ Parsed<ExprPtr> Binder::member(const Node& node, const Scope& scope) {
         return semantic_error(node.span,
                               fmt::format("unknown column '{}' on that side of the join{}", node.text,
                                           did_you_mean(node.text, visible_names(side))));
+    }
+    if (const auto step = base.kind == NodeKind::Name ? base.text : std::string();
+        scan_steps_ && scan_steps_->contains(step)) {
+        const auto& remembered = scan_steps_->at(step);
+        for (const auto& field : remembered.fields) {
+            if (field.name == node.text) return field.value;
+        }
+        return semantic_error(node.span, fmt::format("step '{}' has no column '{}'{}", step, node.text,
+                                                     did_you_mean(node.text, visible_names(&remembered))));
     }
     const auto value = FIELDWATCH_TRY(expression(base, scope));
     if (value->type != ColumnType::Dynamic)

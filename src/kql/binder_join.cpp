@@ -53,8 +53,16 @@ Parsed<> Binder::join(Relation& left, const Operator& op) {
     plan->join = known->second;
     std::vector<ExprPtr> left_keys;
     std::set<std::string> right_keys;
-    for (const auto& item : op.items) {
-        const auto& node = *item.value;
+    std::vector<const Node*> keys;
+    for (const auto& item : op.items) {  // conditions joined by 'and' are so many keys
+        const bool joined = item.value->kind == NodeKind::Binary && item.value->text == "and";
+        if (!joined) keys.push_back(item.value.get());
+        for (const auto& each : item.value->args) {
+            if (joined) keys.push_back(each.get());
+        }
+    }
+    for (const auto* key : keys) {
+        const auto& node = *key;
         ExprPtr a, b;
         if (node.kind == NodeKind::Name) {
             a = FIELDWATCH_TRY(name(node, {.relation = &left}));
@@ -69,17 +77,17 @@ Parsed<> Binder::join(Relation& left, const Operator& op) {
             const auto& l = *node.args[swapped];
             const auto& r = *node.args[!swapped];
             if (side(l) != "$left" || side(r) != "$right")
-                return semantic_error(item.span, "a join key is a column's name, or $left.A == $right.B");
+                return semantic_error(node.span, "a join key is a column's name, or $left.A == $right.B");
             a = FIELDWATCH_TRY(member(l, {.relation = &left, .right = &right}));
             b = FIELDWATCH_TRY(member(r, {.relation = &left, .right = &right}));
             right_keys.insert(r.text);
         } else {
-            return semantic_error(item.span, "a join key is a column's name, or $left.A == $right.B");
+            return semantic_error(node.span, "a join key is a column's name, or $left.A == $right.B");
         }
         if (a->type == Dynamic || b->type == Dynamic)
             return semantic_error(
-                item.span, "tables are not joined on a dynamic value; convert it first, with tostring(…)");
-        FIELDWATCH_TRY(common_type({&a, &b}, {item.span, item.span}, "join"));
+                node.span, "tables are not joined on a dynamic value; convert it first, with tostring(…)");
+        FIELDWATCH_TRY(common_type({&a, &b}, {node.span, node.span}, "join"));
         left_keys.push_back(a);
         plan->exprs.push_back(a);
         plan->exprs.push_back(b);

@@ -1,4 +1,6 @@
 // What let gives a name to: values, tables and functions of both. All are put in place where they are used.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "kql/binder.hpp"
@@ -11,6 +13,13 @@ constexpr std::size_t kCallsMax = 2000;
 
 bool is_function(const Environment& environment) {
     return environment.let && environment.let->function;
+}
+
+/// A table's function that needs no argument: its name alone stands for its call.
+bool is_view(const Environment& environment) {
+    return is_function(environment) && environment.let->tabular &&
+           std::ranges::all_of(environment.let->parameters,
+                               [](const LetParameter& parameter) { return parameter.fallback != nullptr; });
 }
 
 /// The argument for a parameter: `name = value` anywhere, or the one at its place.
@@ -54,6 +63,13 @@ const Environment* Binder::defined(std::string_view name) const {
 Parsed<Relation> Binder::table(const Node& node) {
     if (const auto* found = defined(node.text)) {
         if (found->table) return *found->table;
+        if (is_view(*found)) {
+            Node call;
+            call.kind = NodeKind::Call;
+            call.text = node.text;
+            call.span = node.span;
+            return table_valued(*found, call, nullptr);
+        }
         if (is_function(*found))
             return semantic_error(node.span,
                                   fmt::format("'{0}' is a function: call it, as {0}(…)", node.text));
@@ -84,7 +100,8 @@ Parsed<std::optional<Relation>> Binder::tabular(const Node& node) {
     }
     if (node.kind != NodeKind::Name) return std::optional<Relation>{};
     if (const auto* found = defined(node.text)) {
-        if (found->value || is_function(*found)) return std::optional<Relation>{};
+        if (found->value || (is_function(*found) && !is_view(*found))) return std::optional<Relation>{};
+        if (is_view(*found)) return FIELDWATCH_TRY(table(node));
         if (found->table || found->let->tabular) return FIELDWATCH_TRY(table(node));
         return outside(*found, [&] { return tabular(*found->let->scalar); });
     }

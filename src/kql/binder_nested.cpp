@@ -11,10 +11,10 @@ namespace {
 
 using enum ColumnType;
 
-constexpr std::string_view kWhole[] = {"join",        "lookup",          "union",      "search",
-                                       "make-series", "render",          "invoke",     "getschema",
-                                       "sample",      "sample-distinct", "as",         "evaluate",
-                                       "mv-apply",    "partition",       "top-nested", "top-hitters"};
+constexpr std::string_view kWhole[] = {"join",        "lookup",   "union",     "search",    "make-series",
+                                       "render",      "invoke",   "getschema", "sample",    "sample-distinct",
+                                       "as",          "evaluate", "mv-apply",  "partition", "top-nested",
+                                       "top-hitters", "facet",    "fork"};
 
 /// Any value of the group, null or not: all of them are the same.
 ExprPtr first_of(const ExprPtr& value) {
@@ -198,12 +198,77 @@ Parsed<> Binder::partition(Relation& relation, const Operator& op) {
     return {};
 }
 
+/// For each of the groups so far, what its level and those below say of the rows that were not chosen: the
+/// name of the others and the aggregate over them, or null where a level does not ask for others.
+Parsed<Binder::Others> Binder::others_of(const Relation& rest, const std::vector<Field>& chosen,
+                                         const Operator& op, std::size_t level) {
+    auto plan = make_plan(PlanKind::Aggregate, {rest.plan});
+    Others result;
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+        const auto id = new_id();
+        if (i % 2 == 0)
+            plan->keys.push_back({id, chosen[i].value});
+        else
+            plan->columns.push_back({id, first_of(chosen[i].value)});
+        result.cells.push_back(column_ref(id, chosen[i].value->type));
+    }
+    for (auto at = level; at < op.items.size(); ++at) {
+        if (!op.items[at].fallback) {
+            result.cells.insert(result.cells.end(), {nullptr, nullptr});
+            continue;
+        }
+        const auto aggregate =
+            FIELDWATCH_TRY(expression(*op.by[at].value, {.relation = &rest, .aggregates = true}));
+        const auto id = new_id();
+        plan->columns.push_back({id, aggregate});
+        result.cells.push_back(FIELDWATCH_TRY(expression(*op.items[at].fallback, {})));
+        result.cells.push_back(column_ref(id, aggregate->type));
+    }
+    const auto count = new_id();
+    auto all = std::make_shared<Expr>(*call(Long, "count(*)", {}));
+    all->aggregate = true;
+    plan->columns.push_back({count, ExprPtr(all)});
+    auto some = make_plan(PlanKind::Filter, {plan});
+    some->exprs.push_back(call(Bool, "({0} > 0)", {column_ref(count, Long)}));
+    result.plan = some;
+    return result;
+}
+
+Parsed<> Binder::add_others(Relation& relation, const std::vector<Others>& others, const Operator& op) {
+    if (others.empty()) return {};
+    auto plan = make_plan(PlanKind::Union, {relation.plan});
+    std::vector<ExprPtr> own;
+    for (const auto& field : relation.fields)
+        own.push_back(field.value);
+    plan->rows.push_back(own);
+    for (const auto& each : others) {
+        plan->inputs.push_back(each.plan);
+        auto& row = plan->rows.emplace_back();
+        for (std::size_t i = 0; i < own.size(); ++i) {
+            const auto type = own[i]->type;
+            auto cell = each.cells[i] ? widen(each.cells[i], type) : null_of(type);
+            if (!cell)
+                return semantic_error(op.items[i / 2].fallback->span,
+                                      fmt::format("the others are {}, as the level's values are, not {}",
+                                                  to_string(type), to_string(each.cells[i]->type)));
+            row.push_back(std::move(cell));
+        }
+    }
+    for (auto& field : relation.fields) {
+        plan->scan_ids.push_back(new_id());
+        field.value = column_ref(plan->scan_ids.back(), field.value->type);
+    }
+    relation.plan = std::move(plan);
+    return {};
+}
+
 /// Level by level: the best values of the first expression; of the rows that have them, the best of the
 /// second within each of the first; and so on.
 Parsed<> Binder::top_nested(Relation& relation, const Operator& op) {
     relation.order.clear();
     seal(relation);
     std::vector<Field> chosen;
+    std::vector<Others> others;
     for (std::size_t level = 0; level < op.items.size(); ++level) {
         const auto& item = op.items[level];
         const auto& by = op.by[level];
@@ -243,15 +308,22 @@ Parsed<> Binder::top_nested(Relation& relation, const Operator& op) {
             best.order.clear();
         }
         seal(best);
-        if (level + 1 == op.items.size()) {
-            relation = {.plan = best.plan, .fields = std::move(best.fields)};
-            return {};
-        }
         // The rows that are left, each with what was chosen for it.
         auto join = make_plan(PlanKind::Join, {relation.plan, best.plan});
         for (std::size_t i = 0; i < best.fields.size(); i += 2) {
             const auto& own = i < chosen.size() ? chosen[i].value : value;
             join->exprs.insert(join->exprs.end(), {own, best.fields[i].value});
+        }
+        if (item.fallback) {
+            auto left_out = std::make_shared<Plan>(*join);
+            left_out->join = JoinKind::LeftAnti;
+            auto rest = relation;
+            rest.plan = left_out;
+            others.push_back(FIELDWATCH_TRY(others_of(rest, chosen, op, level)));
+        }
+        if (level + 1 == op.items.size()) {
+            relation = {.plan = best.plan, .fields = std::move(best.fields)};
+            return add_others(relation, others, op);
         }
         relation.plan = join;
         // Kept among the relation's columns, out of sight, so that they follow it through the next sealing.

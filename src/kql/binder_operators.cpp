@@ -273,9 +273,11 @@ Parsed<ExprPtr> Binder::in(const Node& node, const Scope& scope) {
     const bool negative = node.text.starts_with('!');
     const bool fold = node.text.ends_with('~');
     if (node.args.size() == 1) return call(ColumnType::Bool, negative ? "true" : "false", {});
-    if (node.args.size() == 2 && !any_all) {
-        if (auto table = FIELDWATCH_TRY(tabular(*node.args[1])))
-            return subquery_member(node, value, std::move(*table), negative, fold);
+    if (node.args.size() == 2) {
+        if (auto table = FIELDWATCH_TRY(tabular(*node.args[1]))) {
+            if (!any_all) return subquery_member(node, value, std::move(*table), negative, fold);
+            return has_elements(node, to_string_expr(value), FIELDWATCH_TRY(first_column(node, *table)));
+        }
     }
     if (value->type == ColumnType::Dynamic) value = to_string_expr(value);
     std::vector<ExprPtr> list{value};
@@ -300,10 +302,7 @@ Parsed<ExprPtr> Binder::in(const Node& node, const Scope& scope) {
         if (list.size() == 2 && list[1]->type == ColumnType::Dynamic) {
             const auto* array = std::get_if<std::string>(&list[1]->value);
             auto strings = is_constant(list[1]) && array ? json_strings(*array) : std::nullopt;
-            if (!strings)
-                return unsupported(
-                    spans[1],
-                    fmt::format("{} needs its array to be a constant, with 1 to 1000 values", node.text));
+            if (!strings) return has_elements(node, list[0], list[1]);
             list.resize(1);
             spans.resize(1);
             for (auto& text : *strings) {
@@ -332,6 +331,40 @@ Parsed<ExprPtr> Binder::in(const Node& node, const Scope& scope) {
     }
     auto result = call(ColumnType::Bool, std::string(kInSql), std::move(list));
     return negative ? call(ColumnType::Bool, "(NOT {0})", {result}) : result;
+}
+
+/// The values of a table's first column, as one array.
+Parsed<ExprPtr> Binder::first_column(const Node& node, const Relation& table) {
+    if (table.fields.empty()) return semantic_error(node.args[1]->span, "the table has no column");
+    auto plan = make_plan(PlanKind::Aggregate, {table.plan});
+    const auto id = new_id();
+    auto all =
+        std::make_shared<Expr>(*call(ColumnType::Dynamic, "CAST(to_json(list(DISTINCT {0})) AS VARCHAR)",
+                                     {to_string_expr(table.fields.front().value)}));
+    all->aggregate = true;
+    plan->columns.push_back({id, ExprPtr(all)});
+    auto expr = std::make_shared<Expr>();
+    expr->kind = ExprKind::Scalar;
+    expr->type = ColumnType::Dynamic;
+    expr->subquery = true;
+    expr->plan = std::move(plan);
+    return ExprPtr(expr);
+}
+
+/// has_any and has_all over an array that only the rows, or a sub-query, know.
+Parsed<ExprPtr> Binder::has_elements(const Node& node, const ExprPtr& text, const ExprPtr& array) {
+    const std::string_view count = node.text == "has_any" ? " > 0" : " = json_array_length({1})";
+    auto found = std::make_shared<Expr>(*call(
+        ColumnType::Bool,
+        fmt::format(
+            "coalesce(len(list_filter(CAST(json_extract_string({{1}}, '$[*]') AS VARCHAR[]), lambda e: "
+            "CASE WHEN e = '' THEN true WHEN contains(lower({{0}}), lower(e)) THEN regexp_matches({{0}}, "
+            "'(?i)(^|[^\\pL\\pN])' || regexp_escape(e) || '($|[^\\pL\\pN])') ELSE false END)){}, "
+            "false)",
+            count),
+        {text, array}));
+    found->lists_subquery = !text->subquery;
+    return ExprPtr(found);
 }
 
 Parsed<ExprPtr> Binder::subquery_member(const Node& node, const ExprPtr& value_in, Relation table,

@@ -60,6 +60,7 @@ Parsed<Relation> Binder::head(const Operator& op) {
     if (op.name == "range") return range(op);
     if (op.name == "datatable") return datatable(op);
     if (op.name == "search") return search_tables(op);
+    if (op.name == "find") return find_tables(op);
     std::vector<Relation> inputs;
     std::vector<std::string> names;
     for (const auto& input : op.inputs)

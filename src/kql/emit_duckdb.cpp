@@ -80,6 +80,7 @@ class Emitter {
         }
         for (const auto& key : plan->order)
             use(key.key);
+        if (plan->condition) use(plan->condition);
         for (const auto& input : plan->inputs)
             use(input);
     }
@@ -423,6 +424,7 @@ class Emitter {
         for (std::size_t i = 0; i + 1 < plan.exprs.size(); i += 2)
             on += fmt::format("{}{} = {}", on.empty() ? "" : " AND ", expr(plan.exprs[i]),
                               expr(plan.exprs[i + 1]));
+        if (plan.condition) on += (on.empty() ? "" : " AND ") + expr(plan.condition);
         return grown(fmt::format("SELECT * FROM ({}) AS l {} JOIN ({}) AS r ON {}", select(plan.inputs[0]),
                                  kWords[static_cast<std::size_t>(plan.join)], select(plan.inputs[1]), on));
     }

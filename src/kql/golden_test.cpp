@@ -64,7 +64,9 @@ std::string answer(Engine& engine, const Catalog& catalog, const std::string& te
         return fmt::format("{} {}:{}+{} {}\n", kKinds[static_cast<std::size_t>(e.kind)], e.line, e.column,
                            e.length, e.message);
     }
-    auto out = engine.run(*compiled);
+    auto out = (compiled->name.empty() ? "" : "table " + compiled->name + "\n") + engine.run(*compiled);
+    for (const auto& more : compiled->more)
+        out += "table " + more.name + "\n" + engine.run(more);
     if (!compiled->render.visualization.empty()) {
         out += "render " + compiled->render.visualization;
         for (const auto& [key, value] : compiled->render.properties)

@@ -34,6 +34,11 @@ Parsed<CompiledQuery> compile_located(std::string_view text, const Catalog& cata
     const auto bound = FIELDWATCH_TRY(binder.bind(statement));
     auto result = FIELDWATCH_TRY(emit_duckdb(bound, options));
     result.discovery = bound.discovery;
+    result.name = bound.name;
+    for (const auto& one : bound.more) {
+        result.more.push_back(FIELDWATCH_TRY(emit_duckdb(one, options)));
+        result.more.back().name = one.name;
+    }
     result.tables.assign(binder.tables().begin(), binder.tables().end());
     return result;
 }

@@ -114,6 +114,8 @@ struct CompiledQuery {
     /// Not the query yet: its rows (name, types) are to be appended to Options::discovered, and the text to
     /// be compiled again. `evaluate pivot` and `bag_unpack` name columns by what the rows hold.
     bool discovery = false;
+    std::string name;                 ///< of its table, where the query gives several; else ""
+    std::vector<CompiledQuery> more;  ///< further tables of one query: `fork`, `facet`
 };
 
 struct KqlError {

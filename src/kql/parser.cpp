@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -323,16 +324,19 @@ std::string nearest(std::string_view wrong, const std::vector<std::string>& know
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
     for (const auto& candidate : known) {
         if (candidate.size() > 100) continue;
-        std::vector<std::size_t> row(candidate.size() + 1);
+        // Letters added, left out, changed, or two of them swapped.
+        std::vector<std::size_t> row(candidate.size() + 1), before, oldest;
         for (std::size_t j = 0; j < row.size(); ++j)
             row[j] = j;
         for (std::size_t i = 1; i <= wrong.size(); ++i) {
-            auto diagonal = row[0];
+            oldest = std::exchange(before, row);
             row[0] = i;
             for (std::size_t j = 1; j < row.size(); ++j) {
-                const auto cost = diagonal + (lower(wrong[i - 1]) != lower(candidate[j - 1]));
-                diagonal = row[j];
-                row[j] = std::min({row[j] + 1, row[j - 1] + 1, cost});
+                const auto same = [&](std::size_t a, std::size_t b) {
+                    return lower(wrong[i - a]) == lower(candidate[j - b]);
+                };
+                row[j] = std::min({before[j] + 1, row[j - 1] + 1, before[j - 1] + !same(1, 1)});
+                if (i > 1 && j > 1 && same(1, 2) && same(2, 1)) row[j] = std::min(row[j], oldest[j - 2] + 1);
             }
         }
         if (row.back() < best_distance) best_distance = row.back(), best = candidate;

@@ -75,12 +75,18 @@ class Parser {
     Parsed<> top(Operator& op);
     Parsed<> top_hitters(Operator& op);
     Parsed<> search(Operator& op);
+    Parsed<NodePtr> search_predicate();
+    Parsed<> find(Operator& op);
+    Parsed<> facet(Operator& op);
+    Parsed<> fork(Operator& op);
+    Parsed<> scan(Operator& op);
     Parsed<> skip_settings();
     Parsed<std::vector<Let>> query_parameters();
     Parsed<> join(Operator& op);
     Parsed<> join_keys(Operator& op);
     Parsed<NodePtr> table_pattern();
     Parsed<> union_inputs(Operator& op);
+    Parsed<> table_list(Operator& op);
     Parsed<Pipeline> sub_query(std::string_view where);
     Parsed<> expanded(std::vector<Item>& items);
     Parsed<> mv_expand(Operator& op);

@@ -67,7 +67,7 @@ Parsed<> Parser::partition(Operator& op) {
 }
 
 /// A level a pair: its expression in `items` (with the direction of its order), its aggregate in `by`, with
-/// the number of rows to keep as `fallback`.
+/// the number of rows to keep as `fallback`; the level's own is the name of the others.
 Parsed<> Parser::top_nested(Operator& op) {
     while (true) {
         Item level, aggregate;
@@ -77,7 +77,11 @@ Parsed<> Parser::top_nested(Operator& op) {
         auto of = FIELDWATCH_TRY(item());
         level.names = std::move(of.names);
         level.value = std::move(of.value);
-        if (is_word("with")) return unsupported(peek().span, "top-nested's 'with others' is not supported");
+        if (take_word("with")) {
+            FIELDWATCH_TRY(expect_word("others", "after with"));
+            FIELDWATCH_TRY(expect("=", "after others"));
+            level.fallback = FIELDWATCH_TRY(unary());
+        }
         FIELDWATCH_TRY(expect_word("by", "after top-nested's expression"));
         auto by = FIELDWATCH_TRY(item());
         aggregate.names = std::move(by.names);

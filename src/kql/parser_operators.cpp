@@ -8,14 +8,9 @@ namespace fieldwatch::kql {
 namespace {
 
 /// Operators of the language that we know of and refuse by name.
-constexpr std::string_view kRefused[] = {"externaldata",  "facet",
-                                         "fork",          "scan",
-                                         "reduce",        "find",
-                                         "project-smart", "make-graph",
-                                         "graph-match",   "range-join",
-                                         "materialize",   "assert-schema",
-                                         "macro-expand",  "execute-and-cache",
-                                         "extend-columns"};
+constexpr std::string_view kRefused[] = {
+    "externaldata", "reduce",        "make-graph",   "graph-match",    "range-join",
+    "materialize",  "assert-schema", "macro-expand", "extend-columns", "execute-and-cache"};
 
 }  // namespace
 
@@ -30,7 +25,8 @@ const std::vector<std::string_view>& operator_names() {
         "lookup",       "parse-where",  "sample",         "sample-distinct",
         "getschema",    "invoke",       "mv-apply",       "partition",
         "top-nested",   "evaluate",     "parse-kv",       "as",
-        "top-hitters",  "consume"};
+        "top-hitters",  "consume",      "facet",          "fork",
+        "scan"};
     return names;
 }
 
@@ -136,6 +132,12 @@ Parsed<> Parser::body(Operator& op) {
         return search(op);
     } else if (n == "top-hitters") {
         return top_hitters(op);
+    } else if (n == "facet") {
+        return facet(op);
+    } else if (n == "fork") {
+        return fork(op);
+    } else if (n == "scan") {
+        return scan(op);
     } else if (n == "serialize") {
         if (is_name()) FIELDWATCH_TRY(items(op.items, false));
     }
@@ -244,11 +246,15 @@ Parsed<> Parser::search(Operator& op) {
             FIELDWATCH_TRY(expect(")", "after the tables"));
         }
     }
+    op.on = FIELDWATCH_TRY(search_predicate());
+    return {};
+}
+
+Parsed<NodePtr> Parser::search_predicate() {
     searching_ = true;
     auto predicate = expression();
     searching_ = false;
-    op.on = FIELDWATCH_TRY(std::move(predicate));
-    return {};
+    return predicate;
 }
 
 Parsed<> Parser::join(Operator& op) {
@@ -287,6 +293,10 @@ Parsed<NodePtr> Parser::table_pattern() {
 
 Parsed<> Parser::union_inputs(Operator& op) {
     FIELDWATCH_TRY(parameters(op));
+    return table_list(op);
+}
+
+Parsed<> Parser::table_list(Operator& op) {
     do {
         Pipeline table;
         const auto start = peek().span;
@@ -297,7 +307,8 @@ Parsed<> Parser::union_inputs(Operator& op) {
         }
         table.span = since(start);
         op.inputs.push_back(std::move(table));
-        if (op.inputs.size() > 100) return limit_error(peek().span, "more than 100 tables in one union");
+        if (op.inputs.size() > 100)
+            return limit_error(peek().span, fmt::format("more than 100 tables in one {}", op.name));
     } while (take(","));
     return {};
 }

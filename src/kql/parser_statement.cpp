@@ -205,6 +205,8 @@ Parsed<Operator> Parser::head() {
         FIELDWATCH_TRY(union_inputs(op));
     } else if (op.name == "search") {
         FIELDWATCH_TRY(body(op));
+    } else if (op.name == "find") {
+        FIELDWATCH_TRY(find(op));
     } else {
         return unsupported(start, fmt::format("the operator '{}' is not supported", op.name));
     }

@@ -43,10 +43,11 @@ struct Expr {
     std::vector<SortKey> order;      ///< Call: what {order} becomes
     std::vector<ExprPtr> partition;  ///< Call: what {partition} becomes
     PlanPtr plan;
-    bool aggregate = false;  ///< holds an aggregate call
-    bool window = false;     ///< holds a window call
-    bool subquery = false;   ///< holds a Scalar or InPlan
-    std::size_t weight = 1;  ///< size of its SQL, in nodes
+    bool aggregate = false;       ///< holds an aggregate call
+    bool window = false;          ///< holds a window call
+    bool subquery = false;        ///< holds a Scalar or InPlan
+    bool lists_subquery = false;  ///< Call: only as a list that its lambda goes over, where one may stand
+    std::size_t weight = 1;       ///< size of its SQL, in nodes
 };
 
 struct PlanColumn {
@@ -83,6 +84,7 @@ struct Plan {
     std::vector<SortKey> order;
     std::int64_t count = 0;
     JoinKind join = JoinKind::Inner;
+    ExprPtr condition{};  ///< Join: beside the keys, or in their place
 };
 
 /// Column id of a JSON text → (path, id of the typed column that holds it).
@@ -96,6 +98,8 @@ struct BoundQuery {
     Render render;
     TypedPaths typed_paths;
     bool discovery = false;  ///< CompiledQuery::discovery
+    std::string name{};      ///< of its table, where the query gives several
+    std::vector<BoundQuery> more{};
 };
 
 /// DuckDB's dialect. Errors: Limit when the text grows beyond limits.sql_bytes_max.

@@ -49,7 +49,8 @@ std::string support_markdown() {
     for (const auto name : operator_names())
         out += fmt::format("`{}` ", name);
     out +=
-        "\n\nA query begins with a table, a `let` table, `print`, `range`, `datatable`, `union` or `search`; "
+        "\n\nA query begins with a table, a `let` table, `print`, `range`, `datatable`, `union`, `search` or "
+        "`find`; "
         "before it may stand `set`, which is passed over, and `declare query_parameters` with defaults. "
         "Join kinds: innerunique (default), inner, leftouter, "
         "rightouter, fullouter, leftsemi, leftanti, rightsemi, rightanti.\n\nRefused by name: ";

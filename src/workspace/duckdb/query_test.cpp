@@ -179,6 +179,17 @@ TEST(QueryInMemoryTest, AnswersWithoutTables) {
     EXPECT_EQ(answer->tables[0].rows[0][0], Value(std::int64_t{2}));
 }
 
+TEST(QueryInMemoryTest, GivesATableForEachBranchOfAFork) {
+    const auto answer = query_in_memory(
+        {.text = "range x from 1 to 5 step 1 | fork (count) Odd = (where x % 2 == 1)"}, system_clock());
+    ASSERT_TRUE(answer) << answer.error().message;
+    ASSERT_EQ(answer->tables.size(), 2u);
+    EXPECT_EQ(answer->tables[0].name, "fork_1");
+    EXPECT_EQ(answer->tables[0].rows[0][0], Value(std::int64_t{5}));
+    EXPECT_EQ(answer->tables[1].name, "Odd");
+    EXPECT_EQ(answer->tables[1].rows.size(), 3u);
+}
+
 TEST_F(QueryTest, NeverBlocksACommitNorSeesHalfOfOne) {
     std::atomic<bool> stop{false};
     std::jthread reader([&] {

@@ -178,23 +178,29 @@ std::expected<QueryAnswer, QueryError> run_query(Connection& connection, Watchdo
         compiled = kql::compile(request.text, catalog, options);
     }
     if (!compiled) return std::unexpected(refused(std::move(compiled).error()));
-    const auto parameters = views_of(compiled->parameters);
-    auto rows = connection.stream(compiled->sql, parameters);
-    if (!rows) return std::unexpected(failed(rows.error(), request, watch.expired()));
-
     QueryAnswer answer;
-    auto& table = answer.tables.emplace_back();
-    for (auto& column : compiled->columns) {
-        table.columns.push_back({std::move(column.name), column.type});
-    }
-    if (rows->column_count() != table.columns.size()) {
-        return std::unexpected(QueryError{QueryError::Kind::Internal, "the plan's columns do not fit"});
-    }
-    for (std::size_t bytes = 0; !answer.truncated;) {
-        const auto chunk = rows->next();
-        if (!chunk) return std::unexpected(failed(chunk.error(), request, watch.expired()));
-        if (!*chunk) break;
-        answer.truncated = !gather(*chunk, request, table, bytes);
+    std::vector<const kql::CompiledQuery*> results{&*compiled};
+    for (const auto& more : compiled->more)
+        results.push_back(&more);
+    std::size_t bytes = 0;
+    for (const auto* result : results) {
+        if (answer.truncated) break;
+        auto& table = answer.tables.emplace_back();
+        if (!result->name.empty()) table.name = result->name;
+        for (const auto& column : result->columns)
+            table.columns.push_back({column.name, column.type});
+        const auto parameters = views_of(result->parameters);
+        auto rows = connection.stream(result->sql, parameters);
+        if (!rows) return std::unexpected(failed(rows.error(), request, watch.expired()));
+        if (rows->column_count() != table.columns.size()) {
+            return std::unexpected(QueryError{QueryError::Kind::Internal, "the plan's columns do not fit"});
+        }
+        while (!answer.truncated) {
+            const auto chunk = rows->next();
+            if (!chunk) return std::unexpected(failed(chunk.error(), request, watch.expired()));
+            if (!*chunk) break;
+            answer.truncated = !gather(*chunk, request, table, bytes);
+        }
     }
     // A stream that was interrupted may end as if it had no more rows.
     if (!answer.truncated && watch.expired()) {
