@@ -111,6 +111,7 @@ Parsed<ExprPtr> Binder::aggregate(const Node& node, const Scope& scope) {
     }
     if (args.empty()) return wrong("needs a value");
     if (n.starts_with("make")) return collect(node, n, std::move(args), scope);
+    if (n.starts_with("hll") || n.contains("tdigest")) return sketch(node, std::move(args));
     if (n == "arg_max" || n == "arg_min" || n.starts_with("percentiles"))
         return unsupported(node.span,
                            fmt::format("{} stands by itself in summarize, not inside an expression", n));

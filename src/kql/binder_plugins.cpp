@@ -55,9 +55,11 @@ Parsed<> Binder::evaluate(Relation& relation, const Operator& op) {
     if (plugin == "bag_unpack") return bag_unpack(relation, op);
     if (plugin == "pivot") return pivot(relation, op);
     if (plugin == "narrow") return narrow(relation, op);
-    return unsupported(
-        op.on->span,
-        fmt::format("the plugin '{}' is not supported; bag_unpack, pivot and narrow are", plugin));
+    if (plugin == "ipv4_lookup") return ipv4_lookup(relation, op);
+    if (plugin == "basket") return basket(relation, op);
+    return unsupported(op.on->span, fmt::format("the plugin '{}' is not supported; bag_unpack, basket, "
+                                                "ipv4_lookup, narrow and pivot are",
+                                                plugin));
 }
 
 /// What rows of two strings (a column's name, its values' types) answer, in the order of the names. Asked

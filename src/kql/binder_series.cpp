@@ -11,29 +11,36 @@ namespace {
 
 using enum ColumnType;
 
-/// A function that gives several columns, and the one that gives them as a bag.
+/// A function that gives several columns, and the one that gives them as a bag; "" is Binder::decompose.
 struct Spread {
     std::string_view name, bag;
     std::vector<std::pair<std::string_view, ColumnType>> columns;
 };
 const Spread* spread_of(const Node& node) {
-    static const std::vector<Spread> kSpreads{{"series_fit_line",
-                                               "series_fit_line_dynamic",
-                                               {{"rsquare", Real},
-                                                {"slope", Real},
-                                                {"variance", Real},
-                                                {"rvariance", Real},
-                                                {"interception", Real},
-                                                {"line_fit", Dynamic}}},
-                                              {"series_stats",
-                                               "series_stats_dynamic",
-                                               {{"min", Real},
-                                                {"min_idx", Long},
-                                                {"max", Real},
-                                                {"max_idx", Long},
-                                                {"avg", Real},
-                                                {"stdev", Real},
-                                                {"variance", Real}}}};
+    static const std::vector<Spread> kSpreads{
+        {"series_fit_line",
+         "series_fit_line_dynamic",
+         {{"rsquare", Real},
+          {"slope", Real},
+          {"variance", Real},
+          {"rvariance", Real},
+          {"interception", Real},
+          {"line_fit", Dynamic}}},
+        {"series_stats",
+         "series_stats_dynamic",
+         {{"min", Real},
+          {"min_idx", Long},
+          {"max", Real},
+          {"max_idx", Long},
+          {"avg", Real},
+          {"stdev", Real},
+          {"variance", Real}}},
+        {"series_decompose",
+         "",
+         {{"baseline", Dynamic}, {"seasonal", Dynamic}, {"trend", Dynamic}, {"residual", Dynamic}}},
+        {"series_decompose_anomalies",
+         "",
+         {{"ad_flag", Dynamic}, {"ad_score", Dynamic}, {"baseline", Dynamic}}}};
     if (node.kind != NodeKind::Call) return nullptr;
     const auto at = std::ranges::find(kSpreads, node.text, &Spread::name);
     return at == kSpreads.end() ? nullptr : &*at;
@@ -177,13 +184,12 @@ Parsed<std::map<const Item*, ExprPtr>> Binder::spread_bags(Relation& relation,
     for (const auto& item : items) {
         const auto* spread = spread_of(*item.value);
         if (!spread) continue;
-        if (!item.tuple && !item.names.empty())
-            return unsupported(item.span, fmt::format("write (A, B, …) = {}(…)", spread->name));
         if (item.names.size() > spread->columns.size())
             return semantic_error(item.span,
                                   fmt::format("{} gives {} columns", spread->name, spread->columns.size()));
         auto args = FIELDWATCH_TRY(arguments(*item.value, {.relation = &relation}));
-        auto bag = FIELDWATCH_TRY(call_of(*item.value, spread->bag, std::move(args)));
+        auto bag = FIELDWATCH_TRY(spread->bag.empty() ? decompose(*item.value, std::move(args))
+                                                      : call_of(*item.value, spread->bag, std::move(args)));
         relation.fields.push_back({"$spread", std::move(bag), true});
         found.push_back(&item);
     }
@@ -196,7 +202,8 @@ Parsed<std::map<const Item*, ExprPtr>> Binder::spread_bags(Relation& relation,
     return bags;
 }
 
-/// The columns that such a call gives: named as the item says, or by call and argument.
+/// The columns that such a call gives: named as the item says, or by call and argument. A single name is the
+/// first column's.
 std::vector<Field> Binder::spread_columns(const Item& item, const ExprPtr& bag) const {
     const auto& spread = *spread_of(*item.value);
     const auto argument = item.value->args.empty() ? std::string() : default_name(*item.value->args[0]);
@@ -204,8 +211,9 @@ std::vector<Field> Binder::spread_columns(const Item& item, const ExprPtr& bag) 
     for (std::size_t i = 0; i < spread.columns.size(); ++i) {
         if (item.tuple && i >= item.names.size()) break;
         const auto& [key, type] = spread.columns[i];
-        out.push_back({item.tuple ? item.names[i] : fmt::format("{}_{}_{}", spread.name, argument, key),
-                       convert(json_member(bag, key), type)});
+        out.push_back(
+            {i < item.names.size() ? item.names[i] : fmt::format("{}_{}_{}", spread.name, argument, key),
+             convert(json_member(bag, key), type)});
     }
     return out;
 }

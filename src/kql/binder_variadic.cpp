@@ -44,6 +44,12 @@ Parsed<std::optional<ExprPtr>> Binder::variadic(const Node& node, const Scope& s
             result = FIELDWATCH_TRY(call_of(node, n, {result, args[i]}));
         return result;
     }
+    if (n == "range" && node.args.size() >= 2) {
+        auto args = FIELDWATCH_TRY(arguments(node, scope));
+        if (std::ranges::any_of(args, [](const ExprPtr& a) { return !is_integral(a->type); }))
+            return FIELDWATCH_TRY(range_of(node, std::move(args)));
+        return FIELDWATCH_TRY(table_function(node, std::move(args)));
+    }
     if (n == "zip" && node.args.size() > 2) return FIELDWATCH_TRY(zip(node, scope));
     if (n == "has_any_ipv4" || n == "has_any_ipv4_prefix") return FIELDWATCH_TRY(any_address(node, scope));
     if (n == "ipv6_is_in_any_range") return FIELDWATCH_TRY(any_address(node, scope));
@@ -72,6 +78,10 @@ Parsed<std::optional<ExprPtr>> Binder::variadic(const Node& node, const Scope& s
         }
         return FIELDWATCH_TRY(bag(node, std::move(entries)));
     }
+    if (n == "percentile_tdigest") return FIELDWATCH_TRY(percentile_of_sketch(node, scope));
+    if (n == "series_outliers") return FIELDWATCH_TRY(outliers(node, FIELDWATCH_TRY(arguments(node, scope))));
+    if (n == "series_decompose_forecast")
+        return FIELDWATCH_TRY(decompose(node, FIELDWATCH_TRY(arguments(node, scope))));
     if (n == "repeat") {
         auto args = FIELDWATCH_TRY(arguments(node, scope));
         if (args.size() != 2) return semantic_error(node.span, "repeat takes a value and how often");
@@ -93,6 +103,34 @@ Parsed<ExprPtr> Binder::pack_array(const Node& node, std::vector<ExprPtr> args) 
         args[i] = to_dynamic(args[i]);
     }
     return call(Dynamic, "(" + sql + " || ']')", std::move(args));
+}
+
+/// range() over times and reals. Times go by hours where no step is given, reals by one.
+Parsed<ExprPtr> Binder::range_of(const Node& node, std::vector<ExprPtr> args) {
+    if (args.size() > 3) return semantic_error(node.span, "range takes a start, an end and a step");
+    const auto type = args[0]->type;
+    const bool times = type == DateTime || type == TimeSpan;
+    if (args.size() == 2) args.push_back(times ? constant(TimeSpan, kTicksPerDay / 24) : constant(Real, 1.0));
+    const bool fits = times ? args[1]->type == type && args[2]->type == TimeSpan
+                            : std::ranges::all_of(args, [](const ExprPtr& a) { return is_number(a->type); });
+    if (!fits)
+        return semantic_error(node.span, fmt::format("range does not go from {} to {} by {}", to_string(type),
+                                                     to_string(args[1]->type), to_string(args[2]->type)));
+    if (!times) {
+        for (auto& arg : args)
+            arg = widen(arg, Real);
+    }
+    auto values = args;
+    values.push_back(to_dynamic(call(times ? type : Real, times ? "e" : "({0} + e * {2})", args)));
+    const std::string_view list =
+        times ? "range({0}, {1} + 1, {2})" : "range(CAST(floor(({1} - {0}) / {2} + 1e-9) AS BIGINT) + 1)";
+    return call(
+        Dynamic,
+        fmt::format("CASE WHEN {{2}} > 0 AND ({{1}} - {{0}}) / {{2}} < 1048576 THEN CASE WHEN {{1}} < "
+                    "{{0}} THEN '[]' ELSE '[' || array_to_string(list_transform({}, lambda e: {{3}}), "
+                    "',') || ']' END END",
+                    list),
+        std::move(values));
 }
 
 /// Arrays side by side: as long as the longest, null behind the others' ends.

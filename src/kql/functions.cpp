@@ -72,6 +72,11 @@ constexpr FunctionRow kScalarRows[] = {
     {"indexof", "ssll", 'l', PLACES("{3}", "[1]"), "wholly within that many characters; -1 is all"},
     {"indexof", "sslll", 'l', PLACES("{3}", "[{4}]"),
      "the so manieth, counted from 1, negative from the last"},
+    {"regex_quote", "s", 's', "regexp_escape({0})", ""},
+    {"parse_command_line", "ss", 'j',
+     "CASE WHEN {1} = 'windows' AND trim({0}) <> '' THEN CAST(to_json(list_transform(regexp_extract_all({0}, "
+     "'(?:[^\\s\"]|\"[^\"]*\"?)+'), lambda e: replace(e, '\"', ''))) AS VARCHAR) END",
+     "an array of its words, as Windows takes them apart; the second is 'windows'; '' is null"},
     {"indexof_regex", "sk", 'l',
      "CASE WHEN regexp_matches({0}, {1}) THEN CAST(length(regexp_extract({0}, '(?s)^(.*?)(?-s:' || {1} || "
      "')', "
@@ -354,6 +359,19 @@ constexpr SpecialRow kSpecials[] = {
      "(RSquare, Slope, Variance, RVariance, Interception, LineFit); in extend, project and print"},
     {"series_stats", "series_stats(series)",
      "(min, min_idx, max, max_idx, avg, stdev, variance); in extend, project and print"},
+    {"series_decompose", "series_decompose(series[, period[, trend[, points[, threshold]]]])",
+     "(baseline, seasonal, trend, residual); in extend, project and print; -1 finds the period by how alike "
+     "the "
+     "series is to itself"},
+    {"series_decompose_anomalies",
+     "series_decompose_anomalies(series[, threshold[, period[, trend[, points[, fence[, threshold]]]]]])",
+     "(ad_flag, ad_score, baseline); as series_decompose, its residual as series_outliers"},
+    {"series_decompose_forecast", "series_decompose_forecast(series, points[, period[, trend[, threshold]]])",
+     "the baseline of series_decompose"},
+    {"percentile_tdigest", "percentile_tdigest(digest, percentage[, typeof(T)])",
+     "exact, nearest rank; without a type a real"},
+    {"series_outliers", "series_outliers(series[, kind[, ignored[, low, high]]])",
+     "distance beyond the fence in its widths; of a fence without width, in standard deviations"},
 };
 
 constexpr SpecialRow kAggregates[] = {
@@ -400,6 +418,12 @@ constexpr SpecialRow kAggregates[] = {
     {"take_anyif", "take_anyif(value, condition)", "as take_any"},
     {"make_bag_if", "make_bag_if(bag, condition)", "as make_bag"},
     {"make_list_with_nulls", "make_list_with_nulls(value)", "in the order of the last sort"},
+    {"hll", "hll(value[, accuracy])", "keeps the values, so that dcount_hll() is exact"},
+    {"hll_if", "hll_if(value, condition)", "as hll"},
+    {"hll_merge", "hll_merge(sketch)", "all values of them"},
+    {"tdigest", "tdigest(value)", "keeps the values, so that percentile_tdigest() is exact"},
+    {"tdigest_merge", "tdigest_merge(sketch)", "all values of them"},
+    {"merge_tdigest", "merge_tdigest(sketch)", "as tdigest_merge"},
     {"binary_all_and", "binary_all_and(number)", "no rows: null"},
     {"binary_all_or", "binary_all_or(number)", "no rows: null"},
     {"binary_all_xor", "binary_all_xor(number)", "no rows: null"},

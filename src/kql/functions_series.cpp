@@ -79,6 +79,20 @@ constexpr FunctionRow kSeriesRows[] = {
      "least squares over 0, 1, 2 …; what is no number is 0"},
     {"series_fill_forward", "j?a", 'j', FILLED("", "s", "") "|null", "from the element before; the second, or null, is what is filled"},
     {"series_fill_backward", "j?a", 'j', FILLED("list_reverse(", "list_reverse(s)", ")") "|null", "from the element behind; as series_fill_forward"},
+    {"series_fir", "jj?bb", 'j',
+     IF_ARRAYS("{0}", "{1}", LET("s", "list_transform(" NUMBERS("{0}") ", lambda a: coalesce(a, 0))", LET("f", "list_transform(" NUMBERS("{1}") ", lambda a: coalesce(a, 0))",
+              LET("c", "CASE WHEN coalesce({2}, coalesce(list_min(f), 0) >= 0) THEN CASE WHEN list_min(f) >= 0 THEN list_sum(f) END ELSE 1 END",
+              "CASE WHEN c <> 0 THEN CASE WHEN len(s) = 0 THEN '[]' ELSE " AS_NUMBERS("list_transform(s, lambda a, i: list_sum(list_transform(f, lambda b, j: b * coalesce(s[CASE WHEN "
+              "i - j + 1 + CASE WHEN {3} THEN (len(f) - 1) // 2 ELSE 0 END > 0 THEN i - j + 1 + CASE WHEN {3} THEN (len(f) - 1) // 2 ELSE 0 END END], 0))) / c)") " END END")))) "|null",
+     "(series, filter, whether its sum is made 1, whether centred); beyond the ends is 0; a negative filter made 1: null"},
+    {"series_fill_linear", "j?abr", 'j',
+     IF_ARRAY("{0}", LET("s", "list_transform(" NUMBERS("{0}") ", lambda a: CASE WHEN a IS DISTINCT FROM TRY_CAST({1} AS DOUBLE) THEN a END)",
+              LET("k", "list_filter(range(1, CAST(len(s) AS BIGINT) + 1), lambda i: s[i] IS NOT NULL)",
+              "CASE WHEN len(s) = 0 THEN '[]' WHEN len(k) = 0 THEN " AS_NUMBERS("list_transform(s, lambda a: coalesce({3}, 0))") " ELSE "
+              AS_NUMBERS("list_transform(s, lambda a, i: coalesce(a, " LET("b", "struct_pack(p := list_max(list_filter(k, lambda j: j < i)), n := "
+              "list_min(list_filter(k, lambda j: j > i)))", "CASE WHEN b.p IS NOT NULL AND b.n IS NOT NULL THEN s[b.p] + (s[b.n] - s[b.p]) * (i - b.p) / "
+              "(b.n - b.p) WHEN coalesce({2}, true) THEN s[coalesce(b.p, b.n)] END") "))") " END"))) "|null",
+     "on the line between the neighbours, at the ends the nearest; (series, what is missing, whether the ends too, what all missing gives)"},
     {"series_not_equals", "jj", 'j', PAIRWISE("p[1] <> p[2]"), "element by element, true or false"},
     {"series_greater_equals", "jj", 'j', PAIRWISE("p[1] >= p[2]"), "element by element, true or false"},
     {"series_less_equals", "jj", 'j', PAIRWISE("p[1] <= p[2]"), "element by element, true or false"},
