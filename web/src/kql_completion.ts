@@ -33,7 +33,7 @@ export interface Completion {
   note: string;
 }
 
-const leading = ["let", "print", "range", "datatable", "union", "search"];
+const leading = ["let", "print", "range", "datatable", "union", "search", "find"];
 const comparing = [
   "and", "or", "not", "in", "!in", "in~", "!in~", "has", "!has", "has_any", "has_all", "contains", "!contains", "startswith", "endswith", "matches regex", "between", "by", "asc", "desc",
 ];
