@@ -92,7 +92,7 @@ def bench(quick):
     build("exec_storm", "fieldwatch")
     build_agent()
     os.environ["FIELDWATCH_AGENT"] = str(FILES[0])
-    from agent import Agent
+    from agent_harness import Agent
     from harness import Server
     result("agent", "file_bytes", sum(path.stat().st_size for path in FILES), "B")
     counted = KERNEL_STATISTICS.read_text() if KERNEL_STATISTICS.exists() else None

@@ -23,6 +23,7 @@ struct AgentConfig {
     std::string connect_host;                    ///< "" = HostName
     std::uint16_t port = 0;                      ///< 0 = the one HostName names, else 8883
     std::string ca_file;
+    std::string ca_pem;  ///< its content, read before the privileges go; not in the file
     std::string state_directory = "/var/lib/fieldwatch-agent";
     std::string user = "fieldwatch-agent";  ///< whom the sender becomes; "nobody" if there is no such account
     fw_mode mode[FW_CLASS_COUNT] = {};      ///< FW_MODE_NONE: the best that works

@@ -15,15 +15,19 @@ EventWriter::EventWriter(const Twin& twin, Outbox& outbox, const Clock& clock, R
 }
 
 void EventWriter::emit(const Observation& observation) {
-    enqueue(observation.kind, {&observation});
+    enqueue(observation.kind, queue_of(observation.kind), {&observation});
 }
 
-void EventWriter::enqueue(fieldwatch_kind kind, const std::vector<const Observation*>& payloads) {
+Queue EventWriter::queue_of(fieldwatch_kind kind) const {
     const auto wanted = priority(kind);
-    if (wanted == FIELDWATCH_PRIORITY_OFF) return;
-    const auto queue = wanted == FIELDWATCH_PRIORITY_HIGH          ? Queue::High
-                       : wanted == FIELDWATCH_PRIORITY_OPERATIONAL ? Queue::Operational
-                                                                   : Queue::Low;
+    return wanted == FIELDWATCH_PRIORITY_HIGH          ? Queue::High
+           : wanted == FIELDWATCH_PRIORITY_OPERATIONAL ? Queue::Operational
+                                                       : Queue::Low;
+}
+
+void EventWriter::enqueue(fieldwatch_kind kind, Queue queue,
+                          const std::vector<const Observation*>& payloads) {
+    if (is_off(kind)) return;
     const auto at = static_cast<std::size_t>(queue);
     EventIdentity identity;
     identity.time_unix_ms = payloads.size() == 1 ? payloads.front()->time_unix_ms : 0;
@@ -76,7 +80,7 @@ void EventWriter::emit_snapshot(fieldwatch_kind kind, std::vector<Observation> p
         }
     }
     for (const auto& part : parts)
-        enqueue(kind, part);
+        enqueue(kind, queue_of(kind), part);
 }
 
 std::string EventWriter::sequences() const {
@@ -100,7 +104,8 @@ void EventWriter::tell_start(const Start& start) {
     event.extra("SpoolBreaks", std::to_string(start.spool_breaks));
     event.extra("SpoolTornBytes", std::to_string(start.spool_torn_bytes));
     event.extra("PreviousSequences", start.previous_sequences.empty() ? "none" : start.previous_sequences);
-    emit(event);
+    event.extra("Runs", boot_ids_[0] + " " + boot_ids_[1] + " " + boot_ids_[2]);
+    enqueue(event.kind, Queue::Operational, {&event});
 }
 
 void EventWriter::diagnose(std::string_view severity, std::string message) {

@@ -28,7 +28,8 @@ class EventWriter {
     void emit_findings(const std::vector<ConfigurationFinding>& findings);
     void diagnose(std::string_view severity, std::string message);
 
-    /// Evidence of what happened while the agent stood still; the first event of a run.
+    /// Evidence of what happened while the agent stood still; the first event of a run. It waits among the
+    /// operational ones, which are dropped last: without it, nobody knows that a run's first events are gone.
     struct Start {
         std::string previous_sequences;  ///< sequences() of the run before, "" = not known
         std::uint64_t spool_breaks = 0;
@@ -44,7 +45,8 @@ class EventWriter {
     bool is_off(fieldwatch_kind kind) const { return priority(kind) == FIELDWATCH_PRIORITY_OFF; }
 
   private:
-    void enqueue(fieldwatch_kind kind, const std::vector<const Observation*>& payloads);
+    Queue queue_of(fieldwatch_kind kind) const;
+    void enqueue(fieldwatch_kind kind, Queue queue, const std::vector<const Observation*>& payloads);
 
     const Twin& twin_;
     Outbox& outbox_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <span>
 
@@ -27,6 +28,8 @@ constexpr auto kTokenLife = std::chrono::hours(1);
 constexpr std::int64_t kRenewNs = 3'600 * kSecondNs / 10 * 8;  // at 80 % of the token's life
 constexpr std::int64_t kBackoffLeastNs = kSecondNs;
 constexpr std::int64_t kBackoffMostNs = 600 * kSecondNs;
+// A certificate or token that was refused for its time may be good now. Slewing takes hours for as much.
+constexpr std::int64_t kClockSetSeconds = 10;
 constexpr std::size_t kHubPacketMax = 128 * 1'024;  // a twin with both sections full, and room
 constexpr std::size_t kOutMax = 1u << 20;
 constexpr std::uint16_t kHubPort = 8883;
@@ -68,11 +71,23 @@ std::int64_t HubLink::wake_ns() const {
 
 void HubLink::advance() {
     if (state_ == State::Idle) {
-        if (clock_.monotonic().count() < next_attempt_ns_) return;
+        if (!is_retry_due()) return;
+        attempt_offset_seconds_ = clock_offset_seconds();
         begin();
         if (state_ == State::Idle) return;
     }
     if (const auto done = step(); !done) fail_with(done.error());
+}
+
+std::int64_t HubLink::clock_offset_seconds() const {
+    return clock_.now().unix_seconds() - clock_.monotonic().count() / kSecondNs;
+}
+
+/// When the wait is over, or the wall clock was set meanwhile: a device without a battery for it starts in
+/// 1970, and one that slept was away from its hub anyway.
+bool HubLink::is_retry_due() const {
+    if (clock_.monotonic().count() >= next_attempt_ns_) return true;
+    return failures_ > 0 && std::abs(clock_offset_seconds() - attempt_offset_seconds_) >= kClockSetSeconds;
 }
 
 void HubLink::begin() {

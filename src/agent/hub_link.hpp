@@ -23,6 +23,7 @@ struct HubLinkOptions {
     std::string connect_host;  ///< "" = the identity's gateway or host
     std::uint16_t port = 0;    ///< 0 = the one HostName names, else 8883
     std::string ca_file;
+    std::string ca_pem = {};  ///< the same as text, in place of a file
     std::string certificate;  ///< PEM with its private key, for an identity of X.509
     std::string agent_version;
     bool methods = false;  ///< take direct methods
@@ -74,6 +75,8 @@ class HubLink {
     Result<void> take_publish(std::string_view topic, std::string_view body);
     Result<void> keep_alive();
     void fail_with(const Error& error);
+    bool is_retry_due() const;
+    std::int64_t clock_offset_seconds() const;
     std::uint16_t next_packet_id();
     std::string scope() const;
 
@@ -92,7 +95,8 @@ class HubLink {
     std::uint32_t twin_request_ = 0;
     unsigned failures_ = 0;
     std::int64_t next_attempt_ns_ = 0;
-    std::int64_t deadline_ns_ = 0;  // of connecting, or of the ping's answer
+    std::int64_t attempt_offset_seconds_ = 0;  // wall clock less monotonic, at the last attempt
+    std::int64_t deadline_ns_ = 0;             // of connecting, or of the ping's answer
     std::int64_t next_ping_ns_ = 0;
     std::int64_t renew_ns_ = 0;
     bool ping_sent_ = false;

@@ -19,6 +19,12 @@ std::string_view padded(const char (&text)[N]) {
     return {text, static_cast<std::size_t>(std::find(text, text + N, '\0') - text)};
 }
 
+/// /proc tells a process's start in hundredths of a second.
+bool is_same_start(std::uint64_t a, std::uint64_t b) {
+    constexpr std::uint64_t kTickNs = 10'000'000;
+    return a == 0 || b == 0 || a / kTickNs == b / kTickNs;
+}
+
 }  // namespace
 
 std::string join_reversed(std::string_view names) {
@@ -55,13 +61,18 @@ std::string address_text(const std::uint8_t* address, std::uint8_t family) {
     return text;
 }
 
-const Interpreter::Known* Interpreter::find(std::uint32_t pid) {
+const Interpreter::Known* Interpreter::find(std::uint32_t pid, std::uint64_t time_ns,
+                                            std::uint64_t start_ns) {
     if (pid == 0) return nullptr;
     const auto found = processes_.find(pid);
-    if (found != processes_.end()) return &found->second;
-    ProcessFacts facts;  // ran before the agent
-    if (!read_process("/proc", pid, facts)) return nullptr;
-    remember(pid, {facts.start_ns, facts.parent_pid, facts.executable,
+    if (found != processes_.end()) {
+        const auto& known = found->second;
+        const bool had_ended = known.ended_ns != 0 && known.ended_ns < time_ns;
+        if (!had_ended && is_same_start(known.start_ns, start_ns)) return &known;
+    }
+    ProcessFacts facts;  // ran before the agent, or was forked and runs no program of its own
+    if (!read_process("/proc", pid, facts) || !is_same_start(facts.start_ns, start_ns)) return nullptr;
+    remember(pid, {facts.start_ns, 0, facts.parent_pid, facts.executable,
                    Redactor::built_in().redact(join_arguments(facts.arguments))});
     return &processes_.find(pid)->second;
 }
@@ -93,12 +104,12 @@ Observation Interpreter::exec(const fw_exec_head& head, std::string_view text) {
     if (head.flags & FW_ARGS_TRUNCATED) command_line += "…[truncated]";
 
     // A shell's forked child has no command line of its own until it runs a program: it is its parent's.
-    const auto* parent = find(head.parent_pid);
-    if (!parent) parent = find(head.grandparent_pid);
+    const auto* parent = find(head.parent_pid, head.time_ns);
+    if (!parent) parent = find(head.grandparent_pid, head.time_ns);
     const auto parent_command_line = parent ? parent->command_line : std::string();
-    const auto* grandparent = find(head.grandparent_pid);
+    const auto* grandparent = find(head.grandparent_pid, head.time_ns);
     const auto grandparent_executable = grandparent ? grandparent->executable : std::string();
-    remember(head.pid, {head.start_ns, head.parent_pid, executable, command_line});
+    remember(head.pid, {head.start_ns, 0, head.parent_pid, executable, command_line});
 
     Observation out{.kind = FIELDWATCH_PROCESS_CREATE,
                     .time_unix_ms = static_cast<std::int64_t>(head.time_ns / 1'000'000),
@@ -129,9 +140,11 @@ Observation Interpreter::exec(const fw_exec_head& head, std::string_view text) {
 
 std::optional<Observation> Interpreter::exit(const fw_exit& record) {
     const auto found = processes_.find(record.pid);
-    if (found == processes_.end() || (record.start_ns != 0 && found->second.start_ns != record.start_ns)) {
+    if (found == processes_.end() || !is_same_start(found->second.start_ns, record.start_ns))
         return std::nullopt;
-    }
+    found->second.ended_ns = record.time_ns;
+    // What is known from /proc alone, by its hundredths of a second, was not told as begun either.
+    if (record.start_ns != 0 && found->second.start_ns != record.start_ns) return std::nullopt;
     Observation out{.kind = FIELDWATCH_PROCESS_TERMINATE,
                     .time_unix_ms = static_cast<std::int64_t>(record.time_ns / 1'000'000),
                     .pid = record.pid};
@@ -146,7 +159,7 @@ Observation Interpreter::connection(const fw_connection& record) {
     Observation out{.kind = FIELDWATCH_CONNECTION_CREATE,
                     .time_unix_ms = static_cast<std::int64_t>(record.time_ns / 1'000'000),
                     .pid = record.pid};
-    const auto* process = find(record.pid);
+    const auto* process = find(record.pid, record.time_ns, record.start_ns);
     out.text("RemoteAddress", address_text(record.remote, record.family));
     out.text("RemotePort", std::to_string(record.remote_port), inbound ? Fold::Zero : Fold::Key);
     out.text("LocalAddress", address_text(record.local, record.family));

@@ -40,11 +40,13 @@ class Interpreter {
   private:
     struct Known {
         std::uint64_t start_ns = 0;
+        std::uint64_t ended_ns = 0;  // CLOCK_REALTIME; 0: its end was not seen
         std::uint32_t parent_pid = 0;
         std::string executable;
         std::string command_line;
     };
-    const Known* find(std::uint32_t pid);
+    /// The process that had this number then; `start_ns` 0 = not known. Nothing if that one is gone unseen.
+    const Known* find(std::uint32_t pid, std::uint64_t time_ns, std::uint64_t start_ns = 0);
     void remember(std::uint32_t pid, Known known);
     enum class LoginSource : std::uint8_t { Records, Lines, Audit };
     std::optional<Observation> once(Observation observation, LoginSource source);

@@ -78,6 +78,42 @@ TEST(Interpreter, AConnectionNamesItsProgramAndFoldsItsEphemeralPort) {
               Fold::Omit);
 }
 
+TEST(Interpreter, ANumberThatWasGivenAgainIsAnotherProcess) {
+    using std::string_view_literals::operator""sv;
+    Accounts accounts("/nonexistent", "/nonexistent");
+    Interpreter interpreter(accounts);
+    auto head = head_of(kPid, 0, "nc\0bin\0"sv, "nc\0x\0"sv);
+    head.start_ns = 5'000'000'001;
+    interpreter.exec(head, "nc\0bin\0nc\0x\0"sv);
+    fw_connection record{};
+    record.time_ns = head.time_ns + 3;
+    record.start_ns = head.start_ns;
+    record.pid = kPid;
+    record.family = 4;
+    EXPECT_EQ(field(interpreter.connection(record), "Executable"), "/bin/nc");
+    record.start_ns = 6'000'000'001;  // of a later process, that runs no program of its own and is gone
+    EXPECT_EQ(field(interpreter.connection(record), "Executable"), "unknown");
+    EXPECT_EQ(field(interpreter.connection(record), "CommandLine"), "(none)");
+
+    // Where the source does not tell whose it was, the end of the first does.
+    record.start_ns = 0;
+    EXPECT_EQ(field(interpreter.connection(record), "Executable"), "/bin/nc");
+    fw_exit exit{};
+    exit.pid = kPid;
+    exit.start_ns = 6'000'000'001;
+    exit.time_ns = head.time_ns + 1;
+    EXPECT_FALSE(interpreter.exit(exit));
+    exit.start_ns = head.start_ns;
+    exit.time_ns = head.time_ns + 2;
+    EXPECT_TRUE(interpreter.exit(exit));
+    EXPECT_EQ(field(interpreter.connection(record), "Executable"), "unknown");
+    record.time_ns = head.time_ns + 1;  // told after its end, as of before it
+    EXPECT_EQ(field(interpreter.connection(record), "Executable"), "/bin/nc");
+    head = head_of(kPid + 1, kPid, "sh\0bin\0"sv, "sh\0"sv);
+    head.time_ns += 10;
+    EXPECT_EQ(field(interpreter.exec(head, "sh\0bin\0sh\0"sv), "ParentCommandLine"), "(none)");
+}
+
 TEST(Interpreter, TheExitOfAnUnknownProcessIsNotReported) {
     Accounts accounts("/nonexistent", "/nonexistent");
     Interpreter interpreter(accounts);

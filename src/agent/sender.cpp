@@ -1,5 +1,6 @@
 #include "agent/sender.hpp"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -72,6 +73,7 @@ Sender::Sender(AgentConfig config, AgentIdentity identity, Sockets sockets, cons
             .connect_host = config_.connect_host,
             .port = config_.port,
             .ca_file = config_.ca_file,
+            .ca_pem = config_.ca_pem,
             .certificate = std::move(identity.certificate),
             .agent_version = std::string(kAgentVersion),
             .methods = config_.response_allowed != 0},
@@ -135,7 +137,7 @@ Result<void> Sender::open() {
         if (const auto kept = read_file(files, "agent-id", 64)) config_.agent_id = as_text(*kept);
         if (!Uuid::parse(config_.agent_id)) {
             config_.agent_id = Uuid::random(random_).text();
-            FIELDWATCH_TRY(replace_file(files, "agent-id", as_bytes(config_.agent_id)));
+            (void)replace_file(files, "agent-id", as_bytes(config_.agent_id));
         }
     }
     if (const auto kept = read_file(files, "twin.json", 256 * 1'024)) {
@@ -143,7 +145,7 @@ Result<void> Sender::open() {
             say(Severity::Information, "running on the last known configuration until the hub answers");
         }
     }
-    FIELDWATCH_TRY(open_spool());
+    open_spool();
     open_inventory();
     return {};
 }
@@ -199,16 +201,21 @@ void Sender::take_record(std::uint16_t type, std::span<const std::byte> record) 
         case FW_EXEC_LARGE: {
             std::memcpy(&head, record.data(), sizeof head);
             const auto text = record.subspan(sizeof head);
+            ++told_[FW_CLASS_EXEC];
             if ((valid = is_valid(head, text.size()))) observe(interpreter_.exec(head, as_text(text)));
             break;
         }
         case FW_EXIT:
+            ++told_[FW_CLASS_EXIT];
             if ((valid = read_valid(record, exit))) observe_if(interpreter_.exit(exit));
             break;
         case FW_CONNECTION:
-            if ((valid = read_valid(record, connection))) observe(interpreter_.connection(connection));
+            valid = read_valid(record, connection);
+            ++told_[connection.protocol == IPPROTO_UDP ? FW_CLASS_UDP : FW_CLASS_TCP];
+            if (valid) observe(interpreter_.connection(connection));
             break;
         case FW_LISTEN:
+            ++told_[FW_CLASS_TCP];
             if ((valid = read_valid(record, listen)) && ports_changed_ns_ < 0) ports_changed_ns_ = now_ns();
             break;
         case FW_PORT:
@@ -381,10 +388,11 @@ void Sender::shut_down() {
         ::poll(&ready, 1, 50);
     }
     hub_.disconnect();
-    (void)spool_->sync();
+    if (spool_) (void)spool_->sync();
     keep_sequences();
     write_status_file();
-    say(Severity::Information, "stopped; " + std::to_string(outbox_.waiting()) + " events wait in the spool");
+    say(Severity::Information, "stopped; " + std::to_string(outbox_.waiting()) +
+                                   (spool_ ? " events wait in the spool" : " events are lost"));
 }
 
 void Sender::apply(const Result<Twin::Update>& update) {
@@ -441,6 +449,7 @@ void Sender::write_status_file() {
     status.agent_id = config_.agent_id;
     status.desired_version = twin_.version();
     status.collector = collector_;
+    status.told = told_;
     status.waiting_events = outbox_.waiting();
     status.waiting_bytes = outbox_.bytes();
     status.messages_sent = statistics_.total().sent;

@@ -59,8 +59,9 @@ class Sender {
     void send_due();
     void send_messages(Queue trigger);
     void spool_waiting(std::int64_t older_than_ns);
-    Result<void> open_spool();
+    void open_spool();
     void keep_sequences();
+    void tell_storage(const Result<void>& kept);
     void shut_down();
     std::int64_t next_wake_ns() const;
 
@@ -102,11 +103,13 @@ class Sender {
     std::int64_t next_accounts_ns_ = 0;
     std::int64_t give_back_ns_ = INT64_MAX;  // once after each handshake
     fw_status collector_{};
+    std::array<std::uint64_t, FW_CLASS_COUNT> told_{};  // records that came, by class: seen less lost
     bool reported_once_ = false;
     std::uint64_t refused_records_ = 0;
 
     Statistics statistics_;
     std::string last_error_;
+    std::string storage_error_;  // "" while what is kept on disk can be written
 };
 
 }  // namespace fieldwatch::agent

@@ -1,4 +1,6 @@
 // What the sender keeps on disk: the events that wait, and how far each queue's numbers have come.
+#include <algorithm>
+
 #include "agent/agent_log.hpp"
 #include "agent/sender.hpp"
 #include "base/file_system.hpp"
@@ -11,15 +13,19 @@ constexpr const char* kSequencesFile = "sequences";
 
 }  // namespace
 
-Result<void> Sender::open_spool() {
+/// Without a spool, where there is none to be had, the agent keeps what waits in memory alone.
+void Sender::open_spool() {
     auto& files = posix_file_system();
     Spool::Recovered recovered;
-    spool_ = FIELDWATCH_TRY(Spool::open(files, "spool", recovered));
+    auto opened = Spool::open(files, "spool", recovered);
+    if (opened) spool_ = std::move(*opened);
     if (recovered.torn_bytes > 0) {
         say(Severity::Warning, "spool: " + std::to_string(recovered.torn_bytes) + " torn bytes cut off");
     }
     if (recovered.breaks > 0) say(Severity::Error, "spool: altered while the agent stood still");
-    outbox_.on_gone = [this](const WaitingEvent& event) { spool_->forget(event.number); };
+    outbox_.on_gone = [this](const WaitingEvent& event) {
+        if (spool_) spool_->forget(event.number);
+    };
     outbox_.set_options({static_cast<std::size_t>(twin_.settings().cache_bytes),
                          static_cast<std::size_t>(twin_.settings().message_bytes)});
     for (auto& event : recovered.events) {
@@ -27,18 +33,35 @@ Result<void> Sender::open_spool() {
         outbox_.restore(std::move(event));
     }
     EventWriter::Start start{.spool_breaks = recovered.breaks, .spool_torn_bytes = recovered.torn_bytes};
-    if (const auto kept = read_file(files, kSequencesFile, 256)) start.previous_sequences = as_text(*kept);
+    if (const auto kept = read_file(files, kSequencesFile, 512)) {
+        const auto text = as_text(*kept);
+        const auto line = std::min(text.find('\n'), text.size());
+        start.previous_sequences = text.substr(0, line);
+        statistics_.restore(text.substr(std::min(line + 1, text.size())));
+    }
     writer_.tell_start(start);
-    keep_sequences();
-    return {};
+    if (opened) return keep_sequences();
+    tell_storage(std::unexpected(opened.error()));
 }
 
 void Sender::keep_sequences() {
-    const auto kept = replace_file(posix_file_system(), kSequencesFile, as_bytes(writer_.sequences()));
-    if (!kept) say(Severity::Error, "sequences: " + kept.error().message);
+    const auto text = writer_.sequences() + "\n" + statistics_.untold(outbox_) + "\n";
+    tell_storage(replace_file(posix_file_system(), kSequencesFile, as_bytes(text)));
+}
+
+/// Says once that the disk takes nothing, and once that it does again; not with every pass.
+void Sender::tell_storage(const Result<void>& kept) {
+    const auto error = kept ? std::string() : kept.error().message;
+    if (error.empty() == storage_error_.empty()) return;
+    storage_error_ = error;
+    const auto text = error.empty() ? "state folder: can be written again"
+                                    : "state folder: what waits is in memory only: " + error;
+    say(error.empty() ? Severity::Information : Severity::Error, text);
+    writer_.diagnose(error.empty() ? "Information" : "Error", text);
 }
 
 void Sender::spool_waiting(std::int64_t older_than_ns) {
+    if (!spool_) return;
     bool failed = false;
     bool wrote = false;
     const auto append = [&](const WaitingEvent& event) {
@@ -56,10 +79,12 @@ void Sender::spool_waiting(std::int64_t older_than_ns) {
     outbox_.spool_unwritten(older_than_ns, [&](const WaitingEvent& event) {
         return spool_->bytes() < 2 * cache_bytes && append(event);
     });
-    if (const auto synced = spool_->sync(); !synced || failed) {
-        say(Severity::Error, "spool: " + (synced ? std::string("cannot write") : synced.error().message));
+    const auto synced = spool_->sync();
+    if (!synced || failed) {
+        tell_storage(synced ? fail(Errc::Io, "spool: cannot write") : synced);
+    } else if (wrote) {
+        keep_sequences();  // while all goes out at once, the hub's side knows better
     }
-    if (wrote) keep_sequences();  // while all goes out at once, the hub's side knows better
 }
 
 }  // namespace fieldwatch::agent

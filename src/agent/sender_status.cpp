@@ -32,6 +32,7 @@ std::string format_status(const AgentStatus& status, Timestamp now) {
     for (std::size_t i = 0; i < FW_CLASS_COUNT; ++i) {
         out["collectors"][kClasses[i]] = {{"mode", std::string(mode_name(status.collector.mode[i]))},
                                           {"seen", status.collector.counters[i].produced},
+                                          {"told", status.told[i]},
                                           {"lost", status.collector.counters[i].dropped}};
     }
     out["untrackedConnections"] = status.collector.untracked;

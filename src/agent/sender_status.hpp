@@ -1,6 +1,7 @@
 // What `fieldwatch-agent status` prints, and how long texts are cut.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@ struct AgentStatus {
     std::string agent_id;
     std::int64_t desired_version = 0;
     fw_status collector{};
+    std::array<std::uint64_t, FW_CLASS_COUNT> told{};  ///< records of each class that reached the sender
     std::uint64_t waiting_events = 0, waiting_bytes = 0;
     std::uint64_t messages_sent = 0, bytes_sent = 0, dropped_events = 0, refused_records = 0;
 };

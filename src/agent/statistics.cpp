@@ -1,5 +1,6 @@
 #include "agent/statistics.hpp"
 
+#include <charconv>
 #include <string>
 
 namespace fieldwatch::agent {
@@ -28,10 +29,9 @@ std::vector<Observation> Statistics::take_drops(const Outbox& outbox, const fw_s
     std::array<QueueCounters, kQueueCount> queues;
     for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
         const auto i = static_cast<std::size_t>(queue);
-        const auto now = outbox.counters(queue);
-        queues[i] = {since(now.collected, told_[i].collected), since(now.dropped_full, told_[i].dropped_full),
-                     since(now.dropped_large, told_[i].dropped_large)};
-        told_[i] = now;
+        queues[i] = queue_since(outbox, queue);
+        told_[i] = outbox.counters(queue);
+        restored_[i] = {};
     }
     const auto text = [](std::uint64_t number) { return std::to_string(number); };
     std::vector<Observation> out;
@@ -67,6 +67,41 @@ std::vector<Observation> Statistics::take_drops(const Outbox& outbox, const fw_s
     low.extra("RefusedRecords", text(refused_records));
     told_collector_ = collector;
     return out;
+}
+
+QueueCounters Statistics::queue_since(const Outbox& outbox, Queue queue) const {
+    const auto i = static_cast<std::size_t>(queue);
+    const auto now = outbox.counters(queue);
+    return {restored_[i].collected + since(now.collected, told_[i].collected),
+            restored_[i].dropped_full + since(now.dropped_full, told_[i].dropped_full),
+            restored_[i].dropped_large + since(now.dropped_large, told_[i].dropped_large)};
+}
+
+std::string Statistics::untold(const Outbox& outbox) const {
+    std::string out;
+    for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
+        const auto counters = queue_since(outbox, queue);
+        for (const auto number : {counters.collected, counters.dropped_full, counters.dropped_large})
+            out += (out.empty() ? "" : " ") + std::to_string(number);
+    }
+    return out;
+}
+
+void Statistics::restore(std::string_view untold) {
+    constexpr std::uint64_t kMost = 1ULL << 40;  // no device comes so far; a file that says so is damaged
+    std::array<QueueCounters, kQueueCount> restored;
+    const auto* at = untold.data();
+    const auto* const end = at + untold.size();
+    for (auto& queue : restored) {
+        for (auto* number : {&queue.collected, &queue.dropped_full, &queue.dropped_large}) {
+            while (at != end && *at == ' ')
+                ++at;
+            const auto parsed = std::from_chars(at, end, *number);
+            if (parsed.ec != std::errc{} || *number > kMost) return;
+            at = parsed.ptr;
+        }
+    }
+    restored_ = restored;
 }
 
 Observation Statistics::take_messages() {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,11 +31,18 @@ class Statistics {
                                         const Inventory::Counters& inventory, std::uint64_t refused_records);
     Observation take_messages();
 
+    /// What take_drops() would tell of the queues and has not told yet, as words: kept over a restart, so
+    /// that a loss is counted though the agent ended before it said so.
+    std::string untold(const Outbox& outbox) const;
+    void restore(std::string_view untold);
+
     const Messages& total() const { return total_; }
 
   private:
     Messages since_, total_;
+    QueueCounters queue_since(const Outbox& outbox, Queue queue) const;
     std::array<QueueCounters, kQueueCount> told_{};
+    std::array<QueueCounters, kQueueCount> restored_{};  // of the runs before
     fw_status told_collector_{};
     Inventory::Counters told_inventory_{};
 };

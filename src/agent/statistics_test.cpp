@@ -36,6 +36,33 @@ TEST(Statistics, TellsWhatWasSeenAndLostSinceItLastSaidSo) {
     EXPECT_EQ(extra_of(drops[1], "ConnectionUntracked"), "0");
 }
 
+TEST(Statistics, TellsAfterARestartWhatWasDroppedBefore) {
+    Outbox outbox({.cache_bytes = 1'000, .message_bytes = 100'000});
+    for (int i = 0; i < 20; ++i)
+        outbox.add(Queue::Low, std::string(100, 'x'), 0);
+    Statistics before;
+    const auto kept = before.untold(outbox);
+    EXPECT_EQ(kept, "0 0 0 20 10 0 0 0 0");
+    (void)before.take_drops(outbox, {}, {}, 0);
+    EXPECT_EQ(before.untold(outbox), "0 0 0 0 0 0 0 0 0");  // told: the event itself is in the spool
+
+    Statistics after;
+    after.restore(kept);
+    Outbox empty({});
+    empty.add(Queue::Low, "x", 0);
+    EXPECT_EQ(after.untold(empty), "0 0 0 21 10 0 0 0 0");
+    auto payloads = after.take_drops(empty, {}, {}, 0);
+    EXPECT_EQ(extra_of(payloads[1], "DroppedCacheFull"), "10");
+    payloads = after.take_drops(empty, {}, {}, 0);
+    EXPECT_EQ(extra_of(payloads[1], "DroppedCacheFull"), "0");
+    for (const auto* damaged : {"", "1 2", "a b c d e f g h i", "1 2 3 4 5 6 7 8 99999999999999999999",
+                                "1 2 3 4 5 6 7 8 9999999999999", "-1 2 3 4 5 6 7 8 9"}) {
+        Statistics none;
+        none.restore(damaged);
+        EXPECT_EQ(none.untold(empty), "0 0 0 1 0 0 0 0 0") << damaged;
+    }
+}
+
 TEST(Statistics, TakesACounterThatBeganAnewForWhatItCounts) {
     Statistics statistics;
     const Outbox outbox({});

@@ -139,22 +139,26 @@ Account account_of(const std::string& name) {
     return {};
 }
 
-/// Makes the state directory the sender's and goes there: later paths are relative, so that the directories
-/// above need not be open to it. The CA file is copied there for the same reason.
-Result<void> enter_state_directory(AgentConfig& config, const Account& account) {
-    FIELDWATCH_TRY(posix_file_system().make_directories(config.state_directory));
-    Bytes ca;
-    if (!config.ca_file.empty())
-        ca = FIELDWATCH_TRY(read_file(posix_file_system(), config.ca_file, 4u << 20));
+/// Reads the trusted authorities: the directories above need not be open to whom the sender becomes.
+Result<void> read_authorities(AgentConfig& config) {
+    if (config.ca_file.empty()) return {};
+    const auto content = FIELDWATCH_TRY(read_file(posix_file_system(), config.ca_file, 1u << 20));
+    config.ca_pem = as_text(content);
+    return {};
+}
+
+/// Makes the state directory the sender's and goes there: later paths are relative, for the same reason.
+/// Where nothing can be written there the agent runs without what it keeps, and says so.
+Result<void> enter_state_directory(const AgentConfig& config, const Account& account) {
+    (void)posix_file_system().make_directories(config.state_directory);
     if (::chdir(config.state_directory.c_str()) != 0) {
         return fail(Errc::Io, config.state_directory + ": " + std::strerror(errno));
     }
-    if (!config.ca_file.empty()) {
-        FIELDWATCH_TRY(replace_file(posix_file_system(), "ca.pem", ca));
-        config.ca_file = "ca.pem";
-    }
     if (::geteuid() != 0) return {};
-    FIELDWATCH_TRY(posix_file_system().make_directories("spool"));
+    if (const auto made = posix_file_system().make_directories("spool"); !made) {
+        agent::say(Severity::Warning, made.error().message);
+        return {};
+    }
     for (const auto* directory : {".", "spool"}) {
         for (const auto& name : FIELDWATCH_TRY(posix_file_system().list(directory))) {
             const auto path = std::string(directory) + "/" + name;
@@ -208,6 +212,7 @@ Result<int> run_sender(AgentConfig config, int socket, const std::string& collec
     auto identity = FIELDWATCH_TRY(agent::load_identity(config));
     const int responder = start_responder(config, collector);
     const auto account = account_of(config.user);
+    FIELDWATCH_TRY(read_authorities(config));
     FIELDWATCH_TRY(enter_state_directory(config, account));
     FIELDWATCH_TRY(give_up_privileges(account));
     agent::Sender sender(std::move(config), std::move(identity),

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "portal/context.hpp"
 #include "portal/default_twin.hpp"
 #include "portal/reply.hpp"
@@ -129,20 +131,28 @@ Result<Json> integrity(const Context& context, const Scope& scope, std::string_v
                                   "| summarize First = min(Number), Last = max(Number), "
                                   "Seen = dcount(Number, 4) by Run"));
     if (runs.rows.empty()) return Json(nullptr);
+    const auto starts = FIELDWATCH_TRY(
+        ask(*scope.workspace, of_device + "| where RawEventName == \"Diagnostic\" "
+                                          "| extend Previous = tostring(Extra.PreviousSequences), "
+                                          "Runs = tostring(Extra.Runs), "
+                                          "Breaks = tolong(Extra.SpoolBreaks) | where isnotempty(Previous) "
+                                          "| project TimeGenerated, Previous, Runs, Breaks "
+                                          "| sort by TimeGenerated asc"));
+    std::set<std::string, std::less<>> begun;  // runs whose start lies in the time that is looked at
+    for (std::size_t i = 0; i < starts.rows.size(); ++i) {
+        const auto text = Row(starts, i).text("Runs");
+        const auto named = split(text, ' ');
+        for (std::size_t run = 0; run < std::min(named.size(), kQueuesOfARun); ++run)
+            begun.emplace(named[run]);
+    }
     std::map<std::string, std::int64_t, std::less<>> last;
     std::int64_t missing = 0;
     for (std::size_t i = 0; i < runs.rows.size(); ++i) {
         const Row row(runs, i);
         last[row.text("Run")] = row.number("Last");
-        missing +=
-            std::max<std::int64_t>(0, row.number("Last") - row.number("First") + 1 - row.number("Seen"));
+        const auto first = begun.contains(row.text("Run")) ? 1 : row.number("First");
+        missing += std::max<std::int64_t>(0, row.number("Last") - first + 1 - row.number("Seen"));
     }
-    const auto starts = FIELDWATCH_TRY(
-        ask(*scope.workspace, of_device +
-                                  "| where RawEventName == \"Diagnostic\" "
-                                  "| extend Previous = tostring(Extra.PreviousSequences), "
-                                  "Breaks = tolong(Extra.SpoolBreaks) | where isnotempty(Previous) "
-                                  "| project TimeGenerated, Previous, Breaks | sort by TimeGenerated asc"));
     std::int64_t breaks = 0, unknown = 0;
     Json last_break = nullptr;
     for (std::size_t i = 0; i < starts.rows.size(); ++i) {

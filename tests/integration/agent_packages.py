@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-import agent
+import agent_harness as agent
 from harness import TOP, Server
 
 QEMU = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}

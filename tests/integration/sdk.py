@@ -10,7 +10,7 @@ import sys
 import time
 
 import jsonschema
-from agent import Agent, SPOOL_HEAD, spool_records
+from agent_harness import Agent, SPOOL_HEAD, spool_records
 from harness import BUILD, Server, main
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent

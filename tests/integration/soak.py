@@ -9,7 +9,7 @@ import random
 import threading
 import time
 
-from agent import Agent, run
+from agent_harness import Agent, run
 from harness import PATIENCE, Server, main
 from kill9 import DEVICES, plan, play
 

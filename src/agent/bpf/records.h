@@ -103,7 +103,8 @@ enum fw_outcome { FW_ESTABLISHED = 1, FW_FAILED = 2 };
 
 struct fw_connection {
     fw_u64 time_ns;
-    fw_u32 pid; /* 0: not known */
+    fw_u64 start_ns; /* the owner's start, as an exec has it; 0: not known */
+    fw_u32 pid;      /* 0: not known */
     fw_u32 uid;
     fw_u32 network_namespace;
     fw_u16 local_port; /* host order */

@@ -8,6 +8,7 @@ enum { TCP_ESTABLISHED = 1, TCP_SYN_SENT = 2, TCP_SYN_RECV = 3, TCP_CLOSE = 7, T
 enum { PROTOCOL_TCP = 6 };
 
 struct owner {
+    __u64 start_ns;
     __u32 pid;
     __u32 uid;
 };
@@ -40,7 +41,9 @@ struct {
 } listeners SEC(".maps");
 
 static __always_inline struct owner current_owner(void) {
+    const struct task_struct* task = (const struct task_struct*)bpf_get_current_task();
     struct owner owner = {
+        .start_ns = BPF_CORE_READ(task, group_leader, start_boottime),
         .pid = bpf_get_current_pid_tgid() >> 32,
         .uid = (__u32)bpf_get_current_uid_gid(),
     };
@@ -60,6 +63,7 @@ static __always_inline void emit(const struct sock* sk, const struct owner* owne
     };
     if (owner) {
         if (is_own(owner->pid)) return;
+        record.start_ns = owner->start_ns;
         record.pid = owner->pid;
         record.uid = owner->uid;
     }

@@ -137,8 +137,11 @@ class LoadedSource final : public BpfSource {
                       std::uint32_t uid) override {
         if constexpr (std::is_same_v<Traits, TcpTraits>) {
             const std::uint32_t key[2] = {network_namespace, port};
-            const std::uint32_t value[2] = {pid, uid};
-            bpf_map_update_elem(bpf_map__fd(skeleton_->maps.listeners), key, value, BPF_NOEXIST);
+            const struct {
+                std::uint64_t start_ns;  // not looked up: who listens for others is long-lived
+                std::uint32_t pid, uid;
+            } owner{0, pid, uid};
+            bpf_map_update_elem(bpf_map__fd(skeleton_->maps.listeners), key, &owner, BPF_NOEXIST);
         }
     }
 

@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -16,62 +15,15 @@
 #include <vector>
 
 #include "agent/bpf/records.h"
+#include "agent/collectors/exec_test.hpp"
 #include "agent/collectors/logins.hpp"
 #include "agent/collectors/open_or_skip.hpp"
 #include "agent/collectors/proc.hpp"
 #include "agent/collectors/proc_connector.hpp"
 #include "agent/collectors/sockets.hpp"
 
-extern char** environ;
-
 namespace fieldwatch::agent {
 namespace {
-
-pid_t spawn(std::vector<std::string> arguments) {
-    std::vector<char*> argv;
-    for (auto& argument : arguments)
-        argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    pid_t pid = 0;
-    EXPECT_EQ(::posix_spawn(&pid, argv[0], nullptr, nullptr, argv.data(), environ), 0);
-    return pid;
-}
-
-std::string reversed_path(std::string_view names) {
-    std::string out;
-    while (!names.empty()) {
-        const auto end = names.find('\0');
-        out = "/" + std::string(names.substr(0, end)) + out;
-        names.remove_prefix(end + 1);
-    }
-    return out;
-}
-
-struct Exec {
-    fw_exec_head head{};
-    std::string executable, parent, directory, arguments;
-};
-
-std::optional<Exec> find_exec(BpfSource& source, pid_t pid) {
-    std::optional<Exec> found;
-    source.drain([&](std::span<const std::byte> record) {
-        Exec exec;
-        std::memcpy(&exec.head, record.data(), sizeof exec.head);
-        std::string_view text(reinterpret_cast<const char*>(record.data()) + sizeof exec.head,
-                              record.size() - sizeof exec.head);
-        exec.executable = reversed_path(text.substr(0, exec.head.executable_size));
-        text.remove_prefix(exec.head.executable_size);
-        exec.parent = reversed_path(text.substr(0, exec.head.parent_size));
-        text.remove_prefix(exec.head.parent_size);
-        exec.directory = reversed_path(text.substr(0, exec.head.directory_size));
-        text.remove_prefix(exec.head.directory_size + exec.head.cgroup_size);
-        exec.arguments = text;
-        EXPECT_EQ(exec.arguments.size(), exec.head.arguments_size);
-        if (exec.head.pid == static_cast<fw_u32>(pid)) found = exec;
-        return true;
-    });
-    return found;
-}
 
 TEST(ExecProgram, SeesEveryFieldOfAnExec) {
     OPEN_OR_SKIP(source, FW_CLASS_EXEC, (BpfSource::Options{.namespaces = {1, 1}}));
@@ -223,6 +175,10 @@ TEST(TcpProgram, SeesListenConnectAndAccept) {
     EXPECT_EQ(listen->network_namespace, own_network_namespace());
     EXPECT_EQ(out->pid, own);
     EXPECT_EQ(out->uid, ::getuid());
+    ProcessFacts facts;
+    ASSERT_TRUE(read_process("/proc", own, facts));
+    EXPECT_EQ(out->start_ns / 10'000'000, facts.start_ns / 10'000'000);
+    EXPECT_EQ(in->start_ns, out->start_ns);
     EXPECT_EQ(out->direction, FW_OUT);
     EXPECT_EQ(out->outcome, FW_ESTABLISHED);
     EXPECT_EQ(out->protocol, IPPROTO_TCP);
