@@ -171,7 +171,12 @@ Observation Interpreter::connection(const fw_connection& record) {
     out.text("Executable", process && !process->executable.empty() ? process->executable : "unknown");
     if (process) out.text("CommandLine", process->command_line);
     if (record.outcome == FW_FAILED) out.extra("Outcome", "Failed");
+    if (!inbound) out.extra("DnsName", std::string(names_.of(record.remote, record.family)));
     return out;
+}
+
+void Interpreter::names(const fw_dns& record) {
+    names_.take(std::as_bytes(std::span(record.data)).first(record.size));
 }
 
 std::optional<Observation> Interpreter::once(Observation observation, LoginSource source) {

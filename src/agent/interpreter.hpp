@@ -14,6 +14,7 @@
 #include "agent/accounts.hpp"
 #include "agent/aggregation/observation.hpp"
 #include "agent/bpf/records.h"
+#include "agent/dns_names.hpp"
 #include "agent/inventory/image_hashes.hpp"
 #include "agent/several_sources.hpp"
 #include "base/clock.hpp"
@@ -32,6 +33,8 @@ class Interpreter {
     /// Nothing for a process whose exec was not seen (a fork that never ran another program).
     std::optional<Observation> exit(const fw_exit& record);
     Observation connection(const fw_connection& record);
+    /// What a name server answered: a later connection to that address is told with the name.
+    void names(const fw_dns& record);
     /// Nothing for a log-in that another source has told within 5 s (wtmp, the log, audit).
     std::optional<Observation> login(const fw_login& record);
     std::optional<Observation> log_line(const fw_log_line& record);
@@ -54,6 +57,7 @@ class Interpreter {
     Accounts& accounts_;
     const Clock& clock_;
     ImageHashes images_;
+    DnsNames names_;
     std::unordered_map<std::uint32_t, Known> processes_;
     std::deque<std::uint32_t> order_;
     SeveralSources<std::string, 3, 32> logins_{5'000};

@@ -78,6 +78,27 @@ TEST(Interpreter, AConnectionNamesItsProgramAndFoldsItsEphemeralPort) {
               Fold::Omit);
 }
 
+TEST(Interpreter, AConnectionOutIsToldWithTheNameThatWasAskedFor) {
+    Accounts accounts("/nonexistent", "/nonexistent");
+    Interpreter interpreter(accounts);
+    const std::string answer(
+        "\1\2\x81\x80\0\1\0\1\0\0\0\0\5press\7example\0\0\1\0\1"
+        "\xc0\x0c\0\1\0\1\0\0\0\1\0\4\xc0\0\2\7",
+        12 + 19 + 16);
+    fw_dns told{};
+    told.size = static_cast<fw_u16>(answer.size());
+    std::memcpy(told.data, answer.data(), answer.size());
+    interpreter.names(told);
+    fw_connection record{};
+    record.family = 4;
+    record.direction = FW_OUT;
+    const std::uint8_t address[4] = {192, 0, 2, 7};
+    std::memcpy(record.remote, address, 4);
+    EXPECT_EQ(field(interpreter.connection(record), "DnsName"), "press.example");
+    record.direction = FW_IN;
+    EXPECT_EQ(field(interpreter.connection(record), "DnsName"), "(none)");
+}
+
 TEST(Interpreter, ANumberThatWasGivenAgainIsAnotherProcess) {
     using std::string_view_literals::operator""sv;
     Accounts accounts("/nonexistent", "/nonexistent");

@@ -36,6 +36,8 @@ std::size_t record_size(std::uint16_t type) {
             return sizeof(fw_control);
         case FW_FIREWALL:
             return sizeof(fw_firewall);
+        case FW_DNS:
+            return sizeof(fw_dns);
         default:
             return 0;
     }
@@ -110,13 +112,17 @@ bool is_valid(const fw_log_line& record) {
 }
 
 bool is_valid(const fw_status& record) {
-    return record.ready <= 1 &&
+    return record.ready <= 1 && record.names <= 1 && record.answers.dropped <= record.answers.produced &&
            std::ranges::all_of(record.mode, [](auto mode) { return mode <= FW_MODE_LAST; }) &&
            std::ranges::all_of(record.counters, [](const auto& one) { return one.dropped <= one.produced; });
 }
 
 bool is_valid(const fw_firewall& record) {
     return record.size <= sizeof record.data && record.is_last <= 1 && record.unreadable <= 1;
+}
+
+bool is_valid(const fw_dns& record) {
+    return record.size <= sizeof record.data;
 }
 
 bool is_valid(const fw_control& record) {

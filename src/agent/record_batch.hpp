@@ -34,6 +34,7 @@ bool is_valid(const fw_log_line& record);
 bool is_valid(const fw_status& record);
 bool is_valid(const fw_control& record);
 bool is_valid(const fw_firewall& record);
+bool is_valid(const fw_dns& record);
 
 /// Collects records and sends them in batches, never blocking. One process, one thread.
 /// When the socket is full the records wait here (one batch and one record); put() then says false and its

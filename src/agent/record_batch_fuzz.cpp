@@ -43,6 +43,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             case FW_PORT:
                 use_if_valid<fw_port>(bytes, [&](const auto& one) { interpreter.port(one); });
                 break;
+            case FW_DNS:
+                use_if_valid<fw_dns>(bytes, [&](const auto& one) { interpreter.names(one); });
+                break;
             case FW_LOGIN:
                 use_if_valid<fw_login>(bytes, [&](const auto& one) { interpreter.login(one); });
                 break;

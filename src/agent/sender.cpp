@@ -195,6 +195,7 @@ void Sender::take_record(std::uint16_t type, std::span<const std::byte> record) 
     fw_log_line line;
     fw_status status;
     fw_firewall firewall;
+    fw_dns answer;
     bool valid = false;
     switch (type) {
         case FW_EXEC:
@@ -235,6 +236,9 @@ void Sender::take_record(std::uint16_t type, std::span<const std::byte> record) 
             break;
         case FW_FIREWALL:
             if ((valid = read_valid(record, firewall))) take_firewall(firewall);
+            break;
+        case FW_DNS:
+            if ((valid = read_valid(record, answer))) interpreter_.names(answer);
             break;
         case FW_LOGIN:
             if ((valid = read_valid(record, login))) observe_if(interpreter_.login(login));

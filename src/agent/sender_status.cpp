@@ -35,6 +35,9 @@ std::string format_status(const AgentStatus& status, Timestamp now) {
                                           {"told", status.told[i]},
                                           {"lost", status.collector.counters[i].dropped}};
     }
+    out["dnsAnswers"] = {{"mode", status.collector.names ? "bpf" : "nothing"},
+                         {"seen", status.collector.answers.produced},
+                         {"lost", status.collector.answers.dropped}};
     out["untrackedConnections"] = status.collector.untracked;
     out["waitingEvents"] = status.waiting_events;
     out["waitingBytes"] = status.waiting_bytes;

@@ -21,6 +21,21 @@ from agent_harness import AGENT, OBJECT, SKIPPED, Agent, events, extra, request,
 from harness import Credentials, Server, main
 
 
+# A name server, whoever asks it, and the connection to the address that it answers.
+ASK_AND_CONNECT = r'''
+import socket
+server, client = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+server.bind(("127.0.0.53", 53))
+client.sendto(b"\x12\x34\1\0\0\1\0\0\0\0\0\0\4mark\7example\0\0\1\0\1", ("127.0.0.53", 53))
+asked, who = server.recvfrom(512)
+answer = asked[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + asked[12:] + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4" + bytes([198, 51, 100, 8])
+server.sendto(answer, who)
+client.recv(512)
+listener = socket.create_server(("198.51.100.8", 7001))
+socket.create_connection(("198.51.100.8", 7001))
+'''
+
+
 def what_happens_here_arrives():
     with Server() as server, Agent(server) as agent:
         agent.until_collecting()
@@ -42,6 +57,11 @@ def what_happens_here_arrives():
         out = next(one for one in both if one["Direction"] == "Out")
         assert out["RemoteAddress"] == "198.51.100.7" and str(out["RemotePort"]) == "7001" and out["Protocol"] == "tcp", out
         assert "python3" in out["Executable"] and "mark-talk" in out["CommandLine"], out
+
+        subprocess.run(["unshare", "-n", "sh", "-c", 'ip link set lo up && ip addr add 198.51.100.8/32 dev lo && exec /usr/bin/python3 -c "$1"',
+                        "_", ASK_AND_CONNECT], check=True)
+        named = next(one for one in events(server, "ConnectionCreate", "198.51.100.8", 2) if one["Direction"] == "Out")
+        assert extra(named, "DnsName") == "mark.example", named
 
         listener = socket.create_server(("0.0.0.0", 0))
         port = str(listener.getsockname()[1])

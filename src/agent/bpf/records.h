@@ -31,6 +31,7 @@ typedef __s64 fw_s64;
 #define FW_PID_MAX (1U << 22) /* PID_MAX_LIMIT of 64-bit kernels */
 #define FW_TEXT_SMALL 768 /* most execs: the small record makes the socket's datagram 1 KiB instead of 7 */
 #define FW_LINE_MAX 896
+#define FW_DNS_MAX 512 /* of an answer; longer ones are cut */
 
 enum fw_type {
     FW_EXEC = 1,       /* struct fw_exec with FW_TEXT_SMALL bytes of text */
@@ -45,7 +46,8 @@ enum fw_type {
     FW_STATUS = 10,   /* the collector's modes and counters */
     FW_CONTROL = 11,  /* sender to collector */
     FW_FIREWALL = 12, /* a piece of the packet filter, as netlink messages, unparsed */
-    FW_TYPE_LAST = 12
+    FW_DNS = 13,      /* a name server's answer, unparsed */
+    FW_TYPE_LAST = 13
 };
 
 enum fw_exec_flags {
@@ -168,6 +170,13 @@ struct fw_log_line {
     char line[FW_LINE_MAX];
 };
 
+/* What a name server answered: the bytes of RFC 1035, from whoever sent them. */
+struct fw_dns {
+    fw_u16 size;
+    fw_u16 reserved[3];
+    fw_u8 data[FW_DNS_MAX];
+};
+
 /* Pieces of one dump come in order; the last says so. Nothing at all = it could not be read. */
 struct fw_firewall {
     fw_u32 snapshot;
@@ -211,9 +220,11 @@ struct fw_counters {
 struct fw_status {
     fw_u32 mode[FW_CLASS_COUNT];
     fw_u32 ready; /* 1 once every source is attached */
+    fw_u32 names; /* 1: the answers of name servers are seen */
     struct fw_counters counters[FW_CLASS_COUNT];
     fw_u64
         untracked; /* connections that a table had no room for: TCP without owner, UDP told more than once */
+    struct fw_counters answers; /* of name servers */
 };
 
 /* Sender to collector. */

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string>
 
+#include "dns.skel.h"
 #include "exec.skel.h"
 #include "exit.skel.h"
 #include "tcp.skel.h"
@@ -89,6 +90,20 @@ struct UdpTraits {
     using Skeleton = fieldwatch_udp;
     static bpf_map* ring(Skeleton* skeleton) { return skeleton->maps.udp_ring; }
     static int attach(Skeleton* skeleton) { return attach_udp(skeleton); }
+};
+
+struct NamesTraits {
+    using Skeleton = fieldwatch_dns;
+    static bpf_map* ring(Skeleton* skeleton) { return skeleton->maps.dns_ring; }
+    static int attach(Skeleton* skeleton) {
+        const int root = open_control_group_root();
+        if (root < 0) return -errno;
+        skeleton->links.on_answer = bpf_program__attach_cgroup(skeleton->progs.on_answer, root);
+        const int error = errno;
+        ::close(root);
+        errno = error;
+        return skeleton->links.on_answer ? 0 : -error;
+    }
 };
 
 template <class Traits>
@@ -181,6 +196,11 @@ Result<std::unique_ptr<BpfSource>> BpfSource::open(fw_class which, const Options
         default:
             return open_as<TcpTraits>(options);
     }
+}
+
+Result<std::unique_ptr<BpfSource>> BpfSource::open_names() {
+    libbpf_set_print(be_quiet);
+    return open_as<NamesTraits>({});
 }
 
 }  // namespace fieldwatch::agent

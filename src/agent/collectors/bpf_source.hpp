@@ -29,6 +29,9 @@ class BpfSource {
     /// Loads and attaches. Errors: Unsupported with the kernel's reason.
     static Result<std::unique_ptr<BpfSource>> open(fw_class which, const Options& options);
 
+    /// The answers of name servers, beside the classes.
+    static Result<std::unique_ptr<BpfSource>> open_names();
+
     virtual int fd() const = 0;  ///< readable when the ring holds enough to be worth a wake-up
     virtual void drain(const Take& take) = 0;
     virtual fw_counters counters() const = 0;

@@ -77,6 +77,7 @@ void Collector::wait() {
         for (const auto& source : bpf_) {
             if (source) fds[count++] = {source->fd(), POLLIN, 0};
         }
+        if (names_) fds[count++] = {names_->fd(), POLLIN, 0};
     }
     ::poll(fds, count, kDrainMillis);
     if (fds[0].revents & (POLLHUP | POLLERR)) stop_requested.store(true);
@@ -128,6 +129,7 @@ void Collector::apply(const fw_control& control) {
         }
         if (bpf_[which]) bpf_[which]->set_loopback(control.loopback != 0);
     }
+    open_names(control);
     if (control.logins && !logins_) {
         logins_.emplace(
             LoginFollower::Paths{},
@@ -145,7 +147,7 @@ void Collector::apply(const fw_control& control) {
     }
     // Whom neither the packet filter, the proc connector nor the control group's hooks need it for keeps no
     // right over the network.
-    if (!control.firewall && !processes_ && !bpf_[FW_CLASS_UDP]) forgo_net_admin();
+    if (!control.firewall && !processes_ && !bpf_[FW_CLASS_UDP] && !names_) forgo_net_admin();
     if (control.snapshot) send_snapshot();
     if (control.snapshot && control.firewall) send_firewall();
 }
@@ -234,8 +236,21 @@ void Collector::open_connections(fw_class which, const fw_control& control) {
                        .listen = [this](const fw_listen& record) { (void)writer_.put(FW_LISTEN, record); }});
 }
 
+/// Names are for connections: where the kernel's programs tell neither kind of them, nobody asks.
+void Collector::open_names(const fw_control& control) {
+    const auto is_wanted = [&](fw_class which) {
+        return control.mode[which] == FW_MODE_NONE || control.mode[which] == FW_MODE_BPF;
+    };
+    if (!is_wanted(FW_CLASS_TCP) && !is_wanted(FW_CLASS_UDP)) return names_.reset();
+    if (names_) return;
+    if (auto source = BpfSource::open_names()) names_ = std::move(*source);
+}
+
 void Collector::drain() {
     (void)writer_.flush();
+    // Before the connections that were made with them.
+    if (names_ && writer_.has_room())
+        names_->drain([this](std::span<const std::byte> record) { return writer_.put(FW_DNS, record); });
     for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP, FW_CLASS_UDP})
         drain_ring(which);
     if (audit_) audit_->drain(real_ns());  // first: it has the whole command line of what is gone already
@@ -418,6 +433,8 @@ void Collector::send_status() {
         status.untracked += totals_[which].untracked;
     }
     status.ready = 1;
+    status.names = names_ ? 1 : 0;
+    if (names_) status.answers = names_->counters();
     (void)writer_.put(FW_STATUS, status);
     (void)writer_.flush();
 }

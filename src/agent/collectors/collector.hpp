@@ -32,6 +32,7 @@ class Collector {
     void open_connections(fw_class which, const fw_control& control);
     void drain();
     void drain_ring(fw_class which);
+    void open_names(const fw_control& control);
     bool take(fw_class which, std::span<const std::byte> record);
     bool take_exec(std::span<const std::byte> record);
     enum class ExecSource : std::uint8_t { Fallback, Audit };
@@ -54,6 +55,7 @@ class Collector {
     BatchWriter writer_;
     std::optional<fw_control> control_;
     std::unique_ptr<BpfSource> bpf_[FW_CLASS_COUNT];
+    std::unique_ptr<BpfSource> names_;
     std::unique_ptr<ProcessFallback> processes_;
     std::optional<ConnectionPoller> connections_[2];  // TCP, UDP
     std::optional<LoginFollower> logins_;
