@@ -94,10 +94,10 @@ void warn_of_unknown(const json& object, const std::string& where,
 }
 
 Result<void> read_authentication(const json& object, AgentConfig& config) {
-    warn_of_unknown(
-        object, "Authentication.",
-        {"Identity", "AuthenticationMethod", "FilePath", "DeviceId", "ModuleId", "HostName", "DPS"},
-        config.warnings);
+    warn_of_unknown(object, "Authentication.",
+                    {"Identity", "AuthenticationMethod", "FilePath", "DeviceId", "ModuleId", "HostName",
+                     "DPS", "KeyUri", "KeyProvider", "KeyEngine", "KeyModule", "KeyPinFile"},
+                    config.warnings);
     std::string identity = "SecurityModule";
     std::string method = "SasToken";
     FIELDWATCH_TRY(text_into(object, "Identity", identity));
@@ -113,6 +113,19 @@ Result<void> read_authentication(const json& object, AgentConfig& config) {
                     "SelfSignedCertificate, Certificate");
     }
     FIELDWATCH_TRY(text_into(object, "FilePath", config.key_file));
+    auto& key = config.key_source;
+    FIELDWATCH_TRY(text_into(object, "KeyUri", key.uri));
+    FIELDWATCH_TRY(text_into(object, "KeyProvider", key.provider));
+    FIELDWATCH_TRY(text_into(object, "KeyEngine", key.engine));
+    FIELDWATCH_TRY(text_into(object, "KeyModule", key.module));
+    FIELDWATCH_TRY(text_into(object, "KeyPinFile", config.pin_file));
+    if (key.uri.empty() && (!key.provider.empty() || !key.engine.empty() || !config.pin_file.empty()))
+        return fail(Errc::InvalidArgument, "Authentication.KeyUri must name the key");
+    if (!key.uri.empty() && !config.by_certificate)
+        return fail(Errc::InvalidArgument,
+                    "Authentication.KeyUri goes with AuthenticationMethod Certificate");
+    if (!key.provider.empty() && !key.engine.empty())
+        return fail(Errc::InvalidArgument, "Authentication: KeyProvider and KeyEngine exclude each other");
     FIELDWATCH_TRY(text_into(object, "DeviceId", config.device_id));
     FIELDWATCH_TRY(text_into(object, "ModuleId", config.module_id));
     return text_into(object, "HostName", config.host_name);
@@ -235,7 +248,16 @@ Result<AgentIdentity> load_identity(const AgentConfig& config) {
     if (config.by_certificate || names.x509) {
         if (config.key_file.empty())
             return fail(Errc::InvalidArgument, "Authentication.FilePath must name the certificate");
-        identity.certificate = FIELDWATCH_TRY(read_secret(config.key_file));
+        if (config.key_source.uri.empty()) {
+            identity.certificate = FIELDWATCH_TRY(read_secret(config.key_file));
+            return identity;
+        }
+        const auto certificate =
+            FIELDWATCH_TRY(read_file(posix_file_system(), config.key_file, kSecretBytesMax));
+        identity.certificate = as_text(certificate);  // nothing in it is secret
+        auto source = config.key_source;
+        if (!config.pin_file.empty()) source.pin = FIELDWATCH_TRY(read_secret(config.pin_file));
+        identity.private_key = FIELDWATCH_TRY(net::PrivateKey::load(source));
         return identity;
     }
     if (names.shared_access_key.empty() || !from_base64(names.shared_access_key))

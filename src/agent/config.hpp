@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "agent/bpf/records.h"
 #include "agent/hub_link.hpp"
 #include "base/result.hpp"
+#include "net/private_key.hpp"
 
 namespace fieldwatch::agent {
 
@@ -20,6 +22,8 @@ struct AgentConfig {
     std::string key_file, device_id, module_id = "azureiotsecurity",
                                      host_name;  ///< the other way to name an identity
     bool by_certificate = false;                 ///< FilePath is a certificate with its private key, PEM
+    net::PrivateKeySource key_source;            ///< or the key lies elsewhere; its PIN is not in here
+    std::string pin_file;                        ///< of that
     std::string connect_host;                    ///< "" = HostName
     std::uint16_t port = 0;                      ///< 0 = the one HostName names, else 8883
     std::string ca_file;
@@ -50,6 +54,7 @@ Result<std::string> read_secret(const std::string& path);
 struct AgentIdentity {
     sas::ConnectionString names;
     std::string certificate;  ///< PEM with its private key; "" = the key of `names` is the credential
+    std::optional<net::PrivateKey> private_key;  ///< the certificate's, where a token holds it
 };
 /// Reads connection string, key or certificate; checks that they are there and whole.
 Result<AgentIdentity> load_identity(const AgentConfig& config);

@@ -100,7 +100,9 @@ void HubLink::begin() {
          .port = options_.port,
          .server_name = std::string(sas::without_port(options_.identity.host_name)),
          .ca_file = options_.ca_file,
-         .certificate = options_.certificate});
+         .ca_pem = options_.ca_pem,
+         .certificate = options_.certificate,
+         .private_key = options_.private_key});
     if (!client) return fail_with(client.error());
     tls_ = std::move(*client);
     state_ = State::Connecting;

@@ -24,7 +24,8 @@ struct HubLinkOptions {
     std::uint16_t port = 0;    ///< 0 = the one HostName names, else 8883
     std::string ca_file;
     std::string ca_pem = {};  ///< the same as text, in place of a file
-    std::string certificate;  ///< PEM with its private key, for an identity of X.509
+    std::string certificate;  ///< PEM, for an identity of X.509; with its private key, unless that is apart
+    std::optional<net::PrivateKey> private_key = {};
     std::string agent_version;
     bool methods = false;  ///< take direct methods
 };

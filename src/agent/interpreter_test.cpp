@@ -318,6 +318,10 @@ TEST(Config, AnErrorNamesItsKey) {
         {R"({"ConnectionStringFile":5})", "ConnectionStringFile"},
         {R"({"ConnectionStringFile":"f","Collectors":{"Process":"magic"}})", "Collectors.Process"},
         {R"({"ConnectionStringFile":"f","AgentId":"x"})", "AgentId"},
+        {R"({"Authentication":{"FilePath":"f","KeyUri":"handle:1"}})", "KeyUri"},
+        {R"({"Authentication":{"FilePath":"f","KeyProvider":"tpm2"}})", "KeyUri"},
+        {R"({"Authentication":{"FilePath":"f","AuthenticationMethod":"Certificate","KeyUri":"a:b","KeyProvider":"p","KeyEngine":"e"}})",
+         "KeyEngine"},
         {R"({})", "ConnectionStringFile"},
         {R"([])", "JSON object"}};
     for (const auto& [text, name] : cases) {

@@ -75,6 +75,7 @@ Sender::Sender(AgentConfig config, AgentIdentity identity, Sockets sockets, cons
             .ca_file = config_.ca_file,
             .ca_pem = config_.ca_pem,
             .certificate = std::move(identity.certificate),
+            .private_key = std::move(identity.private_key),
             .agent_version = std::string(kAgentVersion),
             .methods = config_.response_allowed != 0},
            {.ready =

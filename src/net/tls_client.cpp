@@ -18,6 +18,7 @@
 #include <cstring>
 
 #include "base/clock.hpp"
+#include "net/private_key_held.hpp"
 
 namespace fieldwatch::net {
 
@@ -47,7 +48,8 @@ int no_passphrase(char*, int, int, void*) {
     return -1;
 }
 
-Result<void> use_certificate(SSL_CTX* context, const std::string& pem) {
+Result<void> use_certificate(SSL_CTX* context, const std::string& pem,
+                             const std::optional<PrivateKey>& held) {
     const auto open = [&] {
         return std::unique_ptr<BIO, FreePem>(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
     };
@@ -65,6 +67,10 @@ Result<void> use_certificate(SSL_CTX* context, const std::string& pem) {
         }
     }
     ERR_clear_error();  // the end of the text is no error
+    if (held) {
+        if (SSL_CTX_use_PrivateKey(context, held->held().key) != 1) return wrong("our private key");
+        return {};
+    }
     const auto keys = open();
     const std::unique_ptr<EVP_PKEY, FreePem> key(
         PEM_read_bio_PrivateKey(keys.get(), nullptr, no_passphrase, nullptr));
@@ -122,7 +128,8 @@ struct TlsClient::Connection {
 
 Result<void> TlsClient::Connection::set_up(const TlsClientOptions& options) {
     host = options.host;
-    context.reset(SSL_CTX_new(TLS_client_method()));
+    const auto* properties = options.private_key ? options.private_key->held().properties.c_str() : nullptr;
+    context.reset(SSL_CTX_new_ex(nullptr, properties, TLS_client_method()));
     if (!context) return fail(Errc::Internal, "OpenSSL gives no context");
     SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
     SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
@@ -134,7 +141,8 @@ Result<void> TlsClient::Connection::set_up(const TlsClientOptions& options) {
                              ? SSL_CTX_set_default_verify_paths(context.get()) == 1
                              : SSL_CTX_load_verify_file(context.get(), options.ca_file.c_str()) == 1;
     if (!trusted) return fail(Errc::InvalidArgument, "CA file " + options.ca_file + ": " + openssl_reason());
-    if (!options.certificate.empty()) FIELDWATCH_TRY(use_certificate(context.get(), options.certificate));
+    if (!options.certificate.empty())
+        FIELDWATCH_TRY(use_certificate(context.get(), options.certificate, options.private_key));
     ssl.reset(SSL_new(context.get()));
     if (!ssl) return fail(Errc::Internal, "OpenSSL gives no connection");
     const auto& name = options.server_name.empty() ? options.host : options.server_name;

@@ -11,6 +11,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "net/private_key.hpp"
 
 namespace fieldwatch::net {
 
@@ -23,6 +24,8 @@ struct TlsClientOptions {
     /// Who we are: PEM text, the certificate, those that lead to its authority, and the private key, in any
     /// order but for the first; "" = nobody says so by certificate.
     std::string certificate;
+    /// The certificate's key, where the text does not hold it.
+    std::optional<PrivateKey> private_key = {};
 };
 
 /// One connection. One thread. Closed by its destructor (without close_notify if that would block).
