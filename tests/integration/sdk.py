@@ -5,6 +5,7 @@ against the published JSON Schema."""
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -139,6 +140,61 @@ def applications_send():
         assert names == sorted(wanted), names
 
 
+def examples_run_as_they_are_written():
+    """Each language's example, with what is installed for it: by pkg-config, by find_package, from a path."""
+    with Server() as server:
+        credentials = server.make_device("app")
+        secret = server.data / "app.txt"
+        secret.touch(0o600)
+        secret.write_text(credentials.text)
+        ca = server.data / "ca" / "ca.pem"
+        examples, work, prefix = TOP / "sdk" / "examples", server.data / "work", server.data / "prefix"
+        work.mkdir()
+
+        def done(command, **options):
+            ran = subprocess.run([str(word) for word in command], capture_output=True, timeout=120, **options)
+            assert ran.returncode == 0, (command, ran.stdout, ran.stderr)
+            return ran.stdout
+
+        done(["cmake", "--install", BUILD, "--component", "sdk", "--prefix", prefix])
+        pages = {page.name for page in (prefix / "share" / "man").rglob("*.*")}
+        assert pages == {"fieldwatch_security.3"}, pages
+        found = {**os.environ, "PKG_CONFIG_PATH": str(prefix / "lib" / "pkgconfig")}
+        flags = done(["pkg-config", "--cflags", "--libs", "fieldwatch-security"], env=found).decode().split()
+        done(["cc", "-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", examples / "c" / "door.c", *flags, "-o", work / "door-c"])
+        done(["cmake", "-S", examples / "cpp", "-B", work / "cpp", f"-DCMAKE_PREFIX_PATH={prefix}", "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Werror"])
+        done(["cmake", "--build", work / "cpp"])
+
+        send = [SEND, "--connection-string-file", secret, "--ca-file", ca]
+        for program in (work / "door-c", work / "cpp" / "door"):
+            done(send, input=done([program, "7"]))
+        done([sys.executable, examples / "python" / "door.py", secret, ca, "7"], env={**os.environ, "PYTHONPATH": str(TOP / "sdk" / "python")})
+        (work / "node_modules").mkdir()
+        (work / "node_modules" / "fieldwatch-security").symlink_to(TOP / "sdk" / "node")
+        done([NODE, examples / "node" / "door.js", secret, ca, "7"], env={**os.environ, "NODE_PATH": str(work / "node_modules")})
+        done([examples / "shell" / "door.sh", secret, ca, "7"], env={**os.environ, "PATH": f"{SEND.parent}:{os.environ['PATH']}"})
+        languages = ["c", "c++", "node", "python", "shell"]
+        if all(shutil.which(program) for program in ("arm-none-eabi-gcc", "qemu-system-arm")):
+            image = work / "door.elf"
+            done(["arm-none-eabi-gcc", "-std=c99", "-mcpu=cortex-m3", "-mthumb", "-Os", "-ffunction-sections", "-fdata-sections", "-Wall", "-Wextra",
+                  "-Werror", "-Wl,--gc-sections", "-nostartfiles", "--specs=nano.specs", "-I", prefix / "include", "-I", TOP / "src", "-T",
+                  examples / "cortex-m" / "door.ld", examples / "cortex-m" / "door.c",
+                  *(TOP / "src" / "sdk" / f"{part}.c" for part in ("encoder", "format", "kinds")), "-o", image])
+            text, data, bss = map(int, done(["arm-none-eabi-size", image]).split()[6:9])
+            assert text < 20 * 1024 and data + bss < 1024, (text, data, bss)
+            done(send, input=done(["qemu-system-arm", "-M", "lm3s6965evb", "-nographic", "-semihosting-config", "enable=on,target=native",
+                                   "-kernel", image], stdin=subprocess.DEVNULL))
+            languages.insert(1, "c on cortex-m")
+        else:
+            print("        NOT TESTED: no arm-none-eabi-gcc and qemu-system-arm (tools/setup full)", flush=True)
+        rows = server.wait_for("SecurityIoTRawEvent | where RawEventName == 'Custom' | project EventDetails",
+                               lambda rows: len(rows) >= len(languages))
+        doors = [json.loads(row[0]) for row in rows]
+        details = [json.loads(door["ExtraDetails"]) if isinstance(door["ExtraDetails"], str) else door["ExtraDetails"] for door in doors]
+        assert {door["Name"] for door in doors} == {"door-opened"} and {one["door"] for one in details} == {"7"}, doors
+        assert sorted(one["language"] for one in details) == sorted(languages), details
+
+
 def spooled(folder):
     """Events of a spool's segments (docs/formats/spool.md)."""
     out = []
@@ -172,4 +228,4 @@ def what_the_agent_writes_follows_the_schema():
 
 
 if __name__ == "__main__":
-    main(schema_and_libraries_agree, topics_are_marked_once, applications_send, what_the_agent_writes_follows_the_schema)
+    main(schema_and_libraries_agree, topics_are_marked_once, applications_send, examples_run_as_they_are_written, what_the_agent_writes_follows_the_schema)
