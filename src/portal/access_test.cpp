@@ -161,9 +161,9 @@ GET /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft
 GET /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft.Security/iotSecuritySolutions/{hub}/analyticsModels/default/aggregatedRecommendations reader
 GET /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft.Security/iotSecuritySolutions/{hub}/analyticsModels/default/aggregatedRecommendations/{name} reader
 GET /api/v1/hubs/{hub}/queries analyst
-GET /api/v1/hubs/{hub}/queries/{query} analyst
-PUT /api/v1/hubs/{hub}/queries/{query} analyst
-DELETE /api/v1/hubs/{hub}/queries/{query} analyst
+GET /api/v1/hubs/{hub}/queries/{id} analyst
+PUT /api/v1/hubs/{hub}/queries/{id} analyst
+DELETE /api/v1/hubs/{hub}/queries/{id} analyst
 GET /api/v1/hubs/{hub}/scheduled-rules reader
 GET /api/v1/hubs/{hub}/scheduled-rules/{rule} reader
 PUT /api/v1/hubs/{hub}/scheduled-rules/{rule} administrator

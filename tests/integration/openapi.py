@@ -135,6 +135,11 @@ def answers_are_what_is_said_of_them():
         api.call("PATCH", "/api/v1/hubs/{hub}", {"twinData": True}, **hub)
         api.call("GET", "/api/v1/hubs")
         api.call("POST", "/api/v1/hubs/{hub}/policies/{policy}/rotate", **hub, policy="device")
+        api.call("PUT", "/api/v1/hubs/{hub}/queries/{id}", {"name": "miners", "query": "SecurityAlert", "timespan": "P7D", "shared": True}, 201, **hub, id="q1")
+        api.call("GET", "/api/v1/hubs/{hub}/queries", **hub)
+        api.call("GET", "/api/v1/hubs/{hub}/queries/{id}", **hub, id="q1")
+        api.call("DELETE", "/api/v1/hubs/{hub}/queries/{id}", status=204, **hub, id="q1")
+        api.call("GET", "/api/v1/assignees")
 
         alert = api.call("GET", "/api/v1/alerts", query="status=all")["value"][0]["id"]
         shown = api.call("GET", "/api/v1/alerts/{id}", id=alert)
