@@ -9,7 +9,9 @@ namespace {
 
 // Chosen on development series, coarsely: halving or doubling any of them changes little
 // (docs/decisions/0031-behaviour-of-a-series.md).
-constexpr double kFloor = 0.05;        ///< of the usual deviation
+constexpr double kFloor = 0.05;        ///< of the usual deviation …
+constexpr double kLevelFloor = 1e-3;   ///< … and of the level, where it is less than …
+constexpr double kSpanFloor = 0.02;    ///< … of what lies between the lowest and the highest value
 constexpr double kClip = 4;            ///< usual residuals: what lies beyond teaches no more than that
 constexpr double kErrorRate = 0.02;    ///< of the forecasts' errors
 constexpr double kSlowRate = 0.002;    ///< of the long average
@@ -66,7 +68,7 @@ void SeriesModel::start(Timestamp time, std::size_t slot, double value) {
     first_ = newest_ = time;
     fast_ = level_ = slow_ = last_ = value;
     range_ = {value, value};
-    scale_ = slow_deviation_ = std::abs(value) * 0.05 + kSmallest;
+    scale_ = slow_deviation_ = kSmallest;
     season_[slot] = {value, 1};
 }
 
@@ -102,7 +104,10 @@ SeriesModel::Forecast SeriesModel::forecast(const Slot& slot, const WeekSlot& we
         out.value += weight * forecasts[i];
     }
     out.value /= weights;
-    out.floor = kFloor * std::abs(slow_deviation_) + kSmallest + 1e-3 * std::abs(slow_);
+    // What a constant may move by without being another; a pressure in pascals moves by less, and says so.
+    const double seen = range_.high - range_.low, level = kLevelFloor * std::abs(slow_);
+    out.floor = kFloor * std::abs(slow_deviation_) + kSmallest +
+                (seen > 0 ? std::min(level, kSpanFloor * seen) : level);
     out.scale = std::max(scale_, out.floor) * stale;
     return out;
 }
@@ -190,6 +195,8 @@ SeriesScore SeriesModel::observe(Timestamp time, double value_in) {
         start(time, at, value);
         return out;
     }
+    // The first change tells the size of what changes; the level itself tells nothing of it.
+    if (seen_ == 2) scale_ = slow_deviation_ = std::abs(value - last_) + kSmallest;
     const double steps = steps_since_last(time);
     const auto by = forecast(season_[at], week_[hour], steps);
     const auto evidence = distances(value, season_[at], by, steps);
@@ -230,8 +237,9 @@ void SeriesModel::learn(Slot& slot, double value, const Forecast& by) {
     if (slot.count >= 3) off_season_.grow(value - by.season, by.floor);
     const double off = std::abs(value - slow_);
     follow(bias_, tame(slow_) - slow_, kSlowRate);
-    follow(slow_, tame(slow_), std::max(kSlowRate, 1.0 / static_cast<double>(seen_ + 1)));
-    follow(slow_deviation_, std::min(off, 5 * slow_deviation_ + by.floor), kSlowRate);
+    const double rate = std::max(kSlowRate, 1.0 / static_cast<double>(seen_ + 1));
+    follow(slow_, tame(slow_), rate);
+    follow(slow_deviation_, std::min(off, 5 * slow_deviation_ + by.floor), rate);
     ++slot.count;
     follow(scale_, std::abs(clipped), seen_ > 21 ? kScaleRate : 0.2);
     const auto usual = [&](double& size, double now) {

@@ -152,6 +152,21 @@ TEST(SeriesModel, TakesWhatGrowsForATrend) {
     EXPECT_LE(alarms, 2u) << "in four device-months";
 }
 
+TEST(SeriesModel, SeesTheSameWhateverTheZeroOfTheScaleIs) {
+    // Mains: 50 Hz and some hundredths. In pascals, or in seconds since 1970, the level says even less.
+    for (const double level : {0.0, 50.0, 101'325.0, 1.8e9}) {
+        auto values = daily(288 * 10);
+        for (auto& value : values)
+            value = level + (value - 100) / 100;
+        const auto calm = scores(values);
+        for (std::size_t i = 288 * 9; i < 288 * 9 + 3; ++i)
+            values[i] += 0.6;
+        const auto list = scores(values);
+        EXPECT_LT(highest(calm, 288 * 7, 288 * 9), SeriesModel::kMonthly) << level;
+        EXPECT_GE(highest(list, 288 * 9, 288 * 9 + 3), SeriesModel::kMonthly) << level;
+    }
+}
+
 TEST(SeriesModel, KnowsLessBehindAGap) {
     const auto values = daily(288 * 20);
     const auto behind = [&](std::size_t gap) {
