@@ -196,8 +196,7 @@ Answer delete_saved(const Context& context, const Call& call) {
 }  // namespace
 
 std::vector<Route> saved_query_routes() {
-    constexpr std::string_view kAll = "/api/v1/hubs/{hub}/queries",
-                               kOne = "/api/v1/hubs/{hub}/queries/{id}";
+    constexpr std::string_view kAll = "/api/v1/hubs/{hub}/queries", kOne = "/api/v1/hubs/{hub}/queries/{id}";
     return {{"GET", kAll, Role::Analyst, list_saved},
             {"GET", kOne, Role::Analyst, get_saved},
             {"PUT", kOne, Role::Analyst, put_saved},
