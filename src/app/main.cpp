@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
     add_groups(app, session);
     add_enrollment(app, session);
     add_risk(app, session);
+    add_profile(app, session);
     add_backup(app, session);
     add_keys(app, session);
     add_purge(app, session);

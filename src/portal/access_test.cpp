@@ -164,6 +164,14 @@ GET /api/v1/hubs/{hub}/queries analyst
 GET /api/v1/hubs/{hub}/queries/{id} analyst
 PUT /api/v1/hubs/{hub}/queries/{id} analyst
 DELETE /api/v1/hubs/{hub}/queries/{id} analyst
+GET /api/v1/hubs/{hub}/profiles reader
+GET /api/v1/hubs/{hub}/profiles/{profile} reader
+PUT /api/v1/hubs/{hub}/profiles/{profile} administrator
+DELETE /api/v1/hubs/{hub}/profiles/{profile} administrator
+GET /api/v1/hubs/{hub}/profiles/{profile}/mud reader
+GET /api/v1/hubs/{hub}/profiles/{profile}/nftables reader
+GET /api/v1/hubs/{hub}/profiles/{profile}/allow-list reader
+POST /api/v1/hubs/{hub}/profiles/{profile}/diff analyst
 GET /api/v1/hubs/{hub}/scheduled-rules reader
 GET /api/v1/hubs/{hub}/scheduled-rules/{rule} reader
 PUT /api/v1/hubs/{hub}/scheduled-rules/{rule} administrator

@@ -74,6 +74,7 @@ std::vector<Route> alert_routes();
 std::vector<Route> recommendation_routes();
 std::vector<Route> overview_routes();
 std::vector<Route> risk_routes();
+std::vector<Route> profile_routes();
 std::vector<Route> settings_routes();
 std::vector<Route> group_routes();
 std::vector<Route> provisioning_routes();

@@ -4,6 +4,7 @@
 #include "portal/context.hpp"
 #include "portal/reply.hpp"
 #include "portal/scheduled_rules.hpp"
+#include "portal/scheduled_store.hpp"
 
 namespace fieldwatch::portal {
 namespace {
@@ -11,11 +12,6 @@ namespace {
 constexpr std::string_view kVersionKind = "scheduled-rule-version";
 constexpr std::uint64_t kVersionsKept = 50;
 constexpr std::size_t kScheduledMax = 1'000;  ///< of one hub
-
-Result<ScheduledRules*> scheduler_of(const Context& context) {
-    if (context.parts.scheduled == nullptr) return fail(Errc::Unavailable, "no query runs by itself here");
-    return context.parts.scheduled;
-}
 
 Result<registry::Hub> hub_of_call(const Context& context, const Call& call) {
     const auto name = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
@@ -90,41 +86,20 @@ Answer get_scheduled(const Context& context, const Call& call) {
 
 /// A rule whose query does not run is refused: it is asked once for its newest window, and raises nothing.
 Answer put_scheduled(const Context& context, const Call& call) {
-    auto* const scheduler = FIELDWATCH_TRY(scheduler_of(context));
+    static_cast<void>(FIELDWATCH_TRY(scheduler_of(context)));
     const auto hub = FIELDWATCH_TRY(hub_of_call(context, call));
     auto rule = FIELDWATCH_TRY(detect::parse_scheduled_rule(call.names[1], call.request.body));
     rule.author = call.who.name;
     const auto match = FIELDWATCH_TRY(if_match(call.request));
-    const auto trial = FIELDWATCH_TRY(scheduler->trial(hub, rule));
-    auto& registry = context.parts.registry;
-    const registry::DocumentKey key{hub.name, std::string(kScheduledRuleKind), rule.id};
-    if (!registry.document(key)) {
-        const auto others =
-            FIELDWATCH_TRY(registry.documents(hub.name, kScheduledRuleKind, {.count_max = kScheduledMax}));
-        if (others.size() >= kScheduledMax)
-            return fail(Errc::Exhausted, fmt::format("a hub has at most {} scheduled rules", kScheduledMax));
-    }
-    const auto text = detect::scheduled_rule_json(rule);
-    const auto document = FIELDWATCH_TRY(registry.put_document(key, text, {.if_match = match}));
-    static_cast<void>(
-        FIELDWATCH_TRY(registry.put_document(version_key(hub.name, rule.id, document.etag), text, {})));
-    if (document.etag > kVersionsKept) {
-        const auto old = registry.remove_document(
-            version_key(hub.name, rule.id, document.etag - kVersionsKept), std::nullopt);
-        if (!old && old.error().code != Errc::NotFound) return std::unexpected(old.error());
-    }
-    scheduler->changed();
-    auto body = scheduled_json(context, hub.name, document);
-    body["trial"] = trial_json(trial);
-    return json_reply(document.etag == 1 ? 201 : 200, body);
+    const auto stored = FIELDWATCH_TRY(store_scheduled_rule(context, hub, rule, match));
+    auto body = scheduled_json(context, hub.name, stored.document);
+    body["trial"] = trial_json(stored.trial);
+    return json_reply(stored.document.etag == 1 ? 201 : 200, body);
 }
 
 Answer delete_scheduled(const Context& context, const Call& call) {
-    auto* const scheduler = FIELDWATCH_TRY(scheduler_of(context));
     const auto hub = FIELDWATCH_TRY(hub_of_call(context, call));
-    FIELDWATCH_TRY(context.parts.registry.remove_document(
-        {hub.name, std::string(kScheduledRuleKind), call.names[1]}, std::nullopt));
-    scheduler->changed();
+    FIELDWATCH_TRY(drop_scheduled_rule(context, hub.name, call.names[1]));
     return net::HttpResponse{.status = 204};
 }
 
@@ -177,6 +152,46 @@ Answer list_scheduled_versions(const Context& context, const Call& call) {
 }
 
 }  // namespace
+
+Result<ScheduledRules*> scheduler_of(const Context& context) {
+    if (context.parts.scheduled == nullptr) return fail(Errc::Unavailable, "no query runs by itself here");
+    return context.parts.scheduled;
+}
+
+Result<StoredRule> store_scheduled_rule(const Context& context, const registry::Hub& hub,
+                                        const detect::ScheduledRule& rule,
+                                        std::optional<std::uint64_t> match) {
+    auto* const scheduler = FIELDWATCH_TRY(scheduler_of(context));
+    StoredRule out{.document = {}, .trial = FIELDWATCH_TRY(scheduler->trial(hub, rule))};
+    auto& registry = context.parts.registry;
+    const registry::DocumentKey key{hub.name, std::string(kScheduledRuleKind), rule.id};
+    if (!registry.document(key)) {
+        const auto others =
+            FIELDWATCH_TRY(registry.documents(hub.name, kScheduledRuleKind, {.count_max = kScheduledMax}));
+        if (others.size() >= kScheduledMax)
+            return fail(Errc::Exhausted, fmt::format("a hub has at most {} scheduled rules", kScheduledMax));
+    }
+    const auto text = detect::scheduled_rule_json(rule);
+    out.document = FIELDWATCH_TRY(registry.put_document(key, text, {.if_match = match}));
+    const auto version = out.document.etag;
+    static_cast<void>(
+        FIELDWATCH_TRY(registry.put_document(version_key(hub.name, rule.id, version), text, {})));
+    if (version > kVersionsKept) {
+        const auto old =
+            registry.remove_document(version_key(hub.name, rule.id, version - kVersionsKept), std::nullopt);
+        if (!old && old.error().code != Errc::NotFound) return std::unexpected(old.error());
+    }
+    scheduler->changed();
+    return out;
+}
+
+Result<void> drop_scheduled_rule(const Context& context, const model::HubName& hub, std::string_view id) {
+    auto* const scheduler = FIELDWATCH_TRY(scheduler_of(context));
+    FIELDWATCH_TRY(context.parts.registry.remove_document(
+        {hub, std::string(kScheduledRuleKind), std::string(id)}, std::nullopt));
+    scheduler->changed();
+    return {};
+}
 
 std::vector<Route> scheduled_rule_routes() {
     constexpr std::string_view kAll = "/api/v1/hubs/{hub}/scheduled-rules";

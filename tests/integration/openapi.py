@@ -181,6 +181,20 @@ def answers_are_what_is_said_of_them():
         api.call("POST", "/api/v1/hubs/{hub}/scheduled-rules/{rule}/run", **hub, rule="all")
         api.call("GET", "/api/v1/hubs/{hub}/scheduled-rules/{rule}/versions", **hub, rule="all")
 
+        profile = {**hub, "profile": "pump"}
+        of_profile = "/api/v1/hubs/{hub}/profiles/{profile}"
+        api.call("GET", of_profile, **profile)
+        mud = json.loads(api.call("GET", of_profile + "/mud", query="url=https://mud.example/pump.json", **profile))
+        mud["ietf-access-control-list:acls"]["acl"] = [{"name": "fr", "aces": {"ace": [{"name": "a", "matches": {"ipv4": {"protocol": 6}}}]}}]
+        mud["ietf-mud:mud"]["from-device-policy"]["access-lists"]["access-list"] = [{"name": "fr"}]
+        api.call("POST", of_profile + "/diff", {"mud": mud}, **profile)
+        api.call("PUT", of_profile, {"devices": ["pump", "valve-*"], "mud": mud}, 201, **profile)
+        api.call("GET", of_profile, query="days=7", **profile)
+        api.call("GET", of_profile + "/nftables", **profile)
+        api.call("GET", of_profile + "/allow-list", **profile)
+        api.call("GET", "/api/v1/hubs/{hub}/profiles", **hub)
+        api.call("DELETE", of_profile, status=204, **profile)
+
         api.call("PUT", "/api/v1/users/{name}", {"role": "reader", "password": "correct horse battery"}, 201, name="ann")
         api.call("PATCH", "/api/v1/users/{name}", {"role": "analyst"}, name="ann")
         api.call("POST", "/api/v1/session", {"user": "ann", "password": "correct horse battery"})
