@@ -184,6 +184,20 @@ TEST(Sigma, AFilterSaysWhatIsLeftOutOrWhatStays) {
     }
 }
 
+TEST(Sigma, ARuleForSeveralSourcesIsOneForEach) {
+    const auto compiled = compile(
+        "action: global\ntitle: G\nid: g1\nlevel: high\ndetection: {condition: s}\n---\n"
+        "logsource: {product: linux, category: process_creation}\ndetection: {s: {Image: /x}}\n---\n"
+        "logsource: {product: linux, service: auditd}\ndetection: {s: {a0: x}}\n---\n"
+        "id: own\nlogsource: {product: linux, service: sudo}\ndetection: {s: {USER: x}}\n---\n"
+        "action: repeat\nlogsource: {service: su}\n");
+    ASSERT_TRUE(compiled.errors.empty()) << compiled.errors[0].why;
+    std::vector<std::string> ids;
+    for (const auto& rule : compiled.rules->rules())
+        ids.push_back(rule.origin.id + " " + rule.service);
+    EXPECT_THAT(ids, ElementsAre("g1 ", "g1#2 auditd", "own sudo", "own#2 su"));
+}
+
 TEST(Sigma, MergesMapsThatAnAnchorNames) {
     const std::string detection =
         "  base: &base {A: x, B: y}\n  own: {<<: *base, B: z}\n  both: {<<: [*base, {C: q}]}\n";

@@ -108,7 +108,8 @@ class FileReader {
   private:
     void read(const YAML::Node& written, std::string& name) {
         if (!written.IsMap()) refuse(written, "a rule must be a map");
-        auto node = written;
+        auto node = written;  // the same map: what is assigned to one is in both
+        const bool has_id = written["id"].IsDefined();
         const int line = line_of(written);
         if (const auto action = written["action"]) {
             const auto what = action.as<std::string>();
@@ -127,6 +128,17 @@ class FileReader {
         }
         if (global_.IsMap()) node = merged(global_, node);
         last_ = node;
+        // An id that actions hand on names one rule for several log sources: for us it is one of each.
+        if (node["id"] && node["id"].IsScalar()) {
+            const auto times = ++ids_[node["id"].Scalar()];
+            if (times > 1 && !has_id) {
+                YAML::Node named;  // not a clone: that has no lines for what is wrong in it
+                for (const auto& entry : node)
+                    if (entry.first.Scalar() != "id") named[entry.first.Scalar()] = entry.second;
+                named["id"] = node["id"].Scalar() + "#" + std::to_string(times);
+                node = named;
+            }
+        }
         for (const char* key : {"title", "id"}) {
             if (node[key] && node[key].IsScalar()) name = node[key].as<std::string>();
         }
@@ -150,6 +162,7 @@ class FileReader {
     SigmaDocuments& out_;
     std::vector<RuleError>& errors_;
     YAML::Node global_, last_;
+    std::map<std::string, int, std::less<>> ids_;  ///< how many documents have had it
 };
 
 /// Sees that every document of a file begins behind the one before. Where a text begins like a document's
