@@ -141,8 +141,10 @@ class SeriesRun {
 
     /// Numbers that count rows (1, 2, 3 …) are no time of day: each stands for five minutes.
     Timestamp model_time(const SeriesLine& line) {
-        if (report.records == 1 && line.is_number && line.time < kCountsBefore) counted_from_ = line.time;
-        if (!counted_from_) return line.time;
+        const bool counts =
+            line.is_number && line.time < kCountsBefore && line.time.ticks > -kCountsBefore.ticks;
+        if (report.records == 1 && counts) counted_from_ = line.time;
+        if (!counted_from_ || !counts) return line.time;
         const auto since = line.time - *counted_from_;
         if (report.records == 2 && since != std::chrono::seconds(1)) counted_from_.reset();
         return counted_from_ ? *counted_from_ + since * kCountedStep.count() : line.time;

@@ -84,6 +84,13 @@ TEST(Series, TakesStampsThatCountRowsForFiveMinutesEach) {
         << "as it is written";
 }
 
+TEST(Series, TakesAStampThatIsNoCountAmongCountsAsItIs) {
+    const auto out = run("timestamp,value\n1,7\n2,7\n1763661520172256,7\n-99999999999,7\n3,7\n");
+    ASSERT_EQ(out.size(), 5u);
+    EXPECT_NE(out[2].find(R"("time":"2025-11-20T17:58:40)"), std::string::npos) << out[2];
+    EXPECT_NE(out[4].find(R"("time":"1970-01-01T00:00:03)"), std::string::npos) << out[4];
+}
+
 TEST(Series, TellsAgainWhatBecomesMuchStranger) {
     const auto alerts = [](int second) {
         std::string text = "timestamp,value\n";
