@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.parse
 
-from harness import Device, Server, event, main, message
+from harness import PATIENCE, Device, Server, event, main, message
 
 MEDIA = "application/taxii+json;version=2.1"
 BAD = "d1" * 32
@@ -88,7 +88,7 @@ def connection(address):
 
 
 def wait_until(condition, what, seconds=60):
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.2)
