@@ -191,8 +191,10 @@ Result<Exporter::Put> Exporter::put(const std::string& name, std::string_view js
         static_cast<void>(FIELDWATCH_TRY(parts_.registry.put_document(key_of(name), document, {})));
         return {};
     }();
-    if (!kept && before) FIELDWATCH_TRY(add_worker(before->destination(), std::move(progress)));
-    FIELDWATCH_TRY(kept);
+    if (!kept) {
+        if (before) FIELDWATCH_TRY(add_worker(before->destination(), std::move(progress)));
+        return std::unexpected(kept.error());
+    }
     FIELDWATCH_TRY(add_worker(std::move(destination), std::move(progress)));
     out.shown = FIELDWATCH_TRY(get(name));
     return out;

@@ -79,7 +79,7 @@ std::string Binder::default_name(const Node& node) const {
         default:
             return "";
     }
-    const auto argument = node.args.empty() ? std::string() : default_name(*node.args[0]);
+    auto argument = node.args.empty() ? std::string() : default_name(*node.args[0]);
     if (is_aggregate(node.text)) {
         std::string prefix = node.text;
         if (prefix == "take_any") return argument;

@@ -93,8 +93,7 @@ Parsed<ExprPtr> Binder::decompose(const Node& node, std::vector<ExprPtr> args) {
     };
     const auto word = [&](std::size_t at,
                           std::initializer_list<std::string_view> known) -> Parsed<std::string> {
-        const std::string first(*known.begin());
-        if (at >= args.size()) return first;
+        if (at >= args.size()) return std::string(*known.begin());
         const auto text = text_value(args[at]);
         if (text && std::ranges::find(known, *text) != known.end()) return *text;
         std::string all;
@@ -106,13 +105,12 @@ Parsed<ExprPtr> Binder::decompose(const Node& node, std::vector<ExprPtr> args) {
     const auto period = FIELDWATCH_TRY(number(at, -1));
     const auto trend = FIELDWATCH_TRY(word(at + 1, {"avg", "linefit", "none"}));
     const auto points = FIELDWATCH_TRY(number(forecast ? 1 : at + 2, 0));
-    const auto alike = FIELDWATCH_TRY(number(anomalies ? 6 : forecast ? 4 : 4, 0.6));
+    const auto alike = FIELDWATCH_TRY(number(anomalies ? 6 : 4, 0.6));
     if (!(period >= -1 && period <= 1'000'000 && points >= 0 && points <= 1'000'000))
         return semantic_error(node.span, "the period is -1 or more, and the points are not negative");
-    const auto bag =
-        call(Dynamic, fmt::format("CASE WHEN json_type({{0}}) = 'ARRAY' THEN {} END", kDecomposed),
-             {args[0], long_constant(static_cast<std::int64_t>(period)), text_constant(trend),
-              long_constant(static_cast<std::int64_t>(points)), constant(Real, alike)});
+    auto bag = call(Dynamic, fmt::format("CASE WHEN json_type({{0}}) = 'ARRAY' THEN {} END", kDecomposed),
+                    {args[0], long_constant(static_cast<std::int64_t>(period)), text_constant(trend),
+                     long_constant(static_cast<std::int64_t>(points)), constant(Real, alike)});
     if (forecast) return json_member(bag, "baseline");
     if (!anomalies) return bag;
     const auto limit = FIELDWATCH_TRY(number(1, 1.5));

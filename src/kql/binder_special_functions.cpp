@@ -94,7 +94,7 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
                 if (!field.hidden) entries.emplace_back(text_constant(field.name), field.value);
             }
         }
-        const auto all = FIELDWATCH_TRY(bag(node, std::move(entries)));
+        auto all = FIELDWATCH_TRY(bag(node, std::move(entries)));
         if (node.args.empty()) return all;
         const auto ignore = FIELDWATCH_TRY(expression(*node.args[0], {}));
         if (!std::holds_alternative<bool>(ignore->value))
@@ -123,7 +123,7 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
     }
     if (n == "now" || n == "ago") {
         FIELDWATCH_TRY(count_is(n == "ago", 1));
-        const auto now = constant(DateTime, options_.now.ticks + kUnixEpochTicks);
+        auto now = constant(DateTime, options_.now.ticks + kUnixEpochTicks);
         if (args.empty()) return now;
         return FIELDWATCH_TRY(arithmetic(n == "ago" ? "-" : "+", now, args[0], node.span));
     }

@@ -41,7 +41,7 @@ void RecordedEvent::finish(std::string_view product, std::string_view category, 
     model::Item item;
     item.payload =
         model::OtherPayload{.fields = fields_, .product = product, .service = service, .category = category};
-    event_->items.push_back(std::move(item));
+    event_->items.push_back(item);
 }
 
 RecordedEvent RecordedEvent::make(std::string product, std::string category, std::string service,
