@@ -18,6 +18,11 @@ bool Selection::said(const std::string& alert, const std::string& state) const {
     return before != nullptr && *before == state;
 }
 
+bool Selection::left_before(const std::string& alert) const {
+    return states_.peek(alert) != nullptr ||
+           std::ranges::any_of(batch_, [&](const Left& one) { return one.alert == alert; });
+}
+
 bool Selection::wants(const Finding& finding, std::uint64_t sequence) {
     if (!destination_.wants(finding)) return false;
     if (finding.kind != Kind::Alert) return true;
@@ -26,12 +31,17 @@ bool Selection::wants(const Finding& finding, std::uint64_t sequence) {
     Left left{.sequence = sequence, .incident = {}, .alert = {}, .severity = finding.severity, .state = {}};
     if (finding.later) {
         if (!destination_.later_states || said(finding.id, finding.state)) return false;
-        if (destination_.by_incident && incident != finding.id) return false;
+        // Of an incident's alerts, those go on that it was begun by or that left for being worse.
+        if (destination_.by_incident && incident != finding.id && !left_before(finding.id)) return false;
         left.alert = finding.id;
         left.state = finding.state;
     } else if (destination_.by_incident) {
         if (joins_what_left(incident, finding.severity)) return false;
         left.incident = incident;
+        if (destination_.later_states) {
+            left.alert = finding.id;
+            left.state = finding.state;
+        }
     }
     if (!left.alert.empty() || !left.incident.empty()) batch_.push_back(std::move(left));
     return true;

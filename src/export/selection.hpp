@@ -34,6 +34,7 @@ class Selection {
     };
     bool joins_what_left(const std::string& incident, model::Severity severity) const;
     bool said(const std::string& alert, const std::string& state) const;
+    bool left_before(const std::string& alert) const;
 
     const Destination& destination_;
     BoundedTable<model::Severity> incidents_;  ///< the most severe alert that left, by the incident's id

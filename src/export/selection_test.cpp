@@ -43,6 +43,24 @@ TEST(Selection, OfAnIncidentTheFirstLeavesAndWhatIsWorse) {
     EXPECT_TRUE(selection.wants(recommendation, 8));
 }
 
+TEST(Selection, AnAlertThatLeftForBeingWorseIsFollowedToItsEnd) {
+    const auto destination = *read_destination("d", R"({"to":"file","group":"incident","states":"all"})");
+    Selection selection(destination);
+    const auto resolved = [](std::string id) {
+        auto out = later(std::move(id), "Resolved");
+        out.incident = "a";
+        return out;
+    };
+    EXPECT_TRUE(selection.wants(alert("a"), 1));
+    EXPECT_TRUE(selection.wants(alert("d", "a", model::Severity::High), 2));
+    EXPECT_FALSE(selection.wants(alert("e", "a"), 3));
+    EXPECT_TRUE(selection.wants(resolved("d"), 4)) << "in the same batch";
+    selection.settle(3);
+    EXPECT_TRUE(selection.wants(resolved("d"), 4)) << "in a later one";
+    EXPECT_FALSE(selection.wants(resolved("e"), 5)) << "it never left";
+    EXPECT_TRUE(selection.wants(resolved("a"), 6));
+}
+
 TEST(Selection, WhatDidNotLeaveIsNoReasonToKeepAnythingBack) {
     const auto destination = *read_destination("d", R"({"to":"file","group":"incident","states":"all"})");
     Selection selection(destination);

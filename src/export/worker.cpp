@@ -156,10 +156,12 @@ Worker::Judged Worker::judge(const workspace::OutboxRow& row, std::uint64_t end,
                    fmt::format("{}: row {}: {}", destination_.name, row.sequence, finding.error().message));
         return {row.sequence, Drop};
     }
-    if (!selection_.wants(*finding, row.sequence)) return {row.sequence, Pass};
+    if (!destination_.wants(*finding)) return {row.sequence, Pass};
     const Ticks keep = std::chrono::hours(24 * destination_.keep_days);
     if (parts_.clock.now() - finding->decided > keep || end - std::min(end, row.sequence) > kRowsMax)
         return {row.sequence, Drop};
+    // Asked last: what is wanted counts as left once its row is done.
+    if (!selection_.wants(*finding, row.sequence)) return {row.sequence, Pass};
     batch.push_back(std::move(*finding));
     return {row.sequence, Send};
 }

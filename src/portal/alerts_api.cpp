@@ -236,9 +236,27 @@ std::string partition_of(const Row& alert) {
     return placed ? std::to_string(places[0][0].get<std::uint64_t>()) : "";
 }
 
+/// Somebody who can sign in and do something about it.
+bool may_be_assigned(const registry::User& user) {
+    const auto role = role_from(user.role);
+    return user.enabled && role && *role >= Role::Analyst;
+}
+
+Result<void> check_assignee(const Context& context, const std::string& name) {
+    const auto user = context.parts.accounts.user(name);
+    if (user && may_be_assigned(*user)) return {};
+    if (!user && user.error().code != Errc::NotFound) return std::unexpected(user.error());
+    return fail(
+        Errc::InvalidArgument,
+        fmt::format("\"assignee\" must be a user who may sign in as analyst or more, or \"\"; it is \"{}\"",
+                    name));
+}
+
 /// A decision is an event in the device's own partition: the pipeline turns it into the alert's next row. A
 /// hub's own alert may come of any shard: what is said of it goes to all.
 Answer decide(const Context& context, const Call& call, const Decision& decision) {
+    if (decision.assignee && !decision.assignee->empty())
+        FIELDWATCH_TRY(check_assignee(context, *decision.assignee));
     const auto scope = FIELDWATCH_TRY(scope_of(context, call));
     const auto table = FIELDWATCH_TRY(find_alert(scope, call.names[0]));
     const Row row(table, 0);
@@ -270,22 +288,6 @@ Answer dismiss_alert(const Context& context, const Call& call) {
     return decide(context, call, decision);
 }
 
-/// Somebody who can sign in and do something about it.
-bool may_be_assigned(const registry::User& user) {
-    const auto role = role_from(user.role);
-    return user.enabled && role && *role >= Role::Analyst;
-}
-
-Result<void> check_assignee(const Context& context, const std::string& name) {
-    const auto user = context.parts.accounts.user(name);
-    if (user && may_be_assigned(*user)) return {};
-    if (!user && user.error().code != Errc::NotFound) return std::unexpected(user.error());
-    return fail(
-        Errc::InvalidArgument,
-        fmt::format("\"assignee\" must be a user who may sign in as analyst or more, or \"\"; it is \"{}\"",
-                    name));
-}
-
 Answer list_assignees(const Context& context, const Call&) {
     Json value = Json::array();
     for (const auto& user : FIELDWATCH_TRY(context.parts.accounts.users()))
@@ -299,8 +301,6 @@ Answer change_alert(const Context& context, const Call& call) {
         !decision.assignee)
         return fail(Errc::InvalidArgument,
                     "one of \"status\", \"comment\", \"feedback\", \"assignee\" is required");
-    if (decision.assignee && !decision.assignee->empty())
-        FIELDWATCH_TRY(check_assignee(context, *decision.assignee));
     return decide(context, call, decision);
 }
 

@@ -83,12 +83,12 @@ Result<registry::User> user_of(const Context& context, const oidc::Settings& set
     auto user = accounts.user(person.name);
     if (!user && user.error().code == Errc::NotFound) {
         const auto now = context.parts.clock.now();
-        const registry::User made{.name = person.name,
-                                  .password_hash = mark,
-                                  .role = person.role,
-                                  .enabled = true,
-                                  .created = now,
-                                  .password_changed = now};
+        registry::User made{.name = person.name,
+                            .password_hash = mark,
+                            .role = person.role,
+                            .enabled = true,
+                            .created = now,
+                            .password_changed = now};
         FIELDWATCH_TRY(accounts.add(made));
         return made;
     }

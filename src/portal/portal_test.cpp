@@ -401,6 +401,7 @@ TEST_F(PortalTest, ShowsAnAlertWithTheRowsBehindIt) {
 TEST_F(PortalTest, PutsADismissalIntoTheLog) {
     workspace_.answers_ = {{"top 1 by TimeGenerated", one_alert()}};
     EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss", "", "reader").status, 403);
+    EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss", R"({"assignee":"nobody"})").status, 400);
     EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss", "", "operator").status, 202);
     const auto record = last_decision();
     EXPECT_EQ(record.sender.device.value, "pump");

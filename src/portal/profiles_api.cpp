@@ -3,6 +3,7 @@
 // scheduled rule then watches. docs/profiles.md, docs/decisions/0120, 0122.
 #include <fmt/format.h>
 
+#include "base/text.hpp"
 #include "detect/profile/accepted_profile.hpp"
 #include "detect/profile/mud.hpp"
 #include "detect/profile/profile_rules.hpp"
@@ -54,11 +55,8 @@ Result<detect::ProfileClass> class_asked_for(const Call& call, const std::option
     if (!stored) out.devices = {out.name};
     if (const auto devices = call.request.parameter("devices")) {
         out.devices.clear();
-        for (std::string_view rest = *devices; !rest.empty();) {
-            const auto end = std::min(rest.find(','), rest.size());
-            if (end > 0) out.devices.emplace_back(rest.substr(0, end));
-            rest.remove_prefix(std::min(end + 1, rest.size()));
-        }
+        for (const auto device : split(*devices, ','))
+            if (!device.empty()) out.devices.emplace_back(device);
     }
     const auto number = [&](std::string_view name, std::uint32_t& into, std::uint64_t most) -> Result<void> {
         into =
@@ -231,6 +229,25 @@ Answer get_profile(const Context& context, const Call& call) {
     return json_reply(200, body);
 }
 
+/// Where the rarest are missing, nothing can be said of what is not there. Errors: Unsupported.
+Result<void> check_not_truncated(const ComputedProfile& now) {
+    if (!now.truncated) return {};
+    return fail(Errc::Unsupported,
+                "the class has more connections or programs than are looked at: raise devicesMin, or name "
+                "fewer devices");
+}
+
+/// What may be enforced, or held to. Errors: Unsupported, InvalidArgument (there is nothing).
+Result<detect::Profile> whole_profile(const Context& context, const AskedProfile& asked) {
+    auto now = FIELDWATCH_TRY(compute_profile(context, asked.scope, asked.of));
+    FIELDWATCH_TRY(check_not_truncated(now));
+    if (now.profile.talks.empty())
+        return fail(Errc::InvalidArgument,
+                    fmt::format("the devices of {} had no connection in {} days: there is nothing to allow",
+                                asked.of.name, asked.of.days));
+    return std::move(now.profile);
+}
+
 net::HttpResponse file_reply(std::string_view type, std::string text) {
     return {.status = 200, .headers = {{"content-type", std::string(type)}}, .body = std::move(text)};
 }
@@ -242,23 +259,22 @@ Answer get_mud(const Context& context, const Call& call) {
     const bool plain = std::ranges::all_of(url, [](unsigned char c) { return c > ' ' && c < 0x7F; });
     if (!url.starts_with("https://") || url.size() > 255 || !plain)
         return fail(Errc::InvalidArgument, "\"url\" must begin with https:// and have at most 255 bytes");
-    const auto now = FIELDWATCH_TRY(compute_profile(context, asked.scope, asked.of));
-    return file_reply("application/mud+json", detect::mud_file(now.profile, url));
+    const auto now = FIELDWATCH_TRY(whole_profile(context, asked));
+    return file_reply("application/mud+json", detect::mud_file(now, url));
 }
 
 Answer get_nftables(const Context& context, const Call& call) {
     const auto asked = FIELDWATCH_TRY(asked_profile(context, call));
     const auto enforce = call.request.parameter("enforce");
-    const auto now = FIELDWATCH_TRY(compute_profile(context, asked.scope, asked.of));
+    const auto now = FIELDWATCH_TRY(whole_profile(context, asked));
     return file_reply("text/plain; charset=utf-8",
-                      detect::nftables_file(now.profile, {.enforce = enforce && *enforce != "false"}));
+                      detect::nftables_file(now, {.enforce = enforce && *enforce != "false"}));
 }
 
 Answer get_allow_list(const Context& context, const Call& call) {
     const auto asked = FIELDWATCH_TRY(asked_profile(context, call));
-    const auto now = FIELDWATCH_TRY(compute_profile(context, asked.scope, asked.of));
-    return file_reply("application/json; charset=utf-8",
-                      FIELDWATCH_TRY(detect::allow_list_file(now.profile)));
+    const auto now = FIELDWATCH_TRY(whole_profile(context, asked));
+    return file_reply("application/json; charset=utf-8", FIELDWATCH_TRY(detect::allow_list_file(now)));
 }
 
 Result<std::vector<std::string>> lines_of_mud(const Json& body) {
@@ -274,6 +290,7 @@ Answer diff_mud(const Context& context, const Call& call) {
     const auto asked = FIELDWATCH_TRY(asked_profile(context, call));
     const auto reviewed = FIELDWATCH_TRY(lines_of_mud(body));
     const auto now = FIELDWATCH_TRY(compute_profile(context, asked.scope, asked.of));
+    FIELDWATCH_TRY(check_not_truncated(now));
     return json_reply(200, profile_diff_json(reviewed, now.profile));
 }
 
@@ -322,27 +339,21 @@ Answer accept_profile(const Context& context, const Call& call) {
         FIELDWATCH_TRY(body_object(call.request, {"devices", "days", "devicesMin", "peersMax", "mud"}));
     auto asked = FIELDWATCH_TRY(asked_profile(context, call));
     FIELDWATCH_TRY(read_profile_class(body, asked.of));
+    if (!asked.stored) {
+        const auto kept = FIELDWATCH_TRY(context.parts.registry.documents(asked.scope.hub.name, kProfileKind,
+                                                                          {.count_max = kProfilesMax}));
+        if (kept.size() >= kProfilesMax)
+            return fail(Errc::Exhausted, fmt::format("a hub has at most {} accepted profiles", kProfilesMax));
+    }
     detect::AcceptedProfile profile{.of = asked.of, .lines = {}, .author = call.who.name};
     if (body.contains("mud")) {
         profile.lines = FIELDWATCH_TRY(lines_of_mud(body));
     } else {
-        const auto now = FIELDWATCH_TRY(compute_profile(context, asked.scope, asked.of));
-        if (now.truncated)
-            return fail(
-                Errc::Unsupported,
-                "the class has more connections or programs than are looked at: raise devicesMin, or name "
-                "fewer devices");
-        profile.lines = now.profile.lines();
+        profile.lines = FIELDWATCH_TRY(whole_profile(context, asked)).lines();
     }
     if (profile.lines.empty())
-        return fail(Errc::InvalidArgument,
-                    fmt::format("the devices of {} had no connection in {} days: there is nothing to accept",
-                                profile.of.name, profile.of.days));
+        return fail(Errc::InvalidArgument, "the MUD file allows nothing: there is nothing to accept");
     const auto rule = FIELDWATCH_TRY(drift_rule(profile, asked.scope.hub.name));
-    const auto kept = FIELDWATCH_TRY(
-        context.parts.registry.documents(asked.scope.hub.name, kProfileKind, {.count_max = kProfilesMax}));
-    if (!asked.stored && kept.size() >= kProfilesMax)
-        return fail(Errc::Exhausted, fmt::format("a hub has at most {} accepted profiles", kProfilesMax));
     static_cast<void>(FIELDWATCH_TRY(store_scheduled_rule(context, asked.scope.hub, rule, std::nullopt)));
     auto document = FIELDWATCH_TRY(context.parts.registry.put_document(
         {asked.scope.hub.name, std::string(kProfileKind), profile.of.name},
@@ -353,11 +364,12 @@ Answer accept_profile(const Context& context, const Call& call) {
 
 Answer forget_profile(const Context& context, const Call& call) {
     const auto hub = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
-    static_cast<void>(FIELDWATCH_TRY(scheduler_of(context)));
-    FIELDWATCH_TRY(context.parts.registry.remove_document({hub, std::string(kProfileKind), call.names[1]},
-                                                          std::nullopt));
+    const registry::DocumentKey key{hub, std::string(kProfileKind), call.names[1]};
+    static_cast<void>(FIELDWATCH_TRY(context.parts.registry.document(key)));
+    // The rule goes first: a profile without its rule can be forgotten again, a rule without its profile not.
     const auto dropped = drop_scheduled_rule(context, hub, detect::drift_rule_id(call.names[1]));
     if (!dropped && dropped.error().code != Errc::NotFound) return std::unexpected(dropped.error());
+    FIELDWATCH_TRY(context.parts.registry.remove_document(key, std::nullopt));
     return net::HttpResponse{.status = 204};
 }
 

@@ -126,6 +126,8 @@ TEST_F(ProfilesApi, IsWrittenForSwitchesFiltersAndGroups) {
 
 TEST_F(ProfilesApi, RefusesWhatSaysNothing) {
     EXPECT_EQ(ask("PUT", kOne, "{}").status, 400) << "no connection, nothing to accept";
+    for (const auto* const form : {"/mud", "/nftables?enforce=true", "/allow-list"})
+        EXPECT_EQ(ask("GET", std::string(kOne) + form).status, 400) << form << " would let nothing through";
     connections({{"camera-1", "203.0.113.7", 443}});
     for (const auto* const body : {R"({"devices":[]})", R"({"devices":["a*b"]})", R"({"days":0})",
                                    R"({"days":"x"})", R"({"mud":{}})", R"({"mud":7})", R"({"other":1})"})

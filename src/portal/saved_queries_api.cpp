@@ -32,17 +32,23 @@ Result<registry::Hub> hub_of_query(const Context& context, const Call& call) {
     return context.parts.registry.hub(FIELDWATCH_TRY(model::parse_hub_name(call.names[0])));
 }
 
+/// The members that people write; what is not there stays as it is.
+Result<void> read_saved(const Json& json, SavedQuery& into) {
+    FIELDWATCH_TRY(read_member(json, "name", into.name));
+    FIELDWATCH_TRY(read_member(json, "query", into.query));
+    FIELDWATCH_TRY(read_member(json, "timespan", into.timespan));
+    FIELDWATCH_TRY(read_member(json, "description", into.description));
+    FIELDWATCH_TRY(read_member(json, "shared", into.shared));
+    return {};
+}
+
 Result<SavedQuery> stored_query(const registry::Document& document) {
     const auto json = Json::parse(document.json, nullptr, /*allow_exceptions=*/false);
     if (!json.is_object())
         return fail(Errc::Corrupt, "the saved query " + document.id + " is no JSON object");
     SavedQuery out;
-    FIELDWATCH_TRY(read_member(json, "name", out.name));
-    FIELDWATCH_TRY(read_member(json, "query", out.query));
-    FIELDWATCH_TRY(read_member(json, "timespan", out.timespan));
-    FIELDWATCH_TRY(read_member(json, "description", out.description));
+    FIELDWATCH_TRY(read_saved(json, out));
     FIELDWATCH_TRY(read_member(json, "owner", out.owner));
-    FIELDWATCH_TRY(read_member(json, "shared", out.shared));
     return out;
 }
 
@@ -78,11 +84,7 @@ Result<SavedQuery> query_in(const Context& context, const Call& call) {
     const auto body =
         FIELDWATCH_TRY(body_object(call.request, {"name", "query", "timespan", "description", "shared"}));
     SavedQuery out;
-    FIELDWATCH_TRY(read_member(body, "name", out.name));
-    FIELDWATCH_TRY(read_member(body, "query", out.query));
-    FIELDWATCH_TRY(read_member(body, "timespan", out.timespan));
-    FIELDWATCH_TRY(read_member(body, "description", out.description));
-    FIELDWATCH_TRY(read_member(body, "shared", out.shared));
+    FIELDWATCH_TRY(read_saved(body, out));
     if (out.name.empty() || out.query.empty())
         return fail(Errc::InvalidArgument, "\"name\" and \"query\" are required, and say something");
     struct Bound {

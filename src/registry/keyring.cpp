@@ -9,6 +9,7 @@
 #include "base/assert.hpp"
 #include "base/file_system.hpp"
 #include "base/hash.hpp"
+#include "base/text.hpp"
 
 namespace fieldwatch::registry {
 
@@ -47,11 +48,7 @@ const EVP_CIPHER* cipher() {
 }
 
 std::string_view without_comment(std::string_view line) {
-    line = line.substr(0, line.find('#'));
-    constexpr std::string_view kBlanks = " \t\r";
-    const auto first = line.find_first_not_of(kBlanks);
-    if (first == std::string_view::npos) return {};
-    return line.substr(first, line.find_last_not_of(kBlanks) - first + 1);
+    return trimmed(line.substr(0, line.find('#')));
 }
 
 }  // namespace

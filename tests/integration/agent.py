@@ -18,7 +18,7 @@ import urllib.parse
 import urllib.request
 
 from agent_harness import AGENT, OBJECT, SKIPPED, Agent, events, extra, request, run, spool_records
-from harness import Credentials, Server, main
+from harness import Credentials, Server, main, secret_file
 
 
 # A name server, whoever asks it, and the connection to the address that it answers.
@@ -239,12 +239,10 @@ def tampering_is_shown():
 
 def self_signed(folder, name):
     """A certificate of that name, and a file that has its key too, as an agent takes it."""
-    own, key, both = folder / f"{name}.pem", folder / f"{name}.key", folder / f"{name}-both.pem"
+    own, key = folder / f"{name}.pem", folder / f"{name}.key"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
                     "-out", own, "-days", "2", "-subj", f"/CN={name}"], check=True, capture_output=True)
-    both.touch(0o600)
-    both.write_text(own.read_text() + key.read_text())
-    return own, both
+    return own, secret_file(folder / f"{name}-both.pem", own.read_text() + key.read_text())
 
 
 def a_certificate_is_an_identity():
@@ -267,9 +265,7 @@ def a_provisioned_device_finds_its_hub():
         server.cli("hub", "create", "home")
         scope = json.loads(server.cli("enrollment", "scope", "--format", "json"))["idScope"]
         made = json.loads(server.cli("enrollment", "create", "press-1", "--format", "json"))
-        key = server.data / "registration.key"
-        key.touch(0o600)
-        key.write_text(made["attestation"]["symmetricKey"]["primaryKey"] + "\n")
+        key = secret_file(server.data / "registration.key", made["attestation"]["symmetricKey"]["primaryKey"] + "\n")
         host = Credentials(server.make_device("other").text).host
         text = server.data / "made.txt"
         done = subprocess.run([AGENT, "provision", "--dps-host", host.split(":")[0], "--port", str(server.profile["hubPort"]), "--id-scope", scope,

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 
-from harness import BUILD, PATIENCE
+from harness import BUILD, PATIENCE, secret_file
 
 AGENT = pathlib.Path(os.environ.get("FIELDWATCH_AGENT", BUILD / "src" / "agent" / "fieldwatch-agent"))
 OBJECT = "ms_iotn:urn_azureiot_Security_SecurityAgentConfiguration"
@@ -39,9 +39,7 @@ class Agent:
         for name in ("btmp", "wtmp", "auth.log"):
             (self.var_log / name).touch()
         text = connection_string or server.make_device(device).text
-        secret = self.folder / "connection_string.txt"
-        secret.touch(0o600)
-        secret.write_text(text)
+        secret = secret_file(self.folder / "connection_string.txt", text)
         self.config = self.folder / "agent.json"
         provision = [AGENT, "provision", "--connection-string-file", secret, "--ca-file", ca or server.data / "ca" / "ca.pem",
                      "--state", self.folder / "state", "--config", self.config]

@@ -11,7 +11,7 @@ import sys
 import time
 
 from agent_harness import AGENT, SKIPPED, Agent, events, run
-from harness import Server, main
+from harness import Server, main, secret_file
 
 SOFTHSM = pathlib.Path("/usr/lib/softhsm/libsofthsm2.so")
 
@@ -133,9 +133,7 @@ def a_key_in_a_pkcs11_token():
         for path in (tokens, *tokens.rglob("*")):
             os.chown(path, 65534, 65534)
         os.chmod(server.data, 0o755)
-        pin = server.data / "pin"
-        pin.touch(0o600)
-        pin.write_text("123456\n")
+        pin = secret_file(server.data / "pin", "123456\n")
         agent = agent_by(server, "token", certificate, environment, KeyUri=uri, KeyEngine="pkcs11", KeyModule=str(SOFTHSM), KeyPinFile=str(pin))
         good = check(agent, everything)
         assert good.returncode == 0 and "good" in good.stdout, good

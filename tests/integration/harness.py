@@ -27,6 +27,13 @@ SANITIZER = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:")
 MARK = "%24.ifid=urn%3Aazureiot%3ASecurity%3ASecurityAgent%3A1&%24.ct=application%2Fjson&%24.ce=utf-8"
 
 
+def secret_file(path, text):
+    """A file of its owner's alone, also while it is written."""
+    path.touch(0o600)
+    path.write_text(text)
+    return path
+
+
 class Server:
     """`fieldwatch serve` with its own data folder. Use as a context; the folder goes with it."""
 

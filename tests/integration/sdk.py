@@ -12,7 +12,7 @@ import time
 
 import jsonschema
 from agent_harness import Agent, SPOOL_HEAD, spool_records
-from harness import BUILD, Server, main
+from harness import BUILD, Server, main, secret_file
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "sdk" / "python"))
@@ -108,9 +108,7 @@ def topics_are_marked_once():
 def applications_send():
     with Server() as server:
         credentials = server.make_device("app")
-        secret = server.data / "app.txt"
-        secret.touch(0o600)
-        secret.write_text(credentials.text)
+        secret = secret_file(server.data / "app.txt", credentials.text)
         ca = server.data / "ca" / "ca.pem"
 
         with fieldwatch.Sender(credentials.text, ca) as sender:
@@ -144,9 +142,7 @@ def examples_run_as_they_are_written():
     """Each language's example, with what is installed for it: by pkg-config, by find_package, from a path."""
     with Server() as server:
         credentials = server.make_device("app")
-        secret = server.data / "app.txt"
-        secret.touch(0o600)
-        secret.write_text(credentials.text)
+        secret = secret_file(server.data / "app.txt", credentials.text)
         ca = server.data / "ca" / "ca.pem"
         examples, work, prefix = TOP / "sdk" / "examples", server.data / "work", server.data / "prefix"
         work.mkdir()

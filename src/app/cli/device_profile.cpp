@@ -9,6 +9,7 @@
 
 #include "app/cli/command.hpp"
 #include "base/file_system.hpp"
+#include "base/text.hpp"
 
 namespace fieldwatch::app {
 
@@ -167,11 +168,8 @@ Result<void> accept_profile(const Session& session, const ProfileCommand& comman
     Json body = Json::object();
     if (!command.devices.empty()) {
         Json devices = Json::array();
-        for (std::string_view rest = command.devices; !rest.empty();) {
-            const auto end = std::min(rest.find(','), rest.size());
-            if (end > 0) devices.push_back(std::string(rest.substr(0, end)));
-            rest.remove_prefix(std::min(end + 1, rest.size()));
-        }
+        for (const auto device : split(command.devices, ','))
+            if (!device.empty()) devices.push_back(std::string(device));
         body["devices"] = std::move(devices);
     }
     if (command.days > 0) body["days"] = command.days;

@@ -2,37 +2,13 @@
 
 #include <algorithm>
 
+#include "base/json_nesting.hpp"
+
 namespace fieldwatch::pipeline {
 namespace {
 
 constexpr std::size_t kBlockBytes = 64u << 10;
 constexpr std::string_view kBlank = " \t\r";
-
-/// Counts brackets outside strings, character by character.
-class Depth {
-  public:
-    void add(char c) {
-        if (in_string_) {
-            if (escaped_)
-                escaped_ = false;
-            else if (c == '\\')
-                escaped_ = true;
-            else if (c == '"')
-                in_string_ = false;
-        } else if (c == '"') {
-            in_string_ = true;
-        } else if (c == '{' || c == '[') {
-            ++open_;
-        } else if (c == '}' || c == ']') {
-            --open_;
-        }
-    }
-    bool closed() const { return open_ <= 0; }
-
-  private:
-    std::int64_t open_ = 0;
-    bool in_string_ = false, escaped_ = false;
-};
 
 /// Whether a text that begins with this line, its blanks cut off, is documents. A line that was cut off
 /// within a document is none: it ends where no line of a printed document does.
@@ -44,10 +20,10 @@ bool begins_documents(std::string_view line, bool whole) {
     }
     if (!line.starts_with('{')) return false;
     if (!whole) return true;
-    Depth depth;
+    JsonNesting nesting;
     for (const char c : line)
-        depth.add(c);
-    return !depth.closed() && std::string_view("{[,:").find(line.back()) != std::string_view::npos;
+        nesting.add(c);
+    return nesting.open() && std::string_view("{[,:").find(line.back()) != std::string_view::npos;
 }
 
 }  // namespace
@@ -154,12 +130,12 @@ int Pieces::take() {
 
 /// Reads to the document's end; false when it is over its bound, and then its rest was passed over.
 bool Pieces::read_document(char first) {
-    Depth depth;
-    depth.add(first);
+    JsonNesting nesting;
+    nesting.add(first);
     text_.assign(1, first);
     bool fits = true;
-    for (int c = 0; !depth.closed() && (c = take()) >= 0;) {
-        depth.add(static_cast<char>(c));
+    for (int c = 0; nesting.open() && (c = take()) >= 0;) {
+        nesting.add(static_cast<char>(c));
         fits = fits && text_.size() < bounds_.document_bytes_max;
         if (fits) text_.push_back(static_cast<char>(c));
     }

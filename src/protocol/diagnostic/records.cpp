@@ -220,26 +220,14 @@ Result<void> DocumentSplitter::add(std::string_view line, std::uint64_t number, 
     std::size_t begin = 0;
     for (std::size_t i = 0; i < line.size(); ++i) {
         const char c = line[i];
-        if (depth_ == 0) {
-            if (c == '{' || c == '[') {
-                begin = i;
-                depth_ = 1;
-                first_line_ = number;
-            } else if (c != ' ' && c != '\t' && c != '\r' && c != ',') {
-                return fail(Errc::Malformed, "a document begins with { or [");
-            }
-        } else if (in_string_) {
-            if (escaped_)
-                escaped_ = false;
-            else if (c == '\\')
-                escaped_ = true;
-            else if (c == '"')
-                in_string_ = false;
-        } else if (c == '"') {
-            in_string_ = true;
-        } else if (c == '{' || c == '[') {
-            ++depth_;
-        } else if ((c == '}' || c == ']') && --depth_ == 0) {
+        const bool within = nesting_.open();
+        if (!within && (c == ' ' || c == '\t' || c == '\r' || c == ',')) continue;
+        if (!within && c != '{' && c != '[') return fail(Errc::Malformed, "a document begins with { or [");
+        nesting_.add(c);
+        if (!within) {
+            begin = i;
+            first_line_ = number;
+        } else if (!nesting_.open()) {
             if (text_.empty()) {
                 each(line.substr(begin, i + 1 - begin), first_line_);
             } else {
@@ -250,15 +238,14 @@ Result<void> DocumentSplitter::add(std::string_view line, std::uint64_t number, 
             begin = i + 1;
         }
     }
-    if (depth_ > 0) text_.append(line.substr(begin)).append(1, '\n');
+    if (nesting_.open()) text_.append(line.substr(begin)).append(1, '\n');
     return {};
 }
 
 void DocumentSplitter::drop() {
     text_.clear();
     text_.shrink_to_fit();
-    depth_ = 0;
-    in_string_ = escaped_ = false;
+    nesting_ = {};
 }
 
 }  // namespace fieldwatch::diagnostic

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_nesting.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "protocol/json/json.hpp"
@@ -66,15 +67,14 @@ class DocumentSplitter {
     /// is dropped then.
     Result<void> add(std::string_view line, std::uint64_t number, const Each& each);
     /// Whether a document was begun and not ended.
-    bool waiting() const { return depth_ > 0; }
+    bool waiting() const { return nesting_.open(); }
     std::uint64_t first_line() const { return first_line_; }
 
   private:
     void drop();
     std::string text_;
     std::uint64_t first_line_ = 0;
-    std::size_t depth_ = 0;
-    bool in_string_ = false, escaped_ = false;
+    JsonNesting nesting_;
 };
 
 }  // namespace fieldwatch::diagnostic

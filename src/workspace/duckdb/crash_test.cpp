@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <thread>
 
 #include <fmt/format.h>
@@ -71,6 +72,38 @@ void commit_forever(Workspace& workspace, const Clock& clock, std::uint32_t part
     _exit(5);
 }
 
+/// A child that commits until it is killed.
+struct Killed {
+    Timestamp start;  ///< of its clock
+    std::chrono::hours retention;
+    std::uint64_t heard_max;  ///< commits that it told of before
+    useconds_t moment;        ///< after the last of them
+};
+/// `told` hears the partition of each commit that was acknowledged.
+void run_and_kill(const std::string& directory, const Killed& how,
+                  const std::function<void(unsigned char)>& told) {
+    int pipe_ends[2];
+    ASSERT_EQ(pipe(pipe_ends), 0);
+    const auto child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+        close(pipe_ends[0]);
+        run_child(directory, how.start, pipe_ends[1], how.retention);
+    }
+    close(pipe_ends[1]);
+    unsigned char partition = 0;
+    for (std::uint64_t heard = 0; heard < how.heard_max && read(pipe_ends[0], &partition, 1) == 1; ++heard)
+        told(partition);
+    usleep(how.moment);
+    kill(child, SIGKILL);
+    while (read(pipe_ends[0], &partition, 1) == 1)
+        told(partition);
+    close(pipe_ends[0]);
+    int status = 0;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself: " << WEXITSTATUS(status);
+}
+
 TEST(CrashTest, LosesNothingCommittedAndKeepsNothingTwice) {
     const testing::Directory directory;
     const char* more = std::getenv("FIELDWATCH_KILLS");
@@ -80,29 +113,13 @@ TEST(CrashTest, LosesNothingCommittedAndKeepsNothingTwice) {
     std::size_t sealed_files = 0;
     // A slow machine may need more rounds until a period was sealed before a kill.
     for (int round = 0; round < kills || (sealed_files == 0 && round < 4 * kills); ++round) {
-        int pipe_ends[2];
-        ASSERT_EQ(pipe(pipe_ends), 0);
-        const auto child = fork();
-        ASSERT_GE(child, 0);
-        if (child == 0) {
-            close(pipe_ends[0]);
-            run_child(directory.path(), testing::kStart + Ticks(std::chrono::hours(100 * round)),
-                      pipe_ends[1], kForEver);
-        }
-        close(pipe_ends[1]);
-        const auto heard_max = 1 + random.below(40);
-        unsigned char told = 0;
-        for (std::uint64_t heard = 0; heard < heard_max && read(pipe_ends[0], &told, 1) == 1; ++heard) {
-            acknowledged.at(told) += kRowsPerCommit;
-        }
-        usleep(static_cast<useconds_t>(random.below(8000)));
-        kill(child, SIGKILL);
-        while (read(pipe_ends[0], &told, 1) == 1)
-            acknowledged.at(told) += kRowsPerCommit;
-        close(pipe_ends[0]);
-        int status = 0;
-        ASSERT_EQ(waitpid(child, &status, 0), child);
-        ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself: " << WEXITSTATUS(status);
+        const Killed how{.start = testing::kStart + Ticks(std::chrono::hours(100 * round)),
+                         .retention = kForEver,
+                         .heard_max = 1 + random.below(40),
+                         .moment = static_cast<useconds_t>(random.below(8000))};
+        ASSERT_NO_FATAL_FAILURE(run_and_kill(directory.path(), how, [&](unsigned char partition) {
+            acknowledged.at(partition) += kRowsPerCommit;
+        }));
 
         std::int64_t covered = 0;
         {
@@ -153,27 +170,12 @@ TEST(CrashTest, ARetentionThatIsKilledTakesNothingThatIsYoungerAndNothingByHalve
     std::int64_t dropped = 0;
     auto start = testing::kStart;
     for (int round = 0; round < kKills || (dropped == 0 && round < 8 * kKills); ++round) {
-        int pipe_ends[2];
-        ASSERT_EQ(pipe(pipe_ends), 0);
-        const auto child = fork();
-        ASSERT_GE(child, 0);
-        if (child == 0) {
-            close(pipe_ends[0]);
-            // The clock of a round goes on where the one before may have been: nothing is old because of a
-            // jump.
-            run_child(directory.path(), start, pipe_ends[1], kKept);
-        }
-        close(pipe_ends[1]);
-        unsigned char told = 0;
-        const auto heard_max = 60 + random.below(120);  // some 3 min of that clock each
-        for (std::uint64_t heard = 0; heard < heard_max && read(pipe_ends[0], &told, 1) == 1; ++heard) {
-        }
-        usleep(static_cast<useconds_t>(random.below(20'000)));
-        kill(child, SIGKILL);
-        close(pipe_ends[0]);
-        int status = 0;
-        ASSERT_EQ(waitpid(child, &status, 0), child);
-        ASSERT_TRUE(WIFSIGNALED(status)) << "the child ended by itself: " << WEXITSTATUS(status);
+        // The clock of a round goes on where the one before may have been: nothing is old because of a jump.
+        const Killed how{.start = start,
+                         .retention = kKept,
+                         .heard_max = 60 + random.below(120),  // some 3 min of that clock each
+                         .moment = static_cast<useconds_t>(random.below(20'000))};
+        ASSERT_NO_FATAL_FAILURE(run_and_kill(directory.path(), how, [](unsigned char) {}));
 
         std::array<std::uint64_t, kPartitions> ends{};
         {
