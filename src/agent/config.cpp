@@ -119,13 +119,16 @@ Result<void> read_authentication(const json& object, AgentConfig& config) {
     FIELDWATCH_TRY(text_into(object, "KeyEngine", key.engine));
     FIELDWATCH_TRY(text_into(object, "KeyModule", key.module));
     FIELDWATCH_TRY(text_into(object, "KeyPinFile", config.pin_file));
-    if (key.uri.empty() && (!key.provider.empty() || !key.engine.empty() || !config.pin_file.empty()))
+    if (key.uri.empty() &&
+        (!key.provider.empty() || !key.engine.empty() || !key.module.empty() || !config.pin_file.empty()))
         return fail(Errc::InvalidArgument, "Authentication.KeyUri must name the key");
     if (!key.uri.empty() && !config.by_certificate)
         return fail(Errc::InvalidArgument,
                     "Authentication.KeyUri goes with AuthenticationMethod Certificate");
     if (!key.provider.empty() && !key.engine.empty())
         return fail(Errc::InvalidArgument, "Authentication: KeyProvider and KeyEngine exclude each other");
+    if (!key.module.empty() && key.engine.empty())
+        return fail(Errc::InvalidArgument, "Authentication.KeyModule goes with KeyEngine");
     FIELDWATCH_TRY(text_into(object, "DeviceId", config.device_id));
     FIELDWATCH_TRY(text_into(object, "ModuleId", config.module_id));
     return text_into(object, "HostName", config.host_name);

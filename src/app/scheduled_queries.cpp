@@ -305,6 +305,9 @@ Result<portal::ScheduledTrial> ScheduledQueries::window(const registry::Hub& hub
                                           .rows_max = kRowsMax});
     if (!answer) return fail(Errc::InvalidArgument, "the query: " + sentence_of(answer.error()));
     if (answer->tables.empty()) return out;
+    if (answer->tables.size() > 1)
+        return fail(Errc::InvalidArgument,
+                    "the query: a rule looks at one table, not at several (fork, facet)");
     const auto& table = answer->tables.front();
     const auto columns = FIELDWATCH_TRY(entity_columns(rule, table));
     out.rows = static_cast<std::int64_t>(table.rows.size());

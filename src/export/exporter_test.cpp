@@ -95,12 +95,17 @@ class ExporterTest : public testing::Test {
         exporter_->start({.version = "0.1.0", .page_url = {}});
     }
     /// One commit with an alert's row of the outbox.
-    void find(const std::string& id, Ticks age = {}, const std::string& severity = "High") {
-        const Json body{
-            {"v", 1},
-            {"decided", to_iso8601(system_clock().now() - age)},
-            {"finding",
-             {{"SystemAlertId", id}, {"AlertType", "T"}, {"AlertSeverity", severity}, {"Hub", "plant"}}}};
+    void find_of(const std::string& incident, const std::string& id) { find(id, {}, "High", incident); }
+    void find(const std::string& id, Ticks age = {}, const std::string& severity = "High",
+              const std::string& incident = "") {
+        const Json body{{"v", 1},
+                        {"decided", to_iso8601(system_clock().now() - age)},
+                        {"finding",
+                         {{"SystemAlertId", id},
+                          {"AlertType", "T"},
+                          {"AlertSeverity", severity},
+                          {"Hub", "plant"},
+                          {"ExtendedProperties", {{"IncidentId", incident}}}}}};
         commit(id, body.dump());
     }
     void commit(const std::string& key, const std::string& body, const std::string& kind = "alert") {
@@ -280,6 +285,18 @@ TEST_F(ExporterTest, WhatWaitsTooLongOrCannotBeReadIsDroppedAndCounted) {
     EXPECT_THAT(lines_of("file"), ElementsAre("new"));
     EXPECT_THAT(metrics_.prometheus_text(),
                 HasSubstr("fieldwatch_export_dropped_total{destination=\"file\"} 2"));
+}
+
+TEST_F(ExporterTest, WhatWasDroppedDoesNotSpeakForItsIncident) {
+    open();
+    put("file", {{"to", "file"}, {"keepDays", 1}, {"group", "incident"}});
+    find("first", std::chrono::hours(25));
+    find_of("first", "second");
+    find_of("first", "third");
+    ASSERT_TRUE(soon([&] { return exporter_->get("file")->status.dropped == 1; }));
+    find_of("other", "last");
+    ASSERT_TRUE(soon([&] { return lines_of("file").size() == 2; }));
+    EXPECT_THAT(lines_of("file"), ElementsAre("second", "last"));
 }
 
 TEST_F(ExporterTest, ADestinationThatIsGoneHoldsUpNobodyAndRemovedNothing) {

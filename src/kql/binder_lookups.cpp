@@ -59,7 +59,6 @@ Parsed<> Binder::ipv4_lookup(Relation& relation, const Operator& op) {
     table.fields.push_back(
         {"$high", call(Long, "({0} + (CAST(1 AS BIGINT) << CAST(32 - {1} AS INTEGER)) - 1)", {low, bits}),
          true});
-    std::vector<ExprPtr> sealed_keys;
     for (std::size_t i = 0; i + 1 < plan->exprs.size(); i += 2) {
         relation.fields.push_back({"$key", plan->exprs[i], true});
         table.fields.push_back({"$key", plan->exprs[i + 1], true});
@@ -169,10 +168,13 @@ Parsed<> Binder::basket(Relation& relation, const Operator& op) {
     Relation result{.plan = all};
     result.fields.push_back({"Count", count});
     result.fields.push_back({"Percent", call(Real, "({0} * 100.0 / {1})", {count, ExprPtr(total)})});
+    // A quotient of its own: 7 of 100 are no fewer than 0.07, but 0.07 * 100 is more than 7.
+    result.fields.push_back({"$share", call(Real, "(CAST({0} AS DOUBLE) / {1})", {count, ExprPtr(total)})});
     for (std::size_t i = 0; i < columns.size(); ++i)
         result.fields.push_back({columns[i].name, column_ref(all->scan_ids[i + 1], columns[i].value->type)});
     seal(result);
-    filter(result, call(Bool, "({0} >= {1})", {result.fields[1].value, constant(Real, threshold * 100)}));
+    filter(result, call(Bool, "({0} >= {1})", {result.fields[2].value, constant(Real, threshold)}));
+    result.fields.erase(result.fields.begin() + 2);
     result.order = {{result.fields[0].value, true, false}};
     for (std::size_t i = 2; i < result.fields.size(); ++i)
         result.order.push_back({result.fields[i].value, false, true});

@@ -17,6 +17,8 @@ constexpr int kScanRowsMax = 5000;
 
 void scanned_names(const Node& node, std::set<std::string>& names) {
     if (node.kind == NodeKind::Name || node.kind == NodeKind::Member) names.insert(node.text);
+    // column_ifexists() names its column so.
+    if (node.kind == NodeKind::Literal && node.token.kind == TokenKind::Text) names.insert(node.token.text);
     for (const auto& arg : node.args)
         scanned_names(*arg, names);
 }
@@ -113,11 +115,11 @@ class Binder::ScanWriter {
                 const auto unset = column.fallback ? column.fallback : null_of(column.type);
                 auto value = unset;
                 if (!promoted || j < k) {
-                    const auto path =
-                        fmt::format("{}.s.s{}.v{}.{}", state, promoted ? k - 1 : k, j, column.slot);
-                    value = kql::is_null(unset)
-                                ? call(column.type, path, {})
-                                : call(column.type, fmt::format("coalesce({}, {{0}})", path), {unset});
+                    const auto of = fmt::format("{}.s.s{}.v{}", state, promoted ? k - 1 : k, j);
+                    // A step may have assigned null: what it remembers is then that, not what was declared.
+                    value = call(column.type,
+                                 fmt::format("CASE WHEN {0}.z THEN {0}.{1} ELSE {{0}} END", of, column.slot),
+                                 {unset});
                 }
                 relation.fields.push_back({column.name, value});
             }

@@ -22,7 +22,7 @@ struct PrivateKeySource {
 class PrivateKey {
   public:
     struct Held;  ///< OpenSSL's key; only this folder looks inside
-    /// Errors: InvalidArgument (both or neither of provider and engine for a URI that needs one), NotFound
+    /// Errors: InvalidArgument (both provider and engine), NotFound
     /// (with OpenSSL's reason).
     static Result<PrivateKey> load(const PrivateKeySource& source);
 

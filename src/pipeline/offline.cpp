@@ -203,8 +203,9 @@ class Run {
             }
             const auto number = before + (by_line ? piece->line : piece->number);
             report_.records = number;
-            const auto read = piece->too_long ? Result<void>(fail(Errc::TooLarge, "/: the line is too long"))
-                                              : reader->read(piece->text, number, sink);
+            const auto read = piece->too_long
+                                  ? Result<void>(fail(Errc::TooLarge, "/: the line or document is too long"))
+                                  : reader->read(piece->text, number, sink);
             if (!processed) return processed;
             if (read) continue;
             outcome_.findings.assign(1, model::DeadLetter{.position = {.offset = place(number)},

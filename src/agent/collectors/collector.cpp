@@ -129,7 +129,8 @@ void Collector::apply(const fw_control& control) {
         }
         if (bpf_[which]) bpf_[which]->set_loopback(control.loopback != 0);
     }
-    open_names(control);
+    // Not at every control: what cannot be attached here was told once.
+    if (changed(FW_CLASS_TCP) || changed(FW_CLASS_UDP)) open_names(control);
     if (control.logins && !logins_) {
         logins_.emplace(
             LoginFollower::Paths{},

@@ -1,6 +1,7 @@
 #include "detect/rules/detection.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace fieldwatch::detect {
 namespace {
@@ -67,7 +68,8 @@ class DetectionParser {
         if (depth > kDepthMax) refuse(node, "search nested deeper than 8");
         if (node.IsMap()) {
             Expression out{.kind = Expression::Kind::And, .children = {}};
-            merge(node, node, depth, out.children);
+            Merged merged{.out = out.children};
+            merge(node, depth, merged);
             if (out.children.empty()) refuse(node, "search is empty");
             return out;
         }
@@ -81,24 +83,38 @@ class DetectionParser {
         return out;
     }
 
-    /// The fields of a search, and those of the maps that its `<<` names (YAML 1.1, "merge key"), but for
-    /// fields that the search has itself.
-    void merge(const YAML::Node& from, const YAML::Node& search, int depth, std::vector<Expression>& out) {
-        if (depth > kDepthMax) refuse(from, "search nested deeper than 8");
-        for (const auto& entry : from) {
+    struct Merged {
+        std::vector<Expression>& out;
+        std::set<std::string> taken = {};
+        std::size_t maps = 0;
+    };
+    static constexpr std::size_t kMergedMax = 64;
+
+    /// The fields of a map, then those of the maps that its `<<` names (YAML 1.1, "merge key"): what a map
+    /// says itself goes before what it merges, and of several maps the earlier before the later.
+    void merge(const YAML::Node& map, int depth, Merged& merged) {
+        if (depth > kDepthMax) refuse(map, "search nested deeper than 8");
+        if (++merged.maps > kMergedMax) refuse(map, "'<<' brings more than 64 maps together");
+        std::vector<std::string> own;
+        std::vector<YAML::Node> named;
+        for (const auto& entry : map) {
             if (entry.first.IsScalar() && entry.first.Scalar() == "<<") {
-                const auto& named = entry.second;
-                if (named.IsMap()) merge(named, search, depth + 1, out);
-                if (!named.IsMap() && !named.IsSequence())
+                const auto& what = entry.second;
+                if (!what.IsMap() && !what.IsSequence())
                     refuse(entry.first, "'<<' takes a map, or a list of maps");
-                for (const auto& one : named.IsSequence() ? named : YAML::Node()) {
+                if (what.IsMap()) named.push_back(what);
+                for (const auto& one : what.IsSequence() ? what : YAML::Node()) {
                     if (!one.IsMap()) refuse(one, "'<<' takes a map, or a list of maps");
-                    merge(one, search, depth + 1, out);
+                    named.push_back(one);
                 }
-            } else if (from.is(search) || !search[entry.first.as<std::string>()]) {
-                out.push_back(item(entry.first, entry.second));
+                continue;
             }
+            own.push_back(entry.first.as<std::string>());
+            if (!merged.taken.contains(own.back())) merged.out.push_back(item(entry.first, entry.second));
         }
+        merged.taken.insert(own.begin(), own.end());
+        for (const auto& one : named)
+            merge(one, depth + 1, merged);
     }
 
     Expression item(const YAML::Node& key, const YAML::Node& value) {

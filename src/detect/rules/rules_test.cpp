@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -208,6 +210,13 @@ TEST(Sigma, MergesMapsThatAnAnchorNames) {
     EXPECT_FALSE(fires(detection + "  condition: both\n", base));
     EXPECT_TRUE(fires(detection + "  condition: both\n", {{"A", "x"}, {"B", "y"}, {"C", "q"}}));
     EXPECT_THAT(why(rule_text("  s: {<<: text, A: x}\n  condition: s\n")), HasSubstr("'<<' takes a map"));
+    // A map that says otherwise than its base, merged itself; and of several the earlier counts.
+    EXPECT_TRUE(fires("  a: &a {<<: {A: x, B: y}, B: z}\n  s: {<<: *a}\n  condition: s\n", own));
+    EXPECT_TRUE(fires("  s: {<<: [{B: z}, {A: x, B: y}]}\n  condition: s\n", own));
+    std::string wide = "  a0: &a0 {A: x}\n";
+    for (int i = 1; i <= 6; ++i)
+        wide += fmt::format("  a{0}: &a{0} {{<<: [*a{1}, *a{1}, *a{1}, *a{1}]}}\n", i, i - 1);
+    EXPECT_THAT(why(rule_text(wide + "  condition: a6\n")), HasSubstr("more than 64 maps"));
 }
 
 TEST(Sigma, ReadsTagsAndLevelsAsOlderRulesWriteThem) {

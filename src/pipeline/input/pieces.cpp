@@ -159,7 +159,8 @@ std::optional<Piece> Pieces::next_document() {
         } else {
             text_.assign(1, static_cast<char>(c));
             while ((c = take()) >= 0 && c != '\n' && !(in_array_ && (c == ',' || c == ']'))) {
-                if (text_.size() < bounds_.line_bytes_max) text_.push_back(static_cast<char>(c));
+                piece.too_long = text_.size() >= bounds_.line_bytes_max;
+                if (!piece.too_long) text_.push_back(static_cast<char>(c));
             }
             if (c == ']') in_array_ = false;
         }

@@ -53,6 +53,7 @@ class TextSource::Unpacker {
 
     /// Fills `out` unless the text ends; 0 at its end, or with a problem.
     std::size_t read(char* out, std::size_t bytes_max) {
+        if (archive_ == nullptr) source_.refuse(Errc::Io, "no memory to unpack it");
         if (archive_ == nullptr || (!open_ && !open())) return 0;
         std::size_t got = 0;
         while (got < bytes_max) {
@@ -61,7 +62,7 @@ class TextSource::Unpacker {
                 got += static_cast<std::size_t>(count);
             else if (count == ARCHIVE_RETRY)
                 continue;
-            else if (count < 0 || count == 0) {
+            else {
                 if (count < 0) fail();
                 break;
             }
