@@ -1,6 +1,6 @@
 // Fieldwatch security messages for C++20 programs: the C core behind values that clean up after themselves.
 // Header only; link libfieldwatch_security. Nothing here throws but what the standard library does when
-// memory ends.
+// memory ends, or where the machine has no source of random numbers.
 //
 //     fieldwatch::security::Message message("door 1.2", agent_id);
 //     message.event(FIELDWATCH_CUSTOM).text("Name", "door-opened").extra("door", 3).end();
@@ -11,6 +11,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <random>

@@ -6,15 +6,13 @@ import pathlib
 import signal
 import struct
 import subprocess
-import sys
 import time
 import urllib.request
 
-from harness import BUILD, PATIENCE, secret_file
+from harness import BUILD, PATIENCE, Skip, need_root, secret_file
 
 AGENT = pathlib.Path(os.environ.get("FIELDWATCH_AGENT", BUILD / "src" / "agent" / "fieldwatch-agent"))
 OBJECT = "ms_iotn:urn_azureiot_Security_SecurityAgentConfiguration"
-SKIPPED = 77
 # In a build with AddressSanitizer: to look for leaks it stops the process from a copy of it, which the agent's filter forbids.
 NO_LEAK_SEARCH = {"ASAN_OPTIONS": "detect_leaks=0"}
 
@@ -27,6 +25,7 @@ class Agent:
 
     def __init__(self, server, device="here", connection_string=None, ca=None, connect_host=None, certificate=None, allow=(),
                  settings=None, before=":", prefix=(), environment=None):
+        need_root("the agent collects")
         self.server = server
         self.before = before
         self.prefix = prefix
@@ -83,7 +82,7 @@ class Agent:
             self.process.wait(20 * PATIENCE)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"the agent did not end within 20 s of SIGTERM\n{self.log()}")
+            raise AssertionError(f"the agent did not end within 20 s of SIGTERM\n{self.log_tail()}")
         self.process = None
 
     def kill(self):
@@ -100,7 +99,10 @@ class Agent:
         return [first, *map(int, children)]
 
     def log(self):
-        return (self.folder / "agent.log").read_text(errors="replace")[-4000:]
+        return (self.folder / "agent.log").read_text(errors="replace")
+
+    def log_tail(self):
+        return self.log()[-4000:]
 
     def status(self):
         try:
@@ -114,16 +116,15 @@ class Agent:
             value = probe()
             if value:
                 return value
-            assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{self.log()}"
-            assert self.process.poll() is None, f"the agent ended: {self.log()}"
+            assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{self.log_tail()}"
+            assert self.process.poll() is None, f"the agent ended: {self.log_tail()}"
             time.sleep(0.1)
 
     def until_collecting(self):
         """Connected, and what runs now is seen."""
         self.until("collecting", lambda: "collecting: processes by" in self.log())
         if "collecting: processes by bpf" not in self.log():
-            print(f"SKIPPED agent.py: this kernel takes no BPF programs from us\n{self.log()}", flush=True)
-            sys.exit(SKIPPED)
+            raise Skip(f"this kernel takes no BPF programs from us\n{self.log_tail()}")
         self.until("connected", lambda: "connected to the hub" in self.log())
 
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 import agent_harness as agent
-from harness import TOP, Server
+from harness import SKIPPED, TOP, Server
 
 QEMU = {"arm64": "qemu-aarch64-static", "armhf": "qemu-arm-static"}
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armhf": "armv7l"}
@@ -166,7 +166,7 @@ def one_line_installs_it(package, folder):
 def main(architectures):
     if os.geteuid() != 0:
         print("SKIPPED agent_packages.py: installing and collecting need root")
-        return agent.SKIPPED
+        return SKIPPED
     folder = pathlib.Path(tempfile.mkdtemp(prefix="fieldwatch-packages-"))
     folder.chmod(0o755)
     try:

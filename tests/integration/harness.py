@@ -253,9 +253,21 @@ def process(command_line, executable="/bin/sh", user="0", pid=100):
             "CommandLine": command_line}
 
 
+SKIPPED = 77  # the exit status that ctest takes for it
+
+
+class Skip(Exception):
+    """Raised where a test cannot be made on this machine, with the reason."""
+
+
+def need_root(why):
+    if os.geteuid() != 0:
+        raise Skip(f"{why} as root only")
+
+
 def main(*tests):
-    """Runs the functions, says how each went; the exit status is the number that failed."""
-    failed = 0
+    """Runs the functions, says how each went. Exit status: 1 when one failed, SKIPPED when none could be run, else 0."""
+    failed, passed, skipped = 0, 0, 0
     chosen = sys.argv[1:]
     for test in tests:
         if chosen and test.__name__ not in chosen:
@@ -264,9 +276,13 @@ def main(*tests):
         try:
             test()
             print(f"ok      {test.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
+            passed += 1
+        except Skip as reason:
+            print(f"SKIPPED {test.__name__}: {reason}", flush=True)
+            skipped += 1
         except Exception:  # every failure is reported, the rest still runs
             import traceback
             traceback.print_exc()
             print(f"FAILED  {test.__name__}", flush=True)
             failed += 1
-    sys.exit(1 if failed else 0)
+    sys.exit(1 if failed else SKIPPED if skipped and not passed else 0)

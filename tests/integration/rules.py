@@ -7,7 +7,7 @@ import pathlib
 import tempfile
 import time
 
-from harness import Device, Server, event, main, message, process, timestamp
+from harness import PATIENCE, Device, Server, event, main, message, process, timestamp
 
 RULE = """title: Door controller opened by script
 id: 7b1f2a6e-1111-4c6e-9a51-5f1e6a13b001
@@ -67,7 +67,7 @@ def rules(server):
 
 
 def wait_until(condition, seconds=20):
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"after {seconds} s still not so")

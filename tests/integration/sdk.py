@@ -12,7 +12,7 @@ import time
 
 import jsonschema
 from agent_harness import Agent, SPOOL_HEAD, spool_records
-from harness import BUILD, Server, main, secret_file
+from harness import BUILD, Server, main, need_root, secret_file
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "sdk" / "python"))
@@ -201,9 +201,7 @@ def spooled(folder):
 
 
 def what_the_agent_writes_follows_the_schema():
-    if os.geteuid() != 0:
-        print("SKIPPED: the agent collects as root only")
-        return
+    need_root("the agent collects")
     with Server() as server:
         agent = Agent(server)
         with agent:

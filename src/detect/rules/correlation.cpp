@@ -61,8 +61,8 @@ Ticks read_timespan(const YAML::Node& section) {
                                                : 0;
     constexpr std::int64_t kDaysMax = 90;
     if (error != std::errc{} || end != text.data() + text.size() - 1 || seconds == 0 || count <= 0)
-        refuse(node,
-               "timespan '" + text + "' is not understood; write a number and s, m, h or d, such as 90m");
+        refuse(node, "timespan '" + text +
+                         "' is not understood; write a number and s, m, h, d, w or M, such as 90m");
     if (count > kDaysMax * 86'400 / seconds) refuse(node, "timespan '" + text + "' is too long: at most 90d");
     return Ticks(std::chrono::seconds(count * seconds));
 }
