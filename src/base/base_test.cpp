@@ -2,10 +2,13 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <sstream>
+
 #include "base/bytes.hpp"
 #include "base/file_system.hpp"
 #include "base/hash.hpp"
 #include "base/ip_address.hpp"
+#include "base/line_reader.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
@@ -41,6 +44,23 @@ TEST(Text, TrimsSplitsAndCountsNesting) {
     EXPECT_EQ(lines, (std::vector<std::string_view>{"one", "", "two"}));
     EXPECT_FALSE(nests_deeper_than(2, R"({"a":["[[[\"[["]})"));
     EXPECT_TRUE(nests_deeper_than(2, R"({"a":[{}]})"));
+}
+
+TEST(Lines, AreThoseOfGetlineUpToTheBound) {
+    const auto both = [](const std::string& text, std::size_t bytes_max) {
+        std::istringstream ours(text), theirs(text);
+        std::string line, expected;
+        while (std::getline(theirs, expected)) {
+            EXPECT_TRUE(read_line(ours, line, bytes_max));
+            EXPECT_EQ(line, expected.substr(0, bytes_max + 1));
+        }
+        EXPECT_FALSE(read_line(ours, line, bytes_max)) << text.size();
+    };
+    for (const std::size_t size : {0, 1, 4'094, 4'095, 4'096, 8'190, 8'191, 9'000})
+        for (const auto* const end : {"", "\n", "\n\n", "\nx"})
+            for (const std::size_t bytes_max : {10, 5'000, 100'000})
+                both(std::string(size, 'a') + end, bytes_max);
+    both(std::string("a\0b\n\0", 5), 10);
 }
 
 TEST(Percent, DecodesWhatItEncodes) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/json_text.hpp"
+#include "base/line_reader.hpp"
 #include "detect/behaviour/series_model.hpp"
 
 namespace fieldwatch::pipeline {
@@ -216,7 +217,7 @@ Result<OfflineReport> run_series(std::istream& input, const std::string& device,
                                  const std::function<void(std::string_view)>& sink) {
     SeriesRun run(device, sink);
     std::string line;
-    while (std::getline(input, line)) {
+    while (read_line(input, line, kLineBytesMax)) {
         const auto first = line.find_first_not_of(" \t\r");
         if (first != std::string::npos && line[first] != '#') run.line(line);
     }

@@ -12,6 +12,7 @@
 #include "app/cli/replay_record.hpp"
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
+#include "base/line_reader.hpp"
 #include "model/ids.hpp"
 #include "pipeline/input/text_source.hpp"
 #include "protocol/sas/connection_string.hpp"
@@ -58,7 +59,7 @@ Result<void> for_each_line(const std::vector<std::string>& files, Take&& take) {
         if (!file) return fail(Errc::NotFound, fmt::format("cannot read {}", path));
         pipeline::TextSource source(file);
         std::istream text(&source);
-        for (std::uint64_t number = 1; std::getline(text, line); ++number) {
+        for (std::uint64_t number = 1; read_line(text, line, kLineBytesMax); ++number) {
             if (line.empty() || line == "\r") continue;
             const auto record = line.size() > kLineBytesMax
                                     ? Result<ReplayRecord>(fail(Errc::TooLarge, "more than 2 MiB"))

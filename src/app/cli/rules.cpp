@@ -8,6 +8,7 @@
 #include "app/cli/command.hpp"
 #include "app/cli/rule_set.hpp"
 #include "app/detection_content.hpp"
+#include "base/line_reader.hpp"
 #include "detect/rules/pack.hpp"
 #include "pipeline/input/text_source.hpp"
 
@@ -69,7 +70,7 @@ Result<void> match(const RulesOptions& options) {
     std::string line;
     std::string out;
     std::size_t refused = 0;
-    for (std::size_t number = 1; std::getline(input, line); ++number) {
+    for (std::size_t number = 1; read_line(input, line, kLineBytesMax); ++number) {
         if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
         auto matched = line.size() > kLineBytesMax
                            ? Result<void>(fail(Errc::TooLarge, "the line is longer than 1 MiB"))
