@@ -173,7 +173,7 @@ void CommandLine::paths(const Segment& segment, bool basenames, Values& out) {
             } else {
                 continue;
             }
-        } else if (const auto equals = word.find('='); equals != std::string_view::npos && equals < 8) {
+        } else if (const auto equals = word.find('='); equals < 8) {
             word = word.substr(equals + 1);  // dd's of=, if=
         } else if (word.starts_with('@')) {
             word = word.substr(1);  // curl's @file

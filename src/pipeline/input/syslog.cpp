@@ -185,7 +185,7 @@ Result<SyslogLine> parse_syslog_line(std::string_view text, int year) {
     text = trimmed(text);
     if (text.starts_with('<')) {
         const auto close = text.find('>');
-        if (close == std::string_view::npos || close > 4 || !number(text.substr(1, close - 1)))
+        if (close > 4 || !number(text.substr(1, close - 1)))
             return fail(Errc::Malformed, "no syslog line: the priority is not <number>");
         text.remove_prefix(close + 1);
         if (text.starts_with("1 ")) return parse_new(text.substr(2));
