@@ -112,7 +112,7 @@ def answers_are_what_is_said_of_them():
         assert device.connect() == 0
         device.send("e1", message(event("ProcessCreate", [process("sh -c 'echo cpuminer-multi'")], "6b0cc3c3-95a1-4bb9-8a0c-6d1b2fd8c001")))
         connection = {"RemoteAddress": "203.0.113.7", "RemotePort": "443", "Direction": "Out", "Protocol": "tcp", "ProcessId": 8, "UserId": "0",
-                      "CommandLine": "/usr/bin/uplink"}
+                      "Executable": "/usr/bin/uplink"}
         device.send("e2", message(event("ConnectionCreate", [connection], "6b0cc3c3-95a1-4bb9-8a0c-6d1b2fd8c002")))
         device.wait_acknowledged(2)
         device.close()
