@@ -323,7 +323,7 @@ def a_hub_that_is_away_for_long_is_told_what_was_dropped():
                 spawn("/bin/true", "mark-away", str(number), "w" * 300)
             agent.until("the bound", lambda: agent.status()["droppedEvents"] > 1000)
             time.sleep(12)  # a spooling, and a status after it
-            held = agent.status()["waitingBytes"]
+            held, unseen = agent.status()["waitingBytes"], agent.status()["collectors"]["process"]["lost"]
             spool = sum(one.stat().st_size for one in (agent.folder / "state" / "spool").iterdir())
             assert held <= 1 << 20 and spool <= 2 << 20, (held, spool)
             agent.stop()
@@ -338,7 +338,8 @@ def a_hub_that_is_away_for_long_is_told_what_was_dropped():
                                 "| project Line = tostring(parse_json(EventDetails).CommandLine)")
             kept = sorted(int(re.match(r"/bin/true mark-away (\d+) ", row[0])[1]) for row in rows)
             assert kept and len(kept) == len(set(kept)), "an event came twice"
-            assert kept == list(range(kept[0], total)), f"not the newest: {kept[:5]} … {kept[-5:]}, {len(kept)}"
+            holes = total - kept[0] - len(kept)  # what never reached the spool, as on a machine that is busy elsewhere, is counted
+            assert kept[-1] == total - 1 and holes <= unseen, f"not the newest: {kept[:5]} … {kept[-5:]}, {len(kept)}, {unseen} unseen"
             # Both ledgers: what the agent says it dropped, also before it was killed, and what the server misses by its numbers.
             dropped = ("SecurityIoTRawEvent | where RawEventName == 'DroppedEventsStatistics' | extend Details = parse_json(EventDetails) "
                        "| summarize sum(tolong(Details.DroppedEvents)), sum(tolong(parse_json(tostring(Details.ExtraDetails)).OperationalDropped))")
@@ -348,7 +349,7 @@ def a_hub_that_is_away_for_long_is_told_what_was_dropped():
             missing = integrity(server)
             print(f"        {len(kept)} of {total} kept; dropped by the agent {told}, missed by the server {missing['missingEvents']}", flush=True)
             assert missing["spoolBreaks"] == 0, missing
-            assert missing["missingEvents"] >= total - len(kept), (missing, total - len(kept))
+            assert missing["missingEvents"] >= total - len(kept) - unseen, (missing, total - len(kept), unseen)
             # Heartbeats and empty snapshots have no number.
             assert 0 <= told - missing["missingEvents"] <= 5, (told, missing)
 
