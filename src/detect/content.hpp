@@ -15,6 +15,7 @@ namespace fieldwatch::detect {
 class Content {
   public:
     std::string hash;
+    std::string rules_hash;  ///< of what `rules` were compiled from
     RuleSetPtr rules;
     std::vector<RuleError> rule_errors;  ///< of rules that were left out
     std::shared_ptr<const IntelSnapshot> intel;
