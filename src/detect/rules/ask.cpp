@@ -36,8 +36,12 @@ bool MatcherState::occurs(std::uint32_t index) {
     auto& answer = answers[index];
     if (answer.step != step) {
         answer.step = step;
-        answer.occurs = any_value(
-            field, [&](auto text) { return text.data() != nullptr && regex.occurs_in(text, scratch); });
+        answer.occurs = any_value(field, [&](std::string_view text) {
+            if (text.data() == nullptr) return false;
+            if (!answer.is_prepared) regex.prepare(scratch);
+            answer.is_prepared = true;
+            return regex.occurs_in(text, scratch);
+        });
     }
     return answer.occurs;
 }

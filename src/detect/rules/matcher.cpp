@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <new>
 
 #include "detect/rules/matcher_state.hpp"
 
@@ -17,11 +16,6 @@ constexpr std::uint32_t kUnread = 0xffff'0000, kLine = 0xffff'0001, kDirectory =
 
 MatcherState::MatcherState(RuleSetPtr rule_set)
     : rules(std::move(rule_set)), inside(rules->internals()), command(inside.options.command) {
-    for (const auto& [field, hint, regex] : inside.regexes) {
-        if (regex.database() == nullptr) continue;
-        // It can fail of memory alone, whose end is the server's.
-        if (hs_alloc_scratch(regex.database(), &scratch) != HS_SUCCESS) throw std::bad_alloc();
-    }
     answers.resize(inside.regexes.size());
     texts_of.resize(inside.fields.size());
     present.resize(inside.fields.size(), 0);

@@ -110,7 +110,7 @@ struct MatcherState {
     RuleProbe* probe = nullptr;  ///< set while costs are measured
     const RuleSetInternals& inside;
     CommandLine command;
-    hs_scratch* scratch = nullptr;
+    hs_scratch* scratch = nullptr;  ///< fits what was run so far
     FoldedText folded;
     std::string key;
     std::string identity;
@@ -134,6 +134,7 @@ struct MatcherState {
     struct Answer {
         std::uint64_t step = 0;  ///< the round or step that it was asked in
         bool occurs = false;
+        bool is_prepared = false;  ///< `scratch` fits the expression
     };
     std::vector<Answer> answers;  ///< by regex
     std::uint64_t round = 0;

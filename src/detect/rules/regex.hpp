@@ -1,21 +1,19 @@
 // One regular expression of a rule: Vectorscan, or RE2 for what that cannot express.
 #pragma once
 
-#include <memory>
+#include <atomic>
 #include <string_view>
 
 #include "base/result.hpp"
 #include "detect/rules/sigma.hpp"
 
-struct hs_database;
 struct hs_scratch;
-namespace re2 {
-class RE2;
-}
 
 namespace fieldwatch::detect {
 
-/// Immutable; shared by all shards.
+/// Understood when it is made, compiled when it is first run: most expressions of a set meet no value that
+/// has a literal of theirs, and compiling all of them was nearly all of a server's start (ADR 0150). Shared
+/// by all shards: whoever comes first compiles, and who comes at the same time compiles the same.
 class Regex {
   public:
     /// Errors: Malformed for an expression that nobody can compile.
@@ -24,14 +22,19 @@ class Regex {
     Regex(Regex&&) noexcept;
     Regex& operator=(Regex&&) noexcept;
 
-    /// Whether it occurs in `value`, of which the first 256 KiB are read. `scratch` fits database().
+    /// Compiles it, unless that is done, and lets `scratch` fit it.
+    void prepare(hs_scratch*& scratch) const;
+    /// Whether it occurs in `value`, of which the first 256 KiB are read. It is prepared with `scratch`.
     bool occurs_in(std::string_view value, hs_scratch* scratch) const;
-    const hs_database* database() const { return database_; }  ///< none where RE2 does the work
 
   private:
-    Regex();
-    hs_database* database_ = nullptr;
-    std::unique_ptr<re2::RE2> other_;
+    struct Machine;  ///< immutable
+
+    explicit Regex(const Pattern& pattern) : pattern_(pattern) {}
+    const Machine& machine() const;
+
+    Pattern pattern_;
+    mutable std::atomic<const Machine*> machine_ = nullptr;  ///< owned; null until it is first run
 };
 
 }  // namespace fieldwatch::detect

@@ -4,9 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "detect/rules/pack.hpp"
 #include "detect/rules/recorded.hpp"
@@ -316,6 +318,35 @@ TEST(Matcher, RemembersNothingThatAnItemDoesNotSay) {
             RC_ASSERT(first == second);
         }
     });
+}
+
+TEST(Matcher, RunsWhatOneLibraryAloneUnderstands) {
+    // RE2 knows no \h, Vectorscan no ^ that something may stand before.
+    EXPECT_TRUE(fires("  s: {Image|re: 'a\\hb'}\n  condition: s\n", {{"Image", "a b"}}));
+    EXPECT_FALSE(fires("  s: {Image|re: 'a\\hb'}\n  condition: s\n", {{"Image", "axb"}}));
+    EXPECT_TRUE(fires("  s: {Image|re: '\\S*(/|^)\\.(bashrc|profile)'}\n  condition: s\n",
+                      {{"Image", "/root/.bashrc"}}));
+}
+
+TEST(Matcher, OfSeveralAtOnceCompileTheSameExpressions) {
+    const auto compiled = compile(rule_text(
+        "  s: {Image|re: ['b.sy', 'c[ab]t$']}\n  t: {CommandLine|re: 'x+y'}\n  condition: s and t\n"));
+    std::array<std::size_t, 4> found{};
+    std::vector<std::jthread> threads;
+    for (auto& count : found) {
+        threads.emplace_back([&count, &compiled] {
+            Matcher matcher(compiled.rules);
+            for (const auto* const image : {"/bin/busy", "/bin/cat", "/bin/cut"}) {
+                const auto event = RecordedEvent::make("linux", "process_creation", "",
+                                                       {{"Image", image}, {"CommandLine", "xxy"}});
+                std::vector<RuleHit> hits;
+                matcher.match(event.event(), event.item(), hits);
+                count += hits.size();
+            }
+        });
+    }
+    threads.clear();
+    EXPECT_THAT(found, ElementsAre(2u, 2u, 2u, 2u));
 }
 
 TEST(RulePackTest, EveryRuleCompilesAndItsSamplesHold) {
