@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "app/detection_content.hpp"
@@ -161,15 +162,16 @@ Result<std::vector<detect::SampleFailure>> RuleLibrary::refusals(const portal::A
                request.set.pack.rules.end();
     };
     const auto content = FIELDWATCH_TRY(parts_.contents.get(parts_.content_hash()));
-    const auto report = detect::check_rules(pack);
     std::vector<detect::SampleFailure> out;
-    for (const auto& error : report.errors) {
+    for (const auto& error :
+         detect::RuleSet::compile(pack.rules, pack.words, detect::sample_options()).errors) {
         if (is_own(error.file) || !is_among(error, content->rule_errors))
             out.push_back({error.file, error.line, error.rule, error.why});
     }
-    for (const auto& failure : report.failures) {
-        if (!request.force && is_own(failure.file)) out.push_back(failure);
-    }
+    if (request.force) return out;
+    // Samples of the pack's rules say nothing of the set, and running them compiles all their expressions.
+    auto failures = detect::check_rules(pack, is_own).failures;
+    std::ranges::move(failures, std::back_inserter(out));
     return out;
 }
 
