@@ -1,3 +1,6 @@
+# Half a core is a slot of ctest's -j (./test gives twice as many as there are cores): what computes takes two, what waits one.
+set(FIELDWATCH_CORE_SLOTS 2)
+
 # fieldwatch_timeout(TEST SECONDS): what it may take in a release build.
 function(fieldwatch_timeout test seconds)
   math(EXPR seconds "${seconds} * ${FIELDWATCH_PATIENCE}")
@@ -42,7 +45,7 @@ function(fieldwatch_library name)
     # What is tested is optimised, the tests are not: they are half of the tree and compile twice as fast.
     target_compile_options(${name}_test PRIVATE -O0)
     add_test(NAME ${name} COMMAND ${name}_test)
-    set_tests_properties(${name} PROPERTIES LABELS unit ENVIRONMENT "${FIELDWATCH_TEST_ENVIRONMENT}")
+    set_tests_properties(${name} PROPERTIES LABELS unit PROCESSORS ${FIELDWATCH_CORE_SLOTS} ENVIRONMENT "${FIELDWATCH_TEST_ENVIRONMENT}")
     fieldwatch_timeout(${name} 300)
     if(arg_THREADS)
       set_property(TEST ${name} APPEND PROPERTY LABELS threads)
@@ -72,7 +75,7 @@ function(fieldwatch_fuzzer file)
   else()
     target_sources(${stem} PRIVATE ${CMAKE_SOURCE_DIR}/tests/corpus/replay.cpp)
     add_test(NAME ${stem} COMMAND ${stem} ${CMAKE_SOURCE_DIR}/tests/corpus/${corpus})
-    set_tests_properties(${stem} PROPERTIES LABELS corpus)
+    set_tests_properties(${stem} PROPERTIES LABELS corpus PROCESSORS ${FIELDWATCH_CORE_SLOTS})
     fieldwatch_timeout(${stem} 120)
   endif()
 endfunction()
