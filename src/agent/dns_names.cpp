@@ -1,7 +1,7 @@
 #include "agent/dns_names.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <iterator>
 #include <optional>
 
 namespace fieldwatch::agent {
@@ -82,32 +82,19 @@ bool skip_name(Reader& reader) {
     return false;
 }
 
+/// The address's bytes; an IPv4 address as a socket of IPv6 has it is one of IPv4.
+std::string_view key_of(const std::uint8_t* address, std::uint8_t family) {
+    static constexpr std::uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    const std::string_view bytes(reinterpret_cast<const char*>(address), family == 4 ? 4 : 16);
+    const bool is_mapped = family != 4 && std::equal(std::begin(kMapped), std::end(kMapped), address);
+    return is_mapped ? bytes.substr(sizeof kMapped) : bytes;
+}
+
 }  // namespace
 
-DnsNames::Key DnsNames::key_of(const std::uint8_t* address, std::uint8_t family) {
-    Key key{};
-    key[0] = family;
-    std::memcpy(key.data() + 1, address, family == 4 ? 4 : 16);
-    static constexpr std::uint8_t kMapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    if (family == 4 || !std::equal(std::begin(kMapped), std::end(kMapped), key.begin() + 1)) return key;
-    Key ipv4{};  // an IPv4 address, as a socket of IPv6 has it
-    ipv4[0] = 4;
-    std::copy_n(key.begin() + 13, 4, ipv4.begin() + 1);
-    return ipv4;
-}
-
 std::string_view DnsNames::of(const std::uint8_t* address, std::uint8_t family) const {
-    const auto found = names_.find(key_of(address, family));
-    return found == names_.end() ? std::string_view() : found->second;
-}
-
-void DnsNames::remember(const Key& key, const std::string& name) {
-    const auto [entry, added] = names_.insert_or_assign(key, name);
-    if (!added) return;
-    order_.push_back(key);
-    if (order_.size() <= kAddressesMax) return;
-    names_.erase(order_.front());
-    order_.pop_front();
+    const auto* const name = names_.peek(key_of(address, family));
+    return name ? std::string_view(*name) : std::string_view();
 }
 
 void DnsNames::take(ByteView answer) {
@@ -129,9 +116,8 @@ void DnsNames::take(ByteView answer) {
         if (!data) return;
         const bool is_address = (*type == kTypeA && *size == 4) || (*type == kTypeAaaa && *size == 16);
         if (*of_class != kClassInternet || !is_address) continue;
-        std::array<std::uint8_t, 16> address{};
-        std::memcpy(address.data(), data->data(), data->size());
-        remember(key_of(address.data(), *type == kTypeA ? 4 : 6), *name);
+        const auto* const address = reinterpret_cast<const std::uint8_t*>(data->data());
+        names_.get(key_of(address, *type == kTypeA ? 4 : 6)) = *name;
     }
 }
 

@@ -2,19 +2,17 @@
 // connection is told with it. Runs in the unprivileged sender; the bytes are a stranger's.
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <string>
 #include <string_view>
 
+#include "base/bounded_table.hpp"
 #include "base/bytes.hpp"
 
 namespace fieldwatch::agent {
 
-/// One thread. Remembers at most kAddressesMax addresses, the oldest go first; of several names for one
-/// address, the one that was asked for last.
+/// One thread. Remembers at most kAddressesMax addresses, those that were answered longest ago go first; of
+/// several names for one address, the one that was asked for last.
 class DnsNames {
   public:
     static constexpr std::size_t kAddressesMax = 1'024;
@@ -27,12 +25,7 @@ class DnsNames {
     std::size_t size() const { return names_.size(); }
 
   private:
-    using Key = std::array<std::uint8_t, 17>;  // family, address
-    static Key key_of(const std::uint8_t* address, std::uint8_t family);
-    void remember(const Key& key, const std::string& name);
-
-    std::map<Key, std::string> names_;
-    std::deque<Key> order_;
+    BoundedTable<std::string> names_{kAddressesMax};  // by the address's bytes
 };
 
 }  // namespace fieldwatch::agent

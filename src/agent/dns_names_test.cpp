@@ -85,5 +85,21 @@ TEST(DnsNames, KeepsABoundedNumberOfAddresses) {
     EXPECT_EQ(name_of(names, {192, 0, 2'999 >> 8, 2'999 & 255}), "press.example");
 }
 
+TEST(DnsNames, WhatIsAnsweredAgainStays) {
+    DnsNames names;
+    const auto answered = [&](unsigned number) {
+        auto record = kSecond;
+        record[record.size() - 2] = static_cast<char>(number >> 8);
+        record.back() = static_cast<char>(number & 255);
+        names.take(as_bytes(answer_to(kPress, 1, record)));
+    };
+    for (unsigned i = 0; i < DnsNames::kAddressesMax; ++i)
+        answered(i);
+    answered(0);
+    answered(DnsNames::kAddressesMax);
+    EXPECT_EQ(name_of(names, {192, 0, 0, 0}), "press.example");
+    EXPECT_EQ(name_of(names, {192, 0, 0, 1}), "");
+}
+
 }  // namespace
 }  // namespace fieldwatch::agent
