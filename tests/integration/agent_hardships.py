@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from agent_harness import AGENT, OBJECT, Agent, events, extra, request, run
-from harness import Server, main
+from harness import Server, Skip, main
 
 FAKETIME = pathlib.Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 
@@ -214,6 +214,29 @@ def a_full_disk_costs_the_spool_only():
             assert told == [[1]], (device, told)
 
 
+def names_that_were_counted_stay_counted():
+    """Nobody asks for names any more: what was seen of them is still told."""
+    try:
+        answers = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        answers.bind(("127.0.0.1", 53))
+    except OSError as reason:
+        raise Skip(f"port 53 is taken: {reason}") from reason
+    with Server() as server, Agent(server) as agent:
+        agent.until_collecting()
+        agent.until("its status", lambda: agent.status()["connected"])
+        if agent.status()["dnsAnswers"]["mode"] != "bpf":
+            raise Skip("this kernel takes no program for names from us")
+        taker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        taker.bind(("127.0.0.1", 0))
+        twin(server, snapshotFrequency="PT5S")
+        for _ in range(40):
+            answers.sendto(b"an answer to nobody's question", taker.getsockname())
+        agent.until("their count", lambda: agent.status()["dnsAnswers"]["seen"] >= 40)
+        twin(server, eventPriorityConnectionCreate="Off")
+        agent.until("no names", lambda: agent.status()["dnsAnswers"]["mode"] == "nothing")
+        assert agent.status()["dnsAnswers"]["seen"] >= 40, agent.status()
+
+
 def a_clock_that_jumps_loses_nothing():
     if not FAKETIME.exists():
         print(f"        NOT TESTED: no {FAKETIME} (tools/setup full)", flush=True)
@@ -356,5 +379,6 @@ def a_hub_that_is_away_for_long_is_told_what_was_dropped():
 
 if __name__ == "__main__":
     main(each_mode_can_be_forced, a_kernel_that_helps_less_is_told_of, each_capability_may_be_missing, odd_processes_arrive_as_they_were,
-         a_stalled_agent_counts_what_it_loses, a_full_disk_costs_the_spool_only, a_clock_that_jumps_loses_nothing,
+         a_stalled_agent_counts_what_it_loses, a_full_disk_costs_the_spool_only, names_that_were_counted_stay_counted,
+         a_clock_that_jumps_loses_nothing,
          a_certificate_past_its_time_is_refused, a_hub_that_is_away_for_long_is_told_what_was_dropped)

@@ -242,9 +242,24 @@ void Collector::open_names(const fw_control& control) {
     const auto is_wanted = [&](fw_class which) {
         return control.mode[which] == FW_MODE_NONE || control.mode[which] == FW_MODE_BPF;
     };
-    if (!is_wanted(FW_CLASS_TCP) && !is_wanted(FW_CLASS_UDP)) return names_.reset();
+    if (!is_wanted(FW_CLASS_TCP) && !is_wanted(FW_CLASS_UDP)) return close_names();
     if (names_) return;
     if (auto source = BpfSource::open_names()) names_ = std::move(*source);
+}
+
+void Collector::close_names() {
+    names_before_ = names_counters();
+    names_.reset();
+}
+
+fw_counters Collector::names_counters() const {
+    auto total = names_before_;
+    if (names_) {
+        const auto own = names_->counters();
+        total.produced += own.produced;
+        total.dropped += own.dropped;
+    }
+    return total;
 }
 
 void Collector::drain() {
@@ -435,7 +450,7 @@ void Collector::send_status() {
     }
     status.ready = 1;
     status.names = names_ ? 1 : 0;
-    if (names_) status.answers = names_->counters();
+    status.answers = names_counters();
     (void)writer_.put(FW_STATUS, status);
     (void)writer_.flush();
 }

@@ -33,6 +33,8 @@ class Collector {
     void drain();
     void drain_ring(fw_class which);
     void open_names(const fw_control& control);
+    void close_names();
+    fw_counters names_counters() const;
     bool take(fw_class which, std::span<const std::byte> record);
     bool take_exec(std::span<const std::byte> record);
     enum class ExecSource : std::uint8_t { Fallback, Audit };
@@ -66,6 +68,7 @@ class Collector {
     Counted totals_[FW_CLASS_COUNT];              // over all sources: these never go back
     Counted counted_[FW_CLASS_COUNT];             // what of the present source is in totals_
     std::uint64_t refused_[FW_CLASS_COUNT] = {};  // lost on the way from a fallback to the socket
+    fw_counters names_before_{};                  // of the sources of names that were closed
     std::uint64_t boot_to_real_ns_ = 0;
     std::uint64_t next_second_ns_ = 0;
     std::uint32_t snapshot_ = 0;
