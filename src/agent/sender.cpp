@@ -146,7 +146,7 @@ Result<void> Sender::open() {
             say(Severity::Information, "running on the last known configuration until the hub answers");
         }
     }
-    open_spool();
+    begin_keeping();
     open_inventory();
     return {};
 }
@@ -306,7 +306,7 @@ void Sender::tick() {
     }
     if (now >= next_spool_ns_) {
         next_spool_ns_ = now + kSpoolEvery;
-        spool_waiting(now - kSpoolAge);
+        (void)spool_waiting(now - kSpoolAge);
     }
     if (isolated_until_ns_ != 0 && now >= isolated_until_ns_) {
         isolated_until_ns_ = 0;
@@ -383,7 +383,7 @@ void Sender::send_messages(Queue trigger) {
 void Sender::shut_down() {
     for (auto& aggregator : aggregators_)
         aggregator.flush([this](const Observation& one) { writer_.emit(one); });
-    spool_waiting(INT64_MAX);
+    (void)spool_waiting(INT64_MAX);
     draining_.fill(true);
     const auto deadline = now_ns() + kShutdownNs;
     while (hub_.is_ready() && outbox_.waiting() > 0 && now_ns() < deadline) {

@@ -58,8 +58,11 @@ class Sender {
     void take_snapshots();
     void send_due();
     void send_messages(Queue trigger);
-    void spool_waiting(std::int64_t older_than_ns);
-    void open_spool();
+    /// False where what waits could not be made durable.
+    bool spool_waiting(std::int64_t older_than_ns);
+    void begin_keeping();
+    Result<void> open_spool(EventWriter::Start& start);
+    bool find_spool();
     void keep_sequences();
     void tell_storage(const Result<void>& kept);
     void shut_down();

@@ -13,26 +13,15 @@ constexpr const char* kSequencesFile = "sequences";
 
 }  // namespace
 
-/// Without a spool, where there is none to be had, the agent keeps what waits in memory alone.
-void Sender::open_spool() {
+void Sender::begin_keeping() {
     auto& files = posix_file_system();
-    Spool::Recovered recovered;
-    auto opened = Spool::open(files, "spool", recovered);
-    if (opened) spool_ = std::move(*opened);
-    if (recovered.torn_bytes > 0) {
-        say(Severity::Warning, "spool: " + std::to_string(recovered.torn_bytes) + " torn bytes cut off");
-    }
-    if (recovered.breaks > 0) say(Severity::Error, "spool: altered while the agent stood still");
     outbox_.on_gone = [this](const WaitingEvent& event) {
         if (spool_) spool_->forget(event.number);
     };
     outbox_.set_options({static_cast<std::size_t>(twin_.settings().cache_bytes),
                          static_cast<std::size_t>(twin_.settings().message_bytes)});
-    for (auto& event : recovered.events) {
-        event.since_ns = now_ns();
-        outbox_.restore(std::move(event));
-    }
-    EventWriter::Start start{.spool_breaks = recovered.breaks, .spool_torn_bytes = recovered.torn_bytes};
+    EventWriter::Start start;
+    const auto opened = open_spool(start);
     if (const auto kept = read_file(files, kSequencesFile, 512)) {
         const auto text = as_text(*kept);
         const auto line = std::min(text.find('\n'), text.size());
@@ -41,7 +30,35 @@ void Sender::open_spool() {
     }
     writer_.tell_start(start);
     if (opened) return keep_sequences();
-    tell_storage(std::unexpected(opened.error()));
+    tell_storage(opened);
+}
+
+/// Without a spool, where there is none to be had, the agent keeps what waits in memory alone, and asks
+/// again: what is found then is older than what waits, whose numbers give way.
+Result<void> Sender::open_spool(EventWriter::Start& start) {
+    Spool::Recovered recovered;
+    spool_ = FIELDWATCH_TRY(Spool::open(posix_file_system(), "spool", recovered));
+    start.spool_breaks = recovered.breaks;
+    start.spool_torn_bytes = recovered.torn_bytes;
+    if (recovered.torn_bytes > 0) {
+        say(Severity::Warning, "spool: " + std::to_string(recovered.torn_bytes) + " torn bytes cut off");
+    }
+    if (recovered.breaks > 0) say(Severity::Error, "spool: altered while the agent stood still");
+    if (!recovered.events.empty()) outbox_.renumber_unspooled(recovered.events.back().number);
+    for (auto& event : recovered.events) {
+        event.since_ns = now_ns();
+        outbox_.restore(std::move(event));
+    }
+    return {};
+}
+
+/// True if there is one, at last. What is told of its state was told at the start otherwise.
+bool Sender::find_spool() {
+    if (spool_) return true;
+    EventWriter::Start start;
+    if (!open_spool(start)) return false;
+    if (start.spool_breaks > 0) writer_.diagnose("Error", "spool: altered while the agent stood still");
+    return true;
 }
 
 void Sender::keep_sequences() {
@@ -60,8 +77,8 @@ void Sender::tell_storage(const Result<void>& kept) {
     writer_.diagnose(error.empty() ? "Information" : "Error", text);
 }
 
-void Sender::spool_waiting(std::int64_t older_than_ns) {
-    if (!spool_) return;
+bool Sender::spool_waiting(std::int64_t older_than_ns) {
+    if (!find_spool()) return false;
     bool failed = false;
     bool wrote = false;
     const auto append = [&](const WaitingEvent& event) {
@@ -82,9 +99,11 @@ void Sender::spool_waiting(std::int64_t older_than_ns) {
     const auto synced = spool_->sync();
     if (!synced || failed) {
         tell_storage(synced ? fail(Errc::Io, "spool: cannot write") : synced);
-    } else if (wrote) {
-        keep_sequences();  // while all goes out at once, the hub's side knows better
+        return false;
     }
+    // While all goes out at once, the hub's side knows better.
+    if (wrote || !storage_error_.empty()) keep_sequences();
+    return true;
 }
 
 }  // namespace fieldwatch::agent

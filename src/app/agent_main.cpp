@@ -155,12 +155,14 @@ Result<void> enter_state_directory(const AgentConfig& config, const Account& acc
         return fail(Errc::Io, config.state_directory + ": " + std::strerror(errno));
     }
     if (::geteuid() != 0) return {};
-    if (const auto made = posix_file_system().make_directories("spool"); !made) {
-        agent::say(Severity::Warning, made.error().message);
-        return {};
-    }
+    (void)posix_file_system().make_directories("spool");
     for (const auto* directory : {".", "spool"}) {
-        for (const auto& name : FIELDWATCH_TRY(posix_file_system().list(directory))) {
+        const auto names = posix_file_system().list(directory);
+        if (!names) {  // where there is no spool yet, the sender itself makes one as soon as there can be
+            agent::say(Severity::Warning, names.error().message);
+            continue;
+        }
+        for (const auto& name : *names) {
             const auto path = std::string(directory) + "/" + name;
             (void)::lchown(path.c_str(), account.uid, account.gid);
         }

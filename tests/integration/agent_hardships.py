@@ -214,6 +214,31 @@ def a_full_disk_costs_the_spool_only():
             assert told == [[1]], (device, told)
 
 
+def a_spool_that_can_be_made_later_is_used():
+    """No folder for the spool at the start; later there is one, what waits goes there, and a kill costs nothing."""
+    with Server() as server:
+        port = server.profile["hubPort"]
+        agent = Agent(server)
+        state = agent.folder / "state"
+        state.mkdir(exist_ok=True)
+        (state / "spool").write_text("in the way")
+        with agent:
+            until_modes(agent)
+            assert "in memory only" in agent.log(), agent.log()
+            server.kill()
+            for number in range(20):
+                run("mark-late", str(number))
+            (state / "spool").unlink()
+            agent.until("the spool", lambda: "can be written again" in agent.log())
+            agent.until("what waits", lambda: sum(b"mark-late" in one.read_bytes() for one in (state / "spool").iterdir()))
+            time.sleep(8)  # a spooling of all of it
+            agent.kill()
+            agent.start()
+            server.start(hub_port=port)
+            lines = [one["CommandLine"] for one in events(server, "ProcessCreate", "mark-late", 20, 60)]
+            assert len(lines) == len(set(lines)) == 20, lines
+
+
 def names_that_were_counted_stay_counted():
     """Nobody asks for names any more: what was seen of them is still told."""
     try:
@@ -379,6 +404,6 @@ def a_hub_that_is_away_for_long_is_told_what_was_dropped():
 
 if __name__ == "__main__":
     main(each_mode_can_be_forced, a_kernel_that_helps_less_is_told_of, each_capability_may_be_missing, odd_processes_arrive_as_they_were,
-         a_stalled_agent_counts_what_it_loses, a_full_disk_costs_the_spool_only, names_that_were_counted_stay_counted,
-         a_clock_that_jumps_loses_nothing,
+         a_stalled_agent_counts_what_it_loses, a_full_disk_costs_the_spool_only,
+         a_spool_that_can_be_made_later_is_used, names_that_were_counted_stay_counted, a_clock_that_jumps_loses_nothing,
          a_certificate_past_its_time_is_refused, a_hub_that_is_away_for_long_is_told_what_was_dropped)

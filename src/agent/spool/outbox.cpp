@@ -161,6 +161,19 @@ void Outbox::spool_unwritten(std::int64_t older_than_ns,
     }
 }
 
+void Outbox::renumber_unspooled(std::uint64_t taken) {
+    next_number_ = std::max(next_number_, taken + 1);
+    const auto renumber = [this](auto& events) {
+        for (auto& event : events) {
+            if (!event.spooled) event.number = next_number_++;
+        }
+    };
+    for (auto& [batch, events] : in_flight_)
+        renumber(events);
+    for (auto& queue : queues_)
+        renumber(queue);
+}
+
 void Outbox::spool_again(const std::vector<std::uint64_t>& numbers,
                          const std::function<bool(const WaitingEvent&)>& write) const {
     const std::unordered_set<std::uint64_t> wanted(numbers.begin(), numbers.end());

@@ -70,6 +70,8 @@ class Outbox {
     QueueCounters counters(Queue queue) const { return counters_[index(queue)]; }
     /// Every event that is not yet on disk, for the spool to write; marks them.
     void spool_unwritten(std::int64_t older_than_ns, const std::function<bool(const WaitingEvent&)>& write);
+    /// Gives every event that is not yet on disk a number above `taken` and above all that were given.
+    void renumber_unspooled(std::uint64_t taken);
     /// Writes these once more, in the order of their queues.
     void spool_again(const std::vector<std::uint64_t>& numbers,
                      const std::function<bool(const WaitingEvent&)>& write) const;

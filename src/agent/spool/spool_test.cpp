@@ -287,6 +287,22 @@ TEST(SpoolPower, AFullDiskGivesRoomAgainForWhatIsDone) {
     EXPECT_EQ(recovered.breaks, 0U);
 }
 
+TEST(Outbox, GivesWayToTheNumbersOfASpoolThatIsFoundLate) {
+    Outbox outbox({});
+    for (const auto* json : {"{1}", "{2}", "{3}"})
+        outbox.add(Queue::High, json, 0);
+    (void)outbox.take(Queue::High, 84);
+    outbox.add(Queue::Low, "{4}", 0);
+    outbox.renumber_unspooled(7);
+    outbox.restore({2, Queue::High, true, 0, "{found}"});
+    std::vector<std::uint64_t> numbers;
+    outbox.each([&](const WaitingEvent& event) { numbers.push_back(event.number); });
+    std::ranges::sort(numbers);
+    EXPECT_EQ(numbers, (std::vector<std::uint64_t>{2, 8, 9, 10, 11}));
+    outbox.add(Queue::Low, "{5}", 0);
+    EXPECT_EQ(outbox.next_number(), 13U);
+}
+
 TEST(Outbox, AnEventLeavesOnlyWhenItsMessageIsAcknowledged) {
     Outbox outbox({});
     std::vector<std::uint64_t> gone;
