@@ -65,6 +65,9 @@ void Sender::take_snapshots() {
             FIELDWATCH_DROPPED_EVENTS_STATISTICS,
             statistics_.take_drops(outbox_, collector_, inventory_->counters(), refused_records_));
         writer_.emit(statistics_.take_messages());
+        // The events that tell it are durable before it counts as told: killed here, the agent neither tells
+        // it twice nor never.
+        if (spool_waiting(INT64_MAX)) keep_sequences();
     }
     reported_once_ = true;
     draining_[static_cast<std::size_t>(Queue::Operational)] = true;

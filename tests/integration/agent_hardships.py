@@ -393,6 +393,7 @@ def a_hub_that_is_away_for_long_is_told_what_was_dropped():
                        "| summarize sum(tolong(Details.DroppedEvents)), sum(tolong(parse_json(tostring(Details.ExtraDetails)).OperationalDropped))")
             twin(server, snapshotFrequency="PT5S")
             rows = server.wait_for(dropped, lambda rows: rows and (rows[0][0] or 0) > 1000, 60)
+            agent.kill()  # as soon as it has told: it must not tell again
             told = sum(rows[0])
             missing = integrity(server)
             print(f"        {len(kept)} of {total} kept; dropped by the agent {told}, missed by the server {missing['missingEvents']}", flush=True)
@@ -400,6 +401,13 @@ def a_hub_that_is_away_for_long_is_told_what_was_dropped():
             assert missing["missingEvents"] >= total - len(kept) - unseen, (missing, total - len(kept), unseen)
             # Heartbeats and empty snapshots have no number.
             assert 0 <= told - missing["missingEvents"] <= 5, (told, missing)
+            agent.start()
+            agent.until("collecting after the kill", lambda: agent.log().count("exits by off") >= 4)
+            since = "SecurityIoTRawEvent | where RawEventName == 'DroppedEventsStatistics' | count"
+            before = server.query(since)[0][0]
+            server.wait_for(since, lambda rows: rows[0][0] >= before + 4, 90)
+            again = sum(server.query(dropped)[0]) - integrity(server)["missingEvents"]
+            assert again <= 5, (again, told, missing)
 
 
 if __name__ == "__main__":
