@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kReservedTenths[kQueueCount] = {4, 4, 1};
 constexpr std::size_t kBlockBytes = 4'096;
 
-int append(void* out, const char* data, std::size_t size) {
+int append_text(void* out, const char* data, std::size_t size) {
     static_cast<std::string*>(out)->append(data, size);
     return 0;
 }
@@ -197,7 +197,7 @@ Result<std::string> build_message(std::string_view agent_version, std::string_vi
                                   const std::vector<const WaitingEvent*>& events) {
     std::string body;
     fieldwatch_encoder encoder;
-    fieldwatch_encoder_init(&encoder, append, &body, FIELDWATCH_MESSAGE_BYTES_MAX);
+    fieldwatch_encoder_init(&encoder, append_text, &body, FIELDWATCH_MESSAGE_BYTES_MAX);
     fieldwatch_message_begin(&encoder, std::string(agent_version).c_str(), std::string(agent_id).c_str());
     for (const auto* event : events)
         fieldwatch_message_raw_event(&encoder, event->json.data(), event->json.size());
