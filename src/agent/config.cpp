@@ -134,6 +134,28 @@ Result<void> read_authentication(const json& object, AgentConfig& config) {
     return text_into(object, "HostName", config.host_name);
 }
 
+Result<void> read_update(const json& object, AgentConfig& config) {
+    if (!object.is_object()) return fail(Errc::InvalidArgument, "Update must be an object");
+    warn_of_unknown(object, "Update.", {"KeyFile", "CaFile", "SlotsDirectory", "TrialSeconds"},
+                    config.warnings);
+    auto& update = config.update;
+    FIELDWATCH_TRY(text_into(object, "KeyFile", update.key_file));
+    FIELDWATCH_TRY(text_into(object, "CaFile", update.ca_file));
+    FIELDWATCH_TRY(text_into(object, "SlotsDirectory", update.slots_directory));
+    if (!update.slots_directory.starts_with('/') || update.slots_directory.ends_with('/'))
+        return fail(Errc::InvalidArgument, "Update.SlotsDirectory must be an absolute path");
+    // The sender may write to its own folder: what root runs must not lie there.
+    if ((update.slots_directory + "/").starts_with(config.state_directory + "/"))
+        return fail(Errc::InvalidArgument, "Update.SlotsDirectory must not lie in StateDirectory");
+    const auto seconds = object.find("TrialSeconds");
+    if (seconds == object.end()) return {};
+    if (!seconds->is_number_unsigned() || seconds->get<std::uint64_t>() < 10 ||
+        seconds->get<std::uint64_t>() > 86'400)
+        return fail(Errc::InvalidArgument, "Update.TrialSeconds must be a number from 10 to 86400");
+    update.trial_seconds = seconds->get<int>();
+    return {};
+}
+
 Result<void> check_permissions(const std::string& path, mode_t forbidden, const char* what) {
     struct stat status{};
     if (::stat(path.c_str(), &status) != 0) return fail(Errc::NotFound, path + " does not exist");
@@ -163,11 +185,12 @@ Result<AgentConfig> parse_config(std::string_view text) {
     const auto& object = found == root.end() ? root : *found;
     if (!object.is_object()) return fail(Errc::InvalidArgument, "Configuration must be an object");
     AgentConfig config;
-    warn_of_unknown(object, "",
-                    {"AgentId", "TriggerdEventsInterval", "TriggeredEventsInterval", "ConnectionTimeout",
-                     "RemoteConfigurationObjectName", "Authentication", "Logging", "ConnectionStringFile",
-                     "CaFile", "ConnectHost", "Port", "StateDirectory", "User", "Collectors", "Response"},
-                    config.warnings);
+    warn_of_unknown(
+        object, "",
+        {"AgentId", "TriggerdEventsInterval", "TriggeredEventsInterval", "ConnectionTimeout",
+         "RemoteConfigurationObjectName", "Authentication", "Logging", "ConnectionStringFile", "CaFile",
+         "ConnectHost", "Port", "StateDirectory", "User", "Collectors", "Response", "Update"},
+        config.warnings);
     FIELDWATCH_TRY(text_into(object, "AgentId", config.agent_id));
     if (!config.agent_id.empty() && !Uuid::parse(config.agent_id)) {
         return fail(Errc::InvalidArgument, "AgentId must be a GUID");
@@ -212,6 +235,8 @@ Result<AgentConfig> parse_config(std::string_view text) {
         warn_of_unknown(*response, "Response.", {"Allow"}, config.warnings);
         FIELDWATCH_TRY(allowed_into(*response, config.response_allowed));
     }
+    if (const auto update = object.find("Update"); update != object.end())
+        FIELDWATCH_TRY(read_update(*update, config));
     if (const auto authentication = object.find("Authentication"); authentication != object.end()) {
         if (!authentication->is_object())
             return fail(Errc::InvalidArgument, "Authentication must be an object");
@@ -229,6 +254,17 @@ Result<AgentConfig> load_config(const std::string& path) {
     auto config = parse_config(as_text(content));
     if (!config) return in_context(path, config.error());
     return config;
+}
+
+Result<PublicKey> read_update_key(const std::string& path) {
+    FIELDWATCH_TRY(check_permissions(path, S_IWGRP | S_IWOTH, "written by others"));
+    const auto content = FIELDWATCH_TRY(read_file(posix_file_system(), path, kSecretBytesMax));
+    if (as_text(content).find("PRIVATE") != std::string_view::npos)
+        return fail(Errc::InvalidArgument,
+                    path +
+                        " holds the private key, which no device may have; give the public one, of `openssl "
+                        "pkey -pubout`");
+    return public_key_of(as_text(content));
 }
 
 Result<AgentIdentity> load_identity(const AgentConfig& config) {

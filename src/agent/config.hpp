@@ -11,6 +11,7 @@
 #include "agent/bpf/records.h"
 #include "agent/hub_link.hpp"
 #include "base/result.hpp"
+#include "base/signature.hpp"
 #include "net/private_key.hpp"
 
 namespace fieldwatch::agent {
@@ -40,6 +41,14 @@ struct AgentConfig {
     bool watch_recursive = true;
     std::uint32_t response_allowed =
         0;  ///< enum Allowed: what the hub may have done here, if the twin says so too
+    struct Update {
+        std::string key_file;  ///< whose signature an update needs; "" = there are none
+        std::string ca_file;   ///< of the servers that have them; "" = the hub's
+        std::string slots_directory = "/var/lib/fieldwatch-agent-update";  ///< root's alone
+        int trial_seconds = 300;
+        std::optional<PublicKey> key;  ///< read_update_key()'s, while we are root; not in the file
+        std::string ca_pem;            ///< idem
+    } update;
     std::vector<std::string> warnings;  ///< unknown keys and the like
 };
 
@@ -50,6 +59,9 @@ Result<AgentConfig> parse_config(std::string_view json);
 /// The text of a file that others may not read, without the white space at its end. Errors: Forbidden,
 /// NotFound, TooLarge.
 Result<std::string> read_secret(const std::string& path);
+
+/// Errors: NotFound, InvalidArgument; Forbidden when others than the owner may write it.
+Result<PublicKey> read_update_key(const std::string& path);
 
 struct AgentIdentity {
     sas::ConnectionString names;

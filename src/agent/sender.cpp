@@ -85,7 +85,12 @@ Sender::Sender(AgentConfig config, AgentIdentity identity, Sockets sockets, cons
                     next_status_ns_ = 0;
                     give_back_ns_ = now_ns() + kSettleNs;
                 },
-            .twin = [this](std::string_view twin) { apply(twin_.replace(twin)); },
+            .twin =
+                [this](std::string_view twin) {
+                    has_twin_ = true;
+                    apply(twin_.replace(twin));
+                    tell_trial();
+                },
             .desired =
                 [this](std::string_view patch) {
                     apply(twin_.patch(patch));
@@ -107,6 +112,7 @@ Sender::Sender(AgentConfig config, AgentIdentity identity, Sockets sockets, cons
                             "hub: " + error.message + "; next try in " + std::to_string(retry_ms) + " ms");
                     }
                     last_error_ = error.message;
+                    has_twin_ = false;
                     statistics_.failed(hub_.in_flight());
                     outbox_.lose_all();
                 }},
@@ -148,6 +154,7 @@ Result<void> Sender::open() {
     }
     begin_keeping();
     open_inventory();
+    open_updates();
     return {};
 }
 
@@ -157,12 +164,14 @@ int Sender::run() {
         pollfd fds[] = {{socket_, POLLIN, 0},
                         {hub_.fd(), hub_.wanted_events(), 0},
                         {inventory_->hardware_fd(), POLLIN, 0},
-                        {inventory_->files_fd(), POLLIN, 0}};
+                        {inventory_->files_fd(), POLLIN, 0},
+                        {updater_->fd(), updater_->wanted_events(), 0}};
         const auto wait_ns = std::clamp<std::int64_t>(next_wake_ns() - now_ns(), 0, kWakeMost);
         ::poll(fds, std::size(fds), static_cast<int>((wait_ns + kMilli - 1) / kMilli));
         if (!receive()) break;
         tick();
         inventory_->tick(now_ns());
+        updater_->advance();
         hub_.advance();
         send_due();
         hub_.advance();
@@ -259,6 +268,7 @@ void Sender::take_record(std::uint16_t type, std::span<const std::byte> record) 
 void Sender::take_status(const fw_status& status) {
     const bool changed = !std::ranges::equal(status.mode, collector_.mode);
     collector_ = status;
+    tell_trial();
     if (!changed) return;
     const auto text = "collecting: processes by " + std::string(mode_name(status.mode[FW_CLASS_EXEC])) +
                       ", exits by " + std::string(mode_name(status.mode[FW_CLASS_EXIT])) +
@@ -323,8 +333,8 @@ void Sender::tick() {
 }
 
 std::int64_t Sender::next_wake_ns() const {
-    auto wake =
-        std::min({next_snapshot_ns_, next_spool_ns_, next_status_ns_, hub_.wake_ns(), inventory_->wake_ns()});
+    auto wake = std::min({next_snapshot_ns_, next_spool_ns_, next_status_ns_, hub_.wake_ns(),
+                          inventory_->wake_ns(), updater_->wake_ns()});
     if (ports_changed_ns_ >= 0) wake = std::min(wake, ports_changed_ns_ + kPortsSettle);
     const auto due = [](std::int64_t oldest, Ticks frequency) {
         return oldest == INT64_MAX ? INT64_MAX : oldest + nanos(frequency);
@@ -417,6 +427,9 @@ void Sender::apply(const Result<Twin::Update>& update) {
     }
     writer_.emit_findings(update->findings);
     hub_.report(twin_.reported(kAgentVersion));
+    if (update->applied) updater_->announce(twin_.settings().update);
+    if (updater_->status().state != "none")
+        hub_.report(format_update_status(config_.object_name, updater_->status()));
 }
 
 std::pair<int, std::string> Sender::call_method(std::string_view name, std::string_view payload) {
@@ -460,6 +473,7 @@ void Sender::write_status_file() {
     status.messages_sent = statistics_.total().sent;
     status.bytes_sent = statistics_.total().bytes;
     status.refused_records = refused_records_;
+    status.update = updater_->status().state;
     for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
         status.dropped_events += outbox_.counters(queue).dropped_full + outbox_.counters(queue).dropped_large;
     }

@@ -21,6 +21,7 @@
 #include "agent/spool/spool.hpp"
 #include "agent/statistics.hpp"
 #include "agent/twin/settings.hpp"
+#include "agent/update/updater.hpp"
 #include "base/clock.hpp"
 
 namespace fieldwatch::agent {
@@ -44,6 +45,8 @@ class Sender {
   private:
     void open_inventory();
     void configure_inventory();
+    void open_updates();
+    void tell_trial();
 
     // records in
     bool receive();
@@ -89,6 +92,8 @@ class Sender {
     std::unique_ptr<Inventory> inventory_;
     std::unique_ptr<Spool> spool_;
     HubLink hub_;
+    std::unique_ptr<Updater> updater_;
+    bool has_twin_ = false;  // of the connection that stands
     BatchWriter control_;
     Methods methods_;
     std::int64_t isolated_until_ns_ = 0;

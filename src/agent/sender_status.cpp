@@ -28,6 +28,7 @@ std::string format_status(const AgentStatus& status, Timestamp now) {
     out["lastError"] = status.last_error;
     out["agentId"] = status.agent_id;
     out["desiredVersion"] = status.desired_version;
+    out["update"] = status.update;
     static constexpr const char* kClasses[] = {"process", "processExit", "connection", "connectionUdp"};
     for (std::size_t i = 0; i < FW_CLASS_COUNT; ++i) {
         out["collectors"][kClasses[i]] = {{"mode", std::string(mode_name(status.collector.mode[i]))},

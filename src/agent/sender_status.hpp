@@ -15,6 +15,7 @@ struct AgentStatus {
     bool connected = false;
     std::string last_error;
     std::string agent_id;
+    std::string update;  ///< UpdateStatus::state
     std::int64_t desired_version = 0;
     fw_status collector{};
     std::array<std::uint64_t, FW_CLASS_COUNT> told{};  ///< records of each class that reached the sender

@@ -28,6 +28,7 @@
 #include "agent/response/request.hpp"
 #include "agent/sender.hpp"
 #include "agent/system_calls.hpp"
+#include "agent/update/launcher.hpp"
 #include "base/file_system.hpp"
 #include "base/printable.hpp"
 
@@ -147,6 +148,36 @@ Result<void> read_authorities(AgentConfig& config) {
     return {};
 }
 
+/// The same of updates, where the configuration allows any. What is wrong with them costs nothing else.
+void read_update_trust(AgentConfig& config) {
+    auto& update = config.update;
+    if (update.key_file.empty()) return;
+    auto key = agent::read_update_key(update.key_file);
+    const auto trusted = update.ca_file.empty() ? Result<Bytes>(Bytes{})
+                                                : read_file(posix_file_system(), update.ca_file, 1u << 20);
+    if (!key || !trusted)
+        return agent::say(Severity::Error,
+                          "update: there are none: " + (key ? trusted.error().message : key.error().message));
+    update.key = *key;
+    update.ca_pem = as_text(*trusted);
+}
+
+/// Becomes the programs that an update brought, if it did.
+void start_from_slot(const Arguments& arguments, char** argv) {
+    auto config = agent::load_config(arguments.config);
+    if (!config || config->update.key_file.empty() || ::geteuid() != 0 ||
+        agent::runs_from(config->update.slots_directory))
+        return;
+    read_update_trust(*config);
+    if (!config->update.key) return;
+    agent::launch({.slots_directory = config->update.slots_directory,
+                   .state_directory = config->state_directory,
+                   .key = *config->update.key,
+                   .package = agent::Version::parse(agent::kAgentVersion).value_or(agent::Version{}),
+                   .trial_seconds = config->update.trial_seconds},
+                  argv, system_clock());
+}
+
 /// Makes the state directory the sender's and goes there: later paths are relative, for the same reason.
 /// Where nothing can be written there the agent runs without what it keeps, and says so.
 Result<void> enter_state_directory(const AgentConfig& config, const Account& account) {
@@ -215,6 +246,7 @@ Result<int> run_sender(AgentConfig config, int socket, const std::string& collec
     const int responder = start_responder(config, collector);
     const auto account = account_of(config.user);
     FIELDWATCH_TRY(read_authorities(config));
+    read_update_trust(config);
     FIELDWATCH_TRY(enter_state_directory(config, account));
     FIELDWATCH_TRY(give_up_privileges(account));
     agent::Sender sender(std::move(config), std::move(identity),
@@ -233,7 +265,8 @@ std::string collector_path() {
     return path.substr(0, path.rfind('/') + 1) + "fieldwatch-collector";
 }
 
-int run(const Arguments& arguments) {
+int run(const Arguments& arguments, char** argv) {
+    start_from_slot(arguments, argv);
     const auto collector = collector_path();
     if (::access(collector.c_str(), X_OK) != 0) {
         return complain({Errc::NotFound, collector + ": " + std::strerror(errno)});
@@ -276,6 +309,11 @@ int check_config(const Arguments& arguments) {
     if (!config) return complain(config.error());
     const auto identity = agent::load_identity(*config);
     if (!identity) return complain(identity.error());
+    if (!config->update.key_file.empty()) {
+        const auto key = agent::read_update_key(config->update.key_file);
+        if (!key) return complain(key.error());
+        std::printf("updates: signed by %s\n", key->id().c_str());
+    }
     for (const auto& warning : config->warnings)
         std::printf("warning: %s\n", warning.c_str());
     const auto port = config->port != 0 ? ", port " + std::to_string(config->port) : std::string();
@@ -364,7 +402,7 @@ int main(int argc, char** argv) {
         return 0;
     }
     ::signal(SIGPIPE, SIG_IGN);
-    if (parsed && arguments.command == "run") return run(arguments);
+    if (parsed && arguments.command == "run") return run(arguments, argv);
     if (parsed && arguments.command == "check-config") return check_config(arguments);
     if (parsed && arguments.command == "status") return status(arguments);
     if (parsed && arguments.command == "sbom") return sbom(arguments);

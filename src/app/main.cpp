@@ -57,6 +57,7 @@ int main(int argc, char** argv) {
     add_keys(app, session);
     add_purge(app, session);
     add_export(app, session);
+    add_update(app, session);
     add_user(app, session);
     add_token(app, session);
     add_replay(app, session);

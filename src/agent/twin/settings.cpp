@@ -161,7 +161,26 @@ struct Reader {
             stays_operational ? FIELDWATCH_PRIORITY_OPERATIONAL : *parsed;
     }
 
+    /// By architecture, so that one announcement serves a fleet.
+    void update() {
+        constexpr const char* kName = "agentUpdate";
+        const auto* given = value(kName);
+        if (!given || given->is_null()) return;
+        if (!given->is_object()) return invalid.emplace_back(kName), void();
+        const auto own = given->find(architecture());
+        if (own == given->end() || own->is_null()) return;
+        const auto text = [&](const char* name) {
+            const auto found = own->is_object() ? own->find(name) : own->end();
+            const bool is_text = own->is_object() && found != own->end() && found->is_string();
+            return is_text ? found->get<std::string>() : std::string();
+        };
+        Announcement announced{text("manifest"), text("url")};
+        if (announced.manifest.empty() || announced.url.empty()) return invalid.emplace_back(kName), void();
+        settings.update = std::move(announced);
+    }
+
     void all() {
+        update();
         for (const auto& property : kDurations)
             duration(property);
         for (const auto& property : kIntegers)

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/update/manifest.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "fieldwatch/security_message.h"
@@ -38,6 +39,7 @@ struct Settings {
     std::string custom_checks_path;
     std::string custom_checks_hash;
     std::string hub_resource_id;
+    std::optional<Announcement> update;  ///< of the agent, for this architecture
     // By the micro agent's names only; nothing = what the local configuration says.
     std::optional<std::vector<std::string>> watched_paths;
     std::optional<bool> watch_recursive;

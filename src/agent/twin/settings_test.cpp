@@ -133,5 +133,26 @@ TEST(Twin, RestoresWhatItPersisted) {
     EXPECT_EQ(after.version(), 4);
 }
 
+TEST(TwinUpdate, IsTakenForOurArchitectureOnly) {
+    const auto with = [](const std::string& value) {
+        Twin twin("o");
+        const auto update = twin.replace(R"({"desired":{"o":{"agentUpdate":)" + value + "}}}");
+        EXPECT_TRUE(update);
+        return std::pair(update->applied, twin.settings().update);
+    };
+    const auto own = "\"" + std::string(architecture()) + "\"";
+    const auto [applied, update] = with(R"({"value":{"riscv64":{"manifest":"r","url":"u"},)" + own +
+                                        R"(:{"manifest":"m","url":"https://h/x"}}})");
+    EXPECT_TRUE(applied);
+    EXPECT_EQ(update, (Announcement{"m", "https://h/x"}));
+    for (const auto* none : {"null", R"({"value":null})", R"({"value":{}})", R"({"value":{"riscv64":1}})"})
+        EXPECT_EQ(with(none), (std::pair(true, std::optional<Announcement>()))) << none;
+    for (const auto& wrong :
+         {std::string("1"), std::string(R"({"value":"m"})"), R"({"value":{)" + own + ":[]}}",
+          R"({"value":{)" + own + R"(:{"manifest":"m"}}})",
+          R"({"value":{)" + own + R"(:{"manifest":1,"url":"u"}}})"})
+        EXPECT_FALSE(with(wrong).first) << wrong;
+}
+
 }  // namespace
 }  // namespace fieldwatch::agent

@@ -18,6 +18,7 @@ void add_keys(CLI::App& app, Session& session);
 void add_purge(CLI::App& app, Session& session);
 void add_export(CLI::App& app, Session& session);
 void add_user(CLI::App& app, Session& session);
+void add_update(CLI::App& app, Session& session);             ///< of the agent
 void add_sign_in_provider(CLI::App& user, Session& session);  ///< below `user`
 void add_token(CLI::App& app, Session& session);
 
