@@ -191,9 +191,34 @@ def what_is_not_the_owners_is_refused():
         agent.start()
         agent.until("the refusal", lambda: "0.0.0 refused" in agent.log())
         assert not (server.data / "slots" / "a").exists() and "not signed" in slots_state(server), slots_state(server)
-        (inbox / "manifest").unlink(missing_ok=True)
         agent.until("connected", lambda: agent.status()["connected"])
-        assert agent.program() == str((AGENT.parent / "fieldwatch-collector").resolve())
+        # Nor does it follow a link out of there, or wait for a pipe.
+        sign(server, shop, "good", "0.2.5")
+        package = str((AGENT.parent / "fieldwatch-collector").resolve())
+        assert agent.program() == package, agent.program()
+        agent.stop()
+        shutil.rmtree(inbox)
+        for trap in ("link to a folder", "link to a file", "pipe"):
+            elsewhere = server.data / "elsewhere"
+            shutil.rmtree(elsewhere, ignore_errors=True)
+            elsewhere.mkdir()
+            shutil.copy(shop.folder / "good.manifest", elsewhere / "manifest")
+            shutil.copy(shop.folder / "good.image", elsewhere / "image")
+            if trap == "link to a folder":
+                inbox.symlink_to(elsewhere)
+            else:
+                inbox.mkdir()
+                os.mkfifo(inbox / "image")
+                if trap == "pipe":
+                    os.mkfifo(inbox / "manifest")
+                else:
+                    (inbox / "manifest").symlink_to(elsewhere / "manifest")
+            agent.start()
+            agent.until(f"a collector despite a {trap}", lambda: agent.program() == package)
+            agent.kill()
+            assert "on trial" not in agent.log() and sorted(one.name for one in elsewhere.iterdir()) == ["image", "manifest"], trap
+            assert "0.2.5" not in slots_state(server), slots_state(server)
+            inbox.unlink() if inbox.is_symlink() else shutil.rmtree(inbox)
 
     with fleet(KeyFile="") as (server, shop, agent):
         sign(server, shop, "good", "0.2.0")
