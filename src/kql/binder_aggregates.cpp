@@ -41,6 +41,25 @@ constexpr auto kWeightedPercentile = FMT_STRING(
     "0))], lambda s: list_transform([list_transform(s, lambda e: e.w)], lambda w: s[coalesce(list_position("
     "list_transform(w, lambda e, i: list_sum(w[1:i]) >= {:.12f} * list_sum(w)), true), 1)].v)[1])[1]");
 
+/// What stands before the argument's name in the name of an aggregate's result; "" where the name stands
+/// alone.
+std::string_view result_prefix(std::string_view aggregate) {
+    if (aggregate == "take_any" || aggregate == "take_anyif" || aggregate.starts_with("binary_all_"))
+        return "";
+    if (aggregate.starts_with("make_set") || aggregate == "makeset") return "set";
+    if (aggregate.starts_with("make_list") || aggregate == "makelist") return "list";
+    if (aggregate.starts_with("make_bag")) return "bag";
+    if (aggregate == "tdigest_merge" || aggregate == "merge_tdigest") return "merge_tdigests";
+    return aggregate;
+}
+
+/// A percentage as a part of a name: 99.9 is 99_9.
+std::string name_part(std::string_view number) {
+    std::string part(number);
+    std::ranges::replace(part, '.', '_');
+    return part;
+}
+
 /// Calls whose result takes the name of their first argument.
 bool named_by_argument(std::string_view name) {
     if (name == "tolower" || name == "toupper" || name == "tohex") return false;
@@ -81,18 +100,12 @@ std::string Binder::default_name(const Node& node) const {
     }
     auto argument = node.args.empty() ? std::string() : default_name(*node.args[0]);
     if (is_aggregate(node.text)) {
-        std::string prefix = node.text;
-        if (prefix == "take_any") return argument;
-        if (prefix == "makeset" || prefix == "make_set" || prefix == "make_set_if") prefix = "set";
-        if (prefix == "makelist" || prefix == "make_list" || prefix == "make_list_if" ||
-            prefix == "make_list_with_nulls")
-            prefix = "list";
-        if (prefix == "make_bag" || prefix == "make_bag_if") prefix = "bag";
-        if (prefix.ends_with("if") && prefix != "countif") prefix.resize(prefix.size() - 2);
-        if (prefix.starts_with("percentile") && node.args.size() > 1 &&
+        if (node.text.starts_with("percentile") && node.args.size() > 1 &&
             node.args.back()->kind == NodeKind::Literal)
-            return fmt::format("percentile_{}_{}", argument, node.args.back()->token.text);
-        return prefix + "_" + (prefix == "countif" ? "" : argument);
+            return fmt::format("percentile_{}_{}", argument, name_part(node.args.back()->token.text));
+        const auto prefix = result_prefix(node.text);
+        if (prefix.empty()) return argument.empty() && node.text == "take_any" ? "any_arg0" : argument;
+        return fmt::format("{}_{}", prefix, argument);
     }
     return named_by_argument(node.text) ? argument : "";
 }
@@ -106,8 +119,10 @@ Parsed<ExprPtr> Binder::aggregate(const Node& node, const Scope& scope) {
         return semantic_error(node.span, fmt::format("{} {}", n, what));
     };
     if (n == "count") {
-        if (!args.empty()) return wrong("takes no argument; countif(…) counts where a condition holds");
-        return aggregate_call(Long, "count(*)", {});
+        if (args.size() > 1) return wrong("takes no argument; countif(…) counts where a condition holds");
+        const bool conditional = !args.empty() && args[0]->type == Bool;  // an older form of countif
+        return aggregate_call(Long, conditional ? "count(*) FILTER (WHERE {0})" : "count(*)",
+                              std::move(args));
     }
     if (args.empty()) return wrong("needs a value");
     if (n.starts_with("make")) return collect(node, n, std::move(args), scope);
@@ -164,7 +179,7 @@ Parsed<ExprPtr> Binder::aggregate(const Node& node, const Scope& scope) {
     if (base == "avg")
         return aggregate_call(span || time ? value->type : Real,
                               span || time ? fmt::format("TRY_CAST(avg({{0}}){} AS BIGINT)", filter)
-                                           : fmt::format("avg({{0}}){}", filter),
+                                           : fmt::format("coalesce(avg({{0}}){}, 'nan'::DOUBLE)", filter),
                               args);
     if (base.starts_with("stdev") || base.starts_with("variance")) {
         const bool population = base.ends_with('p');
@@ -280,9 +295,9 @@ Parsed<> Binder::summarize(Relation& relation, const Operator& op) {
                 const auto& written = *node.args[first + i];
                 add(item.names.size() > i
                         ? item.names[i]
-                        : fmt::format(
-                              "percentile_{}_{}", base,
-                              written.kind == NodeKind::Literal ? written.token.text : std::to_string(i + 1)),
+                        : fmt::format("percentile_{}_{}", base,
+                                      written.kind == NodeKind::Literal ? name_part(written.token.text)
+                                                                        : std::to_string(i + 1)),
                     values[i]);
             }
             continue;
@@ -372,11 +387,18 @@ Parsed<> Binder::arg_best(const Relation& relation, const Item& item, const std:
                           std::vector<Field>& fields) {
     const auto& node = *item.value;
     if (node.args.empty()) return semantic_error(node.span, fmt::format("{} needs a value", node.text));
-    const auto best = FIELDWATCH_TRY(expression(*node.args[0], {.relation = &relation}));
+    // arg_max(a = x, b = y): each may have a name of its own.
+    const auto value_of = [](const NodePtr& arg) -> const Node& {
+        return arg->kind == NodeKind::Assign ? *arg->args[0] : *arg;
+    };
+    const auto name_of = [&](const NodePtr& arg) {
+        return arg->kind == NodeKind::Assign ? arg->text : default_name(*arg);
+    };
+    const auto best = FIELDWATCH_TRY(expression(value_of(node.args[0]), {.relation = &relation}));
     if (best->type == Dynamic)
         return semantic_error(node.args[0]->span,
                               fmt::format("{} does not order dynamic values; convert it first", node.text));
-    auto best_name = default_name(*node.args[0]);
+    auto best_name = name_of(node.args[0]);
     if (best_name.empty()) best_name = node.text == "arg_max" ? "max_" : "min_";
     std::vector<std::pair<std::string, ExprPtr>> carried;
     for (std::size_t i = 1; i < node.args.size(); ++i) {
@@ -385,14 +407,15 @@ Parsed<> Binder::arg_best(const Relation& relation, const Item& item, const std:
                 const bool grouped = std::ranges::any_of(by, [&](const Item& key) {
                     return key.value->kind == NodeKind::Name && key.value->text == field.name;
                 });
-                if (!field.hidden && !grouped && field.name != best_name)
+                if (!field.hidden && !grouped && field.name != default_name(value_of(node.args[0])))
                     carried.emplace_back(field.name, field.value);
             }
             continue;
         }
-        const auto value = FIELDWATCH_TRY(expression(*node.args[i], {.relation = &relation}));
-        auto name = default_name(*node.args[i]);
-        carried.emplace_back(name.empty() ? fmt::format("Column{}", i) : name, value);
+        const auto value = FIELDWATCH_TRY(expression(value_of(node.args[i]), {.relation = &relation}));
+        auto name = name_of(node.args[i]);
+        if (name.empty()) name = fmt::format("{}_{}_arg{}", node.text.substr(4), name_of(node.args[0]), i);
+        carried.emplace_back(std::move(name), value);
     }
     const bool descending = node.text == "arg_max";
     const auto id = new_id();

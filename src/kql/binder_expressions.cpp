@@ -35,6 +35,7 @@ std::optional<ExprPtr> typed_literal(const Token& token) {
         }
         case ColumnType::Real: {
             double value = 0;
+            if (text.starts_with('+')) text.erase(0, 1);
             const auto end = std::from_chars(text.data(), text.data() + text.size(), value);
             if (end.ec != std::errc{} || end.ptr != text.data() + text.size()) return std::nullopt;
             return constant(type, value);

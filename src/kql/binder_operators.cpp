@@ -10,6 +10,21 @@ namespace fieldwatch::kql {
 
 namespace {
 
+constexpr std::string_view kRunBegins = "(^|[^\\pL\\pN])", kRunEnds = "($|[^\\pL\\pN])";
+
+/// SQL of the regular expression that finds the text of `term`, itself SQL, between ends of runs of letters
+/// and digits.
+std::string term_pattern(std::string_view term, bool whole_begin, bool whole_end) {
+    std::string sql = fmt::format("regexp_escape({})", term);
+    if (whole_begin)
+        sql = fmt::format("CASE WHEN regexp_matches({}, '^[\\pL\\pN]') THEN '{}' ELSE '' END || {}", term,
+                          kRunBegins, sql);
+    if (whole_end)
+        sql += fmt::format(" || CASE WHEN regexp_matches({}, '[\\pL\\pN]$') THEN '{}' ELSE '' END", term,
+                           kRunEnds);
+    return "(" + sql + ")";
+}
+
 /// Ten digits behind the point are kept; what does not fit is null, as is division by zero.
 ExprPtr decimals(std::string_view op, const ExprPtr& left, const ExprPtr& right) {
     const auto sql =
@@ -204,11 +219,13 @@ Parsed<> Binder::check_regex(const ExprPtr& pattern, Span span) {
 
 Parsed<ExprPtr> Binder::has_term(const ExprPtr& text, const ExprPtr& term, std::string_view form,
                                  bool sensitive) {
-    // A term is a run of letters and digits; what is searched must begin and end where a run does.
-    const std::string_view before = form == "hassuffix" ? "" : "(^|[^\\pL\\pN])";
-    const std::string_view after = form == "hasprefix" ? "" : "($|[^\\pL\\pN])";
+    // A term is a run of letters and digits; what is searched must begin and end where a run does, but at an
+    // end that is no letter or digit itself a run cannot be cut: "cmd.exe" has ".exe".
+    const bool whole_begin = form != "hassuffix", whole_end = form != "hasprefix";
     if (const auto constant_term = text_value(term)) {
         if (constant_term->empty()) return constant(ColumnType::Bool, true);
+        const auto before = whole_begin && RE2::PartialMatch(*constant_term, "^[\\pL\\pN]") ? kRunBegins : "";
+        const auto after = whole_end && RE2::PartialMatch(*constant_term, "[\\pL\\pN]$") ? kRunEnds : "";
         const auto pattern = text_constant(
             fmt::format("{}{}{}{}", sensitive ? "" : "(?i)", before, RE2::QuoteMeta(*constant_term), after));
         // The plain search is much quicker and refuses most rows.
@@ -218,8 +235,8 @@ Parsed<ExprPtr> Binder::has_term(const ExprPtr& text, const ExprPtr& term, std::
                     {text, term, pattern});
     }
     return call(ColumnType::Bool,
-                fmt::format("regexp_matches({{0}}, '{}{}' || regexp_escape({{1}}) || '{}')",
-                            sensitive ? "" : "(?i)", before, after),
+                fmt::format("regexp_matches({{0}}, '{}' || {})", sensitive ? "" : "(?i)",
+                            term_pattern("{1}", whole_begin, whole_end)),
                 {text, term});
 }
 
@@ -359,9 +376,8 @@ Parsed<ExprPtr> Binder::has_elements(const Node& node, const ExprPtr& text, cons
         fmt::format(
             "coalesce(len(list_filter(CAST(json_extract_string({{1}}, '$[*]') AS VARCHAR[]), lambda e: "
             "CASE WHEN e = '' THEN true WHEN contains(lower({{0}}), lower(e)) THEN regexp_matches({{0}}, "
-            "'(?i)(^|[^\\pL\\pN])' || regexp_escape(e) || '($|[^\\pL\\pN])') ELSE false END)){}, "
-            "false)",
-            count),
+            "'(?i)' || {}) ELSE false END)){}, false)",
+            term_pattern("e", true, true), count),
         {text, array}));
     found->lists_subquery = !text->subquery;
     return ExprPtr(found);

@@ -125,12 +125,13 @@ constexpr std::string_view kTimeSpanText =
 constexpr std::string_view kIntegerText = "'\\s*([+-]?\\d+|0[xX][0-9a-fA-F]+)\\s*'";
 
 /// The engine reads ISO 8601 to the microsecond and passes over an offset; the seventh digit and the offset
-/// are added here, and month/day/year and RFC 1123 are read too.
+/// are added here, and month/day/year, RFC 822 and 850 are read too.
 constexpr std::string_view kTextToDateTime =
     "epoch_us(coalesce(TRY_CAST(nullif(regexp_replace({0}, '^\\s*(\\d\\d?)/(\\d\\d?)/(\\d\\d\\d\\d)', "
-    "'\\3-\\1-\\2'), '') AS TIMESTAMP), try_strptime({0}, ['%a, %d %b %Y %H:%M:%S GMT', '%a, %d %b %Y "
-    "%H:%M:%S', "
-    "'%d %b %Y %H:%M:%S', '%m/%d/%Y %I:%M:%S %p']))) * 10 + 621355968000000000 + "
+    "'\\3-\\1-\\2'), '') AS TIMESTAMP), try_strptime(regexp_replace({0}, "
+    "'^\\s*[A-Za-z]+,\\s*|\\s*(?:GMT|UTC|Z)\\s*$', '', 'g'), ['%d %b %Y %H:%M:%S', '%d %b %Y %H:%M', "
+    "'%d %b %Y', '%d %B %Y %H:%M:%S', '%d %B %Y', '%d-%b-%y %H:%M:%S', '%d-%b-%y', '%m/%d/%Y %I:%M:%S %p', "
+    "'%m/%d/%Y %I:%M %p', '%Y-%m-%d %I:%M:%S %p']))) * 10 + 621355968000000000 + "
     "coalesce(TRY_CAST(regexp_extract({0}, ':\\d\\d[.]\\d{6}(\\d)', 1) AS BIGINT), 0) - "
     "coalesce(TRY_CAST(regexp_extract({0}, ':\\d\\d(?:[.]\\d+)?([+-])\\d\\d:?\\d\\d$', 1) || '1' AS BIGINT) "
     "* "
@@ -253,6 +254,7 @@ ExprPtr convert(const ExprPtr& value, ColumnType type) {
             if (is_text) {
                 constexpr std::string_view kPattern =
                     "'\\s*-?(?:(\\d{1,7})[.])?(\\d{1,2}):(\\d{2})(?::(\\d{2})(?:[.](\\d{1,7}))?)?\\s*'";
+                constexpr std::string_view kShort = "'\\s*(-?\\d+(?:[.]\\d+)?)(d|h|m|s|ms)\\s*'";
                 const auto part = [&](int n) {
                     return fmt::format("coalesce(TRY_CAST(regexp_extract({{0}}, {}, {}) AS BIGINT), 0)",
                                        kPattern, n);
@@ -260,11 +262,16 @@ ExprPtr convert(const ExprPtr& value, ColumnType type) {
                 return call(
                     type,
                     fmt::format(
-                        "CASE WHEN regexp_full_match({{0}}, {}) THEN (CASE WHEN starts_with(trim({{0}}), "
+                        "CASE WHEN regexp_full_match({{0}}, {}) THEN TRY_CAST(round(TRY_CAST(regexp_extract("
+                        "{{0}}, {}, 1) AS DOUBLE) * CASE regexp_extract({{0}}, {}, 2) WHEN 'd' THEN "
+                        "864000000000 WHEN 'h' THEN 36000000000 WHEN 'm' THEN 600000000 WHEN 's' THEN "
+                        "10000000 "
+                        "ELSE 10000 END) AS BIGINT) WHEN regexp_full_match({{0}}, {}) THEN (CASE WHEN "
+                        "starts_with(trim({{0}}), "
                         "'-') THEN -1 ELSE 1 END) * ({} * 864000000000 + {} * "
                         "36000000000 + {} * 600000000 + {} * 10000000 + "
                         "coalesce(TRY_CAST(rpad(regexp_extract({{0}}, {}, 5), 7, '0') AS BIGINT), 0)) END",
-                        kPattern, part(1), part(2), part(3), part(4), kPattern),
+                        kShort, kShort, kShort, kPattern, part(1), part(2), part(3), part(4), kPattern),
                     {text});
             }
             if (is_integral(from)) return call(type, "CAST({0} AS BIGINT)", {value});

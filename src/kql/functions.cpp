@@ -305,8 +305,9 @@ constexpr SpecialRow kSpecials[] = {
     {"tobool", "tobool(value)", "'true', 'false' in any case, numbers; else null"},
     {"toboolean", "toboolean(value)", "as tobool"},
     {"todatetime", "todatetime(value)",
-     "ISO 8601 (seven digits kept), RFC 1123 or month/day/year text; else null"},
-    {"totimespan", "totimespan(value)", "[-][d.]hh:mm[:ss[.fffffff]]; else null"},
+     "ISO 8601 (seven digits kept), RFC 822, RFC 850 or month/day/year text; else null"},
+    {"totimespan", "totimespan(value)",
+     "[-][d.]hh:mm[:ss[.fffffff]] or a number with d, h, m, s or ms; else null"},
     {"toguid", "toguid(value)", "no guid: null"},
     {"parse_json", "parse_json(text)", "text that is no JSON becomes a dynamic string; '' is null"},
     {"todynamic", "todynamic(text)", "as parse_json"},
@@ -375,14 +376,14 @@ constexpr SpecialRow kSpecials[] = {
 };
 
 constexpr SpecialRow kAggregates[] = {
-    {"count", "count()", "0 for no rows"},
+    {"count", "count([value])", "0 for no rows; rows with null count too"},
     {"countif", "countif(condition)", "null is false"},
     {"dcount", "dcount(value[, accuracy])", "exact, whatever the accuracy; nulls do not count"},
     {"dcountif", "dcountif(value, condition)", "exact"},
     {"count_distinct", "count_distinct(value)", "exact"},
     {"sum", "sum(number)", "no rows: 0; long overflow is null"},
     {"sumif", "sumif(number, condition)", "as sum"},
-    {"avg", "avg(number)", "nulls are left out; no rows: null"},
+    {"avg", "avg(number)", "nulls are left out; no rows: NaN, of times null"},
     {"avgif", "avgif(number, condition)", "as avg"},
     {"min", "min(value)", "nulls are left out; no rows: null"},
     {"max", "max(value)", "nulls are left out; no rows: null"},

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include "base/bytes.hpp"
 #include "base/text.hpp"
@@ -124,6 +125,48 @@ class JsonReader {
     std::string out_;
 };
 
+/// The date in ISO 8601 of the forms that a literal may have: ISO 8601 with digits left out, RFC 822 and 850,
+/// month/day/year. What no calendar has is left to parse_iso8601().
+std::optional<std::string> iso_date_of(std::string_view date) {
+    static const RE2 kYearFirst(R"((\d{4})[-/](\d{1,2})[-/](\d{1,2}))");
+    static const RE2 kMonthFirst(R"((\d{1,2})/(\d{1,2})/(\d{4}))");
+    static const RE2 kNamedMonth(
+        R"((?:[A-Za-z]{3,9},?\s+)?(\d{1,2})[ -]([A-Za-z]{3})[a-z]{0,6}[ -](\d\d|\d{4}))");
+    constexpr std::string_view kMonths = "jan feb mar apr may jun jul aug sep oct nov dec ";
+    int year = 0, month = 0, day = 0;
+    std::string name;
+    if (RE2::FullMatch(date, kNamedMonth, &day, &name, &year)) {
+        for (char& c : name)
+            c |= 0x20;
+        const auto at = kMonths.find(name + " ");
+        if (at == std::string_view::npos) return std::nullopt;
+        month = static_cast<int>(at / 4) + 1;
+        if (year < 100) year += year < 69 ? 2000 : 1900;
+    } else if (!RE2::FullMatch(date, kYearFirst, &year, &month, &day) &&
+               !RE2::FullMatch(date, kMonthFirst, &month, &day, &year)) {
+        return std::nullopt;
+    }
+    return fmt::format("{:04}-{:02}-{:02}", year, month, day);
+}
+
+std::optional<std::string> iso_8601_of(std::string_view text) {
+    static const RE2 kParts(
+        R"((.+?)(?:(?:T|\s+)(\d{1,2}):(\d{1,2})(?::(\d{1,2})([.]\d{1,9})?)?(?:\s*([AaPp])[Mm])?\s*(Z|z|GMT|UTC|[+-]\d\d:?\d\d)?)?)");
+    std::string date, hour_text, minute_text, second_text, fraction, half, zone;
+    if (!RE2::FullMatch(text, kParts, &date, &hour_text, &minute_text, &second_text, &fraction, &half, &zone))
+        return std::nullopt;
+    const auto day = iso_date_of(date);
+    if (!day) return std::nullopt;
+    auto hour = digits(hour_text).value_or(0);
+    if (!half.empty()) {
+        if (hour < 1 || hour > 12) return std::nullopt;
+        hour = hour % 12 + (half == "P" || half == "p" ? 12 : 0);
+    }
+    if (zone.empty() || zone == "GMT" || zone == "UTC") zone = "Z";
+    return fmt::format("{}T{:02}:{:02}:{:02}{}{}", *day, hour, digits(minute_text).value_or(0),
+                       digits(second_text).value_or(0), fraction, zone);
+}
+
 }  // namespace
 
 Parsed<std::string> compact_json(std::string_view text, Span span) {
@@ -161,15 +204,9 @@ std::string json_quote(std::string_view text) {
 }
 
 std::optional<std::int64_t> parse_datetime_literal(std::string_view text) {
-    text = bare(text);
-    std::string full(text);
-    const auto date = text.substr(0, 10);
-    if (date.size() != 10 || date[4] != '-' || date[7] != '-') return std::nullopt;
-    if (text.size() == 10)
-        full += "T00:00:00Z";
-    else if (text.size() == 16)
-        full += ":00Z";
-    const auto parsed = parse_iso8601(full);
+    const auto full = iso_8601_of(bare(text));
+    if (!full) return std::nullopt;
+    const auto parsed = parse_iso8601(*full);
     if (!parsed) return std::nullopt;
     const auto ticks = parsed->time.ticks + kUnixEpochTicks;
     if (ticks < 0 || ticks > 3'155'378'975'999'999'999) return std::nullopt;
@@ -191,15 +228,17 @@ std::optional<std::int64_t> duration_ticks(std::string_view number, std::string_
         ticks = 1e7;
     else if (is({"ms", "milli", "millis", "millisecond", "milliseconds"}))
         ticks = 1e4;
-    else if (is({"microsecond", "microseconds"}))
+    else if (is({"micro", "micros", "microsecond", "microseconds"}))
         ticks = 10;
+    else if (is({"nano", "nanos", "nanosecond", "nanoseconds"}))
+        ticks = 0.01;
     else if (is({"tick", "ticks"}))
         ticks = 1;
     else
         return std::nullopt;
     std::int64_t whole = 0;
     if (const auto end = std::from_chars(number.data(), number.data() + number.size(), whole);
-        end.ec == std::errc{} && end.ptr == number.data() + number.size()) {
+        ticks >= 1 && end.ec == std::errc{} && end.ptr == number.data() + number.size()) {
         std::int64_t product = 0;
         if (__builtin_mul_overflow(whole, static_cast<std::int64_t>(ticks), &product)) return std::nullopt;
         return product;

@@ -1,6 +1,7 @@
 #include "kql/naive_tables_test.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -65,7 +66,7 @@ Value sum(const Row& all, Type type) {
 }
 
 Value average(const Row& all) {
-    if (all.empty()) return {};
+    if (all.empty()) return std::nan("");
     long double total = 0;
     for (const auto& value : all)
         total += number(value);

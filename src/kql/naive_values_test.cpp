@@ -80,15 +80,15 @@ bool is_term_part(const std::string& character) {
     return character.size() > 1 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/// Whether `term` stands in `value` where a run of letters and digits begins (before) and ends (after).
+/// Whether `term` stands in `value` so that it cuts no run of letters and digits, before or after.
 bool has(const std::string& value, const std::string& term, bool before, bool after) {
     const auto all = characters(value), wanted = characters(term);
     for (std::size_t at = 0; at + wanted.size() <= all.size(); ++at) {
         if (!std::equal(wanted.begin(), wanted.end(), all.begin() + static_cast<std::ptrdiff_t>(at)))
             continue;
         const auto end = at + wanted.size();
-        if ((!before || at == 0 || !is_term_part(all[at - 1])) &&
-            (!after || end == all.size() || !is_term_part(all[end])))
+        if ((!before || at == 0 || !is_term_part(all[at - 1]) || !is_term_part(wanted.front())) &&
+            (!after || end == all.size() || !is_term_part(all[end]) || !is_term_part(wanted.back())))
             return true;
     }
     return false;
@@ -269,6 +269,7 @@ std::vector<Function> others() {
         {Bool, {String}, "({0} hasprefix 'a')", [](const Row& a) -> Value { return has(lower(text(a[0])), "a", true, false); }},
         {Bool, {String}, "({0} hassuffix 'B')", [](const Row& a) -> Value { return has(lower(text(a[0])), "b", false, true); }},
         {Bool, {String}, "({0} has 'b c')", [](const Row& a) -> Value { return has(lower(text(a[0])), "b c", true, true); }},
+        {Bool, {String}, "({0} has ' b')", [](const Row& a) -> Value { return has(lower(text(a[0])), " b", true, true); }},
         {Bool, {String}, "({0} has_any ('1', 'é'))", [](const Row& a) -> Value { return has(lower(text(a[0])), "1", true, true) || has(lower(text(a[0])), "é", true, true); }},
         {Bool, {String}, "({0} has_all ('a', 'B'))", [](const Row& a) -> Value { return has(lower(text(a[0])), "a", true, true) && has(lower(text(a[0])), "b", true, true); }},
         {Bool, {String}, "({0} in ('ab', 'Ab', ''))", [](const Row& a) -> Value { return text(a[0]) == "ab" || text(a[0]) == "Ab" || text(a[0]).empty(); }},
