@@ -3,6 +3,8 @@
 #include <array>
 #include <iterator>
 
+#include "kql/functions_sql.hpp"
+
 namespace fieldwatch::kql {
 namespace {
 
@@ -12,6 +14,11 @@ namespace {
 #define FROM_DATE(d) "(CAST((" d ") - DATE '1970-01-01' AS BIGINT) * " DAY " + 621355968000000000)"
 /// Calendar work keeps the time of day aside, so that no tick is lost.
 #define TIME_OF_DAY(x) "(((" x ") % " DAY "))"
+/// {0} as a timestamp, and a timestamp as ticks; the tick below a microsecond is carried along.
+#define AS_TIMESTAMP "make_timestamp(({0} - {0} % 10 - 621355968000000000) // 10)"
+#define FROM_TIMESTAMP(t) "(epoch_us(" t ") * 10 + 621355968000000000 + {0} % 10)"
+/// The engine stops at a zone that it does not know.
+#define KNOWN_ZONE "(SELECT any_value(name) FROM pg_timezone_names() WHERE name = {1})"
 /// Where {1} stands in {0}: the places from {2} on within `length` characters, and one of them.
 #define PLACES(length, which)                                                                            \
     "list_transform([CASE WHEN {2} < 0 THEN greatest(length({0}) + greatest({2}, -2147483647), 0) ELSE " \
@@ -27,6 +34,11 @@ namespace {
     "THEN "                                                                                               \
     "lower(e) ELSE e END), ''), ''), '%21', '!'), '%2a', '*'), '%28', '('), '%29', ')'), '%20', '" blank  \
     "')"
+/// The hexadecimal digits of a guid in the order of its bytes, and back: the first three groups lie reversed.
+#define GUID_BYTES(h)                                                                                       \
+    "substr(" h ", 7, 2) || substr(" h ", 5, 2) || substr(" h ", 3, 2) || substr(" h ", 1, 2) || substr(" h \
+    ", 11, 2) || "                                                                                          \
+    "substr(" h ", 9, 2) || substr(" h ", 15, 2) || substr(" h ", 13, 2) || substr(" h ", 17)"
 #define FROM_CODE_POINTS                                                \
     "CASE WHEN json_type({0}) = 'ARRAY' THEN "                          \
     "coalesce(array_to_string(list_transform(CAST(json_extract_string(" \
@@ -75,7 +87,13 @@ constexpr FunctionRow kScalarRows[] = {
     {"regex_quote", "s", 's', "regexp_escape({0})", ""},
     {"parse_command_line", "ss", 'j',
      "CASE WHEN {1} = 'windows' AND trim({0}) <> '' THEN CAST(to_json(list_transform(regexp_extract_all({0}, "
-     "'(?:[^\\s\"]|\"[^\"]*\"?)+'), lambda e: replace(e, '\"', ''))) AS VARCHAR) END",
+     "'(?:\\\\\\\\|\\\\\"|[^\\s\"]|\"(?:\\\\\\\\|\\\\\"|[^\"])*\"?)+'), lambda e: "
+     "array_to_string(list_transform("
+     "regexp_extract_all(e, '\\\\*\"|[^\\\\\"]+|\\\\+'), lambda p: CASE WHEN ends_with(p, '\"') THEN "
+     "repeat('\\', "
+     "CAST((length(p) - 1) // 2 AS BIGINT)) || CASE WHEN length(p) % 2 = 0 THEN '\"' ELSE '' END ELSE p "
+     "END), '')"
+     ")) AS VARCHAR) END",
      "an array of its words, as Windows takes them apart; the second is 'windows'; '' is null"},
     {"indexof_regex", "sk", 'l',
      "CASE WHEN regexp_matches({0}, {1}) THEN CAST(length(regexp_extract({0}, '(?s)^(.*?)(?-s:' || {1} || "
@@ -85,8 +103,9 @@ constexpr FunctionRow kScalarRows[] = {
     {"has_any_index", "sj", 'l',
      "CASE WHEN json_type({1}) = 'ARRAY' THEN "
      "CAST(coalesce(list_position(list_transform(CAST(json_extract_string("
-     "{1}, '$[*]') AS VARCHAR[]), lambda e: regexp_matches({0}, '(?i)(^|[^\\pL\\pN])' || regexp_escape(e) || "
-     "'($|[^\\pL\\pN])')), true), 0) - 1 AS BIGINT) END",
+     "{1}, '$[*]') AS VARCHAR[]), lambda e: regexp_matches({0}, '(?i)' || CASE WHEN regexp_matches(e, "
+     "'^[\\pL\\pN]') THEN '(^|[^\\pL\\pN])' ELSE '' END || regexp_escape(e) || CASE WHEN regexp_matches(e, "
+     "'[\\pL\\pN]$') THEN '($|[^\\pL\\pN])' ELSE '' END)), true), 0) - 1 AS BIGINT) END",
      "which element the text has as a term; -1 when none"},
     {"strcmp", "ss", 'i', "CAST(CASE WHEN {0} < {1} THEN -1 WHEN {0} > {1} THEN 1 ELSE 0 END AS INTEGER)",
      "-1, 0 or 1, by code points"},
@@ -113,6 +132,23 @@ constexpr FunctionRow kScalarRows[] = {
      "i * 2 "
      "+ 1, 2) AS BIGINT))) AS VARCHAR) END)[1]",
      "the bytes; malformed input is null"},
+    {"base64_encode_fromguid", "g", 's',
+     LET("h", "replace({0}, '-', '')", "coalesce(base64(unhex(" GUID_BYTES("h") ")), '')"),
+     "in the order of bytes that .NET gives a guid; null is ''"},
+    {"base64_decode_toguid", "s", 'g',
+     LET("h", "TRY(lower(hex(from_base64({0}))))",
+         LET("g", "CASE WHEN length(h) = 32 THEN " GUID_BYTES("h") " END",
+             "CAST(CAST(g AS UUID) AS VARCHAR)")),
+     "what base64_encode_fromguid gave; anything else null"},
+    {"replace_strings", "sjj", 's',
+     "coalesce(" IF_ARRAYS(
+         "{1}", "{2}",
+         LET("f", TEXTS("{1}"),
+             "array_to_string(list_transform(regexp_extract_all({0}, '(?s)' || "
+             "coalesce(array_to_string(list_transform("
+             "list_filter(f, lambda e: e <> ''), lambda e: regexp_escape(e) || '|'), ''), '') || '.'), "
+             "lambda m: coalesce(" TEXTS("{2}") "[list_position(f, m)], m)), '')")) ", '')",
+     "each of the first array's texts by that of the second, in one pass; no arrays: ''"},
     {"to_utf8", "s", 'j',
      "CAST(to_json(list_transform(string_split({0}, ''), lambda e: CAST(unicode(e) AS BIGINT))) AS VARCHAR)",
      "code points of its characters"},
@@ -251,6 +287,12 @@ constexpr FunctionRow kScalarRows[] = {
     {"unixtime_microseconds_todatetime", "l", 't',
      "TRY_CAST(CAST({0} AS HUGEINT) * 10 + 621355968000000000 AS BIGINT)", "out of range is null"},
     {"unixtime_nanoseconds_todatetime", "l", 't', "({0} // 100 + 621355968000000000)", "cut to 100 ns"},
+    {"datetime_utc_to_local", "ts", 't',
+     FROM_TIMESTAMP("timezone(" KNOWN_ZONE ", timezone('UTC', " AS_TIMESTAMP "))"),
+     "a name of the IANA time zone database; unknown: null"},
+    {"datetime_local_to_utc", "ts", 't',
+     FROM_TIMESTAMP("timezone('UTC', timezone(" KNOWN_ZONE ", " AS_TIMESTAMP "))"),
+     "as datetime_utc_to_local"},
     {"make_datetime", "lll", 't', FROM_DATE("TRY(make_date({0}, {1}, {2}))"), "no such day: null"},
     {"make_datetime", "lllllr", 't',
      "CASE WHEN {3} BETWEEN 0 AND 23 AND {4} BETWEEN 0 AND 59 AND {5} >= 0 AND {5} < 60 THEN " FROM_DATE(

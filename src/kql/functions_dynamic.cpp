@@ -31,6 +31,11 @@ namespace {
              BOUNDED(n) " BETWEEN 1 AND len(s) THEN s[i + " BOUNDED(n) "] ELSE coalesce({2}, 'null') END)")))
 #define ROTATED(x, n) \
     AS_ARRAY("list_concat(list_slice(" ELEMENTS(x) ", " TURN(x, n) " + 1, 1048577), list_slice(" ELEMENTS(x) ", 1, " TURN(x, n) "))")
+/// Whether a key is a path below a bag, `$.a.b`; array elements have no such name.
+#define IS_PATH(k) "regexp_full_match(" k ", '\\$(?:[.][^.\"\\[\\]*\\\\]+)+')"
+/// What json_merge_patch() takes to put `value` at such a path.
+#define AT_PATH(k, value) \
+    "'{\"' || replace(substring(" k ", 3), '.', '\":{\"') || '\":" value "' || repeat('}', length(" k ") - length(replace(" k ", '.', '')))"
 // clang-format on
 
 constexpr FunctionRow kDynamicRows[] = {
@@ -45,7 +50,10 @@ constexpr FunctionRow kDynamicRows[] = {
      "CASE WHEN json_type({0}) = 'OBJECT' THEN CAST(to_json(json_keys({0})) AS VARCHAR) END",
      "not a bag: null"},
     {"bag_has_key", "js", 'b',
-     "CASE WHEN json_type({0}) = 'OBJECT' THEN list_contains(json_keys({0}), {1}) END", "not a bag: null"},
+     "CASE WHEN json_type({0}) = 'OBJECT' THEN CASE WHEN " IS_PATH(
+         "{1}") " THEN json_exists({0}, {1}) ELSE "
+                "list_contains(json_keys({0}), {1}) END END",
+     "a key of the top level or a path, '$.a.b'; not a bag: null"},
     // clang-format off
     {"bag_merge", "jj", 'j',
      "CASE WHEN json_type({0}) = 'OBJECT' AND json_type({1}) = 'OBJECT' THEN '{' || coalesce(array_to_string(list_concat("
@@ -148,20 +156,20 @@ constexpr FunctionRow kDynamicRows[] = {
                    "{1}") "), lambda p: '[' || coalesce(p[1], 'null') || ',' || coalesce(p[2], 'null') "
                           "|| ']')")),
      "two arrays; nulls behind the shorter one's end"},
+    // clang-format off: an expression reads better in the lines that it has
     {"bag_remove_keys", "jj", 'j',
-     "CASE WHEN json_type({0}) = 'OBJECT' AND json_type({1}) = 'ARRAY' THEN '{' || "
-     "coalesce(array_to_string(list_transform(list_filter(json_keys({0}), lambda k: NOT "
-     "list_contains(" TEXTS(
-         "{1}") ", k)), lambda k: CAST(to_json(k) AS VARCHAR) || ':' || CAST(json_extract({0}, '/' || "
-                "replace(replace(k, '~', '~0'), '/', '~1')) AS VARCHAR)), ','), '') || '}' END",
-     "keys of the top level"},
+     "CASE WHEN json_type({0}) = 'OBJECT' AND json_type({1}) = 'ARRAY' THEN list_reduce(list_concat(['{' || "
+     "coalesce(array_to_string(list_transform(list_filter(json_keys({0}), lambda k: NOT list_contains(" TEXTS("{1}") ", k)), lambda k: "
+     PAIR_OF("{0}") "), ','), '') || '}'], list_filter(" TEXTS("{1}") ", lambda k: " IS_PATH("k") ")), lambda x, y: "
+     "CASE WHEN json_exists(x, y) THEN CAST(json_merge_patch(x, " AT_PATH("y", "null") ") AS VARCHAR) ELSE x END) END",
+     "keys of the top level or paths, '$.a.b', as far as they are there"},
     {"bag_set_key", "jsa", 'j',
-     "CASE WHEN json_type({0}) = 'OBJECT' THEN '{' || "
-     "array_to_string(list_append(list_transform(list_filter(json_keys({0}), lambda k: k <> {1}), lambda "
-     "k: CAST(to_json(k) AS VARCHAR) || ':' || CAST(json_extract({0}, '/' || replace(replace(k, '~', "
-     "'~0'), '/', '~1')) AS VARCHAR)), CAST(to_json({1}) AS VARCHAR) || ':' || coalesce({2}, 'null')), "
-     "',') || '}' END",
-     "a key of the top level"},
+     "CASE WHEN json_type({0}) = 'OBJECT' THEN CASE WHEN " IS_PATH("{1}") " THEN "
+     "replace(CAST(json_merge_patch({0}, " AT_PATH("{1}", "\"\\u0001\"") ") AS VARCHAR), '\"\\u0001\"', coalesce({2}, 'null')) "
+     "ELSE '{' || array_to_string(list_append(list_transform(list_filter(json_keys({0}), lambda k: k <> {1}), lambda k: " PAIR_OF("{0}")
+     "), CAST(to_json({1}) AS VARCHAR) || ':' || coalesce({2}, 'null')), ',') || '}' END END",
+     "a key of the top level or a path, '$.a.b'"},
+    // clang-format on
     {"jaccard_index", "jj", 'r',
      IF_ARRAYS(
          "{0}", "{1}",

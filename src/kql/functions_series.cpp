@@ -85,6 +85,14 @@ constexpr FunctionRow kSeriesRows[] = {
               "CASE WHEN c <> 0 THEN CASE WHEN len(s) = 0 THEN '[]' ELSE " AS_NUMBERS("list_transform(s, lambda a, i: list_sum(list_transform(f, lambda b, j: b * coalesce(s[CASE WHEN "
               "i - j + 1 + CASE WHEN {3} THEN (len(f) - 1) // 2 ELSE 0 END > 0 THEN i - j + 1 + CASE WHEN {3} THEN (len(f) - 1) // 2 ELSE 0 END END], 0))) / c)") " END END")))) "|null",
      "(series, filter, whether its sum is made 1, whether centred); beyond the ends is 0; a negative filter made 1: null"},
+    {"series_iir", "jjj", 'j',
+     IF_ARRAYS("{0}", "{1}", LET("s", "list_transform(" NUMBERS("{0}") ", lambda v: coalesce(v, 0))", LET("n", NUMBERS("{1}"), LET("d", NUMBERS("{2}"),
+              "CASE WHEN d[1] <> 0 AND len(s) <= 10000 THEN CASE WHEN len(s) = 0 THEN '[]' ELSE " AS_NUMBERS(
+              "list_reduce(list_concat([CAST([] AS DOUBLE[])], list_transform(range(1, CAST(len(s) AS BIGINT) + 1), lambda i: [CAST(i AS DOUBLE)])), "
+              "lambda y, e: list_append(y, (coalesce(list_sum(list_transform(n, lambda v, j: v * coalesce(s[CASE WHEN e[1] - j + 1 > 0 THEN "
+              "CAST(e[1] AS BIGINT) - j + 1 END], 0))), 0) - coalesce(list_sum(list_transform(d[2:], lambda v, j: v * coalesce(y[CASE WHEN "
+              "e[1] - j > 0 THEN CAST(e[1] AS BIGINT) - j END], 0))), 0)) / d[1]))") " END END")))),
+     "(series, numerators, denominators); a first denominator of zero, or more than 10,000 elements: null"},
     {"series_fill_linear", "j?abr", 'j',
      IF_ARRAY("{0}", LET("s", "list_transform(" NUMBERS("{0}") ", lambda a: CASE WHEN a IS DISTINCT FROM TRY_CAST({1} AS DOUBLE) THEN a END)",
               LET("k", "list_filter(range(1, CAST(len(s) AS BIGINT) + 1), lambda i: s[i] IS NOT NULL)",
