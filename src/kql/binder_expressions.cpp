@@ -202,6 +202,9 @@ Parsed<ExprPtr> Binder::name(const Node& node, const Scope& scope) {
                                   fmt::format("'{0}' is a function: call it, as {0}(…)", node.text));
         return outside(*found, [&] { return expression(*found->let->scalar, {}); });
     }
+    if (node.text == "null")
+        return semantic_error(
+            node.span, "null has a type, as in int(null); isnull(…) asks for it, isempty(…) of strings");
     return semantic_error(node.span, fmt::format("unknown column '{}'{}", node.text,
                                                  did_you_mean(node.text, visible_names(scope.relation))));
 }

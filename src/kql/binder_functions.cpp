@@ -85,6 +85,35 @@ int capture_groups(const std::string& pattern) {
     return compiled.NumberOfCapturingGroups();
 }
 
+namespace {
+
+/// A name that nothing has: what the language has and we do not, an operator written as a call, or a slip.
+std::unexpected<Failure> unknown_function(const Node& node) {
+    const auto& refused = refused_function_names();
+    if (std::ranges::find(refused, node.text) != refused.end())
+        return unsupported(node.span, fmt::format("the function '{}' is not supported", node.text));
+    constexpr std::string_view kOperators[] = {"contains",  "startswith", "endswith", "has",
+                                               "hasprefix", "hassuffix",  "has_any",  "has_all",
+                                               "in",        "between",    "matches"};
+    const std::vector<std::string> operators(std::begin(kOperators), std::end(kOperators));
+    std::vector<std::string> names;
+    for (const auto rows : {aggregate_rows(), special_rows()}) {
+        for (const auto& row : rows)
+            names.emplace_back(row.name);
+    }
+    for (const auto& row : function_rows())
+        names.emplace_back(row.name);
+    names.insert(names.end(), operators.begin(), operators.end());
+    const auto meant = nearest(node.text, names);
+    if (std::ranges::find(operators, meant) != operators.end())
+        return semantic_error(node.span, fmt::format("unknown function '{}'; {} is an operator, as in a {} b",
+                                                     node.text, meant, meant));
+    return unsupported(node.span, fmt::format("unknown or unsupported function '{}'{}", node.text,
+                                              did_you_mean(node.text, names)));
+}
+
+}  // namespace
+
 Parsed<std::vector<ExprPtr>> Binder::arguments(const Node& node, const Scope& scope) {
     std::vector<ExprPtr> args;
     for (const auto& arg : node.args)
@@ -134,19 +163,7 @@ Parsed<ExprPtr> Binder::table_function(const Node& node, std::vector<ExprPtr> ar
         }
         if (total >= 0 && total < best_distance) best = &row, best_distance = total;
     }
-    if (known.empty()) {
-        std::vector<std::string> names;
-        for (const auto& row : function_rows())
-            names.emplace_back(row.name);
-        for (const auto& row : special_rows())
-            names.emplace_back(row.name);
-        for (const auto& row : aggregate_rows())
-            names.emplace_back(row.name);
-        return std::unexpected(Failure{
-            KqlError::Kind::Unsupported,
-            fmt::format("unknown or unsupported function '{}'{}", node.text, did_you_mean(node.text, names)),
-            node.span});
-    }
+    if (known.empty()) return unknown_function(node);
     if (!best) {
         std::string given;
         for (const auto& arg : args)

@@ -122,8 +122,9 @@ Parsed<> Binder::enter(const Environment& environment, const Node& node, const S
     for (const auto& parameter : function.parameters)
         required += parameter.fallback ? 0 : 1;
     if (count < required || count > function.parameters.size())
-        return semantic_error(node.span, fmt::format("{} takes {} arguments, not {}", function.name,
-                                                     function.parameters.size(), count));
+        return semantic_error(node.span, fmt::format("{} takes {} argument{}, not {}", function.name,
+                                                     function.parameters.size(),
+                                                     function.parameters.size() == 1 ? "" : "s", count));
     std::vector<Environment> bound;
     for (std::size_t i = 0; i < function.parameters.size(); ++i) {
         const auto& parameter = function.parameters[i];

@@ -73,7 +73,8 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
         expr->subquery = true;
         expr->type = table->fields[0].value->type;
         expr->plan = table->plan;
-        return ExprPtr(expr);
+        // A string is never null, not even that of no row.
+        return expr->type == String ? call(String, "coalesce({0}, '')", {ExprPtr(expr)}) : ExprPtr(expr);
     }
     if (n == "column_ifexists" || n == "columnifexists") {
         FIELDWATCH_TRY(count_is(2, 2));
@@ -125,6 +126,9 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
         FIELDWATCH_TRY(count_is(n == "ago", 1));
         auto now = constant(DateTime, options_.now.ticks + kUnixEpochTicks);
         if (args.empty()) return now;
+        if (!widen(args[0], TimeSpan))
+            return semantic_error(node.args[0]->span, fmt::format("{} takes a timespan, such as 1d, not {}",
+                                                                  n, to_string(args[0]->type)));
         return FIELDWATCH_TRY(arithmetic(n == "ago" ? "-" : "+", now, args[0], node.span));
     }
     if (conversion) {
@@ -334,8 +338,10 @@ Parsed<ExprPtr> Binder::bin(const Node& node, std::vector<ExprPtr> args) {
     }
     const bool times = value->type == DateTime || value->type == TimeSpan;
     if (times ? size->type != TimeSpan : !is_number(value->type) || !is_number(size->type))
-        return semantic_error(node.span, fmt::format("{} does not take {} and {}", node.text,
-                                                     to_string(value->type), to_string(size->type)));
+        return semantic_error(
+            node.span,
+            fmt::format("{} does not take {} and {}{}", node.text, to_string(value->type),
+                        to_string(size->type), times ? "; of times the size is a timespan, such as 1h" : ""));
     if (!times && (value->type == Real || size->type == Real))
         return call(Real, "CASE WHEN {1} > 0 THEN floor({0} / {1}) * {1} END",
                     {widen(value, Real), widen(size, Real)});

@@ -164,8 +164,10 @@ Parsed<ExprPtr> Binder::format_time(const Node& node, std::vector<ExprPtr> args)
             piece = format_piece(c, end - i, timespan);
         }
         if (piece.empty())
-            return semantic_error(node.args[1]->span, fmt::format("the format has no meaning from '{}' on",
-                                                                  format->substr(i, 20)));
+            return semantic_error(
+                node.args[1]->span,
+                fmt::format("the format has no meaning from '{}' on; its letters are {}",
+                            format->substr(i, 20), timespan ? "d H h m s f F" : "y M d H h m s f F and tt"));
         sql += (sql.empty() ? "" : " || ") + piece;
         i = end;
     }

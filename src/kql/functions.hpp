@@ -29,6 +29,8 @@ struct SpecialRow {
 };
 std::span<const SpecialRow> special_rows();
 std::span<const SpecialRow> aggregate_rows();
+/// Functions of the language that we know of and refuse by name.
+std::span<const std::string_view> refused_function_names();
 
 /// How many groups a regular expression that compiles has.
 int capture_groups(const std::string& pattern);

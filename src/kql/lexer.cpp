@@ -274,6 +274,15 @@ class Lexer {
         return syntax_error(here(), "the literal has no closing parenthesis");
     }
 
+    /// What is said of a character that begins nothing; other languages and word processors put some there.
+    static std::string stray_character(std::string_view rest) {
+        if (rest.starts_with("&")) return "'&' has no meaning here; conditions are joined by 'and'";
+        for (const std::string_view quote : {"\u201c", "\u201d", "\u2018", "\u2019"}) {
+            if (rest.starts_with(quote)) return "strings stand in straight quotes, \" or '";
+        }
+        return "a character that the language has no use for";
+    }
+
     Parsed<Token> symbol() {
         if (peek() == '!' && is_name_start(peek(1))) {
             auto end = at_ + 1;
@@ -292,10 +301,11 @@ class Lexer {
         }
         const char c = peek();
         if (std::string_view("|()[]{},;:.=<>+-*/%?").find(c) == std::string_view::npos || c == '\0') {
+            const auto rest = text_.substr(at_);
             ++at_;
             while (at_ < text_.size() && (static_cast<unsigned char>(text_[at_]) & 0xC0) == 0x80)
                 ++at_;
-            return syntax_error(here(), "a character that the language has no use for");
+            return syntax_error(here(), stray_character(rest));
         }
         ++at_;
         return Token{.kind = TokenKind::Symbol, .text = std::string(1, c)};

@@ -99,6 +99,7 @@ class Parser {
     Parsed<> parse_pieces(Operator& op);
     Parsed<> render(Operator& op);
     Parsed<> datatable(Operator& op);
+    std::string missing() const;
 
     const std::vector<Token>& tokens_;
     const Limits& limits_;

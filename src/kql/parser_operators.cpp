@@ -30,6 +30,23 @@ const std::vector<std::string_view>& operator_names() {
     return names;
 }
 
+namespace {
+
+/// What other languages call an operator.
+std::string_view called_here(std::string_view name) {
+    constexpr std::pair<std::string_view, std::string_view> kNames[] = {
+        {"select", "project"}, {"group", "summarize"},       {"groupby", "summarize"},
+        {"having", "where"},   {"orderby", "order by"},      {"sortby", "sort by"},
+        {"head", "take"},      {"stats", "summarize"},       {"eval", "extend"},
+        {"dedup", "distinct"}, {"rename", "project-rename"}, {"expand", "mv-expand"}};
+    for (const auto& [theirs, ours] : kNames) {
+        if (theirs == name) return ours;
+    }
+    return "";
+}
+
+}  // namespace
+
 std::vector<std::string_view> refused_operator_names() {
     return {std::begin(kRefused), std::end(kRefused)};
 }
@@ -57,6 +74,9 @@ Parsed<Operator> Parser::stage() {
     if (std::ranges::find(kRefused, op.name) != std::end(kRefused))
         return unsupported(op.span, fmt::format("the operator '{}' is not supported", op.name));
     const auto& known = operator_names();
+    if (std::ranges::find(known, op.name) == known.end() && !called_here(op.name).empty())
+        return syntax_error(op.span, fmt::format("unknown operator '{}'; here it is called '{}'", op.name,
+                                                 called_here(op.name)));
     if (std::ranges::find(known, op.name) == known.end())
         return syntax_error(op.span, fmt::format("unknown operator '{}'{}", op.name,
                                                  did_you_mean(op.name, {known.begin(), known.end()})));
@@ -101,7 +121,7 @@ Parsed<> Parser::body(Operator& op) {
     } else if (n == "top") {
         return top(op);
     } else if (n == "sort") {
-        FIELDWATCH_TRY(expect_word("by", "after sort"));
+        FIELDWATCH_TRY(expect_word("by", "after sort or order"));
         return items(op.items, true);
     } else if (n == "join" || n == "lookup") {
         return join(op);
@@ -221,6 +241,7 @@ Parsed<> Parser::parameters_are_hints(Operator& op) {
 }
 
 Parsed<> Parser::top(Operator& op) {
+    if (is_word("by")) return syntax_error(peek().span, "top needs a number before 'by', as in top 10 by …");
     op.count = FIELDWATCH_TRY(expression());
     FIELDWATCH_TRY(expect_word("by", "after top's count"));
     return items(op.items, true);
@@ -371,7 +392,16 @@ Parsed<> Parser::parse_pieces(Operator& op) {
 }
 
 Parsed<> Parser::render(Operator& op) {
-    op.parameters.emplace_back("visualization", FIELDWATCH_TRY(name("a visualization")));
+    static const std::vector<std::string> kVisualizations{
+        "table",     "timechart",    "linechart", "columnchart",  "barchart",    "piechart",
+        "areachart", "scatterchart", "card",      "anomalychart", "ladderchart", "stackedareachart",
+        "treemap",   "pivotchart",   "timepivot", "plotly",       "graph"};
+    const auto place = peek().span;
+    auto visualization = FIELDWATCH_TRY(name("a visualization"));
+    if (std::ranges::find(kVisualizations, visualization) == kVisualizations.end())
+        return syntax_error(place, fmt::format("unknown visualization '{}'{}", visualization,
+                                               did_you_mean(visualization, kVisualizations)));
+    op.parameters.emplace_back("visualization", std::move(visualization));
     if (!take_word("with")) return parameters(op);
     FIELDWATCH_TRY(expect("(", "after with"));
     while (!take(")")) {

@@ -19,9 +19,22 @@ Parsed<Statement> Parser::statement() {
     }
     if (is("=")) return syntax_error(peek().span, "'=' names a column; '==' compares");
     if (peek().kind != TokenKind::End)
-        return syntax_error(peek().span,
-                            fmt::format("expected '|', ';' or the end of the query, found {}", found()));
+        return syntax_error(peek().span, fmt::format("expected '|', ';' or the end of the query, found {}{}",
+                                                     found(), missing()));
     return result;
+}
+
+/// What the word that stands where none is expected may have been meant for.
+std::string Parser::missing() const {
+    if (at_ == 1 && (tokens_[0].text == "select" || tokens_[0].text == "SELECT"))
+        return "; a query begins with a table, as in Table | project Column";
+    if (peek().kind != TokenKind::Name) return "";
+    if (std::ranges::find(operator_names(), peek().text) != operator_names().end())
+        return "; an operator stands behind '|'";
+    if (at_ > 0 && tokens_[at_ - 1].kind == TokenKind::Name && tokens_[at_ - 1].text == "not")
+        return "; not is a function, not(…)";
+    if (peek().text == "is") return "; isnull(…) and isempty(…) ask whether a value is there";
+    return "";
 }
 
 /// `set name = value;` tells an engine how to work, not what to answer.
@@ -67,6 +80,8 @@ Parsed<std::vector<Let>> Parser::lets() {
         result.push_back(FIELDWATCH_TRY(let()));
         if (peek().kind == TokenKind::End)
             return syntax_error(peek().span, "after the let statements a query is expected");
+        if (is("{"))
+            return syntax_error(peek().span, "a function's parameters have types, as in (a: long) { … }");
         FIELDWATCH_TRY(expect(";", "after the let statement"));
     }
 }

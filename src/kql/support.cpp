@@ -56,6 +56,9 @@ std::string support_markdown() {
         "rightouter, fullouter, leftsemi, leftanti, rightsemi, rightanti.\n\nRefused by name: ";
     for (const auto name : refused_operator_names())
         out += fmt::format("`{}` ", name);
+    out += "\n\nFunctions refused by name: ";
+    for (const auto name : refused_function_names())
+        out += fmt::format("`{}` ", name);
     out +=
         "\n\n## Comparison\n\n`== != < <= > >= =~ !~ contains has hasprefix hassuffix startswith endswith` "
         "(with `!` and `_cs`) `matches regex in !in in~ !in~ has_any has_all between !between and or "
