@@ -222,16 +222,14 @@ Parsed<> Binder::top_hitters(Relation& relation, const Operator& op) {
         auto weight = FIELDWATCH_TRY(expression(*op.on, {.relation = &relation}));
         if (!is_number(weight->type)) return semantic_error(op.on->span, "top-hitters adds up numbers");
         hits = weight->type == ColumnType::Real
-                   ? call(ColumnType::Real, "sum({0})", {weight})
-                   : call(ColumnType::Long, "TRY_CAST(sum({0}) AS BIGINT)", {weight});
+                   ? aggregate_call(ColumnType::Real, "sum({0})", {weight})
+                   : aggregate_call(ColumnType::Long, "TRY_CAST(sum({0}) AS BIGINT)", {weight});
         result_name = fmt::format("approximate_sum_{}", default_name(*op.on));
     }
     auto plan = make_plan(PlanKind::Aggregate, {relation.plan});
     const auto key = new_id(), sum = new_id();
     plan->keys.push_back({key, value});
-    auto aggregate = std::make_shared<Expr>(*hits);
-    aggregate->aggregate = true;
-    plan->columns.push_back({sum, aggregate});
+    plan->columns.push_back({sum, hits});
     const auto order = column_ref(sum, hits->type);
     relation = {std::move(plan), {{name, column_ref(key, value->type)}, {result_name, order}}, {{order}}};
     return take(relation, op);
@@ -463,9 +461,7 @@ Parsed<> Binder::top(Relation& relation, const Operator& op) {
 Parsed<> Binder::count(Relation& relation) {
     auto plan = make_plan(PlanKind::Aggregate, {relation.plan});
     const auto id = new_id();
-    auto value = std::make_shared<Expr>(*call(ColumnType::Long, "count(*)", {}));
-    value->aggregate = true;
-    plan->columns.push_back({id, value});
+    plan->columns.push_back({id, aggregate_call(ColumnType::Long, "count(*)", {})});
     auto partition = through_aggregate(relation.partition, *plan);
     relation = {plan, {{"Count", column_ref(id, ColumnType::Long)}}, {}, std::move(partition)};
     if (!relation.partition.keys.empty()) add_empty_groups(relation, plan);

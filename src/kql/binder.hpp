@@ -140,6 +140,7 @@ class Binder {
         PlanPtr plan;
         std::vector<ExprPtr> cells;
     };
+    std::vector<ExprPtr> grouped_by(const std::vector<Field>& chosen, Plan& plan);
     Parsed<Others> others_of(const Relation& rest, const std::vector<Field>& chosen, const Operator& op,
                              std::size_t level);
     Parsed<> add_others(Relation& relation, const std::vector<Others>& others, const Operator& op);

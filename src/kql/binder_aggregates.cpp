@@ -12,14 +12,6 @@ namespace {
 
 using enum ColumnType;
 
-ExprPtr aggregate_call(ColumnType type, std::string sql, std::vector<ExprPtr> args,
-                       std::vector<SortKey> order = {}) {
-    auto expr = std::make_shared<Expr>(*call(type, std::move(sql), std::move(args)));
-    expr->aggregate = true;
-    expr->order = std::move(order);
-    return expr;
-}
-
 /// All keys of all bags with the first value of each, in the order of their first appearance: sorted by name
 /// to find those, then by place.
 constexpr std::string_view kMergedBags =

@@ -125,9 +125,7 @@ Parsed<> Binder::basket(Relation& relation, const Operator& op) {
     auto all = make_plan(PlanKind::Union, {});
     const auto count_all = [&](const PlanPtr& input) {
         auto plan = make_plan(PlanKind::Aggregate, {input});
-        auto count = std::make_shared<Expr>(*call(Long, "count(*)", {}));
-        count->aggregate = true;
-        plan->columns.push_back({new_id(), ExprPtr(count)});
+        plan->columns.push_back({new_id(), aggregate_call(Long, "count(*)", {})});
         return plan;
     };
     for (std::size_t i = 0; i < columns.size() + 1; ++i)
@@ -150,26 +148,19 @@ Parsed<> Binder::basket(Relation& relation, const Operator& op) {
             row.push_back(null_of(value->type));
             if (std::popcount(choice) == most) continue;
             // Where all rows have one value of this column too, the combination that names it says more.
-            auto differs = std::make_shared<Expr>(
-                *call(Bool, "(count({0}) < count(*) OR min({0}) <> max({0}))", {value}));
-            differs->aggregate = true;
-            group->columns.push_back({id, ExprPtr(differs)});
+            group->columns.push_back(
+                {id, aggregate_call(Bool, "(count({0}) < count(*) OR min({0}) <> max({0}))", {value})});
             told->exprs.push_back(column_ref(id, Bool));
         }
         all->inputs.push_back(told);
     }
-    auto total_plan = count_all(relation.plan);
-    auto total = std::make_shared<Expr>();
-    total->kind = ExprKind::Scalar;
-    total->subquery = true;
-    total->type = Long;
-    total->plan = total_plan;
+    const auto total = scalar_of(count_all(relation.plan), Long);
     const auto count = column_ref(all->scan_ids[0], Long);
     Relation result{.plan = all};
     result.fields.push_back({"Count", count});
-    result.fields.push_back({"Percent", call(Real, "({0} * 100.0 / {1})", {count, ExprPtr(total)})});
+    result.fields.push_back({"Percent", call(Real, "({0} * 100.0 / {1})", {count, total})});
     // A quotient of its own: 7 of 100 are no fewer than 0.07, but 0.07 * 100 is more than 7.
-    result.fields.push_back({"$share", call(Real, "(CAST({0} AS DOUBLE) / {1})", {count, ExprPtr(total)})});
+    result.fields.push_back({"$share", call(Real, "(CAST({0} AS DOUBLE) / {1})", {count, total})});
     for (std::size_t i = 0; i < columns.size(); ++i)
         result.fields.push_back({columns[i].name, column_ref(all->scan_ids[i + 1], columns[i].value->type)});
     seal(result);

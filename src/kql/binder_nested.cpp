@@ -18,9 +18,7 @@ constexpr std::string_view kWhole[] = {"join",        "lookup",   "union",     "
 
 /// Any value of the group, null or not: all of them are the same.
 ExprPtr first_of(const ExprPtr& value) {
-    auto expr = std::make_shared<Expr>(*call(value->type, "first({0})", {value}));
-    expr->aggregate = true;
-    return expr;
+    return aggregate_call(value->type, "first({0})", {value});
 }
 
 }  // namespace
@@ -198,20 +196,29 @@ Parsed<> Binder::partition(Relation& relation, const Operator& op) {
     return {};
 }
 
+/// What was chosen at the levels before tells groups apart, its aggregates come along; both as columns of
+/// `plan`.
+std::vector<ExprPtr> Binder::grouped_by(const std::vector<Field>& chosen, Plan& plan) {
+    std::vector<ExprPtr> columns;
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+        const auto id = new_id();
+        const auto& value = chosen[i].value;
+        if (i % 2 == 0)
+            plan.keys.push_back({id, value});
+        else
+            plan.columns.push_back({id, first_of(value)});
+        columns.push_back(column_ref(id, value->type));
+    }
+    return columns;
+}
+
 /// For each of the groups so far, what its level and those below say of the rows that were not chosen: the
 /// name of the others and the aggregate over them, or null where a level does not ask for others.
 Parsed<Binder::Others> Binder::others_of(const Relation& rest, const std::vector<Field>& chosen,
                                          const Operator& op, std::size_t level) {
     auto plan = make_plan(PlanKind::Aggregate, {rest.plan});
     Others result;
-    for (std::size_t i = 0; i < chosen.size(); ++i) {
-        const auto id = new_id();
-        if (i % 2 == 0)
-            plan->keys.push_back({id, chosen[i].value});
-        else
-            plan->columns.push_back({id, first_of(chosen[i].value)});
-        result.cells.push_back(column_ref(id, chosen[i].value->type));
-    }
+    result.cells = grouped_by(chosen, *plan);
     for (auto at = level; at < op.items.size(); ++at) {
         if (!op.items[at].fallback) {
             result.cells.insert(result.cells.end(), {nullptr, nullptr});
@@ -225,9 +232,7 @@ Parsed<Binder::Others> Binder::others_of(const Relation& rest, const std::vector
         result.cells.push_back(column_ref(id, aggregate->type));
     }
     const auto count = new_id();
-    auto all = std::make_shared<Expr>(*call(Long, "count(*)", {}));
-    all->aggregate = true;
-    plan->columns.push_back({count, ExprPtr(all)});
+    plan->columns.push_back({count, aggregate_call(Long, "count(*)", {})});
     auto some = make_plan(PlanKind::Filter, {plan});
     some->exprs.push_back(call(Bool, "({0} > 0)", {column_ref(count, Long)}));
     result.plan = some;
@@ -274,15 +279,10 @@ Parsed<> Binder::top_nested(Relation& relation, const Operator& op) {
         const auto& by = op.by[level];
         auto plan = make_plan(PlanKind::Aggregate, {relation.plan});
         Relation best{.plan = plan};
-        // What was chosen before tells groups apart, its aggregates come along.
+        const auto before = grouped_by(chosen, *plan);
         for (std::size_t i = 0; i < chosen.size(); ++i) {
-            const auto id = new_id();
-            if (i % 2 == 0)
-                plan->keys.push_back({id, chosen[i].value});
-            else
-                plan->columns.push_back({id, first_of(chosen[i].value)});
-            best.fields.push_back({chosen[i].name, column_ref(id, chosen[i].value->type)});
-            if (i % 2 == 0) best.partition.keys.push_back(best.fields.back().value);
+            best.fields.push_back({chosen[i].name, before[i]});
+            if (i % 2 == 0) best.partition.keys.push_back(before[i]);
         }
         const auto value = FIELDWATCH_TRY(expression(*item.value, {.relation = &relation}));
         if (value->type == Dynamic)

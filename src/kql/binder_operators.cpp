@@ -354,18 +354,10 @@ Parsed<ExprPtr> Binder::in(const Node& node, const Scope& scope) {
 Parsed<ExprPtr> Binder::first_column(const Node& node, const Relation& table) {
     if (table.fields.empty()) return semantic_error(node.args[1]->span, "the table has no column");
     auto plan = make_plan(PlanKind::Aggregate, {table.plan});
-    const auto id = new_id();
-    auto all =
-        std::make_shared<Expr>(*call(ColumnType::Dynamic, "CAST(to_json(list(DISTINCT {0})) AS VARCHAR)",
-                                     {to_string_expr(table.fields.front().value)}));
-    all->aggregate = true;
-    plan->columns.push_back({id, ExprPtr(all)});
-    auto expr = std::make_shared<Expr>();
-    expr->kind = ExprKind::Scalar;
-    expr->type = ColumnType::Dynamic;
-    expr->subquery = true;
-    expr->plan = std::move(plan);
-    return ExprPtr(expr);
+    plan->columns.push_back(
+        {new_id(), aggregate_call(ColumnType::Dynamic, "CAST(to_json(list(DISTINCT {0})) AS VARCHAR)",
+                                  {to_string_expr(table.fields.front().value)})});
+    return scalar_of(std::move(plan), ColumnType::Dynamic);
 }
 
 /// has_any and has_all over an array that only the rows, or a sub-query, know.

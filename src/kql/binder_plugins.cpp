@@ -138,12 +138,11 @@ Parsed<> Binder::bag_unpack(Relation& relation, const Operator& op) {
         auto by_key = make_plan(PlanKind::Aggregate, {unnest});
         const auto name = new_id(), types = new_id();
         by_key->keys.push_back({name, key_text});
-        auto all = std::make_shared<Expr>(*call(
+        const auto all = aggregate_call(
             String,
             "string_agg(DISTINCT json_type(json_extract({0}, '/' || replace(replace({1}, '~', '~0'), '/', "
             "'~1'))), ',')",
-            {sealed, key_text}));
-        all->aggregate = true;
+            {sealed, key_text});
         by_key->columns.push_back({types, all});
         const auto found = FIELDWATCH_TRY(discover(
             {by_key, {{"name", column_ref(name, String)}, {"types", column_ref(types, String)}}, {}}, op));
@@ -239,13 +238,12 @@ Parsed<> Binder::pivot(Relation& relation, const Operator& op) {
     std::size_t unnamed = 0;
     for (const auto& column : found) {
         const auto id = new_id();
-        auto cell = std::make_shared<Expr>(
-            *call(type,
-                  zero             ? "coalesce(any_value({0}) FILTER (WHERE {1} = {2}), 0)"
-                  : type == String ? "coalesce(any_value({0}) FILTER (WHERE {1} = {2}), '')"
-                                   : "any_value({0}) FILTER (WHERE {1} = {2})",
-                  {column_ref(value, type), column_ref(of, String), text_constant(column.name)}));
-        cell->aggregate = true;
+        const auto cell =
+            aggregate_call(type,
+                           zero             ? "coalesce(any_value({0}) FILTER (WHERE {1} = {2}), 0)"
+                           : type == String ? "coalesce(any_value({0}) FILTER (WHERE {1} = {2}), '')"
+                                            : "any_value({0}) FILTER (WHERE {1} = {2})",
+                           {column_ref(value, type), column_ref(of, String), text_constant(column.name)});
         outer->columns.push_back({id, cell});
         add_field(result.fields, column.name.empty() ? fmt::format("Column{}", ++unnamed) : column.name,
                   column_ref(id, type));

@@ -47,9 +47,7 @@ Parsed<> Binder::facet(Relation& relation, const Operator& op) {
                 item.span, "facet does not count dynamic values; convert them first, with tostring(…)");
         const auto key = new_id(), count = new_id();
         plan->keys.push_back({key, value});
-        auto all = std::make_shared<Expr>(*call(ColumnType::Long, "count(*)", {}));
-        all->aggregate = true;
-        plan->columns.push_back({count, all});
+        plan->columns.push_back({count, aggregate_call(ColumnType::Long, "count(*)", {})});
         const auto counted = column_ref(count, ColumnType::Long), valued = column_ref(key, value->type);
         FIELDWATCH_TRY(add_result({plan,
                                    {{name, valued}, {fmt::format("count_{}", name), counted}},

@@ -287,11 +287,10 @@ Parsed<> Binder::scan_rows(Relation& relation, const Operator& op) {
     auto lists = make_plan(PlanKind::Aggregate, {relation.plan});
     for (const auto& key : relation.partition.keys)
         lists->keys.push_back({new_id(), key});
-    auto list = std::make_shared<Expr>(
-        *call(Dynamic, fmt::format("list(struct_pack({}) ORDER BY {{0}})", members), values));
-    list->aggregate = true;
+    const auto list =
+        aggregate_call(Dynamic, fmt::format("list(struct_pack({}) ORDER BY {{0}})", members), values);
     const auto all = new_id(), reduced = new_id(), one = new_id(), place = new_id();
-    lists->columns.push_back({all, ExprPtr(list)});
+    lists->columns.push_back({all, list});
     const auto slots =
         std::vector<Remembered>(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(declared));
     const auto out = FIELDWATCH_TRY(

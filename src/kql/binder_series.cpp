@@ -51,19 +51,11 @@ const Spread* spread_of(const Node& node) {
 /// The begin of the first bin that holds a row, or the end of the last.
 ExprPtr Binder::bound_of(const Relation& relation, const ExprPtr& on, const ExprPtr& step, bool end) {
     auto plan = make_plan(PlanKind::Aggregate, {relation.plan});
-    const auto id = new_id();
-    auto value = std::make_shared<Expr>(
-        *call(on->type,
-              end ? "(max({0}) - max({0}) % nullif({1}, 0) + {1})" : "(min({0}) - min({0}) % nullif({1}, 0))",
-              {on, step}));
-    value->aggregate = true;
-    plan->columns.push_back({id, value});
-    auto expr = std::make_shared<Expr>();
-    expr->kind = ExprKind::Scalar;
-    expr->subquery = true;
-    expr->type = on->type;
-    expr->plan = std::move(plan);
-    return expr;
+    plan->columns.push_back({new_id(), aggregate_call(on->type,
+                                                      end ? "(max({0}) - max({0}) % nullif({1}, 0) + {1})"
+                                                          : "(min({0}) - min({0}) % nullif({1}, 0))",
+                                                      {on, step})});
+    return scalar_of(std::move(plan), on->type);
 }
 
 /// Two steps: values by group and step number, then one row per group with arrays over all steps.
@@ -147,13 +139,12 @@ Parsed<> Binder::make_series(Relation& relation, const Operator& op) {
     };
     for (const auto& one : series) {
         const auto id = new_id();
-        auto value = std::make_shared<Expr>(
-            *call(Dynamic,
-                  fmt::format("'[' || array_to_string(list_transform({}, lambda e: coalesce(map(list({{5}}), "
-                              "list({{0}}))[e], {{4}}, 'null')), ',') || ']'",
-                              slots("{1}", "{2}", "{3}")),
-                  {one.value, from, to, step, one.fallback, column_ref(slot, Long)}));
-        value->aggregate = true;
+        const auto value = aggregate_call(
+            Dynamic,
+            fmt::format("'[' || array_to_string(list_transform({}, lambda e: coalesce(map(list({{5}}), "
+                        "list({{0}}))[e], {{4}}, 'null')), ',') || ']'",
+                        slots("{1}", "{2}", "{3}")),
+            {one.value, from, to, step, one.fallback, column_ref(slot, Long)});
         outer->columns.push_back({id, value});
         add_field(result.fields, one.name, column_ref(id, Dynamic));
     }

@@ -39,11 +39,9 @@ Parsed<ExprPtr> Binder::sketch(const Node& node, std::vector<ExprPtr> args) {
               : fmt::format("list({}{{0}}) FILTER (WHERE {{0}} IS NOT NULL{})", distinct ? "DISTINCT " : "",
                             conditional ? " AND {1}" : "");
     const auto all = distinct && merge ? fmt::format("list_distinct({})", list) : list;
-    auto expr = std::make_shared<Expr>(*call(
+    return aggregate_call(
         Dynamic, fmt::format("'[' || coalesce(array_to_string(" IN_ORDER("{}") ", ','), '') || ']'", all),
-        args));
-    expr->aggregate = true;
-    return ExprPtr(expr);
+        args);
 }
 
 /// percentile_tdigest(sketch, percentage[, typeof(T)]), by nearest rank; without a type a real.

@@ -68,13 +68,9 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
         table->plan = limit;
         table->order.clear();
         seal(*table);
-        auto expr = std::make_shared<Expr>();
-        expr->kind = ExprKind::Scalar;
-        expr->subquery = true;
-        expr->type = table->fields[0].value->type;
-        expr->plan = table->plan;
+        const auto cell = scalar_of(table->plan, table->fields[0].value->type);
         // A string is never null, not even that of no row.
-        return expr->type == String ? call(String, "coalesce({0}, '')", {ExprPtr(expr)}) : ExprPtr(expr);
+        return cell->type == String ? call(String, "coalesce({0}, '')", {cell}) : cell;
     }
     if (n == "column_ifexists" || n == "columnifexists") {
         FIELDWATCH_TRY(count_is(2, 2));

@@ -43,6 +43,23 @@ ExprPtr call(ColumnType type, std::string sql, std::vector<ExprPtr> args) {
     return expr;
 }
 
+ExprPtr aggregate_call(ColumnType type, std::string sql, std::vector<ExprPtr> args,
+                       std::vector<SortKey> order) {
+    auto expr = std::make_shared<Expr>(*call(type, std::move(sql), std::move(args)));
+    expr->aggregate = true;
+    expr->order = std::move(order);
+    return expr;
+}
+
+ExprPtr scalar_of(PlanPtr plan, ColumnType type) {
+    auto expr = std::make_shared<Expr>();
+    expr->kind = ExprKind::Scalar;
+    expr->type = type;
+    expr->subquery = true;
+    expr->plan = std::move(plan);
+    return expr;
+}
+
 ExprPtr special(ExprKind kind, ColumnType type, ExprPtr arg, std::string sql) {
     auto expr = std::make_shared<Expr>();
     expr->kind = kind;

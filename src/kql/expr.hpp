@@ -27,6 +27,11 @@ inline ExprPtr null_of(ColumnType type) {
 }
 ExprPtr column_ref(std::uint32_t id, ColumnType type);
 ExprPtr call(ColumnType type, std::string sql, std::vector<ExprPtr> args);
+/// An aggregate over the rows of a group; `order` is what {order} becomes.
+ExprPtr aggregate_call(ColumnType type, std::string sql, std::vector<ExprPtr> args,
+                       std::vector<SortKey> order = {});
+/// The first cell of a table.
+ExprPtr scalar_of(PlanPtr plan, ColumnType type);
 ExprPtr special(ExprKind kind, ColumnType type, ExprPtr arg, std::string sql = {});
 
 inline bool is_constant(const ExprPtr& expr) {
