@@ -64,18 +64,18 @@ Parsed<BoundQuery> Binder::bind(const Statement& statement) {
 Parsed<Relation> Binder::pipeline(const Pipeline& pipeline) {
     if (++depth_ > options_.limits.depth_max) return limit_error(pipeline.span, "tables nest too deeply");
     auto relation = FIELDWATCH_TRY(pipeline.head ? head(*pipeline.head) : source(*pipeline.source));
-    for (const auto& op : pipeline.operators) {
-        FIELDWATCH_TRY(add_node(op.span));
-        FIELDWATCH_TRY(apply(relation, op));
-        for (const auto& field : relation.fields) {
-            if (field.value->weight > 400) {
-                seal(relation);
-                break;
-            }
-        }
-    }
+    for (const auto& op : pipeline.operators)
+        FIELDWATCH_TRY(stage(relation, op));
     --depth_;
     return relation;
+}
+
+Parsed<> Binder::stage(Relation& relation, const Operator& op) {
+    FIELDWATCH_TRY(add_node(op.span));
+    FIELDWATCH_TRY(apply(relation, op));
+    const auto large = [](const Field& field) { return field.value->weight > 400; };
+    if (std::ranges::any_of(relation.fields, large)) seal(relation);
+    return {};
 }
 
 void Binder::filter(Relation& relation, ExprPtr condition) {

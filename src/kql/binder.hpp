@@ -74,6 +74,9 @@ class Binder {
 
     // tabular: binder.cpp, binder_sources.cpp, binder_join.cpp, binder_series.cpp
     Parsed<Relation> pipeline(const Pipeline& pipeline);
+    /// One operator; a value that it lets grow large is computed apart, so that what follows writes its name
+    /// only.
+    Parsed<> stage(Relation& relation, const Operator& op);
     Parsed<Relation> source(const Node& node);
     Parsed<Relation> table(const Node& node);
     Parsed<Relation> scan(const CatalogTable& table);

@@ -130,8 +130,7 @@ Parsed<> Binder::run_inside(Relation& relation, const Pipeline& sub_query) {
                                fmt::format("the operator '{}' is not supported in a sub-query that runs for "
                                            "each group of rows",
                                            op.name));
-        FIELDWATCH_TRY(add_node(op.span));
-        FIELDWATCH_TRY(apply(relation, op));
+        FIELDWATCH_TRY(stage(relation, op));
     }
     return {};
 }

@@ -30,10 +30,8 @@ Parsed<> Binder::facet(Relation& relation, const Operator& op) {
         return semantic_error(op.span, "facet gives several tables, so it stands at the end of the query");
     if (!op.inputs.empty()) {
         auto rows = relation;
-        for (const auto& inner : op.inputs[0].operators) {
-            FIELDWATCH_TRY(add_node(inner.span));
-            FIELDWATCH_TRY(apply(rows, inner));
-        }
+        for (const auto& inner : op.inputs[0].operators)
+            FIELDWATCH_TRY(stage(rows, inner));
         FIELDWATCH_TRY(add_result(std::move(rows), "with", op.span));
     }
     for (const auto& item : op.by) {
@@ -62,10 +60,8 @@ Parsed<> Binder::fork(Relation& relation, const Operator& op) {
         return semantic_error(op.span, "fork gives several tables, so it stands at the end of the query");
     for (std::size_t i = 0; i < op.inputs.size(); ++i) {
         auto rows = relation;
-        for (const auto& inner : op.inputs[i].operators) {
-            FIELDWATCH_TRY(add_node(inner.span));
-            FIELDWATCH_TRY(apply(rows, inner));
-        }
+        for (const auto& inner : op.inputs[i].operators)
+            FIELDWATCH_TRY(stage(rows, inner));
         const auto& named = op.items[i].names;
         FIELDWATCH_TRY(
             add_result(std::move(rows), named.empty() ? fmt::format("fork_{}", i + 1) : named[0], op.span));
