@@ -288,6 +288,25 @@ const failed = await runAll({
     await page.close();
   },
 
+  async "shows every table of a query that gives several"() {
+    const { page, complaints } = await at("/logs", ".query-editor .monaco-editor");
+    await write(page, "SecurityIoTRawEvent | fork all = (count) (summarize n = count() by RawEventName) none = (where DeviceId == 'nobody')");
+    await page.keyboard.press("Control+Enter");
+    const names = page.locator("main section h2").filter({ hasText: /row/ });
+    await names.nth(2).waitFor();
+    assert.deepEqual((await names.allInnerTexts()).map((text) => text.split(/\s/)[0]), ["all", "fork_2", "none"]);
+    const second = page.getByRole("region", { name: "fork_2" });
+    await second.getByRole("columnheader", { name: "RawEventName" }).waitFor();
+    await second.locator("tbody tr", { hasText: "ProcessCreate" }).waitFor();
+    await page.getByRole("region", { name: "none" }).getByText("No row in this time range.").waitFor();
+    const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "CSV of fork_2" }).click()]);
+    assert.equal(file.suggestedFilename(), "fork_2.csv");
+    await accessible(page, "hunting-several");
+    await browser.picture(page, "hunting-several");
+    assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
   async "loads little before the editor"() {
     const page = await browser.newPage();
     const sizes = new Map();

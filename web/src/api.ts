@@ -25,11 +25,11 @@ export class Refusal extends ApiError {
     super(status, message);
   }
 }
-export type QueryTable = ResultTable & { partial: boolean; render?: Render };
+export type QueryTable = ResultTable & { name: string; partial: boolean; render?: Render };
 
 interface QueryAnswer {
   render?: Render;
-  tables?: ResultTable[];
+  tables?: (ResultTable & { name: string })[];
   error?: { message?: string; innererror?: { message?: string; line?: number; pos?: number; length?: number } };
 }
 
@@ -125,16 +125,23 @@ export class Api {
     if (!response.ok && response.status !== 401) throw await refusal(response);
   }
 
-  /** The first table of a KQL query; `timespan` is an ISO 8601 duration before now. Throws Refusal. */
+  /** The first table of a KQL query, as queryTables(). */
   async query(workspace: string, query: string, timespan: string | null, signal: AbortSignal): Promise<QueryTable> {
+    return (await this.queryTables(workspace, query, timespan, signal))[0]!;
+  }
+
+  /** The tables of a KQL query, at least one; `timespan` is an ISO 8601 duration before now. Throws Refusal. */
+  async queryTables(workspace: string, query: string, timespan: string | null, signal: AbortSignal): Promise<QueryTable[]> {
     const response = await this.asked(
       `/v1/workspaces/${encodeURIComponent(workspace)}/query`,
       { method: "POST", body: JSON.stringify({ query, ...(timespan && { timespan }) }), signal },
       { prefer: "include-render=true" },
     );
     const answer = (await response.json()) as QueryAnswer;
-    const table = answer.tables?.[0];
-    if (response.ok && table) return { ...table, partial: answer.error !== undefined, ...(answer.render && { render: answer.render }) };
+    if (response.ok && answer.tables?.length) {
+      const rest = { partial: answer.error !== undefined, ...(answer.render && { render: answer.render }) };
+      return answer.tables.map((table) => ({ ...table, ...rest }));
+    }
     const inner = answer.error?.innererror;
     const place = inner?.line ? { line: inner.line, column: inner.pos ?? 1, length: inner.length ?? 1 } : null;
     throw new Refusal(response.status, inner?.message ?? answer.error?.message ?? response.statusText, place);

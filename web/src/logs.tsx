@@ -1,12 +1,11 @@
 // A query of one's own over the workspace: text, time range, rows, or where in the text it went wrong.
 import { useCallback, useEffect, useRef, useState } from "react";
 import { type Api, type QueryTable, Refusal } from "./api";
-import { QueryChart } from "./query_chart";
 import { QueryEditor } from "./query_editor";
+import { QueryResult } from "./query_result";
 import { useMay } from "./rights";
-import { download, Rows, rowsShown } from "./rows";
 import { SavedQueries } from "./saved_queries";
-import { csvOf, filtersTime } from "./tables";
+import { filtersTime } from "./tables";
 
 const ranges: [string, string][] = [
   ["PT1H", "Last hour"],
@@ -48,7 +47,7 @@ interface Props {
   keep: (query: string) => void;
 }
 interface Outcome {
-  table: QueryTable | null;
+  tables: QueryTable[];
   refusal: Refusal | null;
   query: string;
   ms: number;
@@ -70,10 +69,10 @@ export function Logs({ api, hub, workspace, now, asked, keep }: Props) {
       const mine = (abort.current = new AbortController());
       const began = performance.now();
       setRunning(true);
-      const done = { query: text, ms: 0, table: null, refusal: null };
+      const done = { query: text, ms: 0, tables: [], refusal: null };
       try {
-        const table = await api.query(workspace, text, filtersTime(text) ? null : timespan, mine.signal);
-        setOutcome({ ...done, table, ms: performance.now() - began });
+        const tables = await api.queryTables(workspace, text, filtersTime(text) ? null : timespan, mine.signal);
+        setOutcome({ ...done, tables, ms: performance.now() - began });
       } catch (reason) {
         if (mine.signal.aborted) return;
         setOutcome({ ...done, refusal: reason instanceof Refusal ? reason : new Refusal(0, String(reason), null) });
@@ -93,7 +92,7 @@ export function Logs({ api, hub, workspace, now, asked, keep }: Props) {
     // Only what the address asked for at first; later runs are asked for by the viewer.
   }, [may.yes]);
 
-  const table = outcome?.table ?? null;
+  const tables = outcome?.tables ?? [];
   return (
     <main className="logs">
       <section className="card">
@@ -124,25 +123,9 @@ export function Logs({ api, hub, workspace, now, asked, keep }: Props) {
         </div>
       </section>
       {outcome?.refusal && <Failure refusal={outcome.refusal} query={outcome.query} />}
-      {table && (
-        <section className="card" aria-live="polite">
-          <div className="bar">
-            <h2>
-              {table.rows.length.toLocaleString()} {table.rows.length === 1 ? "row" : "rows"}
-              <span className="quiet">
-                {Math.round(outcome?.ms ?? 0).toLocaleString()} ms
-                {table.rows.length > rowsShown && ` · the first ${rowsShown.toLocaleString()} are shown`}
-                {table.partial && " · cut at the server's limit"}
-              </span>
-            </h2>
-            <button type="button" onClick={() => download(csvOf(table), "query.csv")}>
-              CSV
-            </button>
-          </div>
-          {table.render && table.rows.length > 0 && table.render.visualization !== "table" && <QueryChart table={table} render={table.render} />}
-          {table.rows.length > 0 ? <Rows table={table} /> : <p className="quiet">No row in this time range.</p>}
-        </section>
-      )}
+      {tables.map((table, at) => (
+        <QueryResult key={at} table={table} ms={outcome?.ms ?? 0} several={tables.length > 1} />
+      ))}
       {may.yes && (
         <SavedQueries
           api={api}
