@@ -57,6 +57,11 @@ Parsed<> Binder::evaluate(Relation& relation, const Operator& op) {
     if (plugin == "narrow") return narrow(relation, op);
     if (plugin == "ipv4_lookup") return ipv4_lookup(relation, op);
     if (plugin == "basket") return basket(relation, op);
+    if (plugin == "autocluster" || plugin == "diffpatterns")
+        return unsupported(op.on->span,
+                           fmt::format("the plugin '{}' is not supported, because how it chooses is not "
+                                       "published; basket counts every combination",
+                                       plugin));
     return unsupported(op.on->span, fmt::format("the plugin '{}' is not supported; bag_unpack, basket, "
                                                 "ipv4_lookup, narrow and pivot are",
                                                 plugin));

@@ -230,6 +230,13 @@ ExprPtr convert(const ExprPtr& value, ColumnType type) {
     const bool is_text = from == ColumnType::Dynamic || from == ColumnType::String;
     switch (type) {
         case ColumnType::Bool:
+            if (from == ColumnType::Dynamic)
+                return call(
+                    type,
+                    "CASE WHEN json_type({1}) IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT', 'DOUBLE') "
+                    "THEN TRY_CAST({0} AS DOUBLE) <> 0 ELSE CASE lower(trim({0})) WHEN 'true' THEN true "
+                    "WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END END",
+                    {text, value});
             if (is_text)
                 return call(type,
                             "CASE lower(trim({0})) WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' "

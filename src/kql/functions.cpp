@@ -39,6 +39,19 @@ namespace {
     "substr(" h ", 7, 2) || substr(" h ", 5, 2) || substr(" h ", 3, 2) || substr(" h ", 1, 2) || substr(" h \
     ", 11, 2) || "                                                                                          \
     "substr(" h ", 9, 2) || substr(" h ", 15, 2) || substr(" h ", 13, 2) || substr(" h ", 17)"
+/// The power of 1024 that a unit of bytes stands for; `unit` is SQL of its name.
+#define POWER_OF_UNIT(unit) \
+    "list_position(['BYTES', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB'], upper(" unit ")) - 1"
+#define FITTING_UNIT                                                                                  \
+    "CASE WHEN isfinite({0}) THEN ['Bytes', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB'][1 + len(list_filter(" \
+    "range(1, 7), lambda i: abs({0}) >= pow(1024, i)))] END"
+#define BYTES_TEXT(unit, digits)                                                                        \
+    "coalesce(" LET(                                                                                    \
+        "u", unit,                                                                                      \
+        LET("t",                                                                                        \
+            "printf('%.*f', CAST(least(greatest(" digits ", 0), 15) AS INTEGER), round({0} / "          \
+            "pow(1024, " POWER_OF_UNIT("u") "), CAST(least(greatest(" digits ", 0), 15) AS INTEGER)))", \
+            "CASE WHEN " digits " > 0 THEN rtrim(rtrim(t, '0'), '.') ELSE t END || ' ' || u")) ", '')"
 #define FROM_CODE_POINTS                                                \
     "CASE WHEN json_type({0}) = 'ARRAY' THEN "                          \
     "coalesce(array_to_string(list_transform(CAST(json_extract_string(" \
@@ -84,6 +97,12 @@ constexpr FunctionRow kScalarRows[] = {
     {"indexof", "ssll", 'l', PLACES("{3}", "[1]"), "wholly within that many characters; -1 is all"},
     {"indexof", "sslll", 'l', PLACES("{3}", "[{4}]"),
      "the so manieth, counted from 1, negative from the last"},
+    {"format_bytes", "r", 's', BYTES_TEXT(FITTING_UNIT, "0"), "as with a precision of 0"},
+    {"format_bytes", "rl", 's', BYTES_TEXT(FITTING_UNIT, "{1}"),
+     "so many digits behind the point, without zeros at the end; the greatest unit of 1024 that leaves 1 or "
+     "more"},
+    {"format_bytes", "rls", 's', BYTES_TEXT("{2}", "{1}"),
+     "in Bytes, KB, MB, GB, TB, PB or EB; another unit: ''"},
     {"regex_quote", "s", 's', "regexp_escape({0})", ""},
     {"parse_command_line", "ss", 'j',
      "CASE WHEN {1} = 'windows' AND trim({0}) <> '' THEN CAST(to_json(list_transform(regexp_extract_all({0}, "
@@ -293,6 +312,9 @@ constexpr FunctionRow kScalarRows[] = {
     {"datetime_local_to_utc", "ts", 't',
      FROM_TIMESTAMP("timezone('UTC', timezone(" KNOWN_ZONE ", " AS_TIMESTAMP "))"),
      "as datetime_utc_to_local"},
+    {"datetime_list_timezones", "", 'j',
+     "(SELECT CAST(to_json(list(name ORDER BY name)) AS VARCHAR) FROM pg_timezone_names())",
+     "what datetime_utc_to_local knows"},
     {"make_datetime", "lll", 't', FROM_DATE("TRY(make_date({0}, {1}, {2}))"), "no such day: null"},
     {"make_datetime", "lllllr", 't',
      "CASE WHEN {3} BETWEEN 0 AND 23 AND {4} BETWEEN 0 AND 59 AND {5} >= 0 AND {5} < 60 THEN " FROM_DATE(

@@ -115,11 +115,11 @@ constexpr std::string_view kRefusedFunctions[] = {"hash",
                                                   "current_principal_details",
                                                   "current_database",
                                                   "current_cluster_endpoint",
-                                                  "datetime_list_timezones",
+
                                                   "estimate_data_size",
                                                   "extent_id",
                                                   "extent_tags",
-                                                  "format_bytes",
+
                                                   "geo_distance_2points",
                                                   "geo_point_in_circle",
                                                   "geo_point_in_polygon",

@@ -71,6 +71,9 @@ Parsed<Operator> Parser::stage() {
     if (op.name == "filter") op.name = "where";
     if (op.name == "order") op.name = "sort";
     if (op.name == "limit") op.name = "take";
+    if (op.name == "reduce")
+        return unsupported(op.span,
+                           "the operator 'reduce' is not supported, because how it chooses is not published");
     if (std::ranges::find(kRefused, op.name) != std::end(kRefused))
         return unsupported(op.span, fmt::format("the operator '{}' is not supported", op.name));
     const auto& known = operator_names();
