@@ -172,14 +172,11 @@ Result<std::unique_ptr<RouteSink>> Routes::sink_of(const Wanted& wanted) const {
             parts_.files, fmt::format("{}/{}/{}", parts_.directory, wanted.hub.value, wanted.endpoint.name),
             wanted.endpoint);
     }
-    if (wanted.endpoint.kind == RouteEndpoint::Kind::Kafka)
-        return open_kafka_sink(wanted.endpoint,
-                               {.hub = wanted.hub.value, .user = wanted.user, .password = wanted.password});
-    if (wanted.endpoint.kind == RouteEndpoint::Kind::Nats)
-        return open_nats_sink(wanted.endpoint,
-                              {.hub = wanted.hub.value, .user = wanted.user, .password = wanted.password});
-    return open_webhook_sink(wanted.endpoint, {.hub = wanted.hub.value, .signing_key = wanted.signing_key},
-                             parts_.clock);
+    if (wanted.endpoint.kind == RouteEndpoint::Kind::Webhook)
+        return open_webhook_sink(wanted.endpoint,
+                                 {.hub = wanted.hub.value, .signing_key = wanted.signing_key}, parts_.clock);
+    return open_bus_sink(wanted.endpoint,
+                         {.hub = wanted.hub.value, .user = wanted.user, .password = wanted.password});
 }
 
 void Routes::let_go(const Key& key, const Wanted& wanted) {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "bus/bus.hpp"
 #include "hub/query/query.hpp"
-#include "hub/routing/bus_sink.hpp"
 #include "net/http_client.hpp"
 
 namespace fieldwatch::hub {
@@ -80,9 +80,9 @@ Result<void> check_address(const RouteEndpoint& endpoint, std::string_view owner
         if (net::parse_url(endpoint.url)) return {};
         return wrong_routing(fmt::format("\"url\" of {} is like https://host/path", owner));
     }
-    const auto address = parse_bus_address(endpoint.url);
+    const auto address = bus::parse_address(endpoint.url);
     if (!address) return wrong_routing(fmt::format("\"url\" of {}: {}", owner, address.error().message));
-    if (address->kind != endpoint.kind)
+    if ((address->kind == bus::Kind::Kafka) != (endpoint.kind == RouteEndpoint::Kind::Kafka))
         return wrong_routing(fmt::format("\"type\" of {} is another than that of its url", owner));
     return {};
 }

@@ -19,7 +19,7 @@ struct RouteEndpoint {
     enum class Kind : std::uint8_t { File, Webhook, Kafka, Nats };
     std::string name;  ///< lower-case letters, digits and -; never "events"
     Kind kind = Kind::File;
-    std::string url;     ///< webhook: whole, with its path; Kafka and NATS: bus_sink.hpp
+    std::string url;     ///< webhook: whole, with its path; Kafka and NATS: bus/bus.hpp
     std::string ca_pem;  ///< all but file: whom to trust over TLS; "" = the system's authorities
     std::uint64_t file_bytes_max = 64u << 20;  ///< file: then the next one begins
     std::size_t files_max = 16;                ///< file: then the oldest goes

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "hub/routing/bus_sink.hpp"
+
 namespace fieldwatch::hub {
 namespace {
 
@@ -179,6 +181,15 @@ TEST(RoutedMessage, WhatTheHubDoesComesInTheSameEnvelope) {
     const auto bytes = model::encode(telemetry("{}"));
     EXPECT_NE(reader.read(*model::decode_record(bytes), {own, 0}), nullptr);
     EXPECT_EQ(reader.read(*model::decode_record(bytes), {(own + 1) % kPartitions, 0}), nullptr);
+}
+
+TEST(BusSink, AMessageSaysWhoseItIsAndWhere) {
+    const std::string one =
+        R"({"hub":"plant","source":"DeviceMessages","routes":["all"],"partition":2,"offset":7,)"
+        R"("enqueuedTime":"2026-11-29T03:00:00Z","deviceId":"pump-1","body":{}})";
+    EXPECT_EQ(device_in(one), "pump-1");
+    EXPECT_EQ(id_in(one, "plant"), "plant/2/7");
+    EXPECT_EQ(device_in("{}"), "");
 }
 
 }  // namespace

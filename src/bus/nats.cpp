@@ -9,9 +9,9 @@
 
 #include "base/clock.hpp"
 #include "base/text.hpp"
-#include "hub/routing/bus_sink.hpp"
+#include "bus/bus.hpp"
 
-namespace fieldwatch::hub {
+namespace fieldwatch::bus {
 
 namespace {
 
@@ -41,17 +41,16 @@ class NamelessFile {
     bool complete_ = false;
 };
 
-class NatsSink final : public RouteSink {
+class Nats final : public Bus {
   public:
-    NatsSink(BusAddress address, std::string ca_pem, BusOptions options)
-        : address_(std::move(address)), ca_pem_(std::move(ca_pem)), options_(std::move(options)) {}
-    ~NatsSink() override { close(); }
-    NatsSink(const NatsSink&) = delete;
-    NatsSink& operator=(const NatsSink&) = delete;
+    Nats(Address address, Options options) : address_(std::move(address)), options_(std::move(options)) {}
+    ~Nats() override { close(); }
+    Nats(const Nats&) = delete;
+    Nats& operator=(const Nats&) = delete;
 
     void interrupt() override { interrupted_ = true; }
 
-    Result<void> deliver(std::span<const std::string> messages) override {
+    Result<void> deliver(std::span<const Message> messages) override {
         auto done = publish(messages);
         if (!done) close();  // its acknowledgements are nobody's any more
         return done;
@@ -81,12 +80,12 @@ class NatsSink final : public RouteSink {
         if (!options_.user.empty())
             FIELDWATCH_TRY(checked(
                 natsOptions_SetUserInfo(options, options_.user.c_str(), options_.password.c_str()), "user"));
-        const NamelessFile authorities(ca_pem_);
+        const NamelessFile authorities(options_.ca_pem);
         if (address_.tls) {
             FIELDWATCH_TRY(checked(natsOptions_SetSecure(options, true), "TLS"));
-            if (!ca_pem_.empty() && !authorities.complete())
+            if (!options_.ca_pem.empty() && !authorities.complete())
                 return fail(Errc::Io, "NATS: no space for certificates");
-            if (!ca_pem_.empty())
+            if (!options_.ca_pem.empty())
                 FIELDWATCH_TRY(
                     checked(natsOptions_LoadCATrustedCertificates(options, authorities.path().c_str()),
                             "certificates"));
@@ -94,12 +93,12 @@ class NatsSink final : public RouteSink {
         FIELDWATCH_TRY(checked(natsConnection_Connect(&connection_, options), "connecting"));
         jsOptions stream;
         FIELDWATCH_TRY(checked(jsOptions_Init(&stream), "options"));
-        stream.PublishAsync.ErrHandler = &NatsSink::refused;
+        stream.PublishAsync.ErrHandler = &Nats::refused;
         stream.PublishAsync.ErrHandlerClosure = this;
         return checked(natsConnection_JetStream(&stream_, connection_, &stream), "JetStream");
     }
 
-    Result<void> publish(std::span<const std::string> messages) {
+    Result<void> publish(std::span<const Message> messages) {
         if (stream_ == nullptr) FIELDWATCH_TRY(connect());
         {
             const std::lock_guard lock(mutex_);
@@ -107,12 +106,12 @@ class NatsSink final : public RouteSink {
         }
         const auto until = system_clock().monotonic() + options_.timeout;
         for (const auto& message : messages) {
-            const auto id = id_in(message, options_.hub);
+            const std::string id(message.id);
             jsPubOptions one;
             jsPubOptions_Init(&one);
             one.MsgId = id.c_str();
-            const auto status = js_PublishAsync(stream_, address_.topic.c_str(), message.data(),
-                                                static_cast<int>(message.size()), &one);
+            const auto status = js_PublishAsync(stream_, address_.topic.c_str(), message.text.data(),
+                                                static_cast<int>(message.text.size()), &one);
             if (status == NATS_MAX_PAYLOAD)
                 return fail(Errc::InvalidArgument, "NATS does not take messages of this size");
             FIELDWATCH_TRY(checked(status, "publishing"));
@@ -133,12 +132,12 @@ class NatsSink final : public RouteSink {
 
     // From a thread of the client.
     static void refused(jsCtx*, jsPubAckErr* error, void* closure) {
-        auto& sink = *static_cast<NatsSink*>(closure);
-        const std::lock_guard lock(sink.mutex_);
-        sink.problem_ = error->ErrText != nullptr && *error->ErrText != 0 ? error->ErrText
-                                                                          : natsStatus_GetText(error->Err);
+        auto& bus = *static_cast<Nats*>(closure);
+        const std::lock_guard lock(bus.mutex_);
+        bus.problem_ = error->ErrText != nullptr && *error->ErrText != 0 ? error->ErrText
+                                                                         : natsStatus_GetText(error->Err);
         if (error->Err == NATS_NO_RESPONDERS)
-            sink.problem_ = "no stream has the subject " + sink.address_.topic;
+            bus.problem_ = "no stream has the subject " + bus.address_.topic;
     }
     std::string problem() const {
         const std::lock_guard lock(mutex_);
@@ -153,9 +152,8 @@ class NatsSink final : public RouteSink {
         connection_ = nullptr;
     }
 
-    const BusAddress address_;
-    const std::string ca_pem_;
-    const BusOptions options_;
+    const Address address_;
+    const Options options_;
     natsConnection* connection_ = nullptr;
     jsCtx* stream_ = nullptr;
     mutable std::mutex mutex_;  // the client answers from a thread of its own
@@ -165,10 +163,8 @@ class NatsSink final : public RouteSink {
 
 }  // namespace
 
-Result<std::unique_ptr<RouteSink>> open_nats_sink(const RouteEndpoint& endpoint, BusOptions options) {
-    auto address = FIELDWATCH_TRY(parse_bus_address(endpoint.url));
-    return std::unique_ptr<RouteSink>(
-        std::make_unique<NatsSink>(std::move(address), endpoint.ca_pem, std::move(options)));
+Result<std::unique_ptr<Bus>> open_nats(Address address, Options options) {
+    return std::unique_ptr<Bus>(std::make_unique<Nats>(std::move(address), std::move(options)));
 }
 
-}  // namespace fieldwatch::hub
+}  // namespace fieldwatch::bus

@@ -5,9 +5,9 @@
 #include <atomic>
 
 #include "base/clock.hpp"
-#include "hub/routing/bus_sink.hpp"
+#include "bus/bus.hpp"
 
-namespace fieldwatch::hub {
+namespace fieldwatch::bus {
 
 namespace {
 
@@ -15,13 +15,12 @@ using std::chrono::milliseconds;
 
 constexpr int kSliceMs = 200;  // how late an interruption is seen
 
-class KafkaSink final : public RouteSink {
+class Kafka final : public Bus {
   public:
-    KafkaSink(BusAddress address, std::string ca_pem, BusOptions options)
-        : address_(std::move(address)), ca_pem_(std::move(ca_pem)), options_(std::move(options)) {}
-    ~KafkaSink() override { close(); }
-    KafkaSink(const KafkaSink&) = delete;
-    KafkaSink& operator=(const KafkaSink&) = delete;
+    Kafka(Address address, Options options) : address_(std::move(address)), options_(std::move(options)) {}
+    ~Kafka() override { close(); }
+    Kafka(const Kafka&) = delete;
+    Kafka& operator=(const Kafka&) = delete;
 
     Result<void> open() {
         auto* const conf = rd_kafka_conf_new();
@@ -39,15 +38,15 @@ class KafkaSink final : public RouteSink {
         also("request.timeout.ms", timeout);
         also("message.max.bytes", "1048576");
         also("client.id", "fieldwatch");
-        if (!ca_pem_.empty() && address_.tls) also("ssl.ca.pem", ca_pem_);
+        if (!options_.ca_pem.empty() && address_.tls) also("ssl.ca.pem", options_.ca_pem);
         if (sasl) {
             also("sasl.mechanisms", "PLAIN");
             also("sasl.username", options_.user);
             also("sasl.password", options_.password);
         }
         rd_kafka_conf_set_opaque(conf, this);
-        rd_kafka_conf_set_dr_msg_cb(conf, &KafkaSink::delivered);
-        rd_kafka_conf_set_error_cb(conf, &KafkaSink::said);
+        rd_kafka_conf_set_dr_msg_cb(conf, &Kafka::delivered);
+        rd_kafka_conf_set_error_cb(conf, &Kafka::said);
         rd_kafka_conf_set_log_cb(conf, [](const rd_kafka_t*, int, const char*, const char*) {});
         if (!done) {
             rd_kafka_conf_destroy(conf);
@@ -62,7 +61,7 @@ class KafkaSink final : public RouteSink {
 
     void interrupt() override { interrupted_ = true; }
 
-    Result<void> deliver(std::span<const std::string> messages) override {
+    Result<void> deliver(std::span<const Message> messages) override {
         if (producer_ == nullptr) FIELDWATCH_TRY(open());
         taken_ = 0;
         too_large_ = false;
@@ -92,17 +91,16 @@ class KafkaSink final : public RouteSink {
         return fail(Errc::InvalidArgument, std::string("Kafka: ") + why.c_str());
     }
 
-    rd_kafka_resp_err_t produce(const std::string& message) {
-        const auto key = device_in(message);
+    rd_kafka_resp_err_t produce(const Message& message) {
         std::array<rd_kafka_vu_t, 4> what{};
         what[0].vtype = RD_KAFKA_VTYPE_TOPIC;
         what[0].u.cstr = address_.topic.c_str();
         what[1].vtype = RD_KAFKA_VTYPE_KEY;
-        what[1].u.mem.ptr = const_cast<char*>(key.data());
-        what[1].u.mem.size = key.size();
+        what[1].u.mem.ptr = const_cast<char*>(message.key.data());
+        what[1].u.mem.size = message.key.size();
         what[2].vtype = RD_KAFKA_VTYPE_VALUE;  // copied: it may be on its way when we give up
-        what[2].u.mem.ptr = const_cast<char*>(message.data());
-        what[2].u.mem.size = message.size();
+        what[2].u.mem.ptr = const_cast<char*>(message.text.data());
+        what[2].u.mem.size = message.text.size();
         what[3].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
         what[3].u.i = RD_KAFKA_MSG_F_COPY;
         auto* const error = rd_kafka_produceva(producer_, what.data(), what.size());
@@ -112,16 +110,16 @@ class KafkaSink final : public RouteSink {
         return code;
     }
 
-    // The client calls back from rd_kafka_flush(), so in the sink's own thread.
+    // The client calls back from rd_kafka_flush(), so in the thread that delivers.
     static void delivered(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
-        auto& sink = *static_cast<KafkaSink*>(opaque);
+        auto& bus = *static_cast<Kafka*>(opaque);
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-            ++sink.taken_;
+            ++bus.taken_;
         else
-            sink.note(message->err);
+            bus.note(message->err);
     }
     static void said(rd_kafka_t*, int error, const char* reason, void* opaque) {
-        static_cast<KafkaSink*>(opaque)->heard_ =
+        static_cast<Kafka*>(opaque)->heard_ =
             fmt::format("{}: {}", rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error)),
                         reason == nullptr ? "" : reason);
     }
@@ -139,9 +137,8 @@ class KafkaSink final : public RouteSink {
         producer_ = nullptr;
     }
 
-    const BusAddress address_;
-    const std::string ca_pem_;
-    const BusOptions options_;
+    const Address address_;
+    const Options options_;
     rd_kafka_t* producer_ = nullptr;
     std::size_t taken_ = 0;
     bool too_large_ = false;
@@ -151,11 +148,10 @@ class KafkaSink final : public RouteSink {
 
 }  // namespace
 
-Result<std::unique_ptr<RouteSink>> open_kafka_sink(const RouteEndpoint& endpoint, BusOptions options) {
-    auto address = FIELDWATCH_TRY(parse_bus_address(endpoint.url));
-    auto sink = std::make_unique<KafkaSink>(std::move(address), endpoint.ca_pem, std::move(options));
-    FIELDWATCH_TRY(sink->open());
-    return std::unique_ptr<RouteSink>(std::move(sink));
+Result<std::unique_ptr<Bus>> open_kafka(Address address, Options options) {
+    auto bus = std::make_unique<Kafka>(std::move(address), std::move(options));
+    FIELDWATCH_TRY(bus->open());
+    return std::unique_ptr<Bus>(std::move(bus));
 }
 
-}  // namespace fieldwatch::hub
+}  // namespace fieldwatch::bus

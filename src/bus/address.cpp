@@ -1,16 +1,16 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "hub/routing/bus_sink.hpp"
+#include "bus/bus.hpp"
 
-namespace fieldwatch::hub {
+namespace fieldwatch::bus {
 
 namespace {
 
 constexpr std::size_t kServersMax = 16;
 constexpr std::size_t kTopicMax = 249;  // Kafka's own bound
 
-std::unexpected<Error> no_bus_address(std::string_view url) {
+std::unexpected<Error> no_address(std::string_view url) {
     return fail(
         Errc::InvalidArgument,
         "\"" + std::string(url) +
@@ -34,49 +34,34 @@ bool is_topic(std::string_view text) {
            });
 }
 
-/// The text behind `before`, up to one of `ends`.
-std::string_view between(std::string_view text, std::string_view before, std::string_view ends) {
-    const auto at = text.find(before);
-    if (at == std::string_view::npos) return {};
-    text.remove_prefix(at + before.size());
-    const auto end = text.find_first_of(ends);
-    return end == std::string_view::npos ? std::string_view() : text.substr(0, end);
-}
-
 }  // namespace
 
-Result<BusAddress> parse_bus_address(std::string_view url) {
+Result<Address> parse_address(std::string_view url) {
     const auto scheme = url.find("://");
-    if (scheme == std::string_view::npos) return no_bus_address(url);
+    if (scheme == std::string_view::npos) return no_address(url);
     const auto name = url.substr(0, scheme);
-    BusAddress out;
+    Address out;
     if (name == "kafka" || name == "kafkas")
-        out.kind = RouteEndpoint::Kind::Kafka;
+        out.kind = Kind::Kafka;
     else if (name == "nats" || name == "natss")
-        out.kind = RouteEndpoint::Kind::Nats;
+        out.kind = Kind::Nats;
     else
-        return no_bus_address(url);
+        return no_address(url);
     out.tls = name.ends_with("s") && name != "nats";
     const auto rest = url.substr(scheme + 3);
     const auto slash = rest.find('/');
-    if (slash == std::string_view::npos) return no_bus_address(url);
+    if (slash == std::string_view::npos) return no_address(url);
     out.servers = rest.substr(0, slash);
     out.topic = rest.substr(slash + 1);
     const auto servers = split(out.servers, ',');
     if (servers.size() > kServersMax || !std::ranges::all_of(servers, is_server) || !is_topic(out.topic))
-        return no_bus_address(url);
+        return no_address(url);
     return out;
 }
 
-// In the envelope what a message says of itself stands before anything that a device wrote, and neither a
-// device's id nor a number has a character that JSON escapes.
-std::string_view device_in(std::string_view message) {
-    return between(message, "\"deviceId\":\"", "\"");
+Result<std::unique_ptr<Bus>> open(Address address, Options options) {
+    return address.kind == Kind::Kafka ? open_kafka(std::move(address), std::move(options))
+                                       : open_nats(std::move(address), std::move(options));
 }
 
-std::string id_in(std::string_view message, std::string_view hub) {
-    return std::string(hub) + '/' + std::string(between(message, "\"partition\":", ",}")) + '/' +
-           std::string(between(message, "\"offset\":", ",}"));
-}
-
-}  // namespace fieldwatch::hub
+}  // namespace fieldwatch::bus
