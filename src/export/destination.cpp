@@ -12,6 +12,7 @@
 #include "base/json_text.hpp"
 #include "model/ids.hpp"
 #include "net/http_client.hpp"
+#include "net/smtp_client.hpp"
 
 namespace fieldwatch::exports {
 
@@ -24,24 +25,30 @@ constexpr std::size_t kAddressBytesMax = 2'048;
 constexpr std::size_t kSecretBytesMax = 4'096;
 constexpr std::size_t kCaBytesMax = 64u << 10;
 constexpr std::size_t kHubsMax = 64;
-constexpr std::array<std::string_view, 14> kMembers{
-    "to",   "format", "minimumSeverity", "findings", "hubs",      "keepDays", "ca", "secret", "authorization",
-    "name", "v",      "states",          "group",    "quietHours"};
+constexpr std::uint32_t kDigestMinutesMax = 24 * 60;
+constexpr std::array<std::string_view, 19> kMembers{
+    "to",       "format", "minimumSeverity", "findings",      "hubs",
+    "keepDays", "ca",     "secret",          "authorization", "name",
+    "v",        "states", "group",           "quietHours",    "user",
+    "password", "from",   "recipients",      "digestMinutes"};
 
 struct Scheme {
     std::string_view begins;
     Transport transport;
     std::uint16_t port;  ///< where none is given
 };
-/// RFC 6587 names no port for TCP, 601 is IANA's; 514 and 6514: RFC 5426, RFC 5425.
-constexpr std::array kSchemes{Scheme{"https://", Transport::Https, 443},
-                              Scheme{"http://", Transport::Http, 80}, Scheme{"tcp://", Transport::Tcp, 601},
-                              Scheme{"tls://", Transport::Tls, 6514}, Scheme{"udp://", Transport::Udp, 514}};
+/// RFC 6587 names no port for TCP, 601 is IANA's; 514 and 6514: RFC 5426, RFC 5425; 465 and 587: RFC 8314.
+constexpr std::array kSchemes{
+    Scheme{"https://", Transport::Https, 443}, Scheme{"http://", Transport::Http, 80},
+    Scheme{"tcp://", Transport::Tcp, 601},     Scheme{"tls://", Transport::Tls, 6514},
+    Scheme{"udp://", Transport::Udp, 514},     Scheme{"smtps://", Transport::Smtps, 465},
+    Scheme{"smtp://", Transport::Smtp, 587},   Scheme{"smtp+plain://", Transport::SmtpPlain, 25}};
+constexpr std::array<std::string_view, 4> kBusSchemes{"kafka://", "kafkas://", "nats://", "natss://"};
 
 constexpr std::array kFormats{
     std::pair{Format::Json, std::string_view{"json"}}, std::pair{Format::Ocsf, std::string_view{"ocsf"}},
     std::pair{Format::Stix, std::string_view{"stix"}}, std::pair{Format::Syslog, std::string_view{"syslog"}},
-    std::pair{Format::Cef, std::string_view{"cef"}}};
+    std::pair{Format::Cef, std::string_view{"cef"}},   std::pair{Format::Text, std::string_view{"text"}}};
 
 bool is_visible_ascii(std::string_view text, bool blanks) {
     return std::ranges::all_of(text, [&](char c) { return (c > ' ' && c <= '~') || (blanks && c == ' '); });
@@ -73,7 +80,8 @@ Result<void> read_address(Destination& out) {
     const auto wrong = [&] {
         return fail(Errc::InvalidArgument,
                     fmt::format("\"to\" must be one of https://host/path, tcp://host:port, tls://host:port, "
-                                "udp://host:port, file; it is \"{}\"",
+                                "udp://host:port, kafka://host:port/topic, nats://host:port/subject, "
+                                "smtp://host:port, smtps://host:port, file; it is \"{}\"",
                                 out.to));
     };
     if (out.to == "file") {
@@ -81,6 +89,11 @@ Result<void> read_address(Destination& out) {
         return {};
     }
     if (!is_visible_ascii(out.to, false) || out.to.find_first_of("#@") != std::string::npos) return wrong();
+    if (std::ranges::any_of(kBusSchemes, [&](auto scheme) { return out.to.starts_with(scheme); })) {
+        out.transport = Transport::Bus;
+        out.stream = FIELDWATCH_TRY(bus::parse_address(out.to));
+        return {};
+    }
     const auto* const scheme =
         std::ranges::find_if(kSchemes, [&](const Scheme& one) { return out.to.starts_with(one.begins); });
     if (scheme == kSchemes.end()) return wrong();
@@ -99,26 +112,39 @@ Result<void> read_address(Destination& out) {
     if (!out.is_webhook()) return path == std::string_view::npos ? Result<void>() : Result<void>(wrong());
     if (path != std::string_view::npos) out.target = rest.substr(path);
     if (!out.target.starts_with('/')) return wrong();
-    const auto address = parse_ip(out.host);
-    if (out.transport == Transport::Http && out.host != "localhost" && !(address && address->is_loopback()))
-        return fail(Errc::InvalidArgument, "plain http is for receivers on this machine; use https");
     return {};
 }
 
+bool is_on_this_machine(const std::string& host) {
+    const auto address = parse_ip(host);
+    return host == "localhost" || (address && address->is_loopback());
+}
+
+Result<void> check_plain(const Destination& destination) {
+    if (destination.transport == Transport::Http && !is_on_this_machine(destination.host))
+        return fail(Errc::InvalidArgument, "plain http is for receivers on this machine; use https");
+    if (destination.transport == Transport::SmtpPlain && !is_on_this_machine(destination.host))
+        return fail(Errc::InvalidArgument,
+                    "smtp+plain is for a mail server on this machine; use smtp (STARTTLS) or smtps");
+    return {};
+}
+
+bool fits(Format format, const Destination& destination) {
+    if (destination.is_mail() || format == Format::Text)
+        return destination.is_mail() && format == Format::Text;
+    if (destination.is_syslog()) return format == Format::Syslog || format == Format::Cef;
+    return format != Format::Syslog && (format != Format::Cef || destination.transport == Transport::File);
+}
+
 Result<void> read_format(const Json& object, Destination& out) {
-    const bool syslog = !out.is_webhook() && out.transport != Transport::File;
-    out.format = syslog ? Format::Syslog : Format::Json;
+    out.format = out.is_syslog() ? Format::Syslog : out.is_mail() ? Format::Text : Format::Json;
     const auto name = FIELDWATCH_TRY(member_text(object, "format", 16));
     if (name.empty()) return {};
     const auto* const found = std::ranges::find(kFormats, name, [](const auto& one) { return one.second; });
-    const auto fits = [&](Format format) {
-        if (syslog) return format == Format::Syslog || format == Format::Cef;
-        return format != Format::Syslog && (format != Format::Cef || out.transport == Transport::File);
-    };
-    if (found == kFormats.end() || !fits(found->first)) {
+    if (found == kFormats.end() || !fits(found->first, out)) {
         std::string allowed;
         for (const auto& [format, spelled] : kFormats) {
-            if (fits(format)) allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", spelled);
+            if (fits(format, out)) allowed += fmt::format("{}{}", allowed.empty() ? "" : ", ", spelled);
         }
         return fail(
             Errc::InvalidArgument,
@@ -135,6 +161,7 @@ struct Word {
 };
 
 Result<void> read_filter(const Json& object, Destination& out) {
+    out.by_incident = out.is_mail();  // people read a mail an incident
     if (const auto name = FIELDWATCH_TRY(member_text(object, "minimumSeverity", 32)); !name.empty()) {
         const auto severity = model::severity_from(name);
         if (!severity)
@@ -163,7 +190,7 @@ Result<void> read_filter(const Json& object, Destination& out) {
         if (!word.empty() && word != usual && word != other)
             return fail(Errc::InvalidArgument,
                         fmt::format("\"{}\" must be one of {}, {}; it is \"{}\"", name, usual, other, word));
-        *into = word == other;
+        if (!word.empty()) *into = word == other;
     }
     if (const auto hours = FIELDWATCH_TRY(member_text(object, "quietHours", 64)); !hours.empty())
         out.quiet = FIELDWATCH_TRY(QuietHours::parse(hours));
@@ -188,14 +215,58 @@ Result<void> read_trust(const Json& object, Destination& out) {
     out.ca_pem = FIELDWATCH_TRY(member_text(object, "ca", kCaBytesMax));
     out.secret = FIELDWATCH_TRY(member_text(object, "secret", kSecretBytesMax));
     out.authorization = FIELDWATCH_TRY(member_text(object, "authorization", kSecretBytesMax));
-    if (!out.ca_pem.empty() && out.transport != Transport::Https && out.transport != Transport::Tls)
-        return fail(Errc::InvalidArgument, "\"ca\" goes with https:// and tls://");
+    if (!out.ca_pem.empty() && !out.is_encrypted())
+        return fail(Errc::InvalidArgument,
+                    "\"ca\" goes with https://, tls://, smtp://, smtps://, kafkas:// and natss://");
     if (!out.ca_pem.empty() && out.ca_pem.find("-----BEGIN CERTIFICATE-----") == std::string::npos)
         return fail(Errc::InvalidArgument, "\"ca\" must be the PEM text of certificates");
     if ((!out.secret.empty() || !out.authorization.empty()) && !out.is_webhook())
         return fail(Errc::InvalidArgument, "\"secret\" and \"authorization\" go with https://");
     if (!is_visible_ascii(out.authorization, true))
         return fail(Errc::InvalidArgument, "\"authorization\" must be one line of ASCII");
+    out.user = FIELDWATCH_TRY(member_text(object, "user", kSecretBytesMax));
+    out.password = FIELDWATCH_TRY(member_text(object, "password", kSecretBytesMax));
+    if ((!out.user.empty() || !out.password.empty()) && !out.logs_in())
+        return fail(Errc::InvalidArgument, "\"user\" and \"password\" go with kafka://, nats:// and smtp://");
+    if (out.user.empty() && !out.password.empty())
+        return fail(Errc::InvalidArgument, "\"password\" goes with a \"user\"");
+    for (const auto& text : {out.user, out.password}) {
+        if (text.find_first_of(std::string_view("\0\r\n", 3)) != std::string::npos)
+            return fail(Errc::InvalidArgument, "\"user\" and \"password\" are one line each");
+    }
+    return {};
+}
+
+Result<void> read_mail(const Json& object, Destination& out) {
+    const bool says_any =
+        object.contains("from") || object.contains("recipients") || object.contains("digestMinutes");
+    if (!out.is_mail()) {
+        if (!says_any) return {};
+        return fail(Errc::InvalidArgument,
+                    "\"from\", \"recipients\" and \"digestMinutes\" go with smtp:// and smtps://");
+    }
+    const auto check = [](const std::string& address) -> Result<void> {
+        if (net::is_mail_address(address)) return {};
+        return fail(Errc::InvalidArgument, fmt::format("\"{}\" is no mail address", address.substr(0, 254)));
+    };
+    out.mail.from = FIELDWATCH_TRY(member_text(object, "from", 254));
+    FIELDWATCH_TRY(check(out.mail.from));
+    const auto recipients = object.find("recipients");
+    if (recipients == object.end() || !recipients->is_array() || recipients->empty() ||
+        recipients->size() > kRecipientsMax)
+        return fail(Errc::InvalidArgument,
+                    fmt::format("\"recipients\" must be an array of 1 to {} mail addresses", kRecipientsMax));
+    for (const auto& one : *recipients) {
+        if (!one.is_string()) return fail(Errc::InvalidArgument, "\"recipients\" must hold mail addresses");
+        out.mail.recipients.push_back(one.get<std::string>());
+        FIELDWATCH_TRY(check(out.mail.recipients.back()));
+    }
+    if (const auto found = object.find("digestMinutes"); found != object.end()) {
+        if (!found->is_number_integer() || *found < 0 || *found > kDigestMinutesMax)
+            return fail(Errc::InvalidArgument,
+                        fmt::format("\"digestMinutes\" must lie between 0 and {}", kDigestMinutesMax));
+        out.mail.digest_minutes = found->get<std::uint32_t>();
+    }
     return {};
 }
 
@@ -203,6 +274,18 @@ Result<void> read_trust(const Json& object, Destination& out) {
 
 std::string_view to_string(Format format) {
     return std::ranges::find(kFormats, format, [](const auto& one) { return one.first; })->second;
+}
+
+bool Destination::is_encrypted() const {
+    using enum Transport;
+    return transport == Https || transport == Tls || transport == Smtps || transport == Smtp ||
+           (transport == Bus && stream.tls);
+}
+
+bool Destination::same_receiver(const Destination& other) const {
+    return transport == other.transport && host == other.host && port == other.port && user == other.user &&
+           stream.kind == other.stream.kind && stream.tls == other.stream.tls &&
+           stream.servers == other.stream.servers;
 }
 
 bool Destination::wants(const Finding& finding) const {
@@ -226,9 +309,11 @@ Result<Destination> read_destination(std::string_view name, std::string_view jso
     out.name = name;
     out.to = FIELDWATCH_TRY(member_text(object, "to", kAddressBytesMax));
     FIELDWATCH_TRY(read_address(out));
+    FIELDWATCH_TRY(check_plain(out));
     FIELDWATCH_TRY(read_format(object, out));
     FIELDWATCH_TRY(read_filter(object, out));
     FIELDWATCH_TRY(read_trust(object, out));
+    FIELDWATCH_TRY(read_mail(object, out));
     return out;
 }
 
@@ -252,12 +337,20 @@ std::string to_json(const Destination& destination, Secrets secrets) {
         .member("group", destination.by_incident ? "incident" : "none")
         .member("quietHours", destination.quiet ? destination.quiet->text() : std::string())
         .member("keepDays", std::int64_t{destination.keep_days});
-    json.member_if("ca", destination.ca_pem);
+    json.member_if("ca", destination.ca_pem).member_if("user", destination.user);
+    if (destination.is_mail()) {
+        json.member("from", destination.mail.from).key("recipients").begin_array();
+        for (const auto& one : destination.mail.recipients)
+            json.string(one);
+        json.end_array().member("digestMinutes", std::int64_t{destination.mail.digest_minutes});
+    }
     if (secrets == Secrets::Shown) {
-        json.member_if("secret", destination.secret).member_if("authorization", destination.authorization);
+        json.member_if("secret", destination.secret)
+            .member_if("authorization", destination.authorization)
+            .member_if("password", destination.password);
     } else {
         json.key("signed").boolean(!destination.secret.empty());
-        json.key("authorized").boolean(!destination.authorization.empty());
+        json.key("authorized").boolean(!destination.authorization.empty() || !destination.password.empty());
     }
     json.end_object();
     return out;

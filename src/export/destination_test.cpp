@@ -100,5 +100,58 @@ TEST(Destination, WantsWhatItSays) {
     EXPECT_TRUE(destination.wants(finding));
 }
 
+TEST(Destination, OfMailSaysWhoWritesToWhom) {
+    const auto read = read_destination(
+        "m",
+        R"({"to":"smtp://mail.example","from":"fw@a.example","recipients":["soc@a.example"],"user":"u"})");
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->transport, Transport::Smtp);
+    EXPECT_EQ(read->port, 587);
+    EXPECT_EQ(read->format, Format::Text);
+    EXPECT_TRUE(read->by_incident) << "people read a mail an incident";
+    EXPECT_EQ(read_destination("m", to_json(*read, Secrets::Shown))->mail.recipients, read->mail.recipients);
+    const auto with = [](const std::string& members, const std::string& to = "smtps://mail.example") {
+        return refusal(
+            R"({"to":")" + to + R"(","from":"fw@a.example","recipients":["soc@a.example"],)" + members + "}",
+            "m");
+    };
+    EXPECT_EQ(with(R"("digestMinutes":60,"group":"none")"), "taken");
+    EXPECT_EQ(with(R"("ca":"-----BEGIN CERTIFICATE-----")"), "taken");
+    EXPECT_THAT(with(R"("digestMinutes":1441)"), HasSubstr("between 0 and 1440"));
+    EXPECT_THAT(with(R"("format":"json")"), HasSubstr("one of text"));
+    EXPECT_THAT(with(R"("keepDays":7)", "smtp+plain://mail.example"), HasSubstr("on this machine"));
+    EXPECT_EQ(with(R"("keepDays":7)", "smtp+plain://127.0.0.1"), "taken");
+    EXPECT_THAT(with(R"("password":"p")"), HasSubstr("goes with a"));
+    EXPECT_THAT(with(R"("user":"u\r\nRSET")"), HasSubstr("one line"));
+    EXPECT_THAT(refusal(R"({"to":"smtp://h","recipients":["a@b.example"]})"), HasSubstr("no mail address"));
+    EXPECT_THAT(refusal(R"({"to":"smtp://h","from":"a@b.example"})"), HasSubstr("\"recipients\""));
+    EXPECT_THAT(refusal(R"({"to":"file","recipients":["a@b.example"]})"), HasSubstr("go with smtp"));
+    for (const auto* const bad :
+         {"a", "@b", "a@", "a b@c", "a@b>\\r\\nRCPT TO:<x@y", "a,b@c", "<a@b>", "a\\u0000@b", "é@b"})
+        EXPECT_THAT(
+            refusal(std::string(R"({"to":"smtp://h","from":"fw@a.example","recipients":[")") + bad + "\"]}"),
+            HasSubstr("no mail address"))
+            << bad;
+}
+
+TEST(Destination, OfAStreamIsReadAsRoutesReadTheirs) {
+    const auto read =
+        read_destination("k", R"({"to":"kafkas://a:9093,b:9093/findings","user":"u","password":"p"})");
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->transport, Transport::Bus);
+    EXPECT_EQ(read->stream.servers, "a:9093,b:9093");
+    EXPECT_TRUE(read->is_encrypted());
+    EXPECT_THAT(to_json(*read, Secrets::Hidden), Not(HasSubstr("\"p\"")));
+    EXPECT_THAT(to_json(*read, Secrets::Hidden), HasSubstr("\"authorized\":true"));
+    EXPECT_THAT(to_json(*read, Secrets::Shown), HasSubstr("\"password\":\"p\""));
+    auto plain = *read_destination("k", R"({"to":"kafka://a:9093,b:9093/findings","user":"u"})");
+    EXPECT_FALSE(plain.same_receiver(*read)) << "a password is not told in clear where it was not before";
+    EXPECT_THAT(refusal(R"({"to":"nats://h:4222"})"), HasSubstr("nats://"));
+    EXPECT_THAT(refusal(R"({"to":"nats://h:4222/a","format":"cef"})"), HasSubstr("one of json, ocsf, stix"));
+    EXPECT_THAT(refusal(R"({"to":"nats://h:4222/a","ca":"-----BEGIN CERTIFICATE-----"})"),
+                HasSubstr("goes with"));
+    EXPECT_THAT(refusal(R"({"to":"file","user":"u"})"), HasSubstr("go with"));
+}
+
 }  // namespace
 }  // namespace fieldwatch::exports

@@ -20,10 +20,6 @@ registry::DocumentKey key_of(std::string_view name) {
     return {.hub = {}, .kind = std::string(kDocument), .id = std::string(name)};
 }
 
-bool same_receiver(const Destination& one, const Destination& other) {
-    return one.transport == other.transport && one.host == other.host && one.port == other.port;
-}
-
 std::unexpected<Error> unknown(const std::string& name) {
     return fail(Errc::NotFound, fmt::format("there is no destination \"{}\"", name));
 }
@@ -170,12 +166,16 @@ Result<Exporter::Put> Exporter::put(const std::string& name, std::string_view js
     Put out;
     const auto before = worker(name);
     out.created = !before;
-    if (before && destination.is_webhook()) {
+    if (before) {
         const auto& old = before->destination();
-        if (destination.secret.empty()) destination.secret = old.secret;
-        if (destination.authorization.empty() && same_receiver(destination, old))
-            destination.authorization = old.authorization;
+        if (destination.is_webhook() && destination.secret.empty()) destination.secret = old.secret;
+        if (destination.same_receiver(old)) {
+            if (destination.authorization.empty()) destination.authorization = old.authorization;
+            if (destination.password.empty()) destination.password = old.password;
+        }
     }
+    if (!destination.user.empty() && destination.password.empty())
+        return fail(Errc::InvalidArgument, "\"user\" goes with a \"password\"");
     if (!before && list().size() >= kDestinationsMax)
         return fail(Errc::Exhausted, fmt::format("there are at most {} destinations", kDestinationsMax));
     if (destination.is_webhook() && destination.secret.empty()) {

@@ -48,9 +48,9 @@ class Exporter {
 
     std::vector<Shown> list() const;                   ///< by name
     Result<Shown> get(const std::string& name) const;  ///< Errors: NotFound
-    /// Makes or replaces one. Without "secret" and "authorization" it keeps those it has, the latter for the
-    /// same receiver only; a new webhook is given a secret. A new destination begins with what is found from
-    /// now on. Errors: InvalidArgument, Exhausted.
+    /// Makes or replaces one. Without "secret", "authorization" and "password" it keeps those it has, the
+    /// latter two for the same receiver and user only; a new webhook is given a secret. A new destination
+    /// begins with what is found from now on. Errors: InvalidArgument, Exhausted.
     Result<Put> put(const std::string& name, std::string_view json);
     Result<void> remove(const std::string& name);  ///< Errors: NotFound
     /// Sends a test finding now and waits for what the receiver says. Errors: that, NotFound.

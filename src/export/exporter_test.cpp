@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include "base/file_system.hpp"
+#include "bus/kafka_broker_test.hpp"
 #include "export/exporter.hpp"
 #include "net/http_server.hpp"
 
@@ -272,6 +273,45 @@ TEST_F(ExporterTest, AWebhookIsSignedTriedAgainAndToldOfRepeats) {
     EXPECT_EQ(status.refused, 1u);
     EXPECT_EQ(status.problem, "");
     EXPECT_EQ(status.failing_since, Timestamp{});
+}
+
+TEST_F(ExporterTest, AStreamHasEveryFindingThroughItsOutageAndOurRestart) {
+    open();
+    bus::KafkaBroker kafka;
+    put("lake", {{"to", "kafka://" + kafka.servers() + "/plant"}});
+    find("a");
+    find("b");
+    ASSERT_TRUE(soon([&] { return exporter_->get("lake")->status.delivered == 2; }));
+    kafka.down();
+    find("c");
+    ASSERT_TRUE(soon([&] { return !exporter_->get("lake")->status.problem.empty(); }));
+    open();
+    kafka.up();
+    ASSERT_TRUE(soon([&] { return exporter_->get("lake")->status.delivered == 3; }));
+    std::vector<std::string> ids;
+    const auto all = kafka.read(3);
+    ASSERT_TRUE(all.contains("plant")) << "keyed by the hub where a finding has no device";
+    for (const auto& text : all.at("plant"))
+        ids.push_back(Json::parse(text)["DeliveryId"]);
+    EXPECT_THAT(ids, ElementsAre("a", "b", "c"));
+}
+
+TEST_F(ExporterTest, APasswordStaysForItsReceiverAndUserAlone) {
+    open();
+    const Json first{{"to", "kafkas://a:9093/t"}, {"user", "u"}, {"password", "p"}};
+    put("lake", first);
+    auto again = first;
+    again.erase("password");
+    again["minimumSeverity"] = "High";
+    EXPECT_EQ(put("lake", again).shown.destination.password, "p");
+    for (const auto& [member, value] :
+         {std::pair{"to", "kafkas://b:9093/t"}, std::pair{"to", "kafka://a:9093/t"},
+          std::pair{"to", "natss://a:9093/t"}, std::pair{"user", "v"}}) {
+        auto other = again;
+        other[member] = value;
+        EXPECT_THAT(exporter_->put("lake", other.dump()).error().message, HasSubstr("goes with a")) << value;
+    }
+    EXPECT_EQ(exporter_->get("lake")->destination.password, "p");
 }
 
 TEST_F(ExporterTest, WhatWaitsTooLongOrCannotBeReadIsDroppedAndCounted) {

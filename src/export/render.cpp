@@ -41,6 +41,8 @@ std::string render(Format format, const Finding& finding, const Teller& teller) 
             return render_syslog(finding, {});
         case Format::Cef:
             return render_cef(finding, teller);
+        case Format::Text:
+            return render_text(finding, teller);
     }
     std::unreachable();
 }

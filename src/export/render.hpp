@@ -16,7 +16,8 @@ struct Teller {
     std::string page_url;  ///< begins links to alerts; "" = no links
 };
 
-/// One finding in a format; JSON forms without line ends, syslog and CEF as one line without its end.
+/// One finding in a format; JSON forms without line ends, syslog and CEF as one line without its end,
+/// text as lines.
 std::string render(Format format, const Finding& finding, const Teller& teller);
 
 /// The finding as its members are named in our own tables: docs/exports.md.
@@ -31,6 +32,12 @@ std::string render_cef(const Finding& finding, const Teller& teller);
 /// RFC 5424, facility local0; `message` "" = what there is to say in a sentence, and the rest as structured
 /// data.
 std::string render_syslog(const Finding& finding, std::string_view message);
+
+/// For a person: what happened, where, what was seen, what to do; lines end with \n. No text of a stranger
+/// ends a line, becomes a link or turns the direction of writing.
+std::string render_text(const Finding& finding, const Teller& teller);
+/// A stranger's text in one line for people, at most `bytes_max` bytes.
+std::string plain_line(std::string_view text, std::size_t bytes_max);
 
 /// Where the page shows the finding; "" without a page or for what it has no view of.
 std::string link_to(const Finding& finding, const Teller& teller);

@@ -18,7 +18,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr Format kAllFormats[] = {Format::Json, Format::Ocsf, Format::Stix, Format::Syslog, Format::Cef};
+constexpr Format kAllFormats[] = {Format::Json,   Format::Ocsf, Format::Stix,
+                                  Format::Syslog, Format::Cef,  Format::Text};
 const Teller kTeller{.version = "0.1.0", .page_url = "https://watch.example"};
 /// What ends a field, a line, an object or a terminal's patience, somewhere.
 constexpr std::string_view kHostile[] = {

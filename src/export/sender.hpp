@@ -17,6 +17,7 @@ namespace fieldwatch::exports {
 
 /// A receiver answers within this, or is tried again later.
 inline constexpr std::chrono::seconds kAttempt{10};
+inline constexpr std::chrono::seconds kMailAttempt{60};  ///< servers look at a mail before they answer
 
 /// What became of a batch: its first `done` findings are behind us, `refused` of them because the receiver
 /// will never take them; `problem` says why the next one is not.
@@ -40,6 +41,8 @@ class Sender {
   public:
     virtual ~Sender() = default;
     virtual Sent send(std::span<const Finding> findings) = 0;
+    /// Ends an attempt under way, for good, where SenderParts::interrupt does not reach. Any thread.
+    virtual void interrupt() {}
 };
 
 /// `destination` outlives it.
@@ -48,6 +51,8 @@ std::unique_ptr<Sender> make_sender(const Destination& destination, const Sender
 std::unique_ptr<Sender> make_webhook_sender(const Destination& destination, const SenderParts& parts);
 std::unique_ptr<Sender> make_syslog_sender(const Destination& destination, const SenderParts& parts);
 std::unique_ptr<Sender> make_file_sender(const Destination& destination, const SenderParts& parts);
+std::unique_ptr<Sender> make_bus_sender(const Destination& destination, const SenderParts& parts);
+std::unique_ptr<Sender> make_mail_sender(const Destination& destination, const SenderParts& parts);
 
 /// The header X-Fieldwatch-Signature: `v1=` and HMAC-SHA-256 over `timestamp.body` in hex.
 std::string signature_of(std::string_view secret, std::string_view timestamp, std::string_view body);

@@ -62,6 +62,7 @@ void Worker::stop() {
         stopping_ = true;
     }
     interrupt_->raise();
+    sender_->interrupt();
     wake_.notify_all();
     if (thread_.joinable()) thread_.join();
     keep();
@@ -95,6 +96,8 @@ void Worker::run() {
 /// for all.
 Result<bool> Worker::turn() {
     if (destination_.quiet && destination_.quiet->end_of(parts_.clock.now())) return false;
+    if (gathers()) return false;
+    emptying_ = true;
     bool more = false;
     for (const auto& source : parts_.sources()) {
         {
@@ -105,7 +108,16 @@ Result<bool> Worker::turn() {
         const std::lock_guard lock(mutex_);
         if (pause_.count() > 0) return false;
     }
+    emptying_ = more;
     return more;
+}
+
+/// Of a digest nothing leaves before its time since the last one is over, over restarts too; then everything
+/// that waits does.
+bool Worker::gathers() const {
+    const std::chrono::minutes interval{destination_.mail.digest_minutes};
+    const std::lock_guard lock(mutex_);
+    return interval.count() > 0 && !emptying_ && parts_.clock.now() - progress_.last_delivered < interval;
 }
 
 Result<bool> Worker::turn(const Source& source) {

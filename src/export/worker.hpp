@@ -79,6 +79,7 @@ class Worker {
     void run();
     Result<bool> turn();
     Result<bool> turn(const Source& source);
+    bool gathers() const;
     Judged judge(const workspace::OutboxRow& row, std::uint64_t end, std::vector<Finding>& batch);
     void pass(const Source& source, std::span<const Judged> rows, const Sent& sent);
     void failed(const Error& error, std::chrono::seconds retry_after);
@@ -92,7 +93,8 @@ class Worker {
     Counter& refused_;
     Counter& failures_;
     Backoff backoff_;
-    Selection selection_;  ///< of the thread
+    Selection selection_;    ///< of the thread
+    bool emptying_ = false;  ///< of the thread: a digest's time has come, and not all of it has left
 
     std::mutex send_mutex_;  ///< the sender has one user at a time: the thread, or a test
     std::unique_ptr<Sender> sender_;

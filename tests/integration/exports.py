@@ -1,7 +1,10 @@
 #!/usr/bin/python3
-"""Findings leave the server: a webhook whose signature holds, syslog over TCP and TLS, files; a receiver that is down loses nothing, also
+"""Findings leave the server: a webhook whose signature holds, syslog over TCP and TLS, mail, a stream of NATS, files; a receiver that is down loses nothing, also
 over a restart of the server; secrets are never shown, changes are on record."""
 
+import base64
+import email
+import email.policy
 import hashlib
 import hmac
 import http.server
@@ -10,6 +13,7 @@ import pathlib
 import re
 import socket
 import ssl
+import subprocess
 import tempfile
 import threading
 import time
@@ -72,6 +76,94 @@ class Syslog:
                         self.lines.append(stream.read(int(length)).decode())
             except Exception as problem:  # the test looks at them
                 self.wrong.append(problem)
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
+
+
+class Mailbox:
+    """A mail server: STARTTLS or TLS from the first byte with `tls`, AUTH PLAIN with `login`. `answers` are its next ones to a whole mail; who is
+    in `unknown` is no recipient."""
+
+    def __init__(self, port=0, tls=None, implicit=False, login=None, unknown=()):
+        self.mails, self.answers, self.wrong, self.logins = [], [], [], []
+        self.tls, self.implicit, self.login, self.unknown = tls, implicit, login, unknown
+        self.socket = socket.create_server(("127.0.0.1", port))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                connection, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.guarded, args=(connection,), daemon=True).start()
+
+    def guarded(self, connection):
+        try:
+            with connection:
+                self.serve(connection)
+        except Exception as problem:  # a client that does not trust us; the test looks at what matters
+            self.wrong.append(problem)
+
+    def serve(self, connection):
+        if self.implicit:
+            connection = self.tls.wrap_socket(connection, server_side=True)
+        secure = self.implicit
+        stream = connection.makefile("rb")
+        say = lambda text: connection.sendall(text.encode() + b"\r\n")
+        say("220 mail.example")
+        logged_in, sender, recipients = not self.login, None, []
+        while line := stream.readline():
+            command = line.decode().rstrip("\r\n")
+            verb = command.split(" ")[0].upper()
+            if verb == "EHLO":
+                if self.tls and not secure:
+                    say("250-STARTTLS")
+                if self.login:
+                    say("250-AUTH PLAIN LOGIN")
+                say("250 SIZE 1000000")
+            elif verb == "STARTTLS":
+                say("220 go")
+                connection = self.tls.wrap_socket(connection, server_side=True)
+                stream, secure = connection.makefile("rb"), True
+            elif verb == "AUTH":
+                parts = command.split(" ")
+                if len(parts) == 2:
+                    say("334 ")
+                    parts.append(stream.readline().decode().strip())
+                said = tuple(base64.b64decode(parts[2]).decode().split("\0")[1:])
+                logged_in = said == self.login
+                self.logins.append((said, secure))
+                say("235 yes" if logged_in else "535 no")
+            elif verb == "MAIL":
+                sender, recipients = command[10:].split(" ")[0], []
+                say("250 ok" if logged_in else "530 log in")
+            elif verb == "RCPT":
+                known = command[8:] not in [f"<{one}>" for one in self.unknown]
+                recipients += [command[8:]] if known else []
+                say("250 ok" if known else "550 no such mailbox")
+            elif verb == "DATA":
+                say("354 go" if recipients else "503 no")
+                lines = []
+                while recipients and (line := stream.readline()) != b".\r\n":
+                    assert line.endswith(b"\r\n") and len(line) <= 1000, line
+                    lines.append(line)
+                mail = email.message_from_bytes(b"".join(lines), policy=email.policy.default)
+                answer = self.answers.pop(0) if self.answers else "250 taken"
+                if answer.startswith("250"):
+                    self.mails.append((sender, recipients, mail))
+                say(answer)
+            elif verb == "QUIT":
+                say("221 bye")
+                return
+            else:
+                say("250 ok")
+
+    def shells(self):
+        return shells(mail.get_content() for _, _, mail in self.mails)
 
     def close(self):
         self.socket.shutdown(socket.SHUT_RDWR)
@@ -234,7 +326,6 @@ def syslog_goes_over_tcp_and_tls_and_udp():
 
 def certificate(directory):
     """One of a receiver's own, for 127.0.0.1."""
-    import subprocess
     files = (directory / "cert.pem", directory / "key.pem")
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=receiver", "-addext",
                     "subjectAltName=IP:127.0.0.1", "-out", files[0], "-keyout", files[1]], check=True, capture_output=True)
@@ -295,6 +386,141 @@ def later_states_leave_where_they_are_wanted_and_quiet_hours_hold_everything():
         device.close()
 
 
+MAIL = ("--from", "fieldwatch@plant.example", "--recipients", "soc@plant.example,on-call@plant.example", "--findings", "alerts", "--minimum-severity", "High",
+        "--group", "none")
+
+
+def mail_goes_over_tls_with_a_login_and_loses_nothing():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with Server() as server, tempfile.TemporaryDirectory() as directory:
+        directory = pathlib.Path(directory)
+        files = certificate(directory)
+        context.load_cert_chain(*files)
+        (directory / "password").write_text("p\n")
+        login = ("--user", "fw", "--password-file", directory / "password", "--ca", files[0])
+        box = Mailbox(tls=context, login=("fw", "p"), unknown=("on-call@plant.example",))
+        sealed = Mailbox(tls=context, implicit=True, login=("fw", "p"))
+        bare = Mailbox()
+        device = connected(server)
+        add(server, "people", f"smtp://127.0.0.1:{box.port}", *login, *MAIL)
+        add(server, "sealed", f"smtps://127.0.0.1:{sealed.port}", *login, *MAIL)
+        add(server, "stranger", f"smtp://127.0.0.1:{box.port}", *MAIL)  # not its authority
+        add(server, "stripped", f"smtp://127.0.0.1:{bare.port}", *MAIL, *login)  # no STARTTLS: nothing is said
+        shown = server.cli("export", "show", "people", "--format", "json")
+        assert '"authorized": true' in shown and '"p"' not in shown, shown
+        intrude(device, 1)
+        until(lambda: box.mails and sealed.mails, 60, lambda: (box.wrong, sealed.wrong, status(server, "people"), status(server, "sealed")))
+        sender, recipients, mail = box.mails[0]
+        assert sender == "<fieldwatch@plant.example>" and recipients == ["<soc@plant.example>"], (sender, recipients)
+        assert sealed.mails[0][1] == ["<soc@plant.example>", "<on-call@plant.example>"]
+        assert mail["Subject"].startswith("[Fieldwatch] High: ") and mail["Subject"].endswith(" at gate (home)"), mail["Subject"]
+        assert mail["To"] == "soc@plant.example, on-call@plant.example" and mail["Auto-Submitted"] == "auto-generated", mail
+        text = mail.get_content()
+        assert "What to do" in text and "203.0.113.1/4444" in text and f"fieldwatch alerts show {mail['Message-ID'][1:37]}" in text, text
+        assert all(secure and said == ("fw", "p") for said, secure in box.logins + sealed.logins), box.logins
+        for name, why in (("stranger", "certificate"), ("stripped", "STARTTLS")):
+            until(lambda: why.lower() in status(server, name)["problem"].lower(), 60, lambda: status(server, name))
+            assert status(server, name)["delivered"] == 0
+        assert not bare.mails and not bare.logins
+
+        # The server goes, findings come, ours is killed: all arrive when it is back, repeats with the same id.
+        box.close()
+        intrude(device, 2)
+        intrude(device, 3)
+        until(lambda: status(server, "people")["state"] == "failing")
+        device.close()
+        server.kill()
+        server.start()
+        device = connected(server, device.credentials)
+        again = Mailbox(box.port, tls=context, login=("fw", "p"))
+        again.answers = ["451 later"]  # tried again
+        until(lambda: again.shells() == [2, 3], 90, lambda: (again.mails, again.wrong, status(server, "people")))
+        until(lambda: status(server, "people")["waiting"] == 0)
+        assert {mail["Message-ID"] for _, _, mail in again.mails}.isdisjoint({box.mails[0][2]["Message-ID"]})
+
+        # What a server refuses for good holds up nobody.
+        again.answers = ["554 we do not like this one"]
+        intrude(device, 4)
+        intrude(device, 5)
+        until(lambda: again.shells() == [2, 3, 5], 90, lambda: (again.mails, status(server, "people")))
+        until(lambda: status(server, "people")["refused"] == 1)
+        device.close()
+        for one in (again, sealed, bare):
+            one.close()
+
+
+def a_digest_is_one_mail_in_its_time():
+    box = Mailbox()
+    with Server() as server:
+        device = connected(server)
+        add(server, "digest", f"smtp+plain://127.0.0.1:{box.port}", *MAIL, "--digest", "1")
+        intrude(device, 1)
+        until(lambda: len(box.mails) == 1, 60, lambda: status(server, "digest"))
+        for number in (2, 3, 4):
+            intrude(device, number)
+        server.wait_for("SecurityAlert | where AlertSeverity == 'High' | summarize dcount(SystemAlertId)", lambda rows: rows == [[4]])
+        until(lambda: status(server, "digest")["waiting"] >= 3 or len(box.mails) > 1)
+        until(lambda: box.shells() == [1, 2, 3, 4], 120, lambda: (box.mails, status(server, "digest")))
+        assert len(box.mails) == 2, [mail["Subject"] for _, _, mail in box.mails]
+        assert box.mails[1][2]["Subject"] == "[Fieldwatch] 3 findings, 3 of them High"
+        device.close()
+    box.close()
+
+
+def a_stream_of_nats_has_every_finding_once_through_kills():
+    with tempfile.TemporaryDirectory() as folder, Server() as server:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        command = ["/usr/sbin/nats-server", "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", folder]
+        nats = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            ask_nats(port, "$JS.API.STREAM.CREATE.FINDINGS", json.dumps({"name": "FINDINGS", "subjects": ["findings.>"], "storage": "file", "num_replicas": 1,
+                                                                          "duplicate_window": 3_600_000_000_000}))
+            device = connected(server)
+            add(server, "lake", f"nats://127.0.0.1:{port}/findings.home", "--findings", "alerts", "--minimum-severity", "High")
+            intrude(device, 1)
+            until(lambda: status(server, "lake")["delivered"] == 1, 60, lambda: status(server, "lake"))
+            nats.kill()
+            nats.wait()
+            intrude(device, 2)
+            until(lambda: status(server, "lake")["state"] == "failing", 60)
+            device.close()
+            server.kill()
+            server.start()
+            device = connected(server, device.credentials)
+            nats = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            intrude(device, 3)
+            until(lambda: status(server, "lake")["waiting"] == 0 and status(server, "lake")["state"] == "well", 90, lambda: status(server, "lake"))
+            server.wait_for("SecurityAlert | where AlertSeverity == 'High' | summarize dcount(SystemAlertId)", lambda rows: rows == [[3]])
+            until(lambda: json.loads(ask_nats(port, "$JS.API.STREAM.INFO.FINDINGS", ""))["state"]["messages"] >= 3, 60)
+            found = [json.loads(base64.b64decode(json.loads(ask_nats(port, "$JS.API.STREAM.MSG.GET.FINDINGS", json.dumps({"seq": n})))["message"]["data"]))
+                     for n in range(1, json.loads(ask_nats(port, "$JS.API.STREAM.INFO.FINDINGS", ""))["state"]["messages"] + 1)]
+            assert [one["SystemAlertId"] for one in found] == list(dict.fromkeys(one["SystemAlertId"] for one in found)), "each once"
+            assert sorted(one["SystemAlertId"] for one in found) == stored(server), found
+            device.close()
+        finally:
+            nats.kill()
+            nats.wait()
+
+
+def ask_nats(port, subject, body):
+    """A request of NATS' own text protocol, and its answer."""
+    deadline = time.monotonic() + 30 * PATIENCE
+    while True:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as connection, connection.makefile("rb") as stream:
+                stream.readline()  # INFO
+                connection.sendall(b'CONNECT {"verbose":false}\r\nSUB answer 1\r\n' +
+                                   f"PUB {subject} answer {len(body)}\r\n{body}\r\n".encode())
+                while line := stream.readline():
+                    if line.startswith(b"MSG"):
+                        return stream.read(int(line.split()[-1])).decode()
+        except OSError:
+            pass
+        assert time.monotonic() < deadline, "no answer of NATS"
+        time.sleep(0.2)
+
+
 def a_restored_server_goes_on_where_its_backup_was():
     receiver = Webhook()
     with Server() as server, tempfile.TemporaryDirectory() as folder:
@@ -319,6 +545,7 @@ def a_restored_server_goes_on_where_its_backup_was():
 
 
 if __name__ == "__main__":
-    main(later_states_leave_where_they_are_wanted_and_quiet_hours_hold_everything, a_restored_server_goes_on_where_its_backup_was,
+    main(mail_goes_over_tls_with_a_login_and_loses_nothing, a_digest_is_one_mail_in_its_time, a_stream_of_nats_has_every_finding_once_through_kills,
+         later_states_leave_where_they_are_wanted_and_quiet_hours_hold_everything, a_restored_server_goes_on_where_its_backup_was,
          a_webhook_is_signed_and_loses_nothing, killed_servers_repeat_but_lose_nothing, syslog_goes_over_tcp_and_tls_and_udp,
          files_hold_a_line_each)

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "app/cli/operations.hpp"
 #include "base/bytes.hpp"
@@ -20,8 +21,10 @@ using Json = nlohmann::json;
 constexpr std::uint64_t kExportFileMax = 64u << 10;  ///< a secret, or certificates
 
 struct ExportOptions {
-    std::string name, to, as, severity, states, group, quiet, ca, secret_file, authorization_file;
-    std::vector<std::string> findings, hubs;
+    std::string name, to, as, severity, states, group, quiet, ca, secret_file, authorization_file, user,
+        password_file, from;
+    std::vector<std::string> findings, hubs, recipients;
+    std::optional<std::uint32_t> digest;
     std::uint32_t keep_days = 0;
 };
 
@@ -43,6 +46,11 @@ Result<Json> destination_of(const ExportOptions& options) {
     if (!options.secret_file.empty()) out["secret"] = FIELDWATCH_TRY(text_in(options.secret_file));
     if (!options.authorization_file.empty())
         out["authorization"] = FIELDWATCH_TRY(text_in(options.authorization_file));
+    if (!options.user.empty()) out["user"] = options.user;
+    if (!options.password_file.empty()) out["password"] = FIELDWATCH_TRY(text_in(options.password_file));
+    if (!options.from.empty()) out["from"] = options.from;
+    if (!options.recipients.empty()) out["recipients"] = options.recipients;
+    if (options.digest) out["digestMinutes"] = *options.digest;
     return out;
 }
 
@@ -130,11 +138,14 @@ void add_options(CLI::App& command, const Chosen& options) {
         ->required();
     command
         .add_option("--to", options->to,
-                    "https://host/path, tcp://host:port, tls://host:port, udp://host:port, file")
+                    "https://host/path, tcp://host:port, tls://host:port, udp://host:port,\n"
+                    "kafka://host:port/topic, nats://host:port/subject (kafkas, natss over TLS),\n"
+                    "smtp://host, smtps://host, file")
         ->required();
     command.add_option(
         "--as", options->as,
-        "json, ocsf, stix (https, file); syslog, cef (tcp, tls, udp); cef (file). Default json or syslog");
+        "json, ocsf, stix (https, kafka, nats, file); syslog, cef (tcp, tls, udp); cef (file); mail is text. "
+        "Default json or syslog");
     command.add_option("--minimum-severity", options->severity,
                        "Informational (default), Low, Medium or High");
     command.add_option("--findings", options->findings, "alerts, recommendations; both when it is not given")
@@ -145,8 +156,10 @@ void add_options(CLI::App& command, const Chosen& options) {
                     "new (the default); all: also when an alert is in progress, resolved, dismissed")
         ->check(CLI::IsMember({"new", "all"}));
     command
-        .add_option("--group", options->group,
-                    "none (the default); incident: of an incident its first alert, and those more severe")
+        .add_option(
+            "--group", options->group,
+            "none (the default, but for mail); incident: of an incident its first alert, and those more "
+            "severe")
         ->check(CLI::IsMember({"none", "incident"}));
     command.add_option(
         "--quiet-hours", options->quiet,
@@ -159,6 +172,17 @@ void add_options(CLI::App& command, const Chosen& options) {
         "File with the key of the signature, - for standard input; made and shown once otherwise");
     command.add_option("--authorization-file", options->authorization_file,
                        "File with what the Authorization header says, as \"Bearer …\"; - for standard input");
+    command.add_option("--user", options->user, "Who logs in at a mail server, Kafka or NATS");
+    command.add_option(
+        "--password-file", options->password_file,
+        "File with its password, - for standard input; it stays as it is for the same receiver");
+    command.add_option("--from", options->from, "Mail: the sender's address");
+    command.add_option("--recipients", options->recipients, "Mail: to whom; up to 32 addresses")
+        ->delimiter(',');
+    command.add_option(
+        "--digest", options->digest,
+        "Mail: one in so many minutes at most, with what was found meanwhile; 0 (the default) = "
+        "at once, one a finding");
     command.footer(
         "A webhook carries X-Fieldwatch-Timestamp and X-Fieldwatch-Signature: v1=HMAC-SHA256(secret,\n"
         "timestamp.body). Findings may come twice, with the same Idempotency-Key: docs/exports.md.");
