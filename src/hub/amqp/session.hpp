@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <expected>
 #include <map>
 #include <memory>
 #include <optional>
@@ -100,7 +101,8 @@ class AmqpSession final : public net::Handler, public amqp::Peer {
     void attach_service(const amqp::Attach& attach, const amqp::Address& address);
     void attach_events(const amqp::Attach& attach, const amqp::Address& address);
     void keep(const amqp::Attach& attach, amqp::Node node, std::unique_ptr<AmqpLink> link, int credit);
-    DeviceEndpoint* admit(const amqp::Address& address);
+    /// Errors: 401003, 429001.
+    std::expected<DeviceEndpoint*, int> admit(const amqp::Address& address);
     DeviceEndpoint* enter(Admission admission);
     void refuse(const amqp::Attach& attach, int result, std::string_view description);
     void check_tokens();

@@ -111,12 +111,16 @@ DeviceEndpoint* AmqpSession::enter(Admission admission) {
     return endpoints_.emplace(identity, std::move(endpoint)).first->second.get();
 }
 
-DeviceEndpoint* AmqpSession::admit(const amqp::Address& address) {
+std::expected<DeviceEndpoint*, int> AmqpSession::admit(const amqp::Address& address) {
     for (auto& [identity, endpoint] : endpoints_) {
         if (identity.device.value == address.device && identity.module.value == address.module)
             return endpoint.get();
     }
+    const auto certificate = connection_.certificate();
+    if (tokens_.empty() && !certificate && !endpoints_.empty()) return std::unexpected(401003);
+    // An identity that no token of its own brought in, which took from the rate: it connects here.
     auto& shared = hub();
+    if (!shared.admits_connect(hostname_, speaker_)) return std::unexpected(429001);
     Credentials credentials{.host = hostname_,
                             .device = address.device,
                             .module = address.module,
@@ -135,12 +139,11 @@ DeviceEndpoint* AmqpSession::admit(const amqp::Address& address) {
     }
     credentials.host = hostname_;
     credentials.password.reset();
-    credentials.certificate = connection_.certificate();
-    if (tokens_.empty() && !credentials.certificate && !endpoints_.empty()) return nullptr;
+    credentials.certificate = certificate;
     auto admission = attempt();
     if (admission) return enter(std::move(*admission));
     shared.log_refusal(admission.error(), speaker_, address.device, address.module);
-    return nullptr;
+    return std::unexpected(401003);
 }
 
 NoticeLink* AmqpSession::notice_link(amqp::LinkId link) const {
@@ -203,8 +206,13 @@ void AmqpSession::attach_device(const amqp::Attach& attach, const amqp::Address&
     const bool receives = address.node == amqp::Node::DeviceBound || address.node == amqp::Node::ModuleInputs;
     if (receives && attach.client_sends)
         return refuse(attach, 400003, "a device only receives from this address");
-    auto* const device = admit(address);
-    if (device == nullptr) return refuse(attach, 401003, "nothing on this connection opens the identity");
+    const auto admitted = admit(address);
+    if (!admitted) {
+        return refuse(attach, admitted.error(),
+                      admitted.error() == 429001 ? "too many connects at this hub"
+                                                 : "nothing on this connection opens the identity");
+    }
+    auto* const device = *admitted;
     device->set_client_version(client_version(attach));
     keep(attach, address.node, device->open(attach, address.node),
          telemetry ? kTelemetryCredit : kRequestCredit);

@@ -1,0 +1,239 @@
+// Over AMQP: what a device and a hub may be asked at most, held as over MQTT and HTTPS. Messages wait, and
+// everything else is refused with the condition that SDKs know as throttling.
+#include <map>
+#include <set>
+
+#include "hub/amqp/device_endpoint.hpp"
+#include "hub/hub_fixture_test.hpp"
+#include "protocol/amqp/engine.hpp"
+#include "protocol/amqp/message.hpp"
+
+namespace fieldwatch::hub {
+namespace {
+
+constexpr auto kAmqpWait = 60s;
+
+/// A client on our own engine.
+class AmqpClient final : private amqp::Peer {
+  public:
+    explicit AmqpClient(net::TlsClient tls)
+        : tls_(std::move(tls)), engine_(*this, {.container = "test", .connect_to = "hub.local"}) {}
+
+    template <class Condition>
+    bool until(Condition condition) {
+        const auto end = system_clock().monotonic() + kAmqpWait;
+        std::vector<std::byte> buffer(64u << 10);
+        while (system_clock().monotonic() < end) {
+            Bytes out;
+            engine_.take_output(out);
+            if (!out.empty() && !tls_.write_all(out, kWait)) return condition();
+            if (condition()) return true;
+            const auto got = tls_.read(buffer, 20ms);
+            if (got && *got > 0) engine_.received(ByteView(buffer).first(*got));
+            if ((got && *got == 0) || (!got && got.error().code != Errc::Timeout)) return condition();
+        }
+        return false;
+    }
+
+    amqp::LinkId sender(const std::string& address) {
+        EXPECT_TRUE(until([&] { return opened_; }));
+        const auto link = engine_.open_sender("s" + std::to_string(++names_), address);
+        EXPECT_TRUE(until([&] { return credit_.contains(link) || ended_.contains(link); }));
+        return link;
+    }
+    amqp::LinkId receiver(const std::string& address) {
+        EXPECT_TRUE(until([&] { return opened_; }));
+        const auto link = engine_.open_receiver("r" + std::to_string(++names_), address, {}, 100);
+        EXPECT_TRUE(until([&] { return answered_.contains(link) || ended_.contains(link); }));
+        return link;
+    }
+    /// Why the hub ended a link; "" = it stands.
+    std::string ended_by(amqp::LinkId link) const {
+        const auto found = ended_.find(link);
+        return found == ended_.end() ? "" : found->second;
+    }
+    std::set<amqp::DeliveryId> send(amqp::LinkId link, int count, const amqp::Message& message) {
+        std::set<amqp::DeliveryId> out;
+        for (int i = 0; i < count; ++i)
+            out.insert(engine_.send(link, amqp::encode_message(message)));
+        EXPECT_FALSE(out.contains(0)) << "no credit";
+        return out;
+    }
+    bool all_are(const std::set<amqp::DeliveryId>& deliveries, amqp::Outcome outcome) {
+        const auto done = [&](amqp::DeliveryId one) { return outcomes_.contains(one); };
+        if (!until([&] { return std::ranges::all_of(deliveries, done); })) return false;
+        return std::ranges::all_of(deliveries, [&](auto one) { return outcomes_.at(one) == outcome; });
+    }
+    /// One answer on a link, not looked at before.
+    amqp::Message* next(amqp::LinkId link) {
+        auto& queue = received_[link];
+        if (!until([&] { return queue.size() > taken_[link]; })) return nullptr;
+        auto& bytes = queue[taken_[link]++];
+        decoded_ = *amqp::decode_message(bytes);
+        return &decoded_;
+    }
+    std::int64_t put_token(const std::string& token) {
+        if (cbs_in_ == 0) cbs_in_ = receiver("$cbs");
+        if (cbs_out_ == 0) cbs_out_ = sender("$cbs");
+        amqp::Message request;
+        request.properties.message_id = amqp::string_value("1");
+        request.application_properties.add("operation", amqp::string_value("put-token"))
+            .add("type", amqp::string_value("servicebus.windows.net:sastoken"))
+            .add("name", amqp::string_value("x"));
+        request.body = amqp::string_value(token);
+        send(cbs_out_, 1, request);
+        const auto* const answer = next(cbs_in_);
+        const auto* const status =
+            answer == nullptr ? nullptr : answer->application_properties.find("status-code");
+        return status == nullptr ? 0 : status->number();
+    }
+
+  private:
+    bool authenticate(const amqp::SaslAttempt&) override { return false; }
+    void opened(std::string_view, std::string_view) override { opened_ = true; }
+    void attached(amqp::Attach attach) override { engine_.refuse(attach.link, {"amqp:not-allowed", ""}); }
+    void message(amqp::LinkId link, amqp::DeliveryId delivery, ByteView bytes, bool) override {
+        received_[link].emplace_back(bytes.begin(), bytes.end());
+        engine_.settle(delivery, amqp::Outcome::Accepted);
+    }
+    void credit(amqp::LinkId link) override { credit_.insert(link); }
+    void outcome(amqp::LinkId, amqp::DeliveryId delivery, amqp::Outcome outcome) override {
+        outcomes_[delivery] = outcome;
+    }
+    void detached(amqp::LinkId link) override { ended_[link]; }
+    void ended(amqp::LinkId link, const amqp::Condition& why) override { ended_[link] = why.name; }
+    void answered(amqp::LinkId link) override { answered_.insert(link); }
+    void closed() override {}
+
+    net::TlsClient tls_;
+    amqp::Engine engine_;
+    bool opened_ = false;
+    int names_ = 0;
+    amqp::LinkId cbs_in_ = 0, cbs_out_ = 0;
+    std::set<amqp::LinkId> credit_, answered_;
+    std::map<amqp::LinkId, std::string> ended_;
+    std::map<amqp::DeliveryId, amqp::Outcome> outcomes_;
+    std::map<amqp::LinkId, std::vector<Bytes>> received_;
+    std::map<amqp::LinkId, std::size_t> taken_;
+    amqp::Message decoded_;
+};
+
+class AmqpRates : public HubTest {
+  protected:
+    static constexpr const char* kThrottled = "com.microsoft:device-container-throttled";
+
+    void begin(Options options) {
+        options.amqp_port = 0;
+        start(options);
+    }
+    /// The rates of a hub that nobody reaches, but for this one.
+    static Options with(Throttle what, Rate rate) {
+        Options options;
+        options.rates[static_cast<std::size_t>(what)] = rate;
+        return options;
+    }
+    AmqpClient client() {
+        auto tls = net::TlsClient::connect(
+            {.host = "localhost", .port = server_->amqp_port(), .ca_file = (directory_ / "ca.pem").string()},
+            kWait);
+        EXPECT_TRUE(tls) << tls.error().message;
+        return AmqpClient(std::move(*tls));
+    }
+    std::string policy_token(std::string_view name) {
+        const auto hub = *registry_->hub({"testhub"});
+        for (const auto& policy : hub.policies) {
+            if (policy.name == name)
+                return *sas::make_token({.resource = "hub.local",
+                                         .key_base64 = policy.keys.primary,
+                                         .expiry = clock_.now() + Ticks(std::chrono::seconds(3'600)),
+                                         .policy = std::string(name)});
+        }
+        return {};
+    }
+    void expect_later(Options options) {
+        begin(options);
+        auto device = client();
+        ASSERT_EQ(device.put_token(token("d1")), 200);
+        const auto link = device.sender("/devices/d1/messages/events");
+        amqp::Message message;
+        message.data = {"m"};
+        const auto from = clock_.monotonic();
+        EXPECT_TRUE(device.all_are(device.send(link, 30, message), amqp::Outcome::Accepted));
+        EXPECT_GT(clock_.monotonic() - from, 300ms);
+        EXPECT_EQ(operations("ingress", "429001")[0]["properties"]["deviceId"], "d1");
+    }
+};
+
+TEST_F(AmqpRates, ADeviceOverItsRateIsReadLaterNotRefused) {
+    expect_later({.publishes_per_second = 40, .publishes_burst = 10});
+}
+
+TEST_F(AmqpRates, MessagesAboveTheHubsRateAreReadLater) {
+    expect_later(with(Throttle::Messages, {.per_second = 40, .burst = 10}));
+}
+
+TEST_F(AmqpRates, TwinRequestsAboveTheHubsRateAreAnswered429) {
+    auto options = with(Throttle::TwinReads, {.per_second = 0.001, .burst = 1});
+    options.rates[static_cast<std::size_t>(Throttle::TwinUpdates)] = {.per_second = 0.001, .burst = 1};
+    begin(options);
+    auto device = client();
+    ASSERT_EQ(device.put_token(token("d1")), 200);
+    const auto answers = device.receiver("/devices/d1/twin");
+    const auto requests = device.sender("/devices/d1/twin");
+    const auto status_of = [&](const char* operation) -> std::int64_t {
+        amqp::Message message;
+        message.properties.correlation_id = amqp::string_value(operation);
+        message.annotations.add("operation", amqp::string_value(operation));
+        if (operation == std::string_view("PATCH"))
+            message.annotations.add("resource", amqp::string_value("/properties/reported"));
+        message.data = {R"({"a":1})"};
+        device.send(requests, 1, message);
+        const auto* const answer = device.next(answers);
+        const auto* const status = answer == nullptr ? nullptr : answer->annotations.find("status");
+        return status == nullptr ? 0 : status->number();
+    };
+    EXPECT_EQ(status_of("GET"), 200);
+    EXPECT_EQ(status_of("GET"), 429);
+    EXPECT_LT(status_of("PATCH"), 300);
+    EXPECT_EQ(status_of("PATCH"), 429);
+    operations("read", "429001");
+    operations("update", "429001");
+}
+
+TEST_F(AmqpRates, MessagesToDevicesAboveTheHubsRateAreRejectedAsThrottled) {
+    begin(with(Throttle::CommandSends, {.per_second = 0.001, .burst = 1}));
+    auto service = client();
+    ASSERT_EQ(service.put_token(policy_token("service")), 200);
+    const auto link = service.sender("/messages/devicebound");
+    amqp::Message message;
+    message.properties.to = amqp::string_value("/devices/d1/messages/devicebound");
+    message.data = {"m"};
+    EXPECT_TRUE(service.all_are(service.send(link, 1, message), amqp::Outcome::Accepted));
+    EXPECT_TRUE(service.all_are(service.send(link, 3, message), amqp::Outcome::Rejected));
+    operations("send", "429001");
+    EXPECT_EQ(condition_of(429001, "").name, kThrottled);
+}
+
+TEST_F(AmqpRates, ATokenAboveTheHubsRateOfConnectsIsToldToComeBack) {
+    begin(with(Throttle::Connects, {.per_second = 0.001, .burst = 1}));
+    auto first = client();
+    EXPECT_EQ(first.put_token(token("d1")), 200);
+    auto second = client();
+    EXPECT_EQ(second.put_token(token("d1")), 429);
+    const auto link = second.sender("/devices/d1/messages/events");
+    EXPECT_EQ(second.ended_by(link), kThrottled);
+    operations("deviceConnect", "429001");
+}
+
+TEST_F(AmqpRates, EachIdentityThatAPolicysTokenOpensTakesFromTheRateOfConnects) {
+    begin(with(Throttle::Connects, {.per_second = 0.001, .burst = 2}));
+    auto gateway = client();
+    ASSERT_EQ(gateway.put_token(policy_token("device")), 200);
+    EXPECT_EQ(gateway.ended_by(gateway.sender("/devices/d1/messages/events")), "");
+    EXPECT_EQ(gateway.ended_by(gateway.sender("/devices/d1/messages/events")), "") << "it is in already";
+    EXPECT_EQ(gateway.ended_by(gateway.sender("/devices/d1/modules/azureiotsecurity/messages/events")),
+              kThrottled);
+}
+
+}  // namespace
+}  // namespace fieldwatch::hub
