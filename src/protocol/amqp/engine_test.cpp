@@ -137,6 +137,32 @@ TEST_F(AmqpEngine, LetsAnonymousIn) {
     EXPECT_TRUE(peer_.has("opened hub.local"));
 }
 
+TEST_F(AmqpEngine, LetsInWhoWillProveItselfByATokenOrACertificate) {  // trap 25
+    for (const std::string mechanism : {"MSSBCBS", "EXTERNAL", "ANONYMOUS"}) {
+        RecordingPeer peer;
+        Engine engine(peer, {});
+        // sasl-init with a mechanism and no initial response, as the C SDK sends it.
+        const auto count = static_cast<char>(mechanism.size());
+        std::string list("\x01\xa3", 2);
+        list += count + mechanism;
+        std::string frame("\x02\x01\x00\x00\x00\x53\x41\xc0", 8);
+        frame += static_cast<char>(list.size()) + list;
+        const std::string init =
+            std::string("AMQP\x03\x01\x00\x00\x00\x00\x00", 11) + static_cast<char>(frame.size() + 4) + frame;
+        EXPECT_TRUE(engine.received(as_bytes(init))) << mechanism << ' ' << engine.error();
+        Bytes out;
+        engine.take_output(out);
+        const auto said = as_text(out);
+        EXPECT_TRUE(said.starts_with(std::string_view("AMQP\x03\x01\x00\x00", 8)));
+        for (const auto* const offered : {"MSSBCBS", "ANONYMOUS", "EXTERNAL", "PLAIN"})
+            EXPECT_NE(said.find(offered), std::string_view::npos) << offered;
+        const auto outcome = said.rfind(std::string_view("\x00\x53\x44", 3));
+        ASSERT_NE(outcome, std::string_view::npos) << mechanism;
+        EXPECT_NE(said.find(std::string_view("\x50\x00", 2), outcome), std::string_view::npos)
+            << "the code is 0: ok";
+    }
+}
+
 TEST_F(AmqpEngine, AsksThePeerAboutPlain) {
     pn_connection_set_user(client_.connection, "d1@sas.hub");
     pn_connection_set_password(client_.connection, "wrong");

@@ -14,7 +14,8 @@ Result<UserName> parse_user_name(std::string_view text) {
     UserName parsed;
     parsed.host = text.substr(0, slash);
     auto rest = text.substr(slash + 1);
-    const auto query = std::min({rest.find("/?"), rest.find("/api-version"), rest.size()});
+    const auto query =
+        std::min({rest.find("/?"), rest.find("/api-version="), rest.find("/DeviceClientType="), rest.size()});
     auto client_id = rest.substr(0, query);
     if (client_id.ends_with('/')) client_id.remove_suffix(1);
     parsed.client_id = client_id;
@@ -30,7 +31,7 @@ Result<UserName> parse_user_name(std::string_view text) {
         auto value = percent_decode(pair.substr(std::min(equals + 1, pair.size())));
         if (name == "api-version")
             parsed.api_version = std::move(value);
-        else if (name == "model-id")
+        else if (name == "model-id" || name == "digital-twin-model-id")  // the latter of previews
             parsed.model_id = std::move(value);
         else if (name == "DeviceClientType")
             parsed.client_type = std::move(value);
