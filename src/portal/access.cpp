@@ -9,7 +9,8 @@
 namespace fieldwatch::portal {
 namespace {
 
-constexpr std::array kRoles{std::pair{Role::Reader, std::string_view{"reader"}},
+constexpr std::array kRoles{std::pair{Role::Forwarder, std::string_view{"forwarder"}},
+                            std::pair{Role::Reader, std::string_view{"reader"}},
                             std::pair{Role::Analyst, std::string_view{"analyst"}},
                             std::pair{Role::Operator, std::string_view{"operator"}},
                             std::pair{Role::Administrator, std::string_view{"administrator"}}};
@@ -22,6 +23,11 @@ bool is_bearer(std::string_view scheme) {
 }  // namespace
 
 std::optional<Role> role_from(std::string_view name) {
+    const auto role = token_role_from(name);
+    return role == Role::Forwarder ? std::nullopt : role;
+}
+
+std::optional<Role> token_role_from(std::string_view name) {
     for (const auto& [role, text] : kRoles) {
         if (text == name) return role;
     }
@@ -33,6 +39,11 @@ std::string_view to_string(Role role) {
         if (known == role) return text;
     }
     return "public";
+}
+
+bool suffices(Role has, Role asked) {
+    if (asked == Role::Forwarder) return has == Role::Forwarder || has == Role::Administrator;
+    return has >= asked;  // a forwarder stands below a reader
 }
 
 std::string cookie_of(const net::HttpRequest& request, std::string_view name) {
@@ -120,7 +131,7 @@ Result<Principal> authenticate(const net::HttpRequest& request, registry::Accoun
     if (found->expires && *found->expires <= clock.now()) {
         return fail(Errc::Unauthorized, "the access token expired at " + to_iso8601(*found->expires, 0));
     }
-    const auto role = role_from(found->role);
+    const auto role = token_role_from(found->role);
     if (!role) return fail(Errc::Internal, "token " + found->name + " has the unknown role " + found->role);
     return Principal{.name = found->name,
                      .role = *role,

@@ -15,10 +15,15 @@
 namespace fieldwatch::portal {
 
 /// Each role may what the ones before it may: readers see, analysts query, operators dismiss alerts and
-/// enable or disable devices, administrators change everything and see keys. Public = no token asked.
-enum class Role : std::uint8_t { Public, Reader, Analyst, Operator, Administrator };
-std::optional<Role> role_from(std::string_view name);  ///< "reader" … "administrator"
+/// enable or disable devices, administrators change everything and see keys. Public = no token asked. A
+/// forwarder stands beside that ladder: it hands in records of a hub and may nothing else, and of the others
+/// the administrator alone may what it may (ADR 0176).
+enum class Role : std::uint8_t { Public, Forwarder, Reader, Analyst, Operator, Administrator };
+std::optional<Role> role_from(std::string_view name);        ///< of people: "reader" … "administrator"
+std::optional<Role> token_role_from(std::string_view name);  ///< of programs: "forwarder" too
 std::string_view to_string(Role role);
+/// Whether who has a role may what asks for another.
+bool suffices(Role has, Role asked);
 
 struct Principal {
     std::string name;

@@ -94,7 +94,7 @@ GET /api/v1/hubs/{hub}/connectors administrator
 GET /api/v1/hubs/{hub}/connectors/{name} administrator
 PUT /api/v1/hubs/{hub}/connectors/{name} administrator
 DELETE /api/v1/hubs/{hub}/connectors/{name} administrator
-POST /api/v1/hubs/{hub}/records operator
+POST /api/v1/hubs/{hub}/records forwarder
 PUT /api/v1/hubs/{hub}/routes/{endpoint}/secret administrator
 DELETE /api/v1/hubs/{hub}/routes/{endpoint}/secret administrator
 GET /api/v1/hubs/{hub}/scheduled-rules/{rule}/runs reader
@@ -227,7 +227,9 @@ TEST_F(AccessTest, EveryRouteAsksForItsRoleAndTheMatrixNamesEveryRoute) {
                 EXPECT_NE(reply.status, 403) << where;
             } else if (role == 0) {
                 EXPECT_EQ(reply.status, 401) << where;
-            } else if (role < static_cast<std::size_t>(route.role)) {
+            } else if (route.role == Role::Forwarder
+                           ? kRoles[role] != "forwarder" && kRoles[role] != "administrator"
+                           : role < static_cast<std::size_t>(route.role)) {
                 EXPECT_EQ(reply.status, 403) << where;
             } else {
                 EXPECT_NE(reply.status, 401) << where;
@@ -300,11 +302,29 @@ TEST_F(AccessTest, TokensAreShownOnceAndWorthNothingOnceRevoked) {
     EXPECT_EQ(ask_it(), 401);
 }
 
+TEST_F(AccessTest, AForwarderIsAProgramAndNobodysRoleButATokens) {
+    EXPECT_EQ(
+        with_token("PUT", "/api/v1/tokens/logs", "administrator", R"({"role":"forwarder","hubs":["plant"]})")
+            .status,
+        201);
+    EXPECT_EQ(with_token("GET", "/api/v1/who", "forwarder").status, 403);
+    EXPECT_EQ(with_token("PUT", "/api/v1/users/logs", "administrator",
+                         Json{{"role", "forwarder"}, {"password", kPassword}}.dump())
+                  .status,
+              400);
+    const auto refused = with_token("POST", "/api/v1/hubs/plant/records", "operator");
+    EXPECT_EQ(refused.status, 403);
+    EXPECT_EQ(message(refused), "this needs the role forwarder; \"operator\" has the role operator");
+    add_token("office's", "forwarder", {"office"});
+    EXPECT_EQ(with_token("POST", "/api/v1/hubs/plant/records", "office's").status, 403);
+    EXPECT_NE(with_token("POST", "/api/v1/hubs/office/records", "office's").status, 403);
+}
+
 TEST_F(AccessTest, NoSettingThatHoldsAKeyIsReadOrWrittenHere) {
     ASSERT_TRUE(registry_->set_setting("provisioning.keys", R"({"primary":"hush"})"));
     ASSERT_TRUE(registry_->set_setting("detection.settings", "{}"));
     for (const auto role : kRoles) {
-        if (role.empty()) continue;
+        if (role.empty() || role == "forwarder") continue;
         const auto reply = with_token("GET", "/api/v1/settings/provisioning.keys", role);
         EXPECT_EQ(reply.status, 404) << role;
         EXPECT_THAT(reply.body, ::testing::Not(HasSubstr("hush")));

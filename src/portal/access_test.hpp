@@ -18,7 +18,8 @@
 
 namespace fieldwatch::portal::testing {
 
-inline constexpr std::array<std::string_view, 5> kRoles{"", "reader", "analyst", "operator", "administrator"};
+inline constexpr std::array<std::string_view, 6> kRoles{"",        "forwarder", "reader",
+                                                        "analyst", "operator",  "administrator"};
 
 class AccessTest : public ::testing::Test {
   protected:

@@ -85,7 +85,7 @@ std::vector<Route> connector_routes() {
             {"GET", "/api/v1/hubs/{hub}/connectors/{name}", Role::Administrator, get_connector},
             {"PUT", "/api/v1/hubs/{hub}/connectors/{name}", Role::Administrator, put_connector},
             {"DELETE", "/api/v1/hubs/{hub}/connectors/{name}", Role::Administrator, delete_connector},
-            {"POST", "/api/v1/hubs/{hub}/records", Role::Operator, post_records}};
+            {"POST", "/api/v1/hubs/{hub}/records", Role::Forwarder, post_records}};
 }
 
 }  // namespace fieldwatch::portal

@@ -177,7 +177,8 @@ class Document {
     static constexpr std::string_view kDescription =
         "Each operation names the role that it asks for in x-fieldwatch-role; each role may what the ones "
         "before "
-        "may: reader, analyst, operator, administrator. Bodies are JSON objects, and a member that is not "
+        "may: reader, analyst, operator, administrator; a forwarder, a role of tokens, may what names it. "
+        "Bodies are JSON objects, and a member that is not "
         "known "
         "is refused; answers may gain members. Times are ISO 8601 in UTC.";
 

@@ -219,7 +219,7 @@ class Portal::Impl {
     }
 
     Answer permitted(const Route& route, const Call& call) const {
-        if (call.who.role < route.role) {
+        if (!suffices(call.who.role, route.role)) {
             return fail(Errc::Forbidden,
                         fmt::format("this needs the role {}; \"{}\" has the role {}", to_string(route.role),
                                     call.who.name, to_string(call.who.role)));

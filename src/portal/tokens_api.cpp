@@ -53,8 +53,8 @@ Answer put_token(const Context& context, const Call& call) {
         return fail(Errc::InvalidArgument, fmt::format("a token's name has at most {} bytes", kTokenNameMax));
     }
     FIELDWATCH_TRY(read_member(body, "role", token.role));
-    if (!role_from(token.role)) {
-        return not_among("role", token.role, {"reader", "analyst", "operator", "administrator"});
+    if (!token_role_from(token.role)) {
+        return not_among("role", token.role, {"forwarder", "reader", "analyst", "operator", "administrator"});
     }
     std::string expires;
     FIELDWATCH_TRY(read_member(body, "expires", expires));

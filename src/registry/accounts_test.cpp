@@ -68,6 +68,13 @@ TEST_F(AccountsTest, RefuseNamesRolesAndPasswordsThatAreNone) {
     user = ann();
     user.role = "owner";
     EXPECT_FALSE(accounts_->add(user));
+    user.role = "forwarder";  // of tokens alone
+    EXPECT_FALSE(accounts_->add(user));
+    Token token{
+        .name = "logs", .hash_hex = std::string(64, 'a'), .role = "forwarder", .expires = {}, .hubs = {}};
+    EXPECT_TRUE(accounts_->add(token));
+    token.role = "owner";
+    EXPECT_FALSE(accounts_->add(token));
     user = ann();
     user.password_hash = "correct horse battery staple";
     EXPECT_FALSE(accounts_->add(user));

@@ -86,14 +86,14 @@ def diagnostic_records_become_operations_and_alerts():
             except urllib.error.HTTPError as error:
                 return error.code, json.loads(error.read())
 
-        operator = server.cli("token", "create", "forwarder", "--role", "operator", "--for-hub", "home").split()[-1]
-        reader = server.cli("token", "create", "watcher", "--role", "reader").split()[-1]
-        status, said = post(operator, json.dumps({"records": [record("purge", "C2DCommands", "pump"), 7]}))
+        forwarder = server.cli("token", "create", "logs", "--role", "forwarder", "--for-hub", "home").split()[-1]
+        operator = server.cli("token", "create", "watcher", "--role", "operator").split()[-1]
+        status, said = post(forwarder, json.dumps({"records": [record("purge", "C2DCommands", "pump"), 7]}))
         assert status == 200 and said["accepted"] == 1 and said["refused"] == 1, said
         assert said["refusals"][0]["where"] == "line 1, record 2", said
-        assert post(reader, json.dumps(batch))[0] == 403
+        assert post(operator, json.dumps(batch))[0] == 403
         assert post("wrong", json.dumps(batch))[0] == 401
-        status, said = post(operator, "nonsense")
+        status, said = post(forwarder, "nonsense")
         assert status == 400 and said["accepted"] == 0, said
 
         detected = server.run("detect", path)

@@ -4,16 +4,19 @@ import { type AccessToken, expiryOf, isOver, lifetimes } from "./access";
 import type { Api } from "./api";
 import { FilterBar, Search } from "./filters";
 import { Time } from "./marks";
-import type { Role } from "./model";
+import { type Role, roles } from "./model";
 import { type Filters, type Go, useUnsaved } from "./place";
 import { Shown, useReading } from "./reading";
 import { CopyButton, Secret } from "./secret";
 import { Outcome, Sure, useSaving } from "./saving";
 import { type Column, Table } from "./table";
-import { RoleChoice } from "./users_page";
 import { visible } from "./visible";
 
 const tokenName = "[^\\/]*[^\\/.][^\\/]*"; // part of an address, in which dots alone are steps up
+
+/** What a program may be: it may also hand in records of a hub and nothing else. */
+const tokenRoles = ["forwarder", ...roles] as const;
+type TokenRole = Role | "forwarder";
 
 /** The token itself: it is nowhere else, so going away asks first. */
 function Fresh({ name, token, done }: { name: string; token: string; done: () => void }) {
@@ -33,7 +36,7 @@ function Fresh({ name, token, done }: { name: string; token: string; done: () =>
 
 function NewToken({ api, hubs, made }: { api: Api; hubs: readonly string[]; made: () => void }) {
   const [name, setName] = useState("");
-  const [role, setRole] = useState<Role>("reader");
+  const [role, setRole] = useState<TokenRole>("reader");
   const [days, setDays] = useState("90");
   const [only, setOnly] = useState<readonly string[]>([]);
   const [fresh, setFresh] = useState<{ name: string; token: string } | null>(null);
@@ -57,7 +60,12 @@ function NewToken({ api, hubs, made }: { api: Api; hubs: readonly string[]; made
           <span>Name of the program</span>
           <input value={name} required maxLength={64} pattern={tokenName} title="Anything but a slash" spellCheck={false} autoCapitalize="none" autoComplete="off" onChange={(event) => setName(event.target.value)} />
         </label>
-        <RoleChoice role={role} change={setRole} />
+        <label className="filter">
+          <span>Role</span>
+          <select value={role} onChange={(event) => setRole(event.target.value as TokenRole)}>
+            {tokenRoles.map((one) => <option key={one} value={one}>{one}</option>)}
+          </select>
+        </label>
         <label className="filter">
           <span>Good for</span>
           <select value={days} onChange={(event) => setDays(event.target.value)}>
@@ -116,7 +124,7 @@ export function TokensPage({ api, hubs, filters, self, now, go }: Props) {
     <main>
       <section className="card">
         <h2>Tokens</h2>
-        <p className="quiet">For programs. A token may what its role may, until it ends; the server keeps only what it needs to know it again.</p>
+        <p className="quiet">For programs. A token may what its role may, until it ends; a forwarder hands in records of a hub, and may nothing else. The server keeps only what it needs to know it again.</p>
         <FilterBar note={reading.value === null ? "" : `${shown.length} of ${reading.value.length}`}>
           <Search label="Name or role" name="name" filters={filters} change={(next) => go({ at: "tokens", filters: next })} />
         </FilterBar>

@@ -268,7 +268,13 @@ void add_token(CLI::App& app, Session& session) {
     token->require_subcommand(1);
     const auto options = std::make_shared<UserOptions>();
     auto* const create = one(*token, "create", "A new one, printed once", options, session);
-    add_role(*create, options);
+    create
+        ->add_option(
+            "--role", options->role,
+            "forwarder: hands in records of a hub, and may nothing else; reader, analyst, operator or "
+            "administrator: each may what those before it may")
+        ->required()
+        ->check(CLI::IsMember({"forwarder", "reader", "analyst", "operator", "administrator"}));
     create->add_option("--expires", options->expires, "A time like 2027-01-31T00:00:00Z, or 90d");
     create->add_option("--for-hub", options->hubs,
                        "Only for this hub; several may be given. Without it, for all and the server");
