@@ -95,6 +95,8 @@ GET /api/v1/hubs/{hub}/connectors/{name} administrator
 PUT /api/v1/hubs/{hub}/connectors/{name} administrator
 DELETE /api/v1/hubs/{hub}/connectors/{name} administrator
 POST /api/v1/hubs/{hub}/records forwarder
+PUT /api/v1/hubs/{hub}/snapshots/configuration forwarder
+PUT /api/v1/hubs/{hub}/snapshots/identities forwarder
 PUT /api/v1/hubs/{hub}/routes/{endpoint}/secret administrator
 DELETE /api/v1/hubs/{hub}/routes/{endpoint}/secret administrator
 GET /api/v1/hubs/{hub}/scheduled-rules/{rule}/runs reader

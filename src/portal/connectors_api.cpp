@@ -1,5 +1,6 @@
-// What a hub is attached to: its connectors, and diagnostic records that are pushed.
+// What a hub is attached to: its connectors, and diagnostic records and snapshots that are pushed.
 #include "hub/connector/connectors.hpp"
+#include "hub/connector/snapshots.hpp"
 #include "portal/context.hpp"
 #include "portal/reply.hpp"
 
@@ -64,28 +65,57 @@ Answer delete_connector(const Context& context, const Call& call) {
     return net::HttpResponse{.status = 204};
 }
 
+Json refusals_json(const std::vector<diagnostic::Refusal>& refusals) {
+    Json out = Json::array();
+    for (const auto& one : refusals)
+        out.push_back({{"where", one.where}, {"why", one.why}});
+    return out;
+}
+
 /// On disk when it is answered. What could not be used is listed, and no reason to send the rest again.
 Answer post_records(const Context& context, const Call& call) {
     auto* const connectors = FIELDWATCH_TRY(connectors_of(context));
     const auto hub = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
     const auto report = FIELDWATCH_TRY(connectors->import(hub, call.request.body));
-    Json refusals = Json::array();
-    for (const auto& one : report.refusals)
-        refusals.push_back({{"where", one.where}, {"why", one.why}});
     const bool nothing = report.accepted == 0 && report.refused > 0;
-    return json_reply(
-        nothing ? 400 : 200,
-        {{"accepted", report.accepted}, {"refused", report.refused}, {"refusals", std::move(refusals)}});
+    return json_reply(nothing ? 400 : 200, {{"accepted", report.accepted},
+                                            {"refused", report.refused},
+                                            {"refusals", refusals_json(report.refusals)}});
+}
+
+hub::Snapshots snapshots_of(const Context& context) {
+    return {context.parts.registry, context.parts.clock, context.parts.random};
+}
+
+Answer put_configuration_snapshot(const Context& context, const Call& call) {
+    const auto hub = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
+    const auto time = call.request.parameter("snapshotTime").value_or("");
+    FIELDWATCH_TRY(snapshots_of(context).put_configuration(hub, call.request.body, time));
+    return net::HttpResponse{.status = 204};
+}
+
+Answer put_identities_snapshot(const Context& context, const Call& call) {
+    const auto hub = FIELDWATCH_TRY(model::parse_hub_name(call.names[0]));
+    const auto time = call.request.parameter("snapshotTime").value_or("");
+    const auto report = FIELDWATCH_TRY(snapshots_of(context).put_identities(hub, call.request.body, time));
+    const bool nothing = report.accepted == 0 && report.refused > 0;
+    return json_reply(nothing ? 400 : 200, {{"accepted", report.accepted},
+                                            {"refused", report.refused},
+                                            {"removed", report.removed},
+                                            {"refusals", refusals_json(report.refusals)}});
 }
 
 }  // namespace
 
 std::vector<Route> connector_routes() {
-    return {{"GET", "/api/v1/hubs/{hub}/connectors", Role::Administrator, list_connectors},
-            {"GET", "/api/v1/hubs/{hub}/connectors/{name}", Role::Administrator, get_connector},
-            {"PUT", "/api/v1/hubs/{hub}/connectors/{name}", Role::Administrator, put_connector},
-            {"DELETE", "/api/v1/hubs/{hub}/connectors/{name}", Role::Administrator, delete_connector},
-            {"POST", "/api/v1/hubs/{hub}/records", Role::Forwarder, post_records}};
+    return {
+        {"GET", "/api/v1/hubs/{hub}/connectors", Role::Administrator, list_connectors},
+        {"GET", "/api/v1/hubs/{hub}/connectors/{name}", Role::Administrator, get_connector},
+        {"PUT", "/api/v1/hubs/{hub}/connectors/{name}", Role::Administrator, put_connector},
+        {"DELETE", "/api/v1/hubs/{hub}/connectors/{name}", Role::Administrator, delete_connector},
+        {"POST", "/api/v1/hubs/{hub}/records", Role::Forwarder, post_records},
+        {"PUT", "/api/v1/hubs/{hub}/snapshots/configuration", Role::Forwarder, put_configuration_snapshot},
+        {"PUT", "/api/v1/hubs/{hub}/snapshots/identities", Role::Forwarder, put_identities_snapshot}};
 }
 
 }  // namespace fieldwatch::portal

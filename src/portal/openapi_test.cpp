@@ -122,6 +122,7 @@ bool read_elsewhere(std::string_view pattern) {
            pattern.find("/exports/") != std::string_view::npos ||
            pattern.find("/intel/") != std::string_view::npos ||
            pattern.find("/connectors/") != std::string_view::npos || pattern.ends_with("/records") ||
+           pattern.find("/snapshots/") != std::string_view::npos ||
            pattern.find("/alerts/") != std::string_view::npos ||
            pattern.find("/backups") != std::string_view::npos ||
            pattern.find("/rules/") != std::string_view::npos || pattern == "/api/v1/purge";

@@ -2,6 +2,7 @@
 """A hub attached to what people already run: diagnostic records from files and over HTTP, another hub's Event Hubs compatible endpoint, and
 Mosquitto with TLS and passwords beside its log. Kills and restarts in between: nothing that was taken is lost."""
 
+import base64
 import json
 import pathlib
 import subprocess
@@ -48,6 +49,65 @@ def record(operation, category, device=None, minutes_ago=1, **more):
     if device:
         out["properties"] = json.dumps(properties)
     return {**out, **more}
+
+
+def snapshots_of_a_hub_elsewhere_are_judged_and_keep_no_key():
+    key, other = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
+    hub = {"name": "elsewhere", "properties": {
+        "publicNetworkAccess": "Enabled", "minTlsVersion": "1.0", "ipFilterRules": [{"filterName": "all", "action": "Accept", "ipMask": "0.0.0.0/0"}],
+        "authorizationPolicies": [{"keyName": "iothubowner", "primaryKey": key, "rights": "RegistryWrite"}],
+        "routing": {"endpoints": {"eventHubs": [{"connectionString": "Endpoint=sb://x;SharedAccessKey=" + other}]}}}}
+
+    def identity(name, primary, **more):
+        return {"deviceId": name, "status": "enabled", "authentication": {"type": "sas", "symmetricKey": {"primaryKey": primary, "secondaryKey": ""}}, **more}
+
+    with Server() as server:
+        server.cli("hub", "create", "home")
+        token = server.cli("token", "create", "logs", "--role", "forwarder", "--for-hub", "home").split()[-1]
+
+        def put(what, body, at, who=token):
+            request = urllib.request.Request(server.profile["server"] + f"/api/v1/hubs/home/snapshots/{what}?snapshotTime={at}", body.encode(),
+                                             {"Authorization": f"Bearer {who}"}, method="PUT")
+            try:
+                with urllib.request.urlopen(request, timeout=60) as answer:
+                    return answer.status, json.loads(answer.read() or "null")
+            except urllib.error.HTTPError as error:
+                return error.code, json.loads(error.read())
+
+        early, late = timestamp(time.time() - 7200), timestamp(time.time() - 3600)
+        assert put("configuration", json.dumps(hub), late)[0] == 204
+        assert put("configuration", json.dumps(hub), late)[0] == 204, "the same again"
+        status, said = put("configuration", json.dumps(hub), early)
+        assert status == 409 and "a later snapshot is here" in said["error"]["message"], said
+        assert put("configuration", json.dumps({"secret": key}), late)[0] == 400
+        assert put("configuration", "[]", late)[0] == 400
+        assert put("configuration", json.dumps(hub), "")[0] == 400
+        assert put("configuration", json.dumps(hub), timestamp(time.time() + 86400))[0] == 400
+
+        lines = [identity("pump", key), identity("valve", key, modules=[{"moduleId": "m", "authentication": {"type": "sas"}}]), identity("gone", other)]
+        text = "\n".join(map(json.dumps, lines)) + "\n"
+        status, said = put("identities", text, late)
+        assert status == 200 and said == {"accepted": 4, "refused": 0, "removed": 0, "refusals": []}, said
+        assert put("identities", text, early)[0] == 409
+        server.wait_for("SecurityRecommendation | distinct RecommendationName",
+                        lambda rows: {"IoT_SharedCredentials", "IoT_VulnerableTLSCipherSuite"} <= {row[0] for row in rows})
+        # What could not be read removes nobody; what is not there was removed.
+        status, said = put("identities", json.dumps(lines[0]) + "\nnonsense\n" + json.dumps({"deviceId": "a/b"}) + "\n", late)
+        assert status == 200 and said["accepted"] == 1 and said["refused"] == 2 and said["removed"] == 0, said
+        assert [one["where"] for one in said["refusals"]] == ["line 2", "line 3"], said
+        status, said = put("identities", text.splitlines()[0] + "\n" + text.splitlines()[1] + "\n", late)
+        assert status == 200 and said["removed"] == 1, said
+        server.kill()
+        server.start()
+        status, said = put("identities", text.splitlines()[0] + "\n", late)
+        assert status == 200 and said["removed"] == 2, (said, "known over a restart: the valve and its module")
+        operator = server.cli("token", "create", "watcher", "--role", "operator").split()[-1]
+        assert put("identities", text, late, operator)[0] == 403
+        server.stop()
+        for path in server.data.rglob("*"):
+            if path.is_file():
+                content = path.read_bytes()
+                assert key.encode() not in content and other.encode() not in content, path
 
 
 def diagnostic_records_become_operations_and_alerts():
@@ -247,5 +307,5 @@ def a_broker_is_read_once_and_its_log_is_operations():
 
 
 if __name__ == "__main__":
-    main(diagnostic_records_become_operations_and_alerts, another_hubs_event_hub_is_read_from_where_we_stood,
+    main(snapshots_of_a_hub_elsewhere_are_judged_and_keep_no_key, diagnostic_records_become_operations_and_alerts, another_hubs_event_hub_is_read_from_where_we_stood,
          a_broker_is_read_once_and_its_log_is_operations)
