@@ -4,6 +4,7 @@ Mosquitto with TLS and passwords beside its log. Kills and restarts in between: 
 
 import base64
 import json
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -103,6 +104,17 @@ def snapshots_of_a_hub_elsewhere_are_judged_and_keep_no_key():
         assert status == 200 and said["removed"] == 2, (said, "known over a restart: the valve and its module")
         operator = server.cli("token", "create", "watcher", "--role", "operator").split()[-1]
         assert put("identities", text, late, operator)[0] == 403
+        # From files, of the time at which they were written.
+        files = server.data / "hub.json", server.data / "identities.jsonl"
+        files[0].write_text(json.dumps(hub))
+        files[1].write_text(text)
+        command = ("hub", "import-snapshot", "--hub", "home", "--configuration", files[0], "--identities", files[1])
+        assert "configuration taken\n4 identities taken, 0 refused, 0 removed" in server.cli(*command)
+        os.utime(files[1], (time.time() - 7200,) * 2)
+        done = server.run(*command)
+        assert done.returncode != 0 and "a later snapshot is here" in done.stderr, done
+        for file in files:
+            file.unlink()
         server.stop()
         for path in server.data.rglob("*"):
             if path.is_file():

@@ -341,6 +341,7 @@ void add_hub_connectors(CLI::App& hub, Session& session) {
         "them,\n"
         "and activity logs. What cannot be used is listed by file, line and record; the rest is taken.");
     on_call(*import, options, session, import_records);
+    add_hub_snapshots(hub, session);
 }
 
 }  // namespace fieldwatch::app
