@@ -3,7 +3,7 @@
 shared code. Its verdicts must be the engine's, over the public Linux rules and recorded commands where the shared data
 lies, and over random rules and events. usage: naive_sigma.py FIELDWATCH"""
 
-import base64, fnmatch, functools, ipaddress, json, lzma, os, pathlib, random, re, subprocess, sys, tarfile, tempfile
+import base64, datetime, fnmatch, functools, ipaddress, json, lzma, os, pathlib, random, re, subprocess, sys, tarfile, tempfile
 
 import yaml
 
@@ -29,6 +29,57 @@ def wildcard(text):
     return out
 
 
+def in_bytes(text):
+    """A letter a byte: expressions count bytes."""
+    return text.encode().decode("latin-1")
+
+
+def part_of(value, part):
+    """`hour` of a date as text; None where the text is none or says no hour."""
+    found = re.match(r"(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d))?", value)
+    if not found:
+        return None
+    year, month, day = map(int, found.groups()[:3])
+    try:
+        week = datetime.date(year, month, day).isocalendar()[1]
+    except ValueError:
+        return None
+    clock = [None if g is None else int(g) for g in found.groups()[3:]]
+    return {"year": year, "month": month, "day": day, "week": week, "hour": clock[0], "minute": clock[1]}[part]
+
+
+DASHES = "-/\u2013\u2014\u2015"
+
+
+def patterns(wanted, mods):
+    """The expressions of which one must be found: all that dashes and encodings make of a value."""
+    forms = [wanted]
+    if "windash" in mods:
+        places = [m.start() for m in re.finditer(rf"(?<![A-Za-z0-9_])[{DASHES}](?=[A-Za-z0-9_])", wanted)]
+        for place in places:
+            forms = [form[:place] + dash + form[place + 1:] for form in forms for dash in DASHES]
+    coding = next((m for m in mods if m in ("wide", "utf16le", "utf16be", "utf16")), None)
+    if not coding and "base64" not in mods and "base64offset" not in mods:
+        return [wildcard(form) for form in forms]
+    out = []
+    for form in forms:
+        plain = re.sub(r"\\([*?\\])", r"\1", form)
+        code = {None: "utf-8", "wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "utf16": "utf-16-le"}[coding]
+        raw = (b"\xff\xfe" if coding == "utf16" else b"") + plain.encode(code)
+        if "base64offset" in mods:
+            # What stays the same whatever stands before and behind: tried out, not computed.
+            for shift in range(3):
+                low, high = (base64.b64encode(bytes([fill]) * shift + raw + bytes([fill]) * 3).decode() for fill in (0, 255))
+                begin, end = (shift * 8 + 5) // 6, (shift + len(raw)) * 8 // 6
+                assert low[begin:end] == high[begin:end]
+                out += [re.escape(low[begin:end])] if begin < end else []
+        elif "base64" in mods:
+            out.append(re.escape(base64.b64encode(raw).decode()))
+        else:
+            out.append(re.escape(raw.decode("latin-1")))
+    return out
+
+
 def one(value, wanted, mods, event):
     """Whether one value of the event (None: null or not there) is what one value of the rule asks for."""
     if "exists" in mods:
@@ -50,24 +101,28 @@ def one(value, wanted, mods, event):
             return ipaddress.ip_address(value) in ipaddress.ip_network(wanted, strict=False)
         except ValueError:
             return False
-    for name, holds in (("lt", lambda a, b: a < b), ("lte", lambda a, b: a <= b), ("gt", lambda a, b: a > b),
-                        ("gte", lambda a, b: a >= b)):
-        if name in mods:
-            try:
-                return holds(float(value), float(wanted))
-            except ValueError:
-                return False
+    part = next((m for m in mods if m in ("minute", "hour", "day", "week", "month", "year")), None)
+    if part:
+        value = part_of(value, part)
+        if value is None:
+            return False
+        mods = mods if {"lt", "lte", "gt", "gte"} & set(mods) else mods + ["lte", "gte"]
+    compare = {"lt": lambda a, b: a < b, "lte": lambda a, b: a <= b, "gt": lambda a, b: a > b, "gte": lambda a, b: a >= b}
+    asked = [compare[m] for m in mods if m in compare]
+    if asked:
+        try:
+            return all(holds(float(value), float(wanted)) for holds in asked)
+        except ValueError:
+            return False
     if "re" in mods:
         flags = (re.I if "i" in mods else 0) | (re.M if "m" in mods else 0) | (re.S if "s" in mods else 0)
-        return compiled(wanted, flags).search(value) is not None
-    if "base64" in mods:
-        wanted = base64.b64encode(wanted.encode()).decode()
-    pattern = wildcard(wanted)
-    if "contains" in mods or "endswith" in mods:
-        pattern = ".*" + pattern
-    if "contains" in mods or "startswith" in mods:
-        pattern += ".*"
-    return compiled(pattern, re.S | (0 if "cased" in mods else re.I)).fullmatch(value) is not None
+        if "m" in mods and wanted.startswith("^"):  # PCRE: no line begins behind the last line feed
+            wanted = r"(?:\A|^(?!\Z))" + wanted[1:]
+        return compiled(in_bytes(wanted), flags | re.A).search(in_bytes(value)) is not None
+    before = ".*" if "contains" in mods or "endswith" in mods else ""
+    after = ".*" if "contains" in mods or "startswith" in mods else ""
+    return any(compiled(before + pattern + after, re.S | (0 if "cased" in mods else re.I)).fullmatch(value)
+               for pattern in patterns(wanted, mods))
 
 
 def item(key, wanted, event):
@@ -182,8 +237,9 @@ def random_value(rng):
 
 def random_item(rng):
     mods = rng.choice(["", "|contains", "|startswith", "|endswith", "|contains|all", "|cased", "|neq", "|contains|cased",
-                       "|gt", "|lte", "|exists", "|fieldref", "|fieldref|contains", "|re", "|re|i", "|base64|contains",
-                       "null"])
+                       "|gt", "|lte", "|exists", "|fieldref", "|fieldref|contains", "|re", "|re|i", "|re|s", "|re|m",
+                       "|base64|contains", "|base64offset|contains", "|wide|base64offset|contains", "|utf16|base64",
+                       "|windash|contains", "|windash", "|cidr", "|hour", "|day|gte", "|week", "|minute|lt", "null"])
     field = rng.choice("FGH")
     if mods == "null":
         return field, None
@@ -194,9 +250,13 @@ def random_item(rng):
     if mods.startswith("|fieldref"):
         return field + mods, rng.choice("FGH")
     if mods.startswith("|re"):
-        return field + mods, rng.choice(["a+b", "^[ab/]*$", "x|B", "(a|b){2}", "\\.", "A.b", "-?a$"])
-    if mods == "|base64|contains":
+        return field + mods, rng.choice(["a+b", "^[ab/]*$", "x|B", "(a|b){2}", "\\.", "A.b", "-?a$", "^b", "a.*x"])
+    if "base64" in mods:
         return field + mods, rng.choice(["a", "ab", "abc"])
+    if mods == "|cidr":
+        return field + mods, rng.choice(["10.0.0.0/8", "10.1.0.0/30", "2001:db8::/32", "0.0.0.0/0"])
+    if mods[1:].split("|")[0] in ("hour", "day", "week", "minute"):
+        return field + mods, rng.randint(0, 12)
     values = [random_value(rng) for _ in range(rng.randint(1, 3))]
     return field + mods, values if len(values) > 1 else values[0]
 
@@ -215,9 +275,18 @@ def random_rules(rng, count):
 
 
 def random_events(rng, count):
+    def date():
+        day = f"2026-{rng.randint(0, 13):02}-{rng.randint(0, 32):02}"
+        return day + rng.choice(["", f"T{rng.randint(0, 12):02}:{rng.randint(0, 12):02}:00Z", " 5:00"])
+
+    def hidden():
+        raw = text(rng).encode() + rng.choice(["a", "abc"]).encode(rng.choice(["utf-8", "utf-16-le", "utf-16"]))
+        return base64.b64encode(raw).decode()
+
     def value():
-        return rng.choice([text(rng), text(rng), str(rng.randint(-3, 6)), "", None,
-                           base64.b64encode(text(rng).encode()).decode()])
+        return rng.choice([text(rng), text(rng), str(rng.randint(-3, 6)), "", None, date(), hidden(),
+                           text(rng) + rng.choice(DASHES) + text(rng), text(rng) + "\n" + text(rng),
+                           f"10.{rng.randint(0, 2)}.0.{rng.randint(0, 5)}", "2001:DB8::1", "1.2.3"])
     return [{"logsource": {"product": "t"}, "fields": {f: value() for f in "FGH" if rng.random() < 0.8}}
             for _ in range(count)]
 
