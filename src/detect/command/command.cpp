@@ -330,6 +330,8 @@ std::optional<std::string_view> CommandLine::value_of(std::string_view variable)
         const auto value = at->substr(variable.size() + 1);
         return value.size() <= kValueBytesMax ? std::optional(value) : std::nullopt;
     }
+    // Nobody set it: what a login sets is a shell, whichever it is.
+    if (variable == "SHELL" || variable == "BASH") return "/bin/sh";
     return std::nullopt;
 }
 

