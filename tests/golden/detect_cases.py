@@ -415,3 +415,5 @@ if __name__ == "__main__":
     scenarios(write)
     from detect_incident_cases import incidents
     incidents(write)
+    from detect_custom_cases import custom
+    custom(write)

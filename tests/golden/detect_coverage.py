@@ -1,19 +1,20 @@
 #!/usr/bin/python3
-"""Writes docs/coverage.md: every alert type and recommendation of the catalogue, and our alerts of intelligence (X), what detects it, and its golden cases.
+"""Writes docs/coverage.md: every alert type, recommendation and custom rule of the catalogue, and our alerts of intelligence (X), what detects it, and its golden cases.
 usage: detect_coverage.py [--check]: exit 1 when the file in the tree is another, or a type has no case."""
 import collections, json, pathlib, re, sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "tests" / "golden" / "detect"
 PAGE = ROOT / "docs" / "coverage.md"
-WANTED = [f"A{i:02}" for i in range(1, 50)] + [f"H{i:02}" for i in range(1, 11)] + [f"R{i:02}" for i in range(1, 24)] + ["X01"]
+WANTED = [f"A{i:02}" for i in range(1, 50)] + [f"H{i:02}" for i in range(1, 11)] + [f"R{i:02}" for i in range(1, 24)] + [f"C{i:02}" for i in range(1, 20)] + ["X01"]
 CASES = ("positive", "negative", "boundary", "late", "duplicate", "replayed", "aggregated", "resolved")
 HEAD = """# Coverage of the catalogue
 
 Made by `tests/golden/detect_coverage.py`; a test holds it to the files. Each row: what makes the finding, how many golden cases of each
 sort there are, and the input files, beside which lies what must come of them (`NAME.expected.jsonl`). A case is one device, or one
 hub's configuration, of an input; its name says what must come of it. "–": the sort does not apply (a state has no hit count), or
-is a property of all events alike that other rows show. X: ours, beside the catalogue.
+is a property of all events alike that other rows show. C: the customer's own rules, of which each file has ranges or a list of its own;
+"late" is for what agents say, and what came in one message (HitCount) for what can. X: ours, beside the catalogue.
 A35, silence, is judged by ticks of a running server alone: recorded input must raise none, which its file shows; that it is raised is in
 `src/detect/presence_test.cpp`.
 
@@ -29,7 +30,7 @@ def sources():
     for path in sorted((ROOT / "src" / "detect").rglob("*.cpp")):
         if path.name.endswith("_test.cpp") or path.name in ("recommendation_types.cpp", "recommendation_book.cpp", "detector_alerts.cpp"):
             continue
-        for found in set(re.findall(r'"((?:IoT|Hub)_[A-Za-z_]+)"', path.read_text())):
+        for found in set(re.findall(r'"((?:IoT|Hub)_[A-Za-z0-9_]+)"', path.read_text())):
             out[found].append(path)
     return out
 
@@ -46,7 +47,7 @@ def cases_of(name):
 
 def page():
     made, files = sources(), collections.defaultdict(list)
-    for path in sorted(FOLDER.glob("[AHRX][0-9][0-9]*_*.jsonl")):
+    for path in sorted(FOLDER.glob("[ACHRX][0-9][0-9]*_*.jsonl")):
         if not path.name.endswith(".expected.jsonl"):
             files[path.name[:3]].append(path.name.removesuffix(".jsonl"))
     out = [HEAD, "| | Type | Made by | " + " | ".join(CASES) + " | Inputs |\n", "|---|---|---|" + "---|" * len(CASES) + "---|\n"]

@@ -28,7 +28,7 @@ def run_all(binary, paths):
 
 def kind_of(name):
     """The type a file is about; none for a scenario."""
-    match = re.match(r"[AHRX]\d\d[^_]*_(.+)$", name)
+    match = re.match(r"[ACHRX]\d\d[^_]*_(.+)$", name)
     return match[1] if match else None
 
 
