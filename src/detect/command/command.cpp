@@ -323,12 +323,40 @@ void CommandLine::enqueue_piped_text(std::size_t index) {
             static_cast<std::uint8_t>(shell.depth + 1));
 }
 
+namespace {
+
+/// `$(which curl)` stands for curl, wherever that is; any other value for itself.
+std::string_view looked_up(std::string_view value) {
+    static constexpr std::array<std::string_view, 4> kLookups{"which ", "command -v ", "type -p ",
+                                                              "type -P "};
+    auto inner = value;
+    if (inner.starts_with("$(") && inner.ends_with(')')) {
+        inner = inner.substr(2, inner.size() - 3);
+    } else if (inner.size() > 2 && inner.starts_with('`') && inner.ends_with('`')) {
+        inner = inner.substr(1, inner.size() - 2);
+    } else {
+        return value;
+    }
+    for (const auto lookup : kLookups) {
+        if (!inner.starts_with(lookup)) continue;
+        const auto name = inner.substr(lookup.size());
+        const bool plain = !name.empty() && std::ranges::all_of(name, [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+                   c == '_' || c == '-' || c == '+' || c == '/';
+        });
+        return plain ? name : value;
+    }
+    return value;
+}
+
+}  // namespace
+
 std::optional<std::string_view> CommandLine::value_of(std::string_view variable) const {
     for (auto at = assignments_.rbegin(); at != assignments_.rend(); ++at) {
         if (at->size() <= variable.size() || !at->starts_with(variable) || (*at)[variable.size()] != '=')
             continue;
         const auto value = at->substr(variable.size() + 1);
-        return value.size() <= kValueBytesMax ? std::optional(value) : std::nullopt;
+        return value.size() <= kValueBytesMax ? std::optional(looked_up(value)) : std::nullopt;
     }
     // Nobody set it: what a login sets is a shell, whichever it is.
     if (variable == "SHELL" || variable == "BASH") return "/bin/sh";

