@@ -58,7 +58,9 @@ const failed = await runAll({
     await page.locator("[role=alert]", { hasText: "authenticator's clock" }).waitFor();
     await page.getByLabel("Code", { exact: true }).fill(totp(secret));
     await page.keyboard.press("Enter");
-    const codes = await page.getByRole("list", { name: "Recovery codes" }).getByRole("listitem").allInnerTexts();
+    const list = page.getByRole("list", { name: "Recovery codes" });
+    await list.waitFor();
+    const codes = await list.getByRole("listitem").allInnerTexts();
     assert.equal(new Set(codes).size, 10);
     await browser.picture(page, "recovery-codes");
     await accessible(page, "recovery-codes");
