@@ -10,16 +10,23 @@
 namespace fieldwatch::kql {
 namespace {
 
+/// How many units of UTF-16 the byte of UTF-8 begins: editors and pages count in those.
+std::uint32_t units_of(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte & 0xC0) == 0x80) return 0;
+    return byte >= 0xF0 ? 2 : 1;
+}
+
 KqlError located(Failure failure, std::string_view text) {
-    KqlError error{.kind = failure.kind,
-                   .message = std::move(failure.message),
-                   .line = 1,
-                   .column = 1,
-                   .length = failure.span.length};
-    for (std::size_t i = 0; i < std::min<std::size_t>(failure.span.offset, text.size()); ++i) {
-        ++error.column;
-        if (text[i] == '\n') ++error.line, error.column = 1;
+    KqlError error{
+        .kind = failure.kind, .message = std::move(failure.message), .line = 1, .column = 1, .length = 0};
+    const auto begin = std::min<std::size_t>(failure.span.offset, text.size());
+    for (const char c : text.substr(0, begin)) {
+        error.column += units_of(c);
+        if (c == '\n') ++error.line, error.column = 1;
     }
+    for (const char c : text.substr(begin, failure.span.length))
+        error.length += units_of(c);
     return error;
 }
 

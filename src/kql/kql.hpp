@@ -121,7 +121,7 @@ struct CompiledQuery {
 struct KqlError {
     enum class Kind : std::uint8_t { Syntax, Semantic, Unsupported, Limit } kind = Kind::Syntax;
     std::string message;                 ///< one sentence, with a suggestion where there is one
-    std::uint32_t line = 0, column = 0;  ///< from 1, column in bytes
+    std::uint32_t line = 0, column = 0;  ///< from 1, column in UTF-16 units
     std::uint32_t length = 0;
 };
 

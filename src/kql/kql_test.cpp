@@ -149,6 +149,13 @@ TEST(Compile, SaysWhereAndWhatWasProbablyMeant) {
     EXPECT_EQ(error.length, 5u);
 }
 
+TEST(Compile, PlacesCountAsEditorsDo) {
+    const auto result = compile("print 'é', '\xF0\x9F\x98\x80', nope", Catalog{}, {});
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().column, 18u);
+    EXPECT_EQ(result.error().length, 4u);
+}
+
 TEST(Compile, EndsInAQueryOrAnErrorForAnySequenceOfWords) {
     rc::check([] {
         static const std::vector<std::string> kWords{"T",       "|",         "where",       "project",
