@@ -108,8 +108,8 @@ std::unexpected<Failure> unknown_function(const Node& node) {
     if (std::ranges::find(operators, meant) != operators.end())
         return semantic_error(node.span, fmt::format("unknown function '{}'; {} is an operator, as in a {} b",
                                                      node.text, meant, meant));
-    return unsupported(node.span, fmt::format("unknown or unsupported function '{}'{}", node.text,
-                                              did_you_mean(node.text, names)));
+    return semantic_error(node.span, fmt::format("unknown or unsupported function '{}'{}", node.text,
+                                                 did_you_mean(node.text, names)));
 }
 
 }  // namespace

@@ -104,7 +104,8 @@ constexpr SpecialRow kSpecials[] = {
      "distance beyond the fence in its widths; of a fence without width, in standard deviations"},
 };
 
-constexpr std::string_view kRefusedFunctions[] = {"hash",
+constexpr std::string_view kRefusedFunctions[] = {"bin_auto",
+                                                  "hash",
                                                   "hash_combine",
                                                   "hash_many",
                                                   "hash_xxhash64",
