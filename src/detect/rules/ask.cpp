@@ -38,8 +38,11 @@ bool MatcherState::occurs(std::uint32_t index) {
         answer.step = step;
         answer.occurs = any_value(field, [&](std::string_view text) {
             if (text.data() == nullptr) return false;
-            if (!answer.is_prepared) regex.prepare(scratch);
-            answer.is_prepared = true;
+            if (!answer.is_prepared) {
+                const ProbePause once(probe);
+                regex.prepare(scratch);
+                answer.is_prepared = true;
+            }
             return regex.occurs_in(text, scratch);
         });
     }

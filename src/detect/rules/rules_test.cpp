@@ -12,6 +12,7 @@
 
 #include "detect/rules/pack.hpp"
 #include "detect/rules/recorded.hpp"
+#include "detect/rules/rule_probe.hpp"
 #include "detect/rules/rule_set.hpp"
 #include "detect/rules/sigma.hpp"
 
@@ -347,6 +348,21 @@ TEST(Matcher, OfSeveralAtOnceCompileTheSameExpressions) {
     }
     threads.clear();
     EXPECT_THAT(found, ElementsAre(2u, 2u, 2u, 2u));
+}
+
+TEST(RuleProbe, ChargesNobodyForWhatIsDoneOnce) {
+    ManualClock clock{Timestamp{}};
+    RuleProbe probe(clock);
+    {
+        const ProbeScope cost(&probe, 3);
+        clock.advance(std::chrono::microseconds(5));
+        {
+            const ProbePause once(&probe);
+            clock.advance(std::chrono::milliseconds(98));
+        }
+        clock.advance(std::chrono::microseconds(2));
+    }
+    EXPECT_THAT(probe.take(), ElementsAre(std::pair(3u, std::chrono::nanoseconds(7'000))));
 }
 
 TEST(RulePackTest, EveryRuleCompilesAndItsSamplesHold) {
