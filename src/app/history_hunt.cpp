@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/json_text.hpp"
+#include "base/kql_text.hpp"
 #include "detect/intel/command_source.hpp"
 #include "portal/table_reader.hpp"
 
@@ -188,7 +189,7 @@ class Hunt {
         for (auto next = hits_.begin(); next != hits_.end();) {
             std::string list;
             for (std::size_t i = 0; i < kAskedTogether && next != hits_.end(); ++i, ++next)
-                list += (list.empty() ? "" : ", ") + portal::kql_string(next->first);
+                list += (list.empty() ? "" : ", ") + kql_string(next->first);
             bool truncated = false;
             const auto table = FIELDWATCH_TRY(ask(
                 fmt::format(
@@ -268,11 +269,10 @@ class Hunt {
         std::string values;
         for (const auto& value : met.values) {
             if (values.size() + value.size() > 4'000) break;
-            values += (values.empty() ? "" : ", ") + portal::kql_string(value);
+            values += (values.empty() ? "" : ", ") + kql_string(value);
         }
-        const auto of = device.empty()
-                            ? "AssociatedResourceId endswith " + portal::kql_string("/iothubs/" + hub)
-                            : "DeviceId == " + portal::kql_string(device);
+        const auto of = device.empty() ? "AssociatedResourceId endswith " + kql_string("/iothubs/" + hub)
+                                       : "DeviceId == " + kql_string(device);
         return fmt::format(
             "SecurityIoTRawEvent | where TimeGenerated between ({} .. {}) | where {} | where {} | extend "
             "Seen = {} | where Seen in ({}) | sort by TimeStamp asc",

@@ -5,14 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include "base/kql_text.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "workspace/workspace.hpp"
 
 namespace fieldwatch::portal {
 
-/// A KQL string literal. Values come from requests: everything that could end it is escaped.
-std::string kql_string(std::string_view value);
 std::string kql_datetime(Timestamp time);
 
 /// The portal's own questions: ten seconds, and a table that fits a page. Errors: Timeout, Internal (with the

@@ -20,7 +20,10 @@ def connection(remote, port, direction="Out", program="/usr/bin/app", hits=None)
 
 
 def usual(number):
-    return message(event("ConnectionCreate", [connection(f"203.0.113.{number}", 443, hits=5), connection("192.168.1.1", 53), connection("192.168.1.9", 22, "In", "/usr/sbin/sshd"),
+    # One of the two has sockets that serve both families: its peers are the same all the same.
+    return message(event("ConnectionCreate", [connection(f"{'::ffff:' if number else ''}203.0.113.{number}", 443, hits=5),
+                                              connection("::ffff:192.168.1.1" if number else "192.168.1.1", 53),
+                                              connection("192.168.1.9", 22, "In", "/usr/sbin/sshd"),
                                               connection("2001:db8::5", 8883), connection("127.0.0.1", 631)]),
                    event("ProcessCreate", [process("app --run", "/usr/bin/app")]))
 

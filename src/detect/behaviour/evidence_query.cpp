@@ -5,21 +5,14 @@
 
 #include <fmt/format.h>
 
+#include "base/kql_text.hpp"
+
 namespace fieldwatch::detect {
 namespace {
 
 constexpr Ticks kFiveMinutes = std::chrono::minutes(5), kHour = std::chrono::hours(1);
 constexpr std::string_view kConnections = R"(RawEventName in ("ConnectionCreate", "NetworkActivity"))";
 constexpr std::string_view kProcesses = R"(RawEventName in ("ProcessCreate", "Process"))";
-
-std::string quoted(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') out.push_back('\\');
-        out.push_back(c);
-    }
-    return out + '"';
-}
 
 std::string between(std::string_view column, Timestamp from, Timestamp to) {
     return fmt::format("{} between (datetime({}) .. datetime({}))", column, to_iso8601(from), to_iso8601(to));
@@ -97,7 +90,7 @@ std::string rows_of(TokenKind kind, std::string_view token) {
     }
     part = longest_part(part);
     return part.empty() ? std::string(rows)
-                        : fmt::format("({} and EventDetails contains {})", rows, quoted(part));
+                        : fmt::format("({} and EventDetails contains {})", rows, kql_string(part));
 }
 
 }  // namespace
@@ -115,24 +108,25 @@ std::string evidence_query(std::string_view device, Timestamp end,
     if (rows.empty())
         return fmt::format(
             "AzureDiagnostics | where {} and properties_s contains {} | order by TimeGenerated asc", time,
-            quoted(device));
+            kql_string(device));
     std::string any;
     for (const auto& condition : rows)
         any.append(any.empty() ? "" : " or ").append(condition);
     return fmt::format(
         "SecurityIoTRawEvent | where DeviceId == {} and {} | where {} | order by TimeStamp asc",
-        quoted(device), time, any);
+        kql_string(device), time, any);
 }
 
 std::string evidence_query(const FlowRows& rows) {
     const auto port = std::to_string(rows.flow.port);
-    std::string to = rows.flow.port == 0 ? "true" : fmt::format("tostring(E.RemotePort) == {}", quoted(port));
+    std::string to =
+        rows.flow.port == 0 ? "true" : fmt::format("tostring(E.RemotePort) == {}", kql_string(port));
     if (rows.one_address)
-        to += fmt::format(" and tostring(E.RemoteAddress) == {}", quoted(rows.flow.remote.text()));
+        to += fmt::format(" and tostring(E.RemoteAddress) == {}", kql_string(rows.flow.remote.text()));
     return fmt::format(
         "SecurityIoTRawEvent | where DeviceId == {} and {} and {} | extend E = parse_json(EventDetails) "
         "| where {} | order by TimeStamp asc",
-        quoted(rows.device), between("TimeStamp", rows.since, rows.flow.time), kConnections, to);
+        kql_string(rows.device), between("TimeStamp", rows.since, rows.flow.time), kConnections, to);
 }
 
 }  // namespace fieldwatch::detect

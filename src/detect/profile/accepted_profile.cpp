@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ip_address.hpp"
+#include "base/kql_text.hpp"
 #include "detect/profile/mud.hpp"
 
 namespace fieldwatch::detect {
@@ -23,7 +24,7 @@ constexpr std::size_t kDriftQueryBytesMax = 60u << 10;  ///< a scheduled rule's 
 std::string listed(const std::set<std::string>& texts) {
     std::string out;
     for (const auto& text : texts)
-        out += (out.empty() ? "" : ", ") + kql_text(text);
+        out += (out.empty() ? "" : ", ") + kql_string(text);
     return out;
 }
 
@@ -150,15 +151,6 @@ Result<AcceptedProfile> parse_accepted_profile(std::string_view name, std::strin
     return out;
 }
 
-std::string kql_text(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') out.push_back('\\');
-        out.push_back(c);
-    }
-    return out + '"';
-}
-
 std::string kql_devices(const ProfileClass& of) {
     std::set<std::string> whole;
     std::string out;
@@ -168,7 +160,7 @@ std::string kql_devices(const ProfileClass& of) {
             continue;
         }
         out += fmt::format("{}DeviceId startswith_cs {}", out.empty() ? "" : " or ",
-                           kql_text(std::string_view(device).substr(0, device.size() - 1)));
+                           kql_string(std::string_view(device).substr(0, device.size() - 1)));
     }
     if (!whole.empty()) out += fmt::format("{}DeviceId in ({})", out.empty() ? "" : " or ", listed(whole));
     return "(" + out + ")";
@@ -177,7 +169,7 @@ std::string kql_devices(const ProfileClass& of) {
 std::string_view kql_connections() {
     return R"(| where RawEventName == "ConnectionCreate"
 | extend D = parse_json(EventDetails)
-| extend Remote = tolower(tostring(D.RemoteAddress)), Way = tolower(tostring(D.Direction)), Protocol = tolower(tostring(D.Protocol)), Program = tostring(D.Executable)
+| extend Remote = replace_regex(tolower(tostring(D.RemoteAddress)), @"^::ffff:([0-9.]+)$", @"\1"), Way = tolower(tostring(D.Direction)), Protocol = tolower(tostring(D.Protocol)), Program = tostring(D.Executable)
 | extend Port = coalesce(iff(Way == "in", tolong(tostring(D.LocalPort)), tolong(tostring(D.RemotePort))), 0)
 | where isnotempty(Remote) and Way in ("in", "out") and Remote !in ("::", "::1", "0.0.0.0")
     and not(Remote startswith "fe8" or Remote startswith "fe9" or Remote startswith "fea" or Remote startswith "feb" or Remote startswith "ff")
@@ -193,8 +185,8 @@ Result<std::string> drift_query(const AcceptedProfile& profile, std::string_view
     std::string allowed;
     for (const auto& [service, peers] : by_service) {
         const bool any = service.ends_with(" any");
-        const auto which = any ? fmt::format("Way == {}", kql_text(service.substr(0, service.size() - 4)))
-                               : fmt::format("Service == {}", kql_text(service));
+        const auto which = any ? fmt::format("Way == {}", kql_string(service.substr(0, service.size() - 4)))
+                               : fmt::format("Service == {}", kql_string(service));
         allowed +=
             fmt::format("{}({} and ({}))", allowed.empty() ? "" : "\n    or ", which, peers.condition());
     }
@@ -206,7 +198,7 @@ Result<std::string> drift_query(const AcceptedProfile& profile, std::string_view
         "\"172.16.0.0/12\", "
         "\"192.168.0.0/16\", \"100.64.0.0/10\"), false) or Remote startswith \"fc\" or Remote startswith "
         "\"fd\"\n",
-        kql_text("/iothubs/" + std::string(hub)), kql_devices(profile.of), kql_connections());
+        kql_string("/iothubs/" + std::string(hub)), kql_devices(profile.of), kql_connections());
     if (!allowed.empty()) out += "| where not(" + allowed + ")\n";
     out +=
         "| summarize Connections = count() by DeviceId, Connection = strcat(Service, \" \", Remote), "

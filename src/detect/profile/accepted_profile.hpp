@@ -47,11 +47,10 @@ Result<AcceptedProfile> parse_accepted_profile(std::string_view name, std::strin
 /// The part of a KQL query that keeps the rows of the class: `(DeviceId in ("a") or DeviceId startswith_cs
 /// "camera-")`.
 std::string kql_devices(const ProfileClass& of);
-/// A KQL string literal.
-std::string kql_text(std::string_view text);
 
-/// Columns of a connection's row: Way (in, out), Protocol, Port, Remote, Program; lower case. Behind it peers
-/// that nobody counts (loopback, multicast, link-local) are gone, as make_profile() leaves them out.
+/// Columns of a connection's row: Way (in, out), Protocol, Port, Remote, Program; lower case, and an IPv4
+/// address as such where a socket of both families said it mapped into IPv6. Behind it peers that nobody
+/// counts (loopback, multicast, link-local) are gone, as make_profile() leaves them out.
 std::string_view kql_connections();
 
 /// A KQL query for the connections of the class that the accepted lines do not allow: DeviceId, Connection (a

@@ -29,6 +29,10 @@ TEST(AcceptedProfile, NamesItsDevicesInAQuery) {
     EXPECT_EQ(kql_devices({.name = "all", .devices = {"*"}}), R"((DeviceId startswith_cs ""))");
 }
 
+TEST(AcceptedProfile, TakesAMappedAddressForTheOneInIt) {
+    EXPECT_NE(kql_connections().find(R"(@"^::ffff:([0-9.]+)$", @"\1"))"), std::string_view::npos);
+}
+
 TEST(AcceptedProfile, AsksForWhatIsNotInIt) {
     const auto query = drift_query(cameras(), "plant").value();
     for (const auto* const part :
