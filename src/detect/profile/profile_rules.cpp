@@ -1,6 +1,7 @@
 #include "detect/profile/profile_rules.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -30,20 +31,31 @@ std::string comment_of(const Talk& talk) {
     return out;
 }
 
+/// Empty for a protocol that the filter has no word for: a rule without it would let everything through.
 std::string service_of(const Talk& talk) {
-    if ((talk.protocol == "tcp" || talk.protocol == "udp") && talk.port != 0)
-        return fmt::format("{} dport {}", talk.protocol, talk.port);
-    const bool known = talk.protocol == "tcp" || talk.protocol == "udp" || talk.protocol == "icmp" ||
-                       talk.protocol == "icmpv6" || talk.protocol == "sctp";
-    return known ? fmt::format("meta l4proto {}", talk.protocol) : std::string();
+    const auto& protocol = talk.protocol;
+    if ((protocol == "tcp" || protocol == "udp") && talk.port != 0)
+        return fmt::format("{} dport {}", protocol, talk.port);
+    const bool named = protocol == "tcp" || protocol == "udp" || protocol == "icmp" || protocol == "icmpv6" ||
+                       protocol == "sctp";
+    unsigned number = 256;
+    const auto* const end = protocol.data() + protocol.size();
+    const auto read = std::from_chars(protocol.data(), end, number);
+    const bool numbered = read.ec == std::errc{} && read.ptr == end && number <= 255;
+    return named || numbered ? fmt::format("meta l4proto {}", protocol) : std::string();
 }
 
 /// The rules of one talk: one for each address family that it has.
 void add_rules(std::string& out, const Talk& talk) {
     const auto* const end = talk.outgoing ? "daddr" : "saddr";
+    const auto service = service_of(talk);
+    if (service.empty()) {
+        out += fmt::format("        # left out, for its protocol is not known: {}\n", comment_of(talk));
+        return;
+    }
     const auto add = [&](const std::string& match) {
-        out += fmt::format("        {}{}{} accept comment \"{}\"\n", match, match.empty() ? "" : " ",
-                           service_of(talk), comment_of(talk));
+        out += fmt::format("        {}{}{} accept comment \"{}\"\n", match, match.empty() ? "" : " ", service,
+                           comment_of(talk));
     };
     switch (talk.kind) {
         case PeerKind::Anybody:

@@ -107,6 +107,16 @@ TEST(Profile, BecomesAPacketFilterAndAnAllowList) {
     EXPECT_NE(filter.find("ip saddr { 10.0.0.0/8"), std::string::npos) << filter;
     EXPECT_NE(filter.find("output \" drop"), std::string::npos) << filter;
     EXPECT_EQ(nftables_file(profile, {}).find(" drop"), std::string::npos);
+    auto odd = call("camera-1", "198.51.100.9", 0);
+    for (const auto& [protocol, rule] :
+         {std::pair("47", "ip daddr 198.51.100.9/32 meta l4proto 47 accept"), std::pair("300", "# left out"),
+          std::pair("} drop #\n", "# left out, for its protocol is not known: out } drop #? 198.51.100.9/32"),
+          std::pair("", "# left out")}) {
+        odd.protocol = protocol;
+        const auto text = nftables_file(make_profile({odd}, {}, {}, {}), {});
+        EXPECT_NE(text.find(rule), std::string::npos) << text;
+        EXPECT_EQ(text.find("\n         accept"), std::string::npos) << "everything would pass: " << text;
+    }
     const auto group = nlohmann::json::parse(allow_list_file(profile).value());
     EXPECT_EQ(group["properties"]["allowlistRules"][1]["allowlistValues"],
               nlohmann::json::array({"/usr/bin/app"}));
