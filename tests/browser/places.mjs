@@ -1,7 +1,8 @@
 // Places where a person decides: custom alerts, intelligence, settings, rules, what is said of an alert; and how the server is doing.
 // Usage: node places.mjs [SCREENSHOTS], a folder for pictures of each place at two sizes.
 import assert from "node:assert/strict";
-import { droppedMessage, processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
+import { readFileSync } from "node:fs";
+import { connectionMessage, droppedMessage, processMessage, publish, runAll, Server, until } from "../integration/harness.mjs";
 import { accessible, launch, write } from "./browser.mjs";
 
 const server = await Server.start();
@@ -367,6 +368,50 @@ const failed = await runAll({
     await page.close();
   },
 
+  async "shows a profile, accepts it by keyboard, and tells what left it"() {
+    const program = "/opt/<b>app</b>\u202e";
+    const lamp = await server.create("lamp-1", "azureiotsecurity");
+    await publish(server, lamp, connectionMessage(program, ["203.0.113.7", 443], ["192.168.1.1", 53]));
+    await until("the connections are rows", async () => (await server.query("SecurityIoTRawEvent | where DeviceId == 'lamp-1' and RawEventName == 'ConnectionCreate'")).length === 2, 60);
+    const { page, complaints } = await at("/profiles", "text=No profile is accepted on home yet");
+    await page.getByLabel("Name of a class, or a device").fill("lamps");
+    await page.getByLabel("Its devices").fill("lamp-*");
+    await page.keyboard.press("Enter");
+    await page.getByText("not accepted: nothing watches it").waitFor();
+    assert.match(page.url(), /\/profiles\/lamps\?devices=lamp-\*$/);
+    const connections = page.getByRole("region", { name: "Connections" });
+    assert.equal(await connections.getByRole("row").count(), 3);
+    await connections.getByText("203.0.113.7/32").waitFor();
+    assert.equal(await connections.getByText("/opt/<b>app</b>\\u202e").count(), 2);
+    const fetched = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Packet filter that drops" }).click();
+    const file = await fetched;
+    assert.equal(file.suggestedFilename(), "lamps-enforce.nft");
+    assert.match(readFileSync(await file.path(), "utf8"), /ip daddr 203\.0\.113\.7\/32 tcp dport 443 accept/);
+    await page.getByRole("button", { name: "Accept" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Is all of it right? Accept" }).waitFor();
+    await page.keyboard.press("Enter");
+    await page.getByText("What the devices do is what was accepted.").waitFor();
+    await page.getByRole("link", { name: "profile-lamps" }).waitFor();
+
+    await publish(server, lamp, connectionMessage("/tmp/x", ["198.51.100.66", 23]));
+    await until("drift is told", async () => {
+      await page.reload();
+      await page.getByRole("heading", { name: "Drift" }).waitFor();
+      return (await page.locator("pre.diff").count()) > 0 && (await page.locator("pre.diff").innerText()).trim() === "+ out tcp/23 198.51.100.66/32";
+    }, 60);
+    await page.getByRole("link", { name: "Profiles" }).first().click();
+    await page.getByRole("cell", { name: "lamp-*" }).waitFor();
+    await page.getByRole("link", { name: "lamps", exact: true }).click();
+    await page.getByText("accepted by").waitFor();
+    await page.close();
+    const { page: readers } = await at("/profiles/lamps", "text=need the role administrator", { token: reader });
+    assert.equal(await readers.getByRole("button", { name: /Accept|Forget/ }).count(), 0);
+    await readers.close();
+    assert.deepEqual(complaints, []);
+  },
+
   async "says what is not there, and finds what has a dot in its name"() {
     const { page } = await at("/custom-alerts/nobody", "[role=alert]");
     assert.match(await page.locator("[role=alert]").innerText(), /has no security group.*go back to the list.*Try again/is);
@@ -381,7 +426,8 @@ const failed = await runAll({
       ["recommendations", "/recommendations", ".filters"], ["devices", "/devices", "table"], ["device", "/devices/pump-3?tab=processes", "table.rows"],
       ["logs", "/logs", ".query-editor .monaco-editor"], ["custom-alerts", "/custom-alerts", ".groups"], ["custom-alert", "/custom-alerts/pumps", ".rules"],
       ["rules", "/rules?sort=hits", ".rules-table"], ["rule-edit", "/rules/new?tab=edit", ".editor"],
-      ["intelligence", "/intelligence?value=198.51.100.1", "text=No indicator names"], ["settings", "/settings", ".rules"], ["settings-network", "/settings?tab=network", "form"],
+      ["intelligence", "/intelligence?value=198.51.100.1", "text=No indicator names"], ["settings", "/settings", ".rules"],
+      ["profiles", "/profiles", "table"], ["profile", "/profiles/lamps", ".hours"], ["settings-network", "/settings?tab=network", "form"],
       ["settings-policies", "/settings?tab=policies", "table"], ["settings-diagnostics", "/settings?tab=diagnostics", ".checks"], ["settings-enrollments", "/settings?tab=enrollments", "table"], ["health", "/health?show=all", "table.counters"],
     ];
     const looks = [["", { viewport: { width: 1360, height: 1000 } }], ["-phone-dark", { viewport: { width: 390, height: 844 }, colorScheme: "dark" }]];
@@ -398,6 +444,17 @@ const failed = await runAll({
       }
       await page.close();
     }
+  },
+
+  async "forgets a profile"() {
+    const { page, complaints } = await at("/profiles/lamps", "text=accepted by");
+    await page.getByRole("button", { name: "Forget" }).click();
+    await page.getByRole("button", { name: "Forget what was accepted?" }).click();
+    await page.getByText("not accepted: nothing watches it").waitFor();
+    await page.goto(`${origin}/profiles`);
+    await page.getByText("No profile is accepted on home yet").waitFor();
+    assert.deepEqual(complaints, []);
+    await page.close();
   },
 });
 await browser.close();

@@ -159,6 +159,10 @@ function message(name, category, payload, type = "Security") {
 export const processMessage = (commandLine, more = {}) => message("ProcessCreate", "Triggered",
   [{ Executable: "/bin/sh", ProcessId: 100, ParentProcessId: 1, UserId: "0", UserName: "root", CommandLine: commandLine, ...more }]);
 
+/** Outgoing TCP connections, each [address, port]. */
+export const connectionMessage = (executable, ...peers) => message("ConnectionCreate", "Triggered", peers.map(([address, port]) =>
+  ({ RemoteAddress: address, RemotePort: String(port), LocalAddress: "192.168.1.5", LocalPort: "50123", Direction: "Out", Protocol: "tcp", ProcessId: 7, Executable: executable, UserId: "0", CommandLine: executable })));
+
 /** What an agent says it had to drop of a queue since it last said so. */
 export const droppedMessage = (queue, collected, dropped) => message("DroppedEventsStatistics", "Periodic",
   [{ Queue: queue, CollectedEvents: collected, DroppedEvents: dropped }], "Operational");

@@ -8,9 +8,9 @@ export type Filters = Readonly<Record<string, string>>;
 const lists = {
   alerts: "alerts", recommendations: "recommendations", devices: "devices", rules: "rules", "custom-alerts": "groups",
   intelligence: "intelligence", settings: "settings", health: "health", users: "users", tokens: "tokens", audit: "audit", account: "account",
-  "scheduled-rules": "scheduled", exports: "exports", vulnerabilities: "vulnerabilities",
+  "scheduled-rules": "scheduled", exports: "exports", vulnerabilities: "vulnerabilities", profiles: "profiles",
 } as const;
-const items = { alerts: "alert", recommendations: "recommendation", devices: "device", rules: "rule", "custom-alerts": "group", users: "user", "scheduled-rules": "scheduledRule", exports: "export", vulnerabilities: "vulnerability" } as const;
+const items = { alerts: "alert", recommendations: "recommendation", devices: "device", rules: "rule", "custom-alerts": "group", users: "user", "scheduled-rules": "scheduledRule", exports: "export", vulnerabilities: "vulnerability", profiles: "profile" } as const;
 
 type ListName = (typeof lists)[keyof typeof lists];
 type ItemName = (typeof items)[keyof typeof items];
@@ -18,7 +18,8 @@ type ItemName = (typeof items)[keyof typeof items];
 export type Place =
   | { at: "overview" }
   | { [At in ListName]: { at: At; filters: Filters } }[ListName]
-  | { [At in ItemName]: { at: At; id: string; tab?: string } }[ItemName]
+  | { [At in Exclude<ItemName, "profile">]: { at: At; id: string; tab?: string } }[Exclude<ItemName, "profile">]
+  | { at: "profile"; id: string; tab?: string; filters: Filters }
   | { at: "logs"; query: string | null };
 
 function filtersOf(parameters: URLSearchParams): Filters {
@@ -32,7 +33,8 @@ export function placeOf(path: string, search: string): Place {
   if (first === "logs") return { at: "logs", query: parameters.get("query") };
   try {
     const id = decodeURIComponent(second);
-    if (id !== "" && first in items) return { at: items[first as keyof typeof items], id, tab: parameters.get("tab") ?? "" };
+    if (id !== "" && first === "profiles") return { at: "profile", id, filters: filtersOf(parameters) };
+    if (id !== "" && first in items) return { at: items[first as Exclude<keyof typeof items, "profiles">], id, tab: parameters.get("tab") ?? "" };
     if (id === "" && first in lists) return { at: lists[first as keyof typeof lists], filters: filtersOf(parameters) };
   } catch {
     // a % that begins no escape: no place of ours

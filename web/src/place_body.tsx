@@ -15,6 +15,8 @@ const GroupPage = late(async () => (await import("./group_page")).GroupPage);
 const GroupsPage = late(async () => (await import("./groups_page")).GroupsPage);
 const HealthPage = late(async () => (await import("./health_page")).HealthPage);
 const IntelligencePage = late(async () => (await import("./intelligence_page")).IntelligencePage);
+const ProfilePage = late(async () => (await import("./profile_page")).ProfilePage);
+const ProfilesPage = late(async () => (await import("./profiles_page")).ProfilesPage);
 const RulePage = late(async () => (await import("./rule_page")).RulePage);
 const RulesPage = late(async () => (await import("./rules_page")).RulesPage);
 const ScheduledPage = late(async () => (await import("./scheduled_page")).ScheduledPage);
@@ -73,6 +75,10 @@ export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, 
       return <ScheduledPage key={hub} {...editor} filters={place.filters} now={now} />;
     case "scheduledRule":
       return <ScheduledRulePage key={`${hub} ${place.id}`} {...editor} workspace={workspace} id={place.id} tab={place.tab ?? ""} now={now} />;
+    case "profiles":
+      return <ProfilesPage key={hub} api={api} hub={hub} chosenHub={chosenHub} filters={place.filters} now={now} go={go} />;
+    case "profile":
+      return <ProfilePage key={`${hub} ${place.id}`} {...editor} id={place.id} filters={place.filters} now={now} />;
     case "groups":
       return <GroupsPage key={hub} {...editor} filters={place.filters} />;
     case "group":

@@ -118,7 +118,7 @@ describe("times and tokens", () => {
 
 describe("places", () => {
   it("lead from the address and back to it", () => {
-    for (const address of ["/", "/alerts", "/alerts?status=all&severity=High", "/alerts/a%2Fb", "/recommendations/7", "/devices?agent=Silent", "/devices/pump%203", "/devices/p?tab=logins", "/logs", "/logs?query=T+%7C+take+1", "/?hub=plant", "/users", "/users/ann", "/tokens?name=x", "/audit?who=ann", "/account"]) {
+    for (const address of ["/", "/alerts", "/alerts?status=all&severity=High", "/alerts/a%2Fb", "/recommendations/7", "/devices?agent=Silent", "/devices/pump%203", "/devices/p?tab=logins", "/logs", "/logs?query=T+%7C+take+1", "/?hub=plant", "/users", "/users/ann", "/tokens?name=x", "/audit?who=ann", "/account", "/profiles?name=cam", "/profiles/cameras", "/profiles/cameras?devices=camera-*%2Cdoor&days=7"]) {
       const url = new URL(address, "http://x");
       expect(addressOf(placeOf(url.pathname, url.search), url.searchParams.get("hub"))).toBe(address);
     }

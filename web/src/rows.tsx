@@ -20,9 +20,9 @@ export function Rows({ table }: { table: QueryTable }) {
   return <Table label="Rows" className="rows" columns={columns} rows={table.rows.slice(0, rowsShown)} keyOf={(_, index) => index} />;
 }
 
-export function download(text: string, name: string) {
+export function download(text: string, name: string, type = "text/csv") {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.href = URL.createObjectURL(new Blob([text], { type }));
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);

@@ -18,6 +18,7 @@ const places: [title: string, tabs: [name: string, to: Place, within: Place["at"
     ["Rules", { at: "rules", filters: {} }, ["rules", "rule"]],
     ["Scheduled rules", { at: "scheduled", filters: {} }, ["scheduled", "scheduledRule"]],
     ["Custom alerts", { at: "groups", filters: {} }, ["groups", "group"]],
+    ["Profiles", { at: "profiles", filters: {} }, ["profiles", "profile"]],
     ["Intelligence", { at: "intelligence", filters: {} }, ["intelligence"]],
   ]],
   ["Hub and server", [
