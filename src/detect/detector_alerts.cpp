@@ -90,6 +90,10 @@ constexpr std::array kAlerts = std::to_array<DetectorAlert>({
      "It needs a window of five minutes with far more events than is usual for the device at that time of "
      "day.",
      true},
+    {"fieldwatch-x-unusual-metric", "IoT_X_UnusualMetric", kStandard,
+     "It needs a number that an application sent for a day and 200 times, and then one that is nothing like "
+     "those.",
+     true},
     {"fieldwatch-x-fleet-change", "IoT_X_FleetChange", kStandard,
      "It needs the same change on at least five devices and 30 % of a hub in one window of five minutes.",
      true},

@@ -6,6 +6,7 @@
 
 #include "base/json_text.hpp"
 #include "detect/behaviour/device_detector.hpp"
+#include "detect/behaviour/metric_detector.hpp"
 #include "detect/behaviour/network_detector.hpp"
 #include "detect/catalogue.hpp"
 #include "detect/content.hpp"
@@ -59,6 +60,7 @@ class ShardEngine final : public Engine {
             for (const auto& item : event.items) {
                 observe_item(event, item, context);
                 device_behaviour_.observe(event, item, context);
+                metrics_.observe(event, item, context);
             }
         }
         catalogue_.observe(event, context);
@@ -98,6 +100,7 @@ class ShardEngine final : public Engine {
         catalogue_.advance(context);
         custom_.advance(context);
         device_behaviour_.advance(context);
+        metrics_.advance(context);
         if (input_ended_) {
             correlator_.finish(found_);
         } else {
@@ -409,15 +412,15 @@ class ShardEngine final : public Engine {
     void for_each_section(Visit&& visit) const {
         visit("alerts", book_) && visit("login", logins_) && visit("download-run", downloads_) &&
             visit("custom", custom_) && visit("network-behaviour-2", network_) &&
-            visit("device-behaviour", device_behaviour_) && visit("correlation", correlator_) &&
-            catalogue_.for_each_section(visit);
+            visit("device-behaviour", device_behaviour_) && visit("metrics", metrics_) &&
+            visit("correlation", correlator_) && catalogue_.for_each_section(visit);
     }
     template <class Visit>
     void for_each_section(Visit&& visit) {
         visit("alerts", book_) && visit("login", logins_) && visit("download-run", downloads_) &&
             visit("custom", custom_) && visit("network-behaviour-2", network_) &&
-            visit("device-behaviour", device_behaviour_) && visit("correlation", correlator_) &&
-            catalogue_.for_each_section(visit);
+            visit("device-behaviour", device_behaviour_) && visit("metrics", metrics_) &&
+            visit("correlation", correlator_) && catalogue_.for_each_section(visit);
     }
 
     ContentPtr content_;
@@ -439,6 +442,7 @@ class ShardEngine final : public Engine {
     CustomAlerts custom_;
     NetworkDetector network_;
     DeviceDetector device_behaviour_;
+    MetricDetector metrics_;
 };
 
 }  // namespace

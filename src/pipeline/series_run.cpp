@@ -26,24 +26,6 @@ constexpr double kStranger = 4.0 / 3;  ///< times the score that was told: told 
 constexpr std::chrono::seconds kCountedStep = std::chrono::minutes(5);
 constexpr auto kCountsBefore = Timestamp::from_unix_seconds(100'000'000);  ///< March 1973
 
-std::string_view told(detect::Deviation cause) {
-    switch (cause) {
-        case detect::Deviation::Residual:
-            return "it lies far from its forecast";
-        case detect::Deviation::Shift:
-            return "the values of late lie off their usual level for the time of day";
-        case detect::Deviation::Range:
-            return "nothing like it was seen before";
-        case detect::Deviation::Drift:
-            return "the values of late lie off their long average";
-        case detect::Deviation::Variation:
-            return "the values move much more, or much less, than usual";
-        case detect::Deviation::Stuck:
-            return "the value has not changed for longer than ever before";
-    }
-    std::unreachable();
-}
-
 /// The three that weigh most, heaviest first.
 void write_contributions(JsonWriter& json, const SeriesLine& line, const detect::SeriesScore& score) {
     std::array<std::size_t, detect::kDeviations> order{};

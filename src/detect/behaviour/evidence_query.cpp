@@ -129,4 +129,13 @@ std::string evidence_query(const FlowRows& rows) {
         kql_string(rows.device), between("TimeStamp", rows.since, rows.flow.time), kConnections, to);
 }
 
+std::string evidence_query(const MetricRows& rows) {
+    return fmt::format(
+        "SecurityIoTRawEvent | where DeviceId == {} and {} and RawEventName == \"Custom\" | extend Value = "
+        "todouble(parse_json(EventDetails).ExtraDetails[{}]) | where isnotnull(Value) | project TimeStamp, "
+        "Value | order by TimeStamp asc",
+        kql_string(rows.device), between("TimeStamp", rows.until - 24 * kHour, rows.until),
+        kql_string(rows.metric));
+}
+
 }  // namespace fieldwatch::detect

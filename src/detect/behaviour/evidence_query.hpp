@@ -31,4 +31,11 @@ struct FlowRows {
 };
 std::string evidence_query(const FlowRows& rows);
 
+/// What the device said of one metric in the day before `until` (event time), oldest first.
+struct MetricRows {
+    std::string_view device, metric;
+    Timestamp until;
+};
+std::string evidence_query(const MetricRows& rows);
+
 }  // namespace fieldwatch::detect

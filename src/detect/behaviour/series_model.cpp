@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <type_traits>
+#include <utility>
 
 namespace fieldwatch::detect {
 namespace {
@@ -51,6 +53,24 @@ constexpr std::int64_t kDay = 86'400, kWeek = 7 * kDay;
 std::string_view to_string(Deviation deviation) {
     constexpr std::string_view kNames[] = {"residual", "shift", "range", "drift", "variation", "stuck"};
     return kNames[static_cast<std::size_t>(deviation)];
+}
+
+std::string_view told(Deviation deviation) {
+    switch (deviation) {
+        case Deviation::Residual:
+            return "it lies far from its forecast";
+        case Deviation::Shift:
+            return "the values of late lie off their usual level for the time of day";
+        case Deviation::Range:
+            return "nothing like it was seen before";
+        case Deviation::Drift:
+            return "the values of late lie off their long average";
+        case Deviation::Variation:
+            return "the values move much more, or much less, than usual";
+        case Deviation::Stuck:
+            return "the value has not changed for longer than ever before";
+    }
+    std::unreachable();
 }
 
 Deviation SeriesScore::cause() const {
@@ -291,6 +311,72 @@ void SeriesModel::learn_forecasters(double value, const Forecast& by) {
         fast_error_ = season_error_ = level_error_ = std::max(std::abs(value - by.value), kSmallest);
     follow(fast_, value, 0.5);
     follow(level_, value, 0.1);
+}
+
+template <class Self, class Action>
+void SeriesModel::for_each_number(Self& self, Action&& visit) {
+    visit(self.seen_), visit(self.first_.ticks), visit(self.newest_.ticks), visit(self.interval_);
+    for (auto& slot : self.season_)
+        visit(slot.mean), visit(slot.count);
+    for (auto& slot : self.week_)
+        visit(slot.mean), visit(slot.visits);
+    visit(self.visit_.slot), visit(self.visit_.sum), visit(self.visit_.count);
+    for (auto* const number :
+         {&self.day_error_, &self.week_error_, &self.fast_, &self.level_, &self.slow_, &self.slow_deviation_,
+          &self.fast_error_, &self.season_error_, &self.level_error_, &self.scale_, &self.step_fast_,
+          &self.step_slow_, &self.bias_, &self.last_, &self.shift_now_, &self.drift_now_})
+        visit(*number);
+    visit(self.run_), visit(self.longest_run_), visit(self.changes_);
+    for (auto* const span : {&self.range_, &self.off_season_, &self.off_average_})
+        visit(span->low), visit(span->high);
+    const auto window = [&](auto& one) {
+        for (auto& number : one.ring)
+            visit(number);
+        visit(one.count), visit(one.usual);
+    };
+    window(self.shift_), window(self.drift_);
+}
+
+void SeriesModel::save(ByteWriter& out) const {
+    for_each_number(*this, [&](const auto& number) {
+        using Number = std::remove_cvref_t<decltype(number)>;
+        if constexpr (std::is_same_v<Number, double>) {
+            out.f64(number);
+        } else {
+            out.u64(static_cast<std::uint64_t>(number));
+        }
+    });
+    for (const auto& tail : tails_)
+        tail.save(out);
+    scores_.save(out);
+}
+
+Result<void> SeriesModel::restore(ByteReader& in) {
+    Result<void> read;
+    for_each_number(*this, [&](auto& number) {
+        using Number = std::remove_cvref_t<decltype(number)>;
+        if (!read) return;
+        if constexpr (std::is_same_v<Number, double>) {
+            const auto value = in.f64();
+            if (!value)
+                read = std::unexpected(value.error());
+            else if (!std::isfinite(*value))
+                read = fail(Errc::Corrupt, "a series' state holds no number");
+            else
+                number = *value;
+        } else {
+            const auto value = in.u64();
+            if (!value)
+                read = std::unexpected(value.error());
+            else
+                number = static_cast<Number>(*value);
+        }
+    });
+    FIELDWATCH_TRY(read);
+    if (visit_.slot >= kWeekSlots) return fail(Errc::Corrupt, "a series' state names no hour of the week");
+    for (auto& tail : tails_)
+        FIELDWATCH_TRY(tail.restore(in));
+    return scores_.restore(in);
 }
 
 }  // namespace fieldwatch::detect

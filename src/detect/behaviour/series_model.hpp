@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/bytes.hpp"
+#include "base/result.hpp"
 #include "base/time.hpp"
 #include "detect/behaviour/tail_model.hpp"
 
@@ -23,6 +25,7 @@ enum class Deviation : std::uint8_t {
 };
 inline constexpr std::size_t kDeviations = 6;
 std::string_view to_string(Deviation deviation);  ///< lower case
+std::string_view told(Deviation deviation);       ///< as people read it: "nothing like it was seen before"
 
 /// What the model thought of one value before it learned it.
 struct SeriesScore {
@@ -49,6 +52,10 @@ class SeriesModel {
     static constexpr std::uint64_t kLearningValuesMost = 2'000;  ///< which are enough before a day is over
 
     SeriesScore observe(Timestamp time, double value);
+
+    void save(ByteWriter& out) const;
+    /// Errors: Corrupt.
+    Result<void> restore(ByteReader& in);
 
   private:
     static constexpr std::size_t kSlots = 96;       ///< of a day
@@ -97,6 +104,10 @@ class SeriesModel {
 
         double push(double value);
     };
+
+    /// Every number of the state but the tails, in the order in which they are saved.
+    template <class Self, class Visit>
+    static void for_each_number(Self& self, Visit&& visit);
 
     void start(Timestamp time, std::size_t slot, double value);
     double steps_since_last(Timestamp time);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "detect/hub_switches.hpp"
+#include "model/telemetry_metrics.hpp"
 
 namespace fieldwatch::detect {
 
@@ -64,7 +65,9 @@ void AgentPresence::owe(Device& device, Timestamp due) {
 }
 
 void AgentPresence::receive(const model::Event& event, Context& context) {
-    if (!is_message(event) || event.device.empty()) return;
+    // Numbers out of telemetry are the hub's to tell: no agent needs to be there for it.
+    if (!is_message(event) || event.device.empty() || event.agent_version == model::kTelemetryMetricsAgent)
+        return;
     auto& device = device_of(event.hub, event.device);
     const bool first_of_device = device.first_message.ticks == 0;
     if (first_of_device) device.first_message = event.received;

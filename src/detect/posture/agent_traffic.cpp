@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "model/telemetry_metrics.hpp"
+
 namespace fieldwatch::detect {
 
 namespace {
@@ -64,6 +66,7 @@ Result<void> DailyCounts::restore(ByteReader& in) {
 }
 
 void AgentTraffic::receive(const model::Event& event, Context& context) {
+    if (event.agent_version == model::kTelemetryMetricsAgent) return;  // the hub's to tell, no agent's
     if (event.message_bytes == 0) return;
     auto& device = devices_.get(device_key(event.hub, event.device));
     if (device.first_message.ticks == 0) device.first_message = event.received;
@@ -75,6 +78,7 @@ void AgentTraffic::receive(const model::Event& event, Context& context) {
 }
 
 void AgentTraffic::observe(const model::Event& event, Context& context) {
+    if (event.agent_version == model::kTelemetryMetricsAgent) return;
     if (event.message_bytes > 0) assess_version(event, context);
     if (event.kind == model::EventKind::MessageStatistics) {
         auto& device = devices_.get(device_key(event.hub, event.device));
