@@ -40,6 +40,7 @@ class HubCache {
     /// The hub that `host` names (port ignored): by its host names, its own name, or its name as first label.
     /// With a single hub that lists no names, any host is it. Null when there is none.
     std::shared_ptr<const KnownHub> find(std::string_view host);
+    std::vector<std::shared_ptr<const KnownHub>> all() { return *current(); }
 
   private:
     using Hubs = std::vector<std::shared_ptr<const KnownHub>>;

@@ -16,6 +16,7 @@
 #include "hub/rate.hpp"
 #include "hub/server.hpp"
 #include "hub/session_table.hpp"
+#include "hub/telemetry_metrics.hpp"
 #include "hub/throttles.hpp"
 #include "model/record.hpp"
 #include "net/mailbox.hpp"
@@ -42,6 +43,8 @@ struct Counters {
     Counter& twin_operations;
     Counter& defender_reports;
     Counter& defender_rejected;
+    Counter& metric_messages;
+    Counter& metric_messages_dropped;
 };
 
 /// Any thread.
@@ -79,6 +82,7 @@ struct Shared {
     Commands commands;
     Methods methods;
     IngressTable ingress;
+    ChosenMetrics chosen_metrics;
     Provisioning* provisioning = nullptr;  ///< of the server; there as long as this is
     /// Runs a function on the strand of an endpoint of any core, from any thread; with null when it is gone.
     std::function<void(SessionTable::Where, std::move_only_function<void(Endpoint*)>)> on_endpoint;

@@ -39,7 +39,10 @@ Result<void> append_message(Shared& shared, const Speaker& speaker, const Stamps
     }
     counters.publishes.add();
     counters.publish_bytes.add(message.body.size());
-    if (security) counters.security_messages.add();
+    if (security)
+        counters.security_messages.add();
+    else
+        shared.chosen_metrics.tell(shared, speaker, message.body, message.received);
     shared.table.active(speaker.identity, message.received);
     shared.ingress.add(speaker, security, message.body.size(), partition, shared.log);
     return {};

@@ -41,7 +41,11 @@ Counters::Counters(Metrics& metrics)
       defender_reports(metrics.counter("fieldwatch_hub_defender_reports_total",
                                        "Reports to Device Defender that were accepted")),
       defender_rejected(
-          metrics.counter("fieldwatch_hub_defender_rejected_total", "Reports to Device Defender refused")) {}
+          metrics.counter("fieldwatch_hub_defender_rejected_total", "Reports to Device Defender refused")),
+      metric_messages(metrics.counter("fieldwatch_hub_metric_messages_total",
+                                      "Telemetry messages that numbers were taken from for detection")),
+      metric_messages_dropped(metrics.counter("fieldwatch_hub_metric_messages_dropped_total",
+                                              "Of them, those whose numbers the journal had no room for")) {}
 
 Core::Core(unsigned its_index, Shared& its_shared)
     : index(its_index),

@@ -128,7 +128,10 @@ bool Session::append(const mqtt::Publish& publish, std::size_t message_bytes,
     }
     shared.counters.publishes.add();
     shared.counters.publish_bytes.add(message_bytes);
-    if (security) shared.counters.security_messages.add();
+    if (security)
+        shared.counters.security_messages.add();
+    else
+        shared.chosen_metrics.tell(shared, speaker_, as_text(publish.payload), core_.scratch.received);
     if (const auto minute = minute_of(core_.scratch.received); minute != minute_) {
         log_ingress();
         minute_ = minute;

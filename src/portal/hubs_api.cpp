@@ -6,6 +6,7 @@
 
 #include "hub/network_rules.hpp"
 #include "hub/routing/routes.hpp"
+#include "hub/telemetry_metrics.hpp"
 #include "portal/context.hpp"
 #include "portal/control_plane.hpp"
 #include "portal/reply.hpp"
@@ -63,6 +64,7 @@ Result<void> read_configuration(const Json& body, registry::Hub& hub) {
     auto text = json.dump();
     FIELDWATCH_TRY(hub::NetworkRules::check(text));
     FIELDWATCH_TRY(hub::Routing::parse(text));
+    FIELDWATCH_TRY(hub::TelemetryMetrics::parse(text));
     hub.configuration_json = std::move(text);
     return {};
 }

@@ -21,7 +21,8 @@ struct HubOptions {
     bool keys = false;
     std::vector<std::string> ip_filter;
     std::string tls_minimum, public_access, policy;
-    std::string diagnostics;  ///< comma list
+    std::string diagnostics;           ///< comma list
+    std::vector<std::string> metrics;  ///< NAME=PATH
     RouteOptions routes;
 };
 
@@ -40,6 +41,19 @@ Result<Json> filter_rules(const std::vector<std::string>& texts) {
                          {"ipMask", text.substr(colon + 1)}});
     }
     return rules;
+}
+
+/// `NAME=$.path`, in order; `none` clears them.
+Result<Json> telemetry_metrics(const std::vector<std::string>& texts) {
+    Json metrics = Json::array();
+    if (texts.size() == 1 && texts.front() == "none") return metrics;
+    for (const auto& text : texts) {
+        const auto equals = text.find('=');
+        if (equals == std::string::npos)
+            return fail(Errc::InvalidArgument, "--metric is NAME=PATH, like celsius=$.room.celsius");
+        metrics.push_back({{"name", text.substr(0, equals)}, {"path", text.substr(equals + 1)}});
+    }
+    return metrics;
 }
 
 /// Categories whose records are kept, in the hub's workspace; `off` = no setting at all.
@@ -98,6 +112,8 @@ Result<Json> body_of(const HubOptions& options, bool creating) {
         configuration["publicNetworkAccess"] = options.public_access == "on" ? "Enabled" : "Disabled";
     if (!options.diagnostics.empty())
         configuration["diagnosticSettings"] = diagnostic_settings(options.diagnostics);
+    if (!options.metrics.empty())
+        configuration["telemetryMetrics"] = FIELDWATCH_TRY(telemetry_metrics(options.metrics));
     auto routing = FIELDWATCH_TRY(routing_patch(options.routes));
     if (!routing.empty()) configuration["routing"] = std::move(routing);
     if (!configuration.empty()) body["configuration"] = std::move(configuration);
@@ -127,6 +143,12 @@ void add_switches(CLI::App& command, HubOptions& options) {
     command.add_option(
         "--diagnostics", options.diagnostics,
         "Categories of the operation log that are kept (Connections, DeviceTelemetry, …); off for none");
+    command
+        .add_option("--metric", options.metrics,
+                    "Numbers in the JSON of telemetry whose deviations are told, by JSONPath: "
+                    "NAME=$.room.celsius, NAME=$['a name'][0]; all there shall be, none clears them")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     add_route_options(command, options.routes);
     command.add_option("--twin-data", options.twin_data, "Use identities and twins for detection: on or off")
         ->check(on_or_off);
