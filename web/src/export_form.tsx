@@ -1,10 +1,7 @@
 // What an administrator says about one receiver of findings.
 import { type ReactNode, useState } from "react";
-import { type DestinationForm, formatNames, formatsOf, schemeOf } from "./exports";
+import { type DestinationForm, formatNames, formatsOf, isEncrypted, isMail, isWebhook, logsIn } from "./exports";
 import { severities, type Severity } from "./model";
-
-const withCa = ["https", "tls"];
-const webhooks = ["https", "http"];
 
 interface Props {
   form: DestinationForm;
@@ -29,15 +26,49 @@ function Boxes({ legend, all, chosen, change, name = (one) => one }: { legend: s
   );
 }
 
+/** Who writes to whom, and how often. */
+function MailFields({ form, set }: { form: DestinationForm; set: (name: "from" | "recipients" | "digestMinutes", value: string) => void }) {
+  return (
+    <div className="bar fields">
+      <label className="filter">
+        <span>Sender</span>
+        <input type="email" required maxLength={254} value={form.from} placeholder="fieldwatch@plant.example" onChange={(event) => set("from", event.target.value)} />
+      </label>
+      <label className="filter wide">
+        <span>Recipients, with commas between them</span>
+        <input required spellCheck={false} autoCapitalize="none" value={form.recipients} placeholder="soc@plant.example, on-call@plant.example" onChange={(event) => set("recipients", event.target.value)} />
+      </label>
+      <label className="filter">
+        <span>One mail in so many minutes; 0: at once</span>
+        <input type="number" min={0} max={1440} required value={form.digestMinutes} onChange={(event) => set("digestMinutes", event.target.value)} />
+      </label>
+    </div>
+  );
+}
+
+function LoginFields({ form, set, kept }: { form: DestinationForm; set: (name: "user" | "password", value: string) => void; kept: boolean }) {
+  return (
+    <>
+      <label className="filter wide">
+        <span>User; empty: nobody logs in</span>
+        <input value={form.user} spellCheck={false} autoCapitalize="none" autoComplete="off" onChange={(event) => set("user", event.target.value)} />
+      </label>
+      <label className="filter wide">
+        <span>Password{kept ? "; empty: the present one stays, while receiver and user do" : ""}</span>
+        <input type="password" value={form.password} autoComplete="new-password" onChange={(event) => set("password", event.target.value)} />
+      </label>
+    </>
+  );
+}
+
 export function ExportFields({ form, change, hubs, there }: Props) {
-  const [more, setMore] = useState(form.ca !== "");
-  const scheme = schemeOf(form.to);
+  const [more, setMore] = useState(form.ca !== "" || form.user !== "");
   const set = <Name extends keyof DestinationForm>(name: Name, value: DestinationForm[Name]) => change({ ...form, [name]: value });
   const formats = formatsOf(form.to);
   return (
     <>
       <label className="filter wide">
-        <span>Receiver: https://…, tls://host, tcp://host, udp://host, or file</span>
+        <span>Receiver: https://…, tls://host, tcp://host, udp://host, kafkas://host:9093/topic, natss://host:4222/subject, smtp://host, or file</span>
         <input value={form.to} required maxLength={2048} spellCheck={false} autoCapitalize="none" autoComplete="off" placeholder="https://soc.example/hooks/fieldwatch" onChange={(event) => set("to", event.target.value)} />
       </label>
       <div className="bar fields">
@@ -78,11 +109,13 @@ export function ExportFields({ form, change, hubs, there }: Props) {
         </label>
         {hubs.length > 1 && <Boxes legend="Hubs; none: all of them" all={hubs} chosen={form.hubs} change={(next) => set("hubs", next)} />}
       </div>
-      {(withCa.includes(scheme) || webhooks.includes(scheme)) && (
+      {isMail(form.to) && <MailFields form={form} set={set} />}
+      {(isEncrypted(form.to) || isWebhook(form.to) || logsIn(form.to)) && (
         <details open={more} onToggle={(event) => setMore(event.currentTarget.open)}>
-          <summary>Trust and signature</summary>
+          <summary>{logsIn(form.to) ? "Login and trust" : "Trust and signature"}</summary>
           <div className="editor">
-            {webhooks.includes(scheme) && (
+            {logsIn(form.to) && <LoginFields form={form} set={set} kept={there?.authorized === true} />}
+            {isWebhook(form.to) && (
               <>
                 <label className="filter wide">
                   <span>Secret of the signature; {there?.signed ? "empty: the present one stays" : "empty: the server makes one and shows it once"}</span>
@@ -94,7 +127,7 @@ export function ExportFields({ form, change, hubs, there }: Props) {
                 </label>
               </>
             )}
-            {withCa.includes(scheme) && (
+            {isEncrypted(form.to) && (
               <label className="filter wide">
                 <span>Certificates to trust, in PEM; empty: those of the system</span>
                 <textarea rows={4} className="code" spellCheck={false} value={form.ca} onChange={(event) => set("ca", event.target.value)} />

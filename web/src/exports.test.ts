@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { bodyOf, emptyForm, formatsOf, schemeOf } from "./exports";
+import { bodyOf, type Destination, emptyForm, formOf, formatsOf, schemeOf } from "./exports";
 import { endpointRows } from "./routes";
 import { placeIn, rhythmOf, withPresent } from "./scheduled";
 import { durationText } from "./times";
@@ -19,6 +19,21 @@ describe("a receiver of findings", () => {
     expect(bodyOf({ ...emptyForm, to: "file", states: "all", group: "incident", quietHours: " 22:00-06:00 " })).toMatchObject({ states: "all", group: "incident", quietHours: "22:00-06:00" });
     expect(bodyOf({ ...emptyForm, to: "https://x", format: "ocsf", secret: "s" })).toMatchObject({ format: "ocsf", secret: "s" });
     expect(bodyOf({ ...emptyForm, to: "https://x" })).not.toHaveProperty("secret");
+  });
+  it("of mail is written to whom it goes, and keeps its login through a change", () => {
+    const mail: Destination = {
+      name: "people", to: "smtp://mail.example", format: "text", minimumSeverity: "High", findings: ["alerts"], states: "new", group: "incident", quietHours: "", hubs: [], keepDays: 7,
+      user: "fw", from: "fw@plant.example", recipients: ["soc@plant.example", "on-call@plant.example"], digestMinutes: 60, signed: false, authorized: true,
+      status: { state: "well", waiting: 0, delivered: 0, dropped: 0, refused: 0, lastDelivered: null, failingSince: null, nextTry: null, quietUntil: null, problem: "" },
+    };
+    expect(bodyOf(formOf(mail))).toEqual({
+      to: "smtp://mail.example", format: "text", minimumSeverity: "High", findings: ["alerts"], states: "new", group: "incident", hubs: [], keepDays: 7,
+      user: "fw", from: "fw@plant.example", recipients: ["soc@plant.example", "on-call@plant.example"], digestMinutes: 60,
+    });
+    expect(bodyOf({ ...formOf(mail), to: "smtp+plain://127.0.0.1", ca: "PEM" })).not.toHaveProperty("ca");
+    expect(bodyOf({ ...formOf(mail), to: "kafkas://a:9093/t", format: "ocsf", password: "p", ca: "PEM" })).toMatchObject({ user: "fw", password: "p", ca: "PEM", format: "ocsf" });
+    expect(bodyOf({ ...formOf(mail), to: "file" })).not.toHaveProperty("user");
+    expect(formatsOf("natss://n:4222/a")).toEqual(["json", "ocsf", "stix"]);
   });
 });
 
