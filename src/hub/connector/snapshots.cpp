@@ -123,22 +123,22 @@ Result<model::Record> identity_record_of(const model::HubName& hub, const Snapsh
     return out;
 }
 
-/// The records of one line: a device with its modules, or a module.
-Result<std::vector<model::Record>> records_of_line(const model::HubName& hub, std::string_view line,
-                                                   const std::string& secret) {
-    const auto entry = FIELDWATCH_TRY(read_object(line, kIdentityBytesMax, "an identity"));
-    std::vector<model::Record> out;
-    out.push_back(FIELDWATCH_TRY(identity_record_of(hub, entry, {}, secret)));
-    const auto modules = entry.find("modules");
-    if (modules == entry.end() || !modules->is_array()) return out;
-    if (modules->size() > kModulesMax)
-        return fail(Errc::InvalidArgument, fmt::format("/modules: at most {} are allowed", kModulesMax));
-    for (const auto& one : *modules) {
-        if (text_in_member(one, "moduleId").empty())
-            return fail(Errc::InvalidArgument, "/modules: each has a moduleId");
-        out.push_back(FIELDWATCH_TRY(identity_record_of(hub, one, out.front().sender.device.value, secret)));
+/// The members that detection reads, of the document or of the `properties` around them.
+Result<SnapshotJson> configuration_in(const SnapshotJson& given) {
+    SnapshotJson body = SnapshotJson::object();
+    for (const auto* const member : kConfigurationMembers) {
+        const auto found = given.find(member);
+        if (found != given.end()) {
+            body[member] = *found;
+        } else if (const auto wrapped = given.find("properties");
+                   wrapped != given.end() && wrapped->is_object() && wrapped->contains(member)) {
+            body[member] = (*wrapped)[member];
+        }
     }
-    return out;
+    if (body.empty())
+        return fail(Errc::InvalidArgument, fmt::format("nothing in it is of a hub's configuration: {}",
+                                                       fmt::join(kConfigurationMembers, ", ")));
+    return body;
 }
 
 std::string name_of_sender(const model::Identity& sender) {
@@ -159,6 +159,28 @@ model::Record removal_of(const model::HubName& hub, const std::string& name) {
 }
 
 }  // namespace
+
+Result<std::vector<model::Record>> identity_records(const model::HubName& hub, std::string_view line,
+                                                    const std::string& secret) {
+    const auto entry = FIELDWATCH_TRY(read_object(line, kIdentityBytesMax, "an identity"));
+    std::vector<model::Record> out;
+    out.push_back(FIELDWATCH_TRY(identity_record_of(hub, entry, {}, secret)));
+    const auto modules = entry.find("modules");
+    if (modules == entry.end() || !modules->is_array()) return out;
+    if (modules->size() > kModulesMax)
+        return fail(Errc::InvalidArgument, fmt::format("/modules: at most {} are allowed", kModulesMax));
+    for (const auto& one : *modules) {
+        if (text_in_member(one, "moduleId").empty())
+            return fail(Errc::InvalidArgument, "/modules: each has a moduleId");
+        out.push_back(FIELDWATCH_TRY(identity_record_of(hub, one, out.front().sender.device.value, secret)));
+    }
+    return out;
+}
+
+Result<std::string> configuration_for_log(std::string_view json) {
+    return written(FIELDWATCH_TRY(
+        configuration_in(FIELDWATCH_TRY(read_object(json, kConfigurationBytesMax, "a configuration")))));
+}
 
 Result<Snapshots::Last> Snapshots::last_of(const model::HubName& hub, const std::string& what) {
     const auto found = registry_.document({hub, kSnapshotKind, what});
@@ -205,19 +227,7 @@ Result<void> Snapshots::put_configuration(const model::HubName& name, std::strin
     const auto last = FIELDWATCH_TRY(last_of(name, "configuration"));
     const auto own_time = text_in_member(given, "snapshotTime");
     const auto taken = FIELDWATCH_TRY(newer(time.empty() ? std::string_view(own_time) : time, last));
-    SnapshotJson body = SnapshotJson::object();
-    for (const auto* const member : kConfigurationMembers) {
-        const auto found = given.find(member);
-        if (found != given.end()) {
-            body[member] = *found;
-        } else if (const auto wrapped = given.find("properties");
-                   wrapped != given.end() && wrapped->is_object() && wrapped->contains(member)) {
-            body[member] = (*wrapped)[member];
-        }
-    }
-    if (body.empty())
-        return fail(Errc::InvalidArgument, fmt::format("nothing in it is of a hub's configuration: {}",
-                                                       fmt::join(kConfigurationMembers, ", ")));
+    auto body = FIELDWATCH_TRY(configuration_in(given));
     // What this server does with the hub is nobody else's to say.
     body["fieldwatch"] = {{"workspace", hub.workspace},
                           {"securityEnabled", hub.security_enabled},
@@ -246,7 +256,7 @@ Result<SnapshotReport> Snapshots::put_identities(const model::HubName& hub, std:
     each_line(lines, [&](std::string_view line) {
         ++number;
         if (trimmed(line).empty()) return;
-        auto read = records_of_line(hub, line, secret);
+        auto read = identity_records(hub, line, secret);
         if (!read) {
             ++report.refused;
             if (report.refusals.size() < SnapshotReport::kListedMax)

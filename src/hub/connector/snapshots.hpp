@@ -23,6 +23,13 @@ struct SnapshotReport {
     static constexpr std::size_t kListedMax = 100;
 };
 
+/// One line of `identities.jsonl` as records of the log: a device with its modules, or a module. Keys and
+/// thumbprints are fingerprints under `secret`. Errors: InvalidArgument, TooLarge.
+Result<std::vector<model::Record>> identity_records(const model::HubName& hub, std::string_view line,
+                                                    const std::string& secret);
+/// What of `hub.json` enters the log: JSON of the members that detection reads. Errors likewise.
+Result<std::string> configuration_for_log(std::string_view json);
+
 /// Any thread; each call reads the registry anew. Everything outlives it.
 class Snapshots {
   public:
