@@ -73,8 +73,9 @@ Parsed<Relation> Binder::pipeline(const Pipeline& pipeline) {
 Parsed<> Binder::stage(Relation& relation, const Operator& op) {
     FIELDWATCH_TRY(add_node(op.span));
     FIELDWATCH_TRY(apply(relation, op));
-    const auto large = [](const Field& field) { return field.value->weight > 400; };
-    if (std::ranges::any_of(relation.fields, large)) seal(relation);
+    // A column is one value, however often it is asked for.
+    const auto settles = [](const Field& field) { return field.value->weight > 400 || field.value->random; };
+    if (std::ranges::any_of(relation.fields, settles)) seal(relation);
     return {};
 }
 

@@ -111,6 +111,7 @@ class Binder {
     Parsed<> get_schema(Relation& relation);
     Parsed<> union_input(const Pipeline& input, const Operator& op, std::vector<Relation>& inputs,
                          std::vector<std::string>& names);
+    Parsed<std::vector<ExprPtr>> settled(Relation& relation, const std::vector<Item>& items);
     Parsed<> mv_expand(Relation& relation, const Operator& op);
     Parsed<> parse(Relation& relation, const Operator& op);
     Parsed<> search(Relation& relation, const Operator& op);

@@ -75,9 +75,13 @@ Parsed<ExprPtr> Binder::expression(const Node& node, const Scope& scope) {
     auto result = FIELDWATCH_TRY(unchecked(node, scope));
     if (result->weight > 200'000)
         return limit_error(node.span, "the expression grows too large when its parts are put in place");
-    if (result->subquery && result->kind == ExprKind::Call && !result->lists_subquery &&
-        (result->sql.contains("TRY(") || result->sql.contains("lambda")))
-        return unsupported(node.span, "toscalar(…) and 'in (table)' are not supported inside this function");
+    const auto asks = [](const ExprPtr& arg) { return arg->subquery; };
+    if (result->kind == ExprKind::Call && !result->lists_subquery &&
+        (result->sql.contains("TRY(") || result->sql.contains("lambda")) &&
+        std::ranges::any_of(result->args, asks))
+        return unsupported(node.span,
+                           "toscalar(…), 'in (table)' and what reads time zones or whole series are not "
+                           "supported inside this function");
     return result;
 }
 

@@ -120,9 +120,24 @@ Parsed<> Binder::join(Relation& left, const Operator& op) {
 }
 
 /// The elements of an array, the pairs of a bag, or the one value that it is.
+/// The items' values; where one asks another table, all as columns, since none may stand in what goes over a
+/// list.
+Parsed<std::vector<ExprPtr>> Binder::settled(Relation& relation, const std::vector<Item>& items) {
+    std::vector<ExprPtr> values;
+    for (const auto& item : items)
+        values.push_back(FIELDWATCH_TRY(expression(*item.value, {.relation = &relation})));
+    if (std::ranges::none_of(values, [](const ExprPtr& value) { return value->subquery; })) return values;
+    const auto own = relation.fields.size();
+    for (auto& value : values)
+        relation.fields.push_back({"$settled", std::move(value), true});
+    seal(relation);
+    for (std::size_t i = 0; i < values.size(); ++i)
+        values[i] = relation.fields[own + i].value;
+    relation.fields.resize(own);
+    return values;
+}
+
 Parsed<> Binder::mv_expand(Relation& relation, const Operator& op) {
-    auto plan = make_plan(PlanKind::Unnest, {relation.plan});
-    auto result = relation;
     std::string pairs =
         "CAST(json_object(e, json_extract({0}, '/' || replace(replace(e, '~', '~0'), '/', '~1'))) AS "
         "VARCHAR)";
@@ -147,8 +162,12 @@ Parsed<> Binder::mv_expand(Relation& relation, const Operator& op) {
         "VARCHAR[]) WHEN 'OBJECT' THEN list_transform(json_keys({0}), lambda e: " +
         pairs + ") ELSE [{0}] END)" + slice;
     std::vector<ExprPtr> lists;
-    for (const auto& item : op.items) {
-        auto value = FIELDWATCH_TRY(expression(*item.value, {.relation = &relation}));
+    const auto values = FIELDWATCH_TRY(settled(relation, op.items));
+    auto plan = make_plan(PlanKind::Unnest, {relation.plan});
+    auto result = relation;
+    for (std::size_t i = 0; i < op.items.size(); ++i) {
+        const auto& item = op.items[i];
+        const auto& value = values[i];
         if (value->type != Dynamic)
             return semantic_error(item.span, fmt::format("{} takes apart dynamic values, but this is {}",
                                                          op.name, to_string(value->type)));

@@ -22,30 +22,60 @@ ExprPtr column_ref(std::uint32_t id, ColumnType type) {
     return expr;
 }
 
-ExprPtr call(ColumnType type, std::string sql, std::vector<ExprPtr> args) {
+namespace {
+
+std::size_t uses_of(std::string_view hole, std::string_view sql) {
+    std::size_t uses = 0;
+    for (auto at = sql.find(hole); at != std::string_view::npos; at = sql.find(hole, at + 1))
+        ++uses;
+    return uses;
+}
+
+/// What gives another value each time is computed once, beside what uses it: in several places it would be
+/// several values, and the engine's TRY takes none that changes.
+std::string computed_once(std::string sql, std::string_view hole, std::size_t number) {
+    const auto name = fmt::format("once_{}", number);
+    for (auto at = sql.find(hole); at != std::string::npos; at = sql.find(hole, at + name.size()))
+        sql.replace(at, hole.size(), name);
+    return fmt::format("list_transform([{}], lambda {}: {})[1]", hole, name, sql);
+}
+
+std::shared_ptr<Expr> plain_call(ColumnType type, std::string sql, std::vector<ExprPtr> args) {
     constexpr std::size_t kHuge = std::size_t{1} << 40;
     auto expr = std::make_shared<Expr>();
     expr->kind = ExprKind::Call;
     expr->type = type;
+    expr->subquery = sql.contains("(SELECT ");
+    expr->random = sql.contains("random()") || sql.contains("uuid()");
     for (std::size_t i = 0; i < args.size(); ++i) {
-        std::size_t uses = 0;
         const auto hole = fmt::format("{{{}}}", i);
-        for (auto at = sql.find(hole); at != std::string::npos; at = sql.find(hole, at + 1))
-            ++uses;
-        uses = std::max<std::size_t>(uses, sql.contains("{*}") || sql.contains("{rest}"));
+        const auto uses =
+            std::max<std::size_t>(uses_of(hole, sql), sql.contains("{*}") || sql.contains("{rest}"));
         expr->weight = std::min(kHuge, expr->weight + uses * args[i]->weight);
         expr->aggregate |= args[i]->aggregate;
         expr->window |= args[i]->window;
         expr->subquery |= args[i]->subquery;
+        expr->random |= args[i]->random;
     }
     expr->sql = std::move(sql);
     expr->args = std::move(args);
     return expr;
 }
 
+}  // namespace
+
+ExprPtr call(ColumnType type, std::string sql, std::vector<ExprPtr> args) {
+    for (std::size_t i = 0; i < args.size(); ++i) {
+        const auto hole = fmt::format("{{{}}}", i);
+        const auto uses = args[i]->random ? uses_of(hole, sql) : 0;
+        if (uses > 1 || (uses == 1 && sql.contains("TRY("))) sql = computed_once(std::move(sql), hole, i);
+    }
+    return plain_call(type, std::move(sql), std::move(args));
+}
+
 ExprPtr aggregate_call(ColumnType type, std::string sql, std::vector<ExprPtr> args,
                        std::vector<SortKey> order) {
-    auto expr = std::make_shared<Expr>(*call(type, std::move(sql), std::move(args)));
+    auto expr = plain_call(type, std::move(sql), std::move(args));
     expr->aggregate = true;
     expr->order = std::move(order);
     return expr;
@@ -68,6 +98,7 @@ ExprPtr special(ExprKind kind, ColumnType type, ExprPtr arg, std::string sql) {
     expr->aggregate = arg->aggregate;
     expr->window = arg->window;
     expr->subquery = arg->subquery;
+    expr->random = arg->random;
     expr->args.push_back(std::move(arg));
     expr->sql = std::move(sql);
     return expr;

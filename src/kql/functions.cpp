@@ -228,9 +228,7 @@ constexpr FunctionRow kScalarRows[] = {
      "{1}) AS HUGEINT)) % 18446744073709551616 + 27670116110564327424) % 18446744073709551616 - "
      "9223372036854775808 AS BIGINT) END",
      "what is shifted out is lost; by under 0 or over 63: null"},
-    {"binary_shift_right", "ll", 'l',
-     "CASE WHEN {1} BETWEEN 0 AND 63 THEN CAST(floor(CAST({0} AS HUGEINT) / CAST(pow(2, "
-     "{1}) AS HUGEINT)) AS BIGINT) END",
+    {"binary_shift_right", "ll", 'l', "CASE WHEN {1} BETWEEN 0 AND 63 THEN {0} >> {1} END",
      "arithmetic; by under 0 or over 63: null"},
     {"bitset_count_ones", "l", 'l', "CAST(bit_count({0}) AS BIGINT)", ""},
     {"sin", "r", 'r', "TRY(sin({0}))", ""},
@@ -246,7 +244,7 @@ constexpr FunctionRow kScalarRows[] = {
     {"degrees", "r", 'r', "degrees({0})", ""},
     {"radians", "r", 'r', "radians({0})", ""},
     {"rand", "", 'r', "random()", "from 0 to 1, another for each row"},
-    {"rand", "l", 'l', "CAST(floor(random() * {0}) AS BIGINT)", "a whole number from 0 to below it"},
+    {"rand", "l", 'l', "TRY_CAST(floor(random() * {0}) AS BIGINT)", "a whole number from 0 to below it"},
     {"bin_at", "lll", 'l',
      "CASE WHEN {1} > 0 THEN TRY_CAST(CAST({0} AS HUGEINT) - (((CAST({0} AS HUGEINT) - {2}) % {1}) + {1}) % "
      "{1} AS BIGINT) END",

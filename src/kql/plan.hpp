@@ -47,6 +47,7 @@ struct Expr {
     bool window = false;          ///< holds a window call
     bool subquery = false;        ///< holds a Scalar or InPlan
     bool lists_subquery = false;  ///< Call: only as a list that its lambda goes over, where one may stand
+    bool random = false;          ///< another value each time that it is computed
     std::size_t weight = 1;       ///< size of its SQL, in nodes
 };
 
