@@ -10,6 +10,19 @@
 
 namespace fieldwatch::bus {
 
+/// librdkafka makes its threads by thrd_create, which ThreadSanitizer does not see: our code in one ends
+/// there.
+inline constexpr bool kThreadsAreSeen =
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+    false;
+#else
+    true;
+#endif
+#else
+    true;
+#endif
+
 /// With a topic `plant` of three partitions.
 class KafkaBroker {
   public:

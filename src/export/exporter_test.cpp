@@ -277,6 +277,7 @@ TEST_F(ExporterTest, AWebhookIsSignedTriedAgainAndToldOfRepeats) {
 
 TEST_F(ExporterTest, AStreamHasEveryFindingThroughItsOutageAndOurRestart) {
     open();
+    if (!bus::kThreadsAreSeen) GTEST_SKIP() << "ThreadSanitizer does not see the client's threads";
     bus::KafkaBroker kafka;
     put("lake", {{"to", "kafka://" + kafka.servers() + "/plant"}});
     find("a");
@@ -297,6 +298,7 @@ TEST_F(ExporterTest, AStreamHasEveryFindingThroughItsOutageAndOurRestart) {
 }
 
 TEST_F(ExporterTest, APasswordStaysForItsReceiverAndUserAlone) {
+    if (!bus::kThreadsAreSeen) GTEST_SKIP() << "ThreadSanitizer does not see the client's threads";
     open();
     const Json first{{"to", "kafkas://a:9093/t"}, {"user", "u"}, {"password", "p"}};
     put("lake", first);
