@@ -110,6 +110,10 @@ class Agent:
         except FileNotFoundError:
             return {"connected": False, "lastError": ""}
 
+    def when_ended(self):
+        """While something is waited for."""
+        raise AssertionError(f"the agent ended: {self.log_tail()}")
+
     def until(self, what, probe, seconds=20):
         deadline = time.monotonic() + seconds * PATIENCE
         while True:
@@ -117,7 +121,8 @@ class Agent:
             if value:
                 return value
             assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{self.log_tail()}"
-            assert self.process.poll() is None, f"the agent ended: {self.log_tail()}"
+            if self.process.poll() is not None:
+                self.when_ended()
             time.sleep(0.1)
 
     def until_collecting(self):

@@ -12,25 +12,19 @@ import signal
 import ssl
 import subprocess
 import threading
-import time
 
 from agent_harness import AGENT, Agent, events, run
-from harness import PATIENCE, Server, main
+from harness import Server, main
 
 
 class Kept(Agent):
     """An agent that is started again when it ends, as the unit has it."""
 
     def until(self, what, probe, seconds=30):
-        deadline = time.monotonic() + seconds * PATIENCE
-        while True:
-            value = probe()
-            if value:
-                return value
-            assert time.monotonic() < deadline, f"not within {seconds} s: {what}\n{self.log_tail()}"
-            if self.process.poll() is not None:
-                self.start()
-            time.sleep(0.1)
+        return super().until(what, probe, seconds)
+
+    def when_ended(self):
+        self.start()
 
     def program(self):
         """What runs as the collector."""
