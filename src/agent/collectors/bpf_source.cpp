@@ -140,6 +140,8 @@ class LoadedSource final : public BpfSource {
         take_ = nullptr;
     }
 
+    void detach() override { Skeleton::detach(skeleton_); }
+
     fw_counters counters() const override {
         const volatile auto* bss = skeleton_->bss;
         const auto dropped = bss->dropped;  // first: each of them has been counted as produced before

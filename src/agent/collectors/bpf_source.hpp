@@ -35,6 +35,7 @@ class BpfSource {
     virtual int fd() const = 0;  ///< readable when the ring holds enough to be worth a wake-up
     virtual void drain(const Take& take) = 0;
     virtual fw_counters counters() const = 0;
+    virtual void detach() = 0;  ///< nothing more is seen; what the ring holds can still be taken
     virtual std::uint64_t untracked() const = 0;
     virtual void set_loopback(bool loopback) = 0;
     /// Tells the TCP program who listened before it was attached.

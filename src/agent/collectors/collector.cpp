@@ -26,6 +26,7 @@ namespace {
 
 constexpr int kDrainMillis = 200;  // the longest an event waits in a ring
 constexpr std::uint64_t kSecond = 1'000'000'000;
+constexpr std::uint64_t kFinishNs = 2 * kSecond;  // how long a stop waits for the sender
 
 std::atomic<bool> stop_requested{false};
 
@@ -61,11 +62,27 @@ int Collector::run() {
         boot_to_real_ns_ = real_ns() - boot_ns();
         drain();
     }
-    if (control_) {  // what the rings still hold, while the sender takes it
-        drain();
-        send_status();
-    }
+    if (control_) finish();
     return 0;
+}
+
+void Collector::finish() {
+    for (const auto& source : bpf_) {
+        if (source) source->detach();
+    }
+    if (names_) names_->detach();
+    const auto until = boot_ns() + kFinishNs;
+    // A full socket leaves the rings alone until the sender, which may wait for a core, has read.
+    const auto wait_for_room = [&] {
+        pollfd socket{socket_, POLLOUT, 0};
+        return boot_ns() < until && !writer_.is_closed() && ::poll(&socket, 1, kDrainMillis) >= 0;
+    };
+    do
+        drain();
+    while (writer_.is_pending() && wait_for_room());
+    send_status();
+    while (writer_.is_pending() && wait_for_room())
+        (void)writer_.flush();
 }
 
 void Collector::wait() {

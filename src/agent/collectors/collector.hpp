@@ -31,6 +31,7 @@ class Collector {
     void open_processes(const fw_control& control);
     void open_connections(fw_class which, const fw_control& control);
     void drain();
+    void finish();  // what was seen until now reaches the sender, and then how much it was
     void drain_ring(fw_class which);
     void open_names(const fw_control& control);
     void close_names();
