@@ -136,13 +136,13 @@ void Collector::apply(const fw_control& control) {
             tally(which);
         open_processes(control);
         for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT})
-            counted_[which] = source_counters(which);
+            counted_[which] = {};  // a new source began at none, and has seen some since
     }
     for (const auto which : {FW_CLASS_TCP, FW_CLASS_UDP}) {
         if (changed(which)) {
             tally(which);
             open_connections(which, control);
-            counted_[which] = source_counters(which);
+            counted_[which] = {};
         }
         if (bpf_[which]) bpf_[which]->set_loopback(control.loopback != 0);
     }
