@@ -10,6 +10,8 @@ namespace {
 constexpr std::size_t kWordsMax = 256;     // more of them would be seen in most lines
 constexpr std::size_t kWordBytesMax = 24;  // longer ones say no more and cost the scanner
 constexpr int kGroupsDeep = 16;
+constexpr std::size_t kSpellingsMax = 16;  // of a part of an expression, one beside the other
+constexpr std::size_t kClassMax = 4;       // larger classes say nothing of what stands there
 
 char lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
@@ -28,6 +30,17 @@ bool letter(char c) {
 /// Alternatives of which one must be there; empty: unknown.
 using Needed = std::vector<NeededWord>;
 
+/// A text as Run takes it, character by character; a place that splits words is kBoundary.
+using Spelling = std::vector<int>;
+constexpr int kClass = -1, kBoundary = -2, kBlank = -3;
+
+/// What is known of a part of an expression.
+struct Part {
+    Needed needed;
+    /// The texts that can stand there, if they are few; none: who knows.
+    std::optional<std::vector<Spelling>> exact;
+};
+
 /// What the words are sought in: the line that a derived field came from, or the value itself.
 enum class In : std::uint8_t { Line, Value };
 
@@ -41,6 +54,23 @@ std::size_t score(const Needed& needed) {
     for (const auto& word : needed)
         least = std::min(least, score(word));
     return least;
+}
+
+/// Takes out words that cannot stand where another of them does not.
+void forget_implied(Needed& words) {
+    std::ranges::sort(words);
+    const auto repeated = std::ranges::unique(words);
+    words.erase(repeated.begin(), repeated.end());
+    const auto implies = [](const NeededWord& word, const NeededWord& other) {
+        const bool at_edges = other.begins || other.ends;
+        if (!at_edges) return word.text.find(other.text) != std::string::npos;
+        return word.text == other.text && word.begins >= other.begins && word.ends >= other.ends;
+    };
+    const auto all = words;
+    std::erase_if(words, [&](const NeededWord& word) {
+        return std::ranges::any_of(all,
+                                   [&](const auto& other) { return other != word && implies(word, other); });
+    });
 }
 
 /// A run of plain characters, cut into words where the line may be; the best is kept.
@@ -72,6 +102,10 @@ class Run {
         finish(false);
         begins_ = false;
     }
+    void add(const Spelling& spelling) {
+        for (const int c : spelling)
+            c == kBoundary ? boundary() : add(static_cast<char>(c));
+    }
     Needed take() {
         end();
         if (score(best_) == 0) return {};
@@ -96,35 +130,98 @@ class Run {
     bool begins_ = false, exact_ = true;
 };
 
+/// The runs of a sequence, one for each way to spell it since the last place where anything may stand.
+class Runs {
+  public:
+    explicit Runs(In in) : in_(in), runs_(1, Run(in)) {}
+
+    /// One of these texts stands here. False, and nothing is taken, where there would be too many.
+    bool add_one_of(const std::vector<Spelling>& spellings) {
+        if (spellings.size() * std::max(runs_.size(), exact_.size()) > kSpellingsMax) return false;
+        std::vector<Run> runs;
+        std::vector<Spelling> exact;
+        for (const auto& spelling : spellings) {
+            for (auto run : runs_) {
+                run.add(spelling);
+                runs.push_back(std::move(run));
+            }
+            for (auto known : exact_) {
+                known.insert(known.end(), spelling.begin(), spelling.end());
+                exact.push_back(std::move(known));
+            }
+        }
+        runs_ = std::move(runs);
+        exact_ = std::move(exact);
+        return true;
+    }
+    /// Anything may stand here.
+    void interrupt() {
+        Needed all;
+        bool known = true;
+        for (auto& run : runs_) {
+            auto words = run.take();
+            known = known && !words.empty();
+            std::ranges::move(words, std::back_inserter(all));
+        }
+        forget_implied(all);
+        if (known) offer(std::move(all));
+        runs_.assign(1, Run(in_));
+        exact_.clear();
+        is_exact_ = false;
+    }
+    void offer(Needed needed) {
+        const auto said = score(needed), best = score(best_);
+        if (said > best || (said == best && needed.size() < best_.size())) best_ = std::move(needed);
+    }
+    Part take() {
+        Part out;
+        if (is_exact_) out.exact = std::move(exact_);
+        interrupt();
+        out.needed = std::move(best_);
+        return out;
+    }
+
+  private:
+    In in_;
+    std::vector<Run> runs_;
+    std::vector<Spelling> exact_ = {{}};  ///< of the whole sequence, while that is known
+    bool is_exact_ = true;
+    Needed best_;
+};
+
 /// The part of the regular expression language that rules use. Whatever else it meets, nothing is known.
 class Reader {
   public:
     Reader(std::string_view text, In in) : text_(text), in_(in) {}
 
     Needed run() {
-        auto needed = alternation(0, false);
+        auto needed = alternation(0, false).needed;
         return failed_ || at_ < text_.size() ? Needed{} : needed;
     }
 
   private:
     char peek(std::size_t ahead = 0) const { return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0'; }
 
-    Needed alternation(int depth, bool begins) {
+    Part alternation(int depth, bool begins) {
         if (depth > kGroupsDeep) failed_ = true;
-        Needed all;
+        Part all{.needed = {}, .exact = std::vector<Spelling>{}};
         bool known = true;
         while (!failed_) {
             auto branch = sequence(depth, begins);
-            known = known && !branch.empty();
-            all.insert(all.end(), branch.begin(), branch.end());
+            known = known && !branch.needed.empty();
+            std::ranges::move(branch.needed, std::back_inserter(all.needed));
+            if (!branch.exact) all.exact.reset();
+            if (all.exact) std::ranges::move(*branch.exact, std::back_inserter(*all.exact));
             if (peek() != '|' || at_ >= text_.size()) break;
             ++at_;
         }
-        return known && all.size() <= kWordsMax ? all : Needed{};
+        if (!known || all.needed.size() > kWordsMax) all.needed.clear();
+        return all;
     }
 
     struct Quantifier {
         bool any = false, optional = false;
+        bool once = false;  ///< at most
     };
     /// Reads what may follow an atom.
     Quantifier quantifier() {
@@ -132,7 +229,7 @@ class Reader {
         if (at_ >= text_.size()) return out;
         const char c = peek();
         if (c == '*' || c == '?' || c == '+') {
-            out = {.any = true, .optional = c != '+'};
+            out = {.any = true, .optional = c != '+', .once = c == '?'};
             ++at_;
         } else if (c == '{' && peek(1) >= '0' && peek(1) <= '9') {
             const auto close = text_.find('}', at_);
@@ -153,60 +250,51 @@ class Reader {
         return out;
     }
 
-    Needed sequence(int depth, bool begins) {
-        Run run(in_);
-        if (begins) run.boundary();
-        Needed best;
+    Part sequence(int depth, bool begins) {
+        Runs runs(in_);
+        if (begins) (void)runs.add_one_of({{kBoundary}});
         bool after_boundary = begins;
-        const auto offer = [&best](Needed needed) {
-            if (score(needed) > score(best)) best = std::move(needed);
-        };
         while (!failed_ && at_ < text_.size() && peek() != '|' && peek() != ')') {
-            const char c = text_[at_++];
-            std::optional<char> plain;
-            Needed group;
-            bool blank = false;
-            if (c == '(') {
-                group = this->group(depth, after_boundary);
-            } else if (c == '[') {
-                skip_class();
-            } else if (c == '\\') {
-                const auto escaped = escape();
-                blank = escaped == kBlank;
-                if (escaped == kBoundary) {
-                    run.boundary();
-                    after_boundary = true;
-                    continue;
-                }
-                if (escaped >= 0) plain = static_cast<char>(escaped);
-            } else if (c == '^' || c == '$') {
-                run.boundary();
-                after_boundary = true;
-                continue;
-            } else if (c != '.') {
-                plain = c;
-            }
+            auto part = atom(depth, after_boundary);
             const auto times = quantifier();
-            after_boundary = false;
-            if (plain && !times.optional) {
-                run.add(*plain);
-                if (times.any && (in_ == In::Value || !splits(*plain))) run.end();
-                after_boundary = splits(*plain);
-                continue;
-            }
-            if (blank && !times.optional) {
-                run.boundary();
-                after_boundary = true;
-                continue;
-            }
-            run.end();
-            if (!times.optional) offer(std::move(group));
+            after_boundary = splits_words(part) && !times.optional;
+            add(runs, std::move(part), times, after_boundary);
         }
-        offer(run.take());
-        return best;
+        return runs.take();
     }
 
-    Needed group(int depth, bool begins) {
+    bool splits_words(const Part& part) const {
+        if (!part.exact || part.exact->size() != 1 || part.exact->front().size() != 1) return false;
+        const auto c = part.exact->front().front();
+        return c == kBoundary || (in_ == In::Line && splits(static_cast<char>(c)));
+    }
+
+    static void add(Runs& runs, Part part, Quantifier times, bool is_boundary) {
+        if (part.exact && times.once) part.exact->emplace_back();
+        const bool whole = part.exact && (!times.any || times.once || is_boundary);
+        if (whole && runs.add_one_of(*part.exact)) return;
+        if (part.exact && times.any && !times.optional)
+            (void)runs.add_one_of(*part.exact);  // and more of them
+        runs.interrupt();
+        if (!times.optional) runs.offer(std::move(part.needed));
+        if (whole) (void)runs.add_one_of(*part.exact);  // too many to stand beside those before
+    }
+
+    /// One character, class, place or group.
+    Part atom(int depth, bool begins) {
+        const char c = text_[at_++];
+        if (c == '(') return group(depth, begins);
+        if (c == '[') return character_class();
+        if (c == '^' || c == '$') return one(kBoundary);
+        if (c == '.') return {};
+        if (c != '\\') return one(static_cast<unsigned char>(c));
+        const auto escaped = escape();
+        if (escaped == kClass) return {};
+        return one(escaped == kBlank ? kBoundary : escaped);
+    }
+    static Part one(int c) { return {.needed = {}, .exact = std::vector<Spelling>{{c}}}; }
+
+    Part group(int depth, bool begins) {
         if (peek() == '?') {
             // Whether letters' case counts, what a dot and ^ mean: no matter here. (?x), look-around and
             // names are not read.
@@ -227,6 +315,19 @@ class Reader {
         return inside;
     }
 
+    Part character_class() {
+        const auto begins = at_;
+        skip_class();
+        const auto inside = failed_ ? std::string_view{} : text_.substr(begins, at_ - 1 - begins);
+        const bool plain = !inside.empty() && inside.size() <= kClassMax &&
+                           inside.find_first_of("^-\\[") == std::string_view::npos;
+        if (!plain) return {};
+        Part out{.needed = {}, .exact = std::vector<Spelling>{}};
+        for (const char c : inside)
+            out.exact->push_back({static_cast<unsigned char>(c)});
+        return out;
+    }
+
     void skip_class() {
         if (peek() == '^') ++at_;
         if (peek() == ']') ++at_;
@@ -243,7 +344,6 @@ class Reader {
         ++at_;
     }
 
-    static constexpr int kClass = -1, kBoundary = -2, kBlank = -3;
     static int digit(char c) {
         if (c >= '0' && c <= '9') return c - '0';
         c = lower(c);
