@@ -61,7 +61,9 @@ void change(YAML::Node node, std::string_view key, const std::string& mark) {
         for (auto one : node)
             change(one, key, mark);
     } else if (node.IsScalar()) {
-        for (const auto other : {"|cidr", "|exists", "|lt", "|gt", "|hour", "|expand", "|fieldref"}) {
+        // Numbers, networks and names of a fixed set have no other text that could be meant.
+        for (const auto other :
+             {"|cidr", "|exists", "|lt", "|gt", "|hour", "|expand", "|fieldref", ".facts", ".interpreter"}) {
             if (key.find(other) != std::string_view::npos) return;
         }
         auto text = node.as<std::string>();
