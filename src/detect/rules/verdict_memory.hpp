@@ -18,7 +18,7 @@ namespace fieldwatch::detect {
 /// nothing. One strand.
 class VerdictMemory {
   public:
-    static constexpr std::size_t kEntries = 8'192;  // some 2 MB of usual items; a power of two
+    static constexpr std::size_t kEntries = 32'768;  // some 8 MB of usual items; a power of two
     static constexpr std::size_t kKeyBytesMax = 1'024;
     static constexpr std::size_t kHitBytesMax = 1'024;  // longer ones are found anew each time
 
