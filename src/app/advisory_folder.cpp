@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "app/indicator_folder.hpp"
 #include "detect/vulnerability/compact_form.hpp"
 
 namespace fieldwatch::app {
@@ -42,21 +41,16 @@ Result<void> AdvisoryFolder::check_room(const Import& import, const std::string&
                                         std::size_t entries) {
     if (compact.size() > kAdvisoryBytesMax)
         return fail(Errc::TooLarge, import.name + ": more than 64 MiB are left of it; divide it");
-    const auto names = parts_.files.list(parts_.directory).value_or(std::vector<std::string>{});
+    const auto names = folder_.names();
     const bool known = std::ranges::find(names, import.name) != names.end();
     if (!known && names.size() >= kFilesMax)
         return fail(Errc::TooLarge,
                     "there are 64 files of advisories already; several files can be imported "
                     "as one: vulnerabilities import --name NAME FILE…");
     if (!known || import.may_shrink) return {};
-    const auto before = read_file(parts_.files, parts_.directory + "/" + import.name, kAdvisoryBytesMax);
-    if (!before) return {};
-    const auto old = entries_of(import.name, as_text(*before));
-    if (old && *old >= kSmall && entries < *old / 2)
-        return fail(Errc::Conflict, fmt::format("{} shrank from {} entries to {}: refused, the old file "
-                                                "stays in force (--force takes it)",
-                                                import.name, *old, entries));
-    return {};
+    const auto before = folder_.text_of(import.name, kAdvisoryBytesMax);
+    const auto old = before ? entries_of(import.name, *before) : Result<std::size_t>(0);
+    return check_shrink(import.name, old.value_or(0), entries, "--force takes it");
 }
 
 Result<AdvisoryFolder::Imported> AdvisoryFolder::import(Import import) {
@@ -80,20 +74,9 @@ Result<AdvisoryFolder::Imported> AdvisoryFolder::import(Import import) {
                             .bad = file.bad}};
     const auto compact = std::move(form).text();
     out.bytes = compact.size();
-    const std::lock_guard lock(mutex_);
-    FIELDWATCH_TRY(check_room(import, compact, entries));
-    FIELDWATCH_TRY(parts_.files.make_directories(parts_.directory));
-    FIELDWATCH_TRY(replace_file(parts_.files, parts_.directory + "/" + import.name, as_bytes(compact)));
-    parts_.changed();
+    FIELDWATCH_TRY(
+        folder_.replace(import.name, compact, [&] { return check_room(import, compact, entries); }));
     return out;
-}
-
-Result<void> AdvisoryFolder::remove(const std::string& name) {
-    FIELDWATCH_TRY(check_content_name(name));
-    const std::lock_guard lock(mutex_);
-    FIELDWATCH_TRY(parts_.files.remove(parts_.directory + "/" + name));
-    parts_.changed();
-    return {};
 }
 
 }  // namespace fieldwatch::app

@@ -2,10 +2,9 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <string>
 
-#include "base/file_system.hpp"
+#include "app/content_folder.hpp"
 #include "portal/advisories.hpp"
 
 namespace fieldwatch::app {
@@ -13,7 +12,6 @@ namespace fieldwatch::app {
 /// Any thread.
 class AdvisoryFolder final : public portal::AdvisoryFiles {
   public:
-    static constexpr std::size_t kSmall = 20;     ///< a file of fewer entries may lose any number of them
     static constexpr std::size_t kFilesMax = 64;  ///< vendors' thousands of CSAF files are imported as one
 
     struct Parts {
@@ -22,17 +20,19 @@ class AdvisoryFolder final : public portal::AdvisoryFiles {
         std::function<Result<std::shared_ptr<const detect::AdvisoryTable>>()> in_force;
         std::function<void()> changed;
     };
-    explicit AdvisoryFolder(Parts parts) : parts_(std::move(parts)) {}
+    explicit AdvisoryFolder(Parts parts)
+        : in_force_(std::move(parts.in_force)),
+          folder_(parts.files, std::move(parts.directory), std::move(parts.changed)) {}
 
     Result<Imported> import(Import import) override;
-    Result<void> remove(const std::string& name) override;
-    Result<std::shared_ptr<const detect::AdvisoryTable>> in_force() override { return parts_.in_force(); }
+    Result<void> remove(const std::string& name) override { return folder_.remove(name); }
+    Result<std::shared_ptr<const detect::AdvisoryTable>> in_force() override { return in_force_(); }
 
   private:
     Result<void> check_room(const Import& import, const std::string& compact, std::size_t entries);
 
-    Parts parts_;
-    std::mutex mutex_;  ///< one import after the other: each compares with what it replaces
+    std::function<Result<std::shared_ptr<const detect::AdvisoryTable>>()> in_force_;
+    ContentFolder folder_;
 };
 
 /// The files of the folder, by name. Errors: Io, TooLarge.

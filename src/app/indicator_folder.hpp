@@ -3,37 +3,33 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <string>
 
-#include "base/file_system.hpp"
+#include "app/content_folder.hpp"
 #include "portal/indicators.hpp"
 
 namespace fieldwatch::app {
 
-/// A name of an imported file is part of a path: no separators, not hidden. Errors: InvalidArgument.
-Result<void> check_content_name(std::string_view name);
-
 /// Any thread.
 class IndicatorFolder final : public portal::IndicatorFiles {
   public:
-    static constexpr std::size_t kSmall = 20;  ///< a file of fewer may lose any number of them
-
     struct Parts {
         FileSystem& files;
         std::string directory;
         std::function<Result<std::shared_ptr<const detect::IntelSnapshot>>()> in_force;
         std::function<void()> changed;
     };
-    explicit IndicatorFolder(Parts parts) : parts_(std::move(parts)) {}
+    explicit IndicatorFolder(Parts parts)
+        : in_force_(std::move(parts.in_force)),
+          folder_(parts.files, std::move(parts.directory), std::move(parts.changed)) {}
 
     Result<detect::IndicatorFile> import(Import import) override;
-    Result<void> remove(const std::string& name) override;
-    Result<std::shared_ptr<const detect::IntelSnapshot>> in_force() override { return parts_.in_force(); }
+    Result<void> remove(const std::string& name) override { return folder_.remove(name); }
+    Result<std::shared_ptr<const detect::IntelSnapshot>> in_force() override { return in_force_(); }
 
   private:
-    Parts parts_;
-    std::mutex mutex_;  ///< one import after the other: each compares with what it replaces
+    std::function<Result<std::shared_ptr<const detect::IntelSnapshot>>()> in_force_;
+    ContentFolder folder_;
 };
 
 }  // namespace fieldwatch::app

@@ -80,7 +80,7 @@ void print_changes(const Json& answer) {
     }
 }
 
-void print_applied(const Session& session, const Json& answer) {
+void print_applied_rules(const Session& session, const Json& answer) {
     if (session.format == "json") {
         std::puts(answer.dump(2).c_str());
         return;
@@ -96,16 +96,16 @@ Result<void> apply(const Session& session, const RunningOptions& options) {
     auto body = FIELDWATCH_TRY(read_rule_set(options.set));
     body["note"] = options.note;
     body["force"] = options.force;
-    print_applied(session, FIELDWATCH_TRY(post_rule_set(session, "/api/v1/rules/apply", body)));
+    print_applied_rules(session, FIELDWATCH_TRY(post_rule_set(session, "/api/v1/rules/apply", body)));
     return {};
 }
 
 Result<void> roll_back(const Session& session, const RunningOptions& options) {
     const auto body = Json::object();
-    print_applied(session, FIELDWATCH_TRY(call(session, "POST",
-                                               fmt::format("/api/v1/rules/versions/{}/rollback",
-                                                           percent_encode(options.version)),
-                                               &body)));
+    print_applied_rules(session, FIELDWATCH_TRY(call(session, "POST",
+                                                     fmt::format("/api/v1/rules/versions/{}/rollback",
+                                                                 percent_encode(options.version)),
+                                                     &body)));
     return {};
 }
 

@@ -180,8 +180,7 @@ std::string discriminator(const RuleMeta& rule, const RuleHit& hit, const model:
 
 }  // namespace
 
-model::Alert make_alert(const RuleMeta& rule, const RuleHit& hit, const model::Event& event,
-                        const model::Item& item, ExtraFields extra) {
+model::Alert alert_of(const RuleMeta& rule) {
     model::Alert alert;
     alert.type = rule.alert_type;
     alert.display_name = rule.display_name;
@@ -192,6 +191,12 @@ model::Alert make_alert(const RuleMeta& rule, const RuleHit& hit, const model::E
     alert.techniques = rule.techniques;
     alert.remediation = rule.remediation;
     alert.rule = rule.origin;
+    return alert;
+}
+
+model::Alert make_alert(const RuleMeta& rule, const RuleHit& hit, const model::Event& event,
+                        const model::Item& item, ExtraFields extra) {
+    auto alert = alert_of(rule);
     alert.hub.value = text(event.hub);
     const bool control_plane = std::holds_alternative<model::ControlPlaneOperation>(item.payload);
     alert.compromised_entity = text(control_plane ? event.hub : event.device);

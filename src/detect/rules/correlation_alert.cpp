@@ -34,16 +34,7 @@ Json entities_of(const Correlator::Found& found) {
 
 model::Alert make_correlation_alert(const RuleMeta& meta, const Correlation& rule,
                                     const Correlator::Found& found) {
-    model::Alert alert;
-    alert.type = meta.alert_type;
-    alert.display_name = meta.display_name;
-    alert.severity = meta.severity;
-    alert.description = meta.description;
-    alert.component = meta.component;
-    alert.intent = meta.intent;
-    alert.techniques = meta.techniques;
-    alert.remediation = meta.remediation;
-    alert.rule = meta.origin;
+    auto alert = alert_of(meta);
     alert.hub.value = found.hub;
     alert.compromised_entity = found.device.empty() ? found.hub : found.device;
     alert.start = found.start;

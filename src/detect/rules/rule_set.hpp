@@ -148,6 +148,9 @@ class Matcher {
     std::unique_ptr<MatcherState> state_;
 };
 
+/// What every alert of a rule has: type, names, severity, component, intent, techniques, remediation, origin.
+model::Alert alert_of(const RuleMeta& rule);
+
 /// The alert of a hit: type, names, severity, entities, extended properties (spec/alerts.md 2.2, 2.3),
 /// discriminator, times, hit count, evidence. Identity (`id`), `processed` and suppression are the engine's.
 model::Alert make_alert(const RuleMeta& rule, const RuleHit& hit, const model::Event& event,
