@@ -53,6 +53,21 @@ std::string rights_text(const Policy& policy) {
     return out;
 }
 
+/// What this server does with the hub is nobody else's to say, whatever the configuration's own words are.
+model::Record record_of(const Hub& hub, Json configuration, Timestamp now) {
+    configuration["fieldwatch"] = {{"workspace", hub.workspace},
+                                   {"securityEnabled", hub.security_enabled},
+                                   {"storeRawEvents", hub.store_raw_events},
+                                   {"maskAddresses", hub.mask_addresses},
+                                   {"twinData", hub.twin_data},
+                                   {"etag", hub.etag}};
+    return {.kind = model::RecordKind::HubConfiguration,
+            .received = now,
+            .sender = {hub.name, {}, {}},
+            .properties = {},
+            .body = text_of(configuration)};
+}
+
 }  // namespace
 
 Result<void> add_to_outbox(Connection& database, const model::Record& record) {
@@ -134,17 +149,14 @@ model::Record hub_record(const Hub& hub, Timestamp now) {
     for (const auto& policy : hub.policies)
         policies.push_back({{"keyName", policy.name}, {"rights", rights_text(policy)}});
     body["authorizationPolicies"] = std::move(policies);
-    body["fieldwatch"] = {{"workspace", hub.workspace},
-                          {"securityEnabled", hub.security_enabled},
-                          {"storeRawEvents", hub.store_raw_events},
-                          {"maskAddresses", hub.mask_addresses},
-                          {"twinData", hub.twin_data},
-                          {"etag", hub.etag}};
-    return {.kind = model::RecordKind::HubConfiguration,
-            .received = now,
-            .sender = {hub.name, {}, {}},
-            .properties = {},
-            .body = text_of(body)};
+    return record_of(hub, std::move(body), now);
+}
+
+Result<model::Record> configuration_record(const Hub& hub, std::string_view configuration_json,
+                                           Timestamp now) {
+    auto body = Json::parse(configuration_json, nullptr, false);
+    if (!body.is_object()) return fail(Errc::Malformed, "a hub's configuration is a JSON object");
+    return record_of(hub, std::move(body), now);
 }
 
 }  // namespace fieldwatch::registry

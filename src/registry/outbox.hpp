@@ -30,5 +30,8 @@ model::Record twin_record(const model::Identity& identity, std::string_view sect
 /// The hub's configuration with its policies (names and rights) and what Fieldwatch itself is told about it,
 /// under "fieldwatch".
 model::Record hub_record(const Hub& hub, Timestamp now);
+/// Likewise of a configuration that the hub has elsewhere, told as it is. Errors: Malformed.
+Result<model::Record> configuration_record(const Hub& hub, std::string_view configuration_json,
+                                           Timestamp now);
 
 }  // namespace fieldwatch::registry

@@ -199,6 +199,14 @@ class SqliteRegistry final : public Registry {
     Result<void> publish(const model::Record& record) override {
         return database_->write<void>([&](Connection& c) { return add_to_outbox(c, record); });
     }
+    Result<void> publish_configuration(const model::HubName& name,
+                                       std::string_view configuration_json) override {
+        return database_->write<void>([&](Connection& c) -> Result<void> {
+            const auto hub = FIELDWATCH_TRY(load_hub(c, name));
+            return add_to_outbox(c,
+                                 FIELDWATCH_TRY(configuration_record(hub, configuration_json, clock_.now())));
+        });
+    }
     Result<std::vector<OutboxRow>> outbox(std::size_t count_max) override {
         return database_->read<std::vector<OutboxRow>>(
             [&](Connection& c) { return read_outbox(c, std::min(count_max, kOutboxReadMax)); });

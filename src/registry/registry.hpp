@@ -196,6 +196,10 @@ class Registry {
 
     /// Adds a record to the outbox by itself: a person's dismissal, a configuration change.
     virtual Result<void> publish(const model::Record& record) = 0;
+    /// Tells of a configuration that a hub has elsewhere, a JSON object, with what this server does with the
+    /// hub beside it. Errors: NotFound, Malformed.
+    virtual Result<void> publish_configuration(const model::HubName& hub,
+                                               std::string_view configuration_json) = 0;
     virtual Result<std::vector<OutboxRow>> outbox(std::size_t count_max) = 0;
     virtual Result<void> outbox_done(std::uint64_t up_to_sequence) = 0;
 

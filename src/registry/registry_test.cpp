@@ -251,6 +251,21 @@ TEST_F(RegistryTest, TheOutboxTellsEveryChangeOnceInOrderWithoutKeys) {
     EXPECT_GT(registry_->outbox(1)->front().sequence, rows[5].sequence);  // never used again
 }
 
+TEST_F(RegistryTest, AConfigurationFromElsewhereIsToldWithWhatThisServerDoesWithTheHub) {
+    add_hub();
+    ASSERT_TRUE(registry_->outbox_done(registry_->outbox(1)->back().sequence));
+    ASSERT_TRUE(
+        registry_->publish_configuration(kHub, R"({"minTlsVersion":"1.0","fieldwatch":{"twinData":"x"}})"));
+    const auto rows = *registry_->outbox(10);
+    ASSERT_EQ(rows.size(), 1u);
+    const auto body = Json::parse(rows[0].record.body);
+    EXPECT_EQ(body["minTlsVersion"], "1.0");
+    EXPECT_EQ(body["fieldwatch"]["twinData"], true);
+    EXPECT_EQ(body["fieldwatch"]["workspace"], registry_->hub(kHub)->workspace);
+    EXPECT_EQ(registry_->publish_configuration(kHub, "[]").error().code, Errc::Malformed);
+    EXPECT_EQ(registry_->publish_configuration({"none"}, "{}").error().code, Errc::NotFound);
+}
+
 TEST_F(RegistryTest, KeepsSettings) {
     EXPECT_FALSE(registry_->setting("k")->has_value());
     ASSERT_TRUE(registry_->set_setting("k", "1"));

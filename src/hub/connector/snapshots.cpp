@@ -222,24 +222,12 @@ Result<void> Snapshots::keep_last(const model::HubName& hub, const std::string& 
 
 Result<void> Snapshots::put_configuration(const model::HubName& name, std::string_view json,
                                           std::string_view time) {
-    const auto hub = FIELDWATCH_TRY(registry_.hub(name));
+    static_cast<void>(FIELDWATCH_TRY(registry_.hub(name)));
     const auto given = FIELDWATCH_TRY(read_object(json, kConfigurationBytesMax, "a configuration"));
     const auto last = FIELDWATCH_TRY(last_of(name, "configuration"));
     const auto own_time = text_in_member(given, "snapshotTime");
     const auto taken = FIELDWATCH_TRY(newer(time.empty() ? std::string_view(own_time) : time, last));
-    auto body = FIELDWATCH_TRY(configuration_in(given));
-    // What this server does with the hub is nobody else's to say.
-    body["fieldwatch"] = {{"workspace", hub.workspace},
-                          {"securityEnabled", hub.security_enabled},
-                          {"storeRawEvents", hub.store_raw_events},
-                          {"maskAddresses", hub.mask_addresses},
-                          {"twinData", hub.twin_data},
-                          {"etag", hub.etag}};
-    FIELDWATCH_TRY(registry_.publish({.kind = model::RecordKind::HubConfiguration,
-                                      .received = clock_.now(),
-                                      .sender = {name, {}, {}},
-                                      .properties = {},
-                                      .body = written(body)}));
+    FIELDWATCH_TRY(registry_.publish_configuration(name, written(FIELDWATCH_TRY(configuration_in(given)))));
     return keep_last(name, "configuration", taken, last);
 }
 
