@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "registry/command_table.hpp"
 #include "registry/database.hpp"
 #include "registry/document_table.hpp"
@@ -198,6 +200,15 @@ class SqliteRegistry final : public Registry {
 
     Result<void> publish(const model::Record& record) override {
         return database_->write<void>([&](Connection& c) { return add_to_outbox(c, record); });
+    }
+    Result<void> publish_many(std::span<const model::Record> records) override {
+        if (records.size() > kPublishMax)
+            return fail(Errc::TooLarge, fmt::format("at most {} records are told in one call", kPublishMax));
+        return database_->write<void>([&](Connection& c) -> Result<void> {
+            for (const auto& record : records)
+                FIELDWATCH_TRY(add_to_outbox(c, record));
+            return {};
+        });
     }
     Result<void> publish_configuration(const model::HubName& name,
                                        std::string_view configuration_json) override {

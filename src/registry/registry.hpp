@@ -196,6 +196,9 @@ class Registry {
 
     /// Adds a record to the outbox by itself: a person's dismissal, a configuration change.
     virtual Result<void> publish(const model::Record& record) = 0;
+    /// Many in one transaction, in order: all of them or none. At most kPublishMax a call.
+    static constexpr std::size_t kPublishMax = 1'000;
+    virtual Result<void> publish_many(std::span<const model::Record> records) = 0;
     /// Tells of a configuration that a hub has elsewhere, a JSON object, with what this server does with the
     /// hub beside it. Errors: NotFound, Malformed.
     virtual Result<void> publish_configuration(const model::HubName& hub,

@@ -251,6 +251,23 @@ TEST_F(RegistryTest, TheOutboxTellsEveryChangeOnceInOrderWithoutKeys) {
     EXPECT_GT(registry_->outbox(1)->front().sequence, rows[5].sequence);  // never used again
 }
 
+TEST_F(RegistryTest, ManyRecordsAreToldInOneChangeInOrder) {
+    const auto changes = registry_->change_count();
+    std::vector<model::Record> records;
+    for (int i = 0; i < 300; ++i)
+        records.push_back({.kind = model::RecordKind::AlertState, .body = std::to_string(i)});
+    ASSERT_TRUE(registry_->publish_many(records));
+    EXPECT_EQ(registry_->change_count(), changes + 1);
+    reopen();
+    const auto rows = *registry_->outbox(1'000);
+    ASSERT_EQ(rows.size(), records.size());
+    for (std::size_t i = 0; i < rows.size(); ++i)
+        EXPECT_EQ(rows[i].record.body, std::to_string(i));
+    records.resize(registry::Registry::kPublishMax + 1);
+    EXPECT_EQ(registry_->publish_many(records).error().code, Errc::TooLarge);
+    EXPECT_EQ(registry_->outbox(1'000)->size(), 300u);
+}
+
 TEST_F(RegistryTest, AConfigurationFromElsewhereIsToldWithWhatThisServerDoesWithTheHub) {
     add_hub();
     ASSERT_TRUE(registry_->outbox_done(registry_->outbox(1)->back().sequence));

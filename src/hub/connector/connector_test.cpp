@@ -10,6 +10,7 @@
 #include "hub/connector/log_tail.hpp"
 #include "hub/connector/place.hpp"
 #include "hub/connector/settings.hpp"
+#include "hub/connector/snapshots.hpp"
 
 namespace fieldwatch::hub {
 namespace {
@@ -236,6 +237,25 @@ class Connected : public ::testing::Test {
     std::unique_ptr<journal::Journal> journal_;
     OperationLog log_;
 };
+
+TEST_F(Connected, ASnapshotIsToldInFewChangesAndInItsOrder) {
+    constexpr int kDevices = 1'234;
+    std::string lines;
+    for (int i = 0; i < kDevices; ++i)
+        lines += R"({"deviceId":"d)" + std::to_string(i) + R"(","status":"enabled"})" + "\n";
+    Snapshots snapshots(*registry_, system_clock(), system_random());
+    const auto changes = registry_->change_count();
+    const auto skipped = registry_->outbox(10'000)->size();
+    const auto report = snapshots.put_identities(hub_, lines, to_iso8601(system_clock().now()));
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->accepted, static_cast<std::uint64_t>(kDevices));
+    EXPECT_LT(registry_->change_count() - changes, 12u) << "some of them of what is remembered";
+    const auto rows = *registry_->outbox(10'000);
+    ASSERT_EQ(rows.size() - skipped, static_cast<std::size_t>(kDevices));
+    for (int i = 0; i < kDevices; ++i)
+        EXPECT_EQ(rows[skipped + static_cast<std::size_t>(i)].record.sender.device.value,
+                  "d" + std::to_string(i));
+}
 
 TEST_F(Connected, AnEventIsTheDevicesMessage) {
     auto taken = intake();

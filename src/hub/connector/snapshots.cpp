@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <span>
 
 #include "base/bytes.hpp"
 #include "base/hash.hpp"
@@ -25,6 +26,10 @@ constexpr std::size_t kModulesMax = 100;
 constexpr std::size_t kKnownChunk =
     2'000;  // names of at most 257 bytes: a document of the registry takes that
 constexpr std::size_t kNestingMax = 64;
+/// One commit for so many records: others who write wait for it, some milliseconds.
+constexpr std::size_t kTransactionRecords = 500;
+constexpr std::size_t kTransactionBytes = 4u << 20;
+static_assert(kTransactionRecords <= registry::Registry::kPublishMax);
 
 /// What detection reads of a hub's configuration; everything else, keys and connection strings among it, is
 /// left out.
@@ -271,13 +276,25 @@ Result<SnapshotReport> Snapshots::put_identities(const model::HubName& hub, std:
             ++report.removed;
         }
     }
-    for (auto& one : records) {
-        one.received = clock_.now();
-        FIELDWATCH_TRY(registry_.publish(one));
-    }
+    FIELDWATCH_TRY(tell(records));
     FIELDWATCH_TRY(keep_known(hub, {names.begin(), names.end()}));
     FIELDWATCH_TRY(keep_last(hub, "identities", taken, last));
     return report;
+}
+
+Result<void> Snapshots::tell(std::vector<model::Record>& records) {
+    const std::span<model::Record> all(records);
+    for (std::size_t from = 0; from < all.size();) {
+        auto to = from;
+        for (std::size_t bytes = 0; to < all.size() && to - from < kTransactionRecords; ++to) {
+            bytes += all[to].body.size();
+            if (bytes > kTransactionBytes && to > from) break;
+            all[to].received = clock_.now();
+        }
+        FIELDWATCH_TRY(registry_.publish_many(all.subspan(from, to - from)));
+        from = to;
+    }
+    return {};
 }
 
 Result<std::string> Snapshots::secret_of(const model::HubName& hub) {

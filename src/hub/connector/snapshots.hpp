@@ -56,6 +56,8 @@ class Snapshots {
     Result<Last> last_of(const model::HubName& hub, const std::string& what);
     Result<void> keep_last(const model::HubName& hub, const std::string& what, Timestamp time,
                            const Last& last);
+    /// Durable when it returns; a failure leaves the batches before it told.
+    Result<void> tell(std::vector<model::Record>& records);
     Result<std::string> secret_of(const model::HubName& hub);
     Result<std::vector<std::string>> known(const model::HubName& hub);
     Result<void> keep_known(const model::HubName& hub, const std::vector<std::string>& names);
