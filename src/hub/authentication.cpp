@@ -6,6 +6,7 @@
 #include "base/hash.hpp"
 #include "base/json_text.hpp"
 #include "base/log.hpp"
+#include "hub/telemetry_metrics.hpp"
 #include "net/certificate_chain.hpp"
 #include "protocol/sas/token.hpp"
 
@@ -167,6 +168,10 @@ std::shared_ptr<const HubCache::Hubs> HubCache::current() {
             log::error("hub", known->name.value + ": " + routing.error().message);
         else if (routing->selects_events())
             known->routing = std::make_shared<const Routing>(std::move(*routing));
+        if (auto metrics = TelemetryMetrics::parse(known->configuration_json); !metrics)
+            log::error("hub", known->name.value + ": " + metrics.error().message);
+        else if (!metrics->empty())
+            known->metrics = std::make_shared<const TelemetryMetrics>(std::move(*metrics));
         read_authorities(registry_, *known);
         next->push_back(std::move(known));
     }

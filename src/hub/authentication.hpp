@@ -20,10 +20,13 @@
 
 namespace fieldwatch::hub {
 
+class TelemetryMetrics;
+
 /// A hub with what is read out of its configuration once.
 struct KnownHub : registry::Hub {
     NetworkRules rules;
     std::shared_ptr<const Routing> routing;    ///< null when all messages go to the built-in endpoint
+    std::shared_ptr<const TelemetryMetrics> metrics;  ///< null when it chose none
     std::vector<std::string> authorities_pem;  ///< of devices' certificates, proven to be the owner's
     /// Of devices that provisioning registered, by SHA-256 thumbprint: each counts for the entries that name
     /// it.

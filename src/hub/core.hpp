@@ -45,6 +45,7 @@ struct Counters {
     Counter& defender_rejected;
     Counter& metric_messages;
     Counter& metric_messages_dropped;
+    Counter& metric_bodies_unread;
 };
 
 /// Any thread.

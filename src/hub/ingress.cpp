@@ -42,7 +42,7 @@ Result<void> append_message(Shared& shared, const Speaker& speaker, const Stamps
     if (security)
         counters.security_messages.add();
     else
-        shared.chosen_metrics.tell(shared, speaker, message.body, message.received);
+        shared.chosen_metrics.tell(shared, speaker, record);
     shared.table.active(speaker.identity, message.received);
     shared.ingress.add(speaker, security, message.body.size(), partition, shared.log);
     return {};

@@ -99,20 +99,26 @@ Result<MetricPath> MetricPath::parse(std::string_view text) {
     return out;
 }
 
-std::optional<double> MetricPath::number_in(const json::Value& body) const {
+const json::Value* MetricPath::value_in(const json::Value& body) const {
     const auto* at = &body;
     for (const auto& segment : segments_) {
         if (const auto* const name = std::get_if<std::string>(&segment)) {
             at = at->find(*name);
-            if (at == nullptr) return std::nullopt;
+            if (at == nullptr) return nullptr;
         } else {
             const auto index = std::get<std::size_t>(segment);
-            if (!at->is(json::Type::Array) || index >= at->elements.size()) return std::nullopt;
+            if (!at->is(json::Type::Array) || index >= at->elements.size()) return nullptr;
             at = &at->elements[index];
         }
     }
-    if (at->is(json::Type::Integer)) return static_cast<double>(at->integer);
-    if (at->is(json::Type::Real)) return at->real;
+    return at;
+}
+
+std::optional<double> MetricPath::number_in(const json::Value& body) const {
+    const auto* const value = value_in(body);
+    if (value == nullptr) return std::nullopt;
+    if (value->is(json::Type::Integer)) return static_cast<double>(value->integer);
+    if (value->is(json::Type::Real)) return value->real;
     return std::nullopt;
 }
 

@@ -21,6 +21,8 @@ class MetricPath {
     /// `$.room.celsius`, `$['a name'][0]`. Errors: InvalidArgument with the place and what is expected.
     static Result<MetricPath> parse(std::string_view text);
 
+    /// What is there; null where there is nothing.
+    const json::Value* value_in(const json::Value& body) const;
     /// The number there; none where there is another kind of value, or nothing.
     std::optional<double> number_in(const json::Value& body) const;
     std::string text() const;  ///< as RFC 9535 section 2.7 writes it: `$['room']['celsius']`

@@ -45,7 +45,10 @@ Counters::Counters(Metrics& metrics)
       metric_messages(metrics.counter("fieldwatch_hub_metric_messages_total",
                                       "Telemetry messages that numbers were taken from for detection")),
       metric_messages_dropped(metrics.counter("fieldwatch_hub_metric_messages_dropped_total",
-                                              "Of them, those whose numbers the journal had no room for")) {}
+                                              "Of them, those whose numbers the journal had no room for")),
+      metric_bodies_unread(
+          metrics.counter("fieldwatch_hub_metric_bodies_unread_total",
+                          "Telemetry of hubs that chose metrics that is no JSON, or too large")) {}
 
 Core::Core(unsigned its_index, Shared& its_shared)
     : index(its_index),

@@ -99,7 +99,6 @@ bool Session::append(const mqtt::Publish& publish, std::size_t message_bytes,
     const bool security = core_.scratch.kind == model::RecordKind::SecurityMessage;
     const auto stream = security ? journal::Stream::Security : journal::Stream::Telemetry;
     const auto bytes = model::encode(core_.scratch);
-    if (core_.scratch.body.capacity() > (64u << 10)) std::string().swap(core_.scratch.body);
     journal::Writer::Durable durable;
     if (is_answered) {
         core_.outstanding.fetch_add(1);
@@ -131,7 +130,8 @@ bool Session::append(const mqtt::Publish& publish, std::size_t message_bytes,
     if (security)
         shared.counters.security_messages.add();
     else
-        shared.chosen_metrics.tell(shared, speaker_, as_text(publish.payload), core_.scratch.received);
+        shared.chosen_metrics.tell(shared, speaker_, core_.scratch);
+    if (core_.scratch.body.capacity() > (64u << 10)) std::string().swap(core_.scratch.body);
     if (const auto minute = minute_of(core_.scratch.received); minute != minute_) {
         log_ingress();
         minute_ = minute;

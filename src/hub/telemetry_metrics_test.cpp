@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "hub/hub_fixture_test.hpp"
 #include "hub/metric_path.hpp"
+#include "hub/routing/route_twins.hpp"
 
 namespace fieldwatch::hub {
 namespace {
@@ -84,16 +86,30 @@ class Metrics : public ::testing::Test {
             list.push_back({{"name", "m" + std::to_string(i)}, {"path", "$.m" + std::to_string(i)}});
         return nlohmann::json{{"telemetryMetrics", list}}.dump();
     }
+    static TelemetryMetrics chosen(const std::string& list) {
+        return TelemetryMetrics::parse(R"({"telemetryMetrics":)" + list + "}").value();
+    }
+    model::Record telemetry(std::string_view body) const {
+        return {.kind = model::RecordKind::Telemetry,
+                .received = at_,
+                .sender = device_,
+                .properties = {{"iothub-connection-device-id", "oven"}, {"batch", "7"}},
+                .body = std::string(body)};
+    }
+    TelemetryMetrics::Taken taken(std::string_view body, std::uint64_t number = 1) const {
+        return metrics_.take(telemetry(body), number, nullptr);
+    }
     std::string told(std::string_view body, std::uint64_t number = 1) const {
-        return metrics_.message_of(body, {.device = device_, .received = at_, .number = number});
+        return taken(body, number).message;
+    }
+    static nlohmann::json numbers_in(const std::string& message) {
+        return nlohmann::json::parse(message)["Events"][0]["Payload"][0]["ExtraDetails"];
     }
 
     model::Identity device_{{"plant"}, {"oven"}, {}};
     Timestamp at_ = Timestamp::from_unix_seconds(1'800'000'000);
     TelemetryMetrics metrics_ =
-        TelemetryMetrics::parse(
-            R"({"telemetryMetrics":[{"name":"celsius","path":"$.room.celsius"},{"name":"rpm","path":"$.fans[0]"}]})")
-            .value();
+        chosen(R"([{"name":"celsius","path":"$.room.celsius"},{"name":"rpm","path":"$.fans[0]"}])");
 };
 
 TEST_F(Metrics, BecomeASecurityMessageOfTheDevice) {
@@ -113,16 +129,85 @@ TEST_F(Metrics, BecomeASecurityMessageOfTheDevice) {
 TEST_F(Metrics, OfWhatHasNoneNothingIsTold) {
     for (const auto* const body : {"", "21.5", "{}", "not json", R"({"room":{"celsius":"21.5"}})", "[1,2]"})
         EXPECT_EQ(told(body), "") << body;
+    EXPECT_FALSE(taken("not json").was_read);
+    EXPECT_TRUE(taken("{}").was_read);
     EXPECT_EQ(told(R"({"fans":[1],"x":")" + std::string(TelemetryMetrics::kBodyBytesMax, 'x') + "\"}"), "");
     EXPECT_TRUE(TelemetryMetrics::parse("{}").value().empty());
+}
+
+TEST_F(Metrics, SayWhyAValueIsNoneAndTakeTheOthers) {
+    const auto odd = taken(R"({"room":{"celsius":"21.5"},"fans":[1200]})");
+    EXPECT_EQ(odd.refused_why, "the metric celsius found a string where a number belongs");
+    EXPECT_EQ(numbers_in(odd.message), (nlohmann::json{{"rpm", "1200"}}));
+    EXPECT_EQ(taken(R"({"room":{"celsius":null},"fans":[]})").refused_why, "") << "no reading is no fault";
+}
+
+TEST_F(Metrics, OfOneMessageAreAsManyAsADeviceMayHave) {
+    auto body = nlohmann::json::object();
+    for (std::size_t i = 0; i <= TelemetryMetrics::kOfMessageMax; ++i)
+        body["m" + std::to_string(i)] = i;
+    const auto taken = TelemetryMetrics::parse(configuration(TelemetryMetrics::kMetricsMax))
+                           ->take(telemetry(body.dump()), 1, nullptr);
+    EXPECT_EQ(numbers_in(taken.message).size(), TelemetryMetrics::kOfMessageMax);
+    EXPECT_EQ(taken.refused_why, "the metric m16 is one more than the 16 that a message may have");
+}
+
+TEST_F(Metrics, OfAGroupAreWhereItsConditionHolds) {
+    const auto directory =
+        std::filesystem::temp_directory_path() / ("metrics." + std::to_string(system_random().next()));
+    std::filesystem::create_directory(directory);
+    const auto registry =
+        std::move(*registry::open(directory / "registry.db", system_clock(), system_random()));
+    ASSERT_TRUE(registry->create_hub({.name = device_.hub}));
+    ASSERT_TRUE(registry->create({.identity = device_}));
+    ASSERT_TRUE(registry->patch_tags(device_, R"({"kind":"oven"})"));
+    RouteTwins twins(*registry, system_clock());
+    const auto metrics = chosen(R"([
+        {"name":"celsius","path":"$.f","where":"$twin.tags.kind = 'fridge'"},
+        {"name":"celsius","path":"$.c","where":"$twin.tags.kind = 'oven' AND batch = '7'"},
+        {"name":"own","path":"$.c","where":"$connectionDeviceId = 'oven' AND $body.on"},
+        {"name":"all","path":"$.c"}])");
+    const auto took = [&](std::string_view body) {
+        return numbers_in(metrics.take(telemetry(body), 1, &twins).message);
+    };
+    EXPECT_EQ(took(R"({"f":70,"c":21,"on":true})"),
+              (nlohmann::json{{"celsius", "21"}, {"own", "21"}, {"all", "21"}}));
+    EXPECT_EQ(took(R"({"f":70,"c":21})"), (nlohmann::json{{"celsius", "21"}, {"all", "21"}}));
+    EXPECT_EQ(metrics.take(telemetry(R"({"f":"x"})"), 1, &twins).refused_why, "") << "another group's";
+    std::filesystem::remove_all(directory);
+}
+
+TEST_F(HubTest, ValuesThatAreNoNumbersAreInTheLogOnceAMinuteAndTheNumbersAreTold) {
+    start();
+    auto hub = *registry_->hub({"testhub"});
+    hub.configuration_json = R"({"telemetryMetrics":[{"name":"celsius","path":"$.c"}]})";
+    ASSERT_TRUE(registry_->update_hub(hub, std::nullopt));
+    auto client = connected();
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        client.publish("devices/d1/messages/events/", id == 2 ? R"({"c":21})" : R"({"c":"warm"})", id);
+        ASSERT_EQ(client.puback(), id);
+    }
+    const auto told = journal_.wait(
+        1, [](const model::RecordView& record) { return record.kind == model::RecordKind::SecurityMessage; });
+    ASSERT_EQ(told.size(), 1u);
+    const auto refused = operations("metrics", "400004");
+    ASSERT_EQ(refused.size(), 1u) << "the second waits for the minute's record";
+    EXPECT_EQ(refused[0]["properties"]["deviceId"], "d1");
+    EXPECT_EQ(refused[0]["resultDescription"], "the metric celsius found a string where a number belongs");
+    server_->stop();
+    EXPECT_EQ(operations("metrics", "400004").size(), 2u);
 }
 
 TEST_F(Metrics, AreRefusedWithWhatIsWrong) {
     EXPECT_TRUE(TelemetryMetrics::parse(configuration(TelemetryMetrics::kMetricsMax)));
     EXPECT_FALSE(TelemetryMetrics::parse(configuration(TelemetryMetrics::kMetricsMax + 1)));
-    for (const auto* const list : {"7", "[7]", "[{}]", R"([{"name":"a"}])", R"([{"name":"","path":"$.a"}])",
-                                   R"([{"name":"a b","path":"$.a"}])", R"([{"name":"a","path":"$.*"}])",
-                                   R"([{"name":"a","path":"$.a"},{"name":"a","path":"$.b"}])"})
+    for (const auto* const list :
+         {"7", "[7]", "[{}]", R"([{"name":"a"}])", R"([{"name":"","path":"$.a"}])",
+          R"([{"name":"a b","path":"$.a"}])", R"([{"name":"a","path":"$.*"}])",
+          R"([{"name":"a","path":"$.a"},{"name":"a","path":"$.b"}])",
+          R"([{"name":"a","path":"$.a","where":"true"},{"name":"a","path":"$.b"}])",
+          R"([{"name":"a","path":"$.a","where":""}])", R"([{"name":"a","path":"$.a","where":"x = "}])",
+          R"([{"name":"a","path":"$.a","where":7}])"})
         EXPECT_FALSE(TelemetryMetrics::parse(std::string(R"({"telemetryMetrics":)") + list + "}")) << list;
     const auto refused = TelemetryMetrics::parse(R"({"telemetryMetrics":[{"name":"rpm","path":"$..a"}]})");
     EXPECT_THAT(refused.error().message, HasSubstr("the metric rpm"));

@@ -26,7 +26,9 @@ constexpr std::array<Name, kThrottles> kNames{
      {"DirectMethods", "send", "fieldwatch_hub_throttled_methods_total"},
      {kTelemetry, "ingress", "fieldwatch_hub_throttled_reports_total", 429001,
       "A metrics report came before its time."},
-     {kTelemetry, "ingress", "fieldwatch_hub_broken_reports_total", 400004, "Malformed metrics report."}}};
+     {kTelemetry, "ingress", "fieldwatch_hub_broken_reports_total", 400004, "Malformed metrics report."},
+     {kTelemetry, "metrics", "fieldwatch_hub_metric_values_refused_total", 400004,
+      "What the hub's metrics name in telemetry is no number."}}};
 
 std::size_t index_of(Throttle what) {
     return static_cast<std::size_t>(what);

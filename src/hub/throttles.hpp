@@ -31,8 +31,9 @@ enum class Throttle : std::uint8_t {
     MethodBytes,    ///< counted in steps of 4 KiB
     Reports,        ///< to Device Defender, before their time: DefenderTable says so, there is no rate here
     BrokenReports,  ///< likewise, those that are none: any number of them is one record a minute
+    MetricValues,   ///< likewise, of telemetry: what a chosen path found and is no number
 };
-inline constexpr std::size_t kThrottles = 11;
+inline constexpr std::size_t kThrottles = 12;
 
 struct Rate {
     double per_second = 0;  ///< 0 = without limit

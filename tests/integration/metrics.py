@@ -78,11 +78,14 @@ def numbers_of_telemetry_are_chosen_by_paths():
         credentials = server.make_device("oven")
         watch_behaviour(server)
         oven = Device(server, credentials)
-        for wrong, said in (("celsius", "NAME=PATH"), ("celsius=$.a[*]", "the metric celsius"), ("a b=$.a", "letters, digits")):
+        for wrong, said in (("celsius", "NAME=PATH"), ("celsius=$.a[*]", "the metric celsius"), ("a b=$.a", "letters, digits"),
+                            ("celsius=$.a where x = ", 'the \"where\" of the metric celsius')):
             refused = server.run("hub", "update", "home", "--metric", wrong)
             assert refused.returncode != 0 and said in refused.stderr, refused
-        shown = json.loads(server.cli("hub", "update", "home", "--metric", "celsius=$.room['celsius']", "--metric", "rpm=$.fans[0]", "--format", "json"))
-        assert [one["name"] for one in shown["configuration"]["telemetryMetrics"]] == ["celsius", "rpm"], shown
+        shown = json.loads(server.cli("hub", "update", "home", "--metric", "celsius=$.room['celsius']", "--metric", "rpm=$.fans[0]",
+                                      "--metric", "frost=$.room.celsius where $twin.tags.kind = 'fridge'", "--format", "json"))
+        chosen = shown["configuration"]["telemetryMetrics"]
+        assert [one["name"] for one in chosen] == ["celsius", "rpm", "frost"] and chosen[2]["where"] == "$twin.tags.kind = 'fridge'", shown
         assert oven.connect() == 0
         # Paths are looked up once a second: what comes before is not read.
         rows, sent = "SecurityIoTRawEvent | where RawEventName == 'Custom' | count", 0
@@ -105,6 +108,9 @@ def numbers_of_telemetry_are_chosen_by_paths():
         assert len(alerts) == 1 and alerts[0][1] == "oven" and alerts[0][4].startswith("celsius is 93.25, where "), alerts
         the_evidence_of(server, alerts[0][3], 93.25)
         assert server.query("SecurityAlert | where AlertType == 'IoT_DeviceOnboarded'") == [], "telemetry is no agent"
+        assert server.query("SecurityIoTRawEvent | where EventDetails has 'frost' | count") == [[0]], "another group's metric"
+        refused = server.query("AzureDiagnostics | where OperationName == 'metrics' | top 1 by TimeGenerated asc | project Category, ResultType, ResultDescription")
+        assert refused == [["DeviceTelemetry", "400004", "the metric rpm found a string where a number belongs"]], refused
 
         server.cli("hub", "update", "home", "--metric", "none")
         before = server.query(rows)[0][0]

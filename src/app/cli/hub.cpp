@@ -43,15 +43,20 @@ Result<Json> filter_rules(const std::vector<std::string>& texts) {
     return rules;
 }
 
-/// `NAME=$.path`, in order; `none` clears them.
+/// `NAME=$.path`, or `NAME=$.path where CONDITION`, in order; `none` clears them.
 Result<Json> telemetry_metrics(const std::vector<std::string>& texts) {
+    constexpr std::string_view kWhere = " where ";
     Json metrics = Json::array();
     if (texts.size() == 1 && texts.front() == "none") return metrics;
     for (const auto& text : texts) {
         const auto equals = text.find('=');
         if (equals == std::string::npos)
             return fail(Errc::InvalidArgument, "--metric is NAME=PATH, like celsius=$.room.celsius");
-        metrics.push_back({{"name", text.substr(0, equals)}, {"path", text.substr(equals + 1)}});
+        Json metric{{"name", text.substr(0, equals)}};
+        const auto where = text.find(kWhere, equals);
+        metric["path"] = text.substr(equals + 1, where == std::string::npos ? where : where - equals - 1);
+        if (where != std::string::npos) metric["where"] = text.substr(where + kWhere.size());
+        metrics.push_back(std::move(metric));
     }
     return metrics;
 }
@@ -144,9 +149,11 @@ void add_switches(CLI::App& command, HubOptions& options) {
         "--diagnostics", options.diagnostics,
         "Categories of the operation log that are kept (Connections, DeviceTelemetry, …); off for none");
     command
-        .add_option("--metric", options.metrics,
-                    "Numbers in the JSON of telemetry whose deviations are told, by JSONPath: "
-                    "NAME=$.room.celsius, NAME=$['a name'][0]; all there shall be, none clears them")
+        .add_option(
+            "--metric", options.metrics,
+            "Numbers in the JSON of telemetry whose deviations are told, by JSONPath: "
+            "NAME=$.room.celsius, NAME=$['a name'][0]; of some devices: \"NAME=$.t where $twin.tags.kind = "
+            "'oven'\"; all there shall be, none clears them")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     add_route_options(command, options.routes);

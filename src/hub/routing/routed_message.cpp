@@ -128,6 +128,21 @@ query::Value RoutedMessage::resolve(const query::Path& path) const {
     return known == kSystemNames.end() ? text_named(properties, path[0]) : text_named(system, known->name);
 }
 
+RoutedMessage telemetry_message(const model::Record& telemetry, const json::Value* json, RouteTwins* twins) {
+    RoutedMessage out{.received = telemetry.received,
+                      .hub = telemetry.sender.hub.value,
+                      .device = telemetry.sender.device.value,
+                      .module = telemetry.sender.module.value,
+                      .system = {},
+                      .properties = {},
+                      .body = telemetry.body,
+                      .json = json,
+                      .twins = twins};
+    for (const auto& [name, value] : telemetry.properties)
+        (is_system_property(name) ? out.system : out.properties).emplace_back(name, value);
+    return out;
+}
+
 const RoutedMessage* RoutedMessageReader::read(const model::RecordView& record, RecordPlace place) {
     const auto own = model::partition_of(model::HubName{std::string(record.hub)},
                                          model::DeviceId{std::string(record.device)}, partition_count_);

@@ -48,6 +48,10 @@ struct RoutedMessage {
     query::Value resolve(const query::Path& path) const;
 };
 
+/// Telemetry that was just taken, as a condition sees it; `json` is its body, where that is JSON. Views into
+/// both.
+RoutedMessage telemetry_message(const model::Record& telemetry, const json::Value* json, RouteTwins* twins);
+
 /// One strand.
 class RoutedMessageReader {
   public:
