@@ -21,6 +21,7 @@
 #include "app/retro_hunt.hpp"
 #include "app/rule_library.hpp"
 #include "app/scheduled_queries.hpp"
+#include "app/server_certificates.hpp"
 #include "app/unsigned_indicators.hpp"
 #include "app/workspaces.hpp"
 #include "base/clock.hpp"
@@ -100,12 +101,13 @@ std::vector<RetroHunt::Parts::Progress> hunt_progress(const pipeline::Pipeline* 
     return out;
 }
 
-/// SIGTERM and SIGINT are blocked in every thread that starts after this, and taken here.
-sigset_t block_end_signals() {
+/// SIGTERM, SIGINT and SIGHUP are blocked in every thread that starts after this, and taken here.
+sigset_t block_signals() {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     return set;
 }
@@ -178,7 +180,7 @@ std::vector<std::string> page_names(const ServerConfig& config) {
 }  // namespace
 
 Result<void> serve(const ServerConfig& config) {
-    const auto end_signals = block_end_signals();
+    const auto signals = block_signals();
     // A core would hold every key that is open in memory.
     const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
@@ -284,21 +286,12 @@ Result<void> serve(const ServerConfig& config) {
                            .remove = [&](const std::string& name) { return indicators.remove(name); }}));
 
     // The path: hub → journal → pipeline → workspace → portal.
-    const auto certificates = FIELDWATCH_TRY(net::open_certificates(
+    const auto certificates = FIELDWATCH_TRY(ServerCertificates::open(
         {.directory = data + "/ca", .names = certificate_names(config)}, files, clock));
-    if (certificates.ca_made)
-        log::info("server", fmt::format("made a certificate authority; devices trust {}/ca/ca.pem", data));
-    const auto tls = FIELDWATCH_TRY(
-        net::TlsServerContext::create({.chain_pem = certificates.chain_pem,
-                                       .key_pem = certificates.key_pem,
-                                       .request_client_certificate = true,
-                                       .application_protocols = {std::string(hub::kMqttProtocol)}}));
-    const auto page_tls = FIELDWATCH_TRY(net::TlsServerContext::create(
-        {.chain_pem = certificates.chain_pem, .key_pem = certificates.key_pem}));
     // Requests over HTTPS wait on workers for their commit: several of them share one.
     net::Runtime runtime({.cores = 0, .workers = 8});
     const auto hub = FIELDWATCH_TRY(hub::Server::start({.runtime = runtime,
-                                                        .tls = tls,
+                                                        .tls = certificates->hub(),
                                                         .registry = *registry,
                                                         .journal = journal->writer(),
                                                         .partition_count = journal->partition_count(),
@@ -398,11 +391,12 @@ Result<void> serve(const ServerConfig& config) {
          .started = clock.now(),
          .host_name = hub_host(config, hub->mqtt_port())}));
     // Bound before the first row is made, because rows link to it; it answers when everything else stands.
-    const auto http = FIELDWATCH_TRY(net::HttpServer::create({.address = config.page_listen,
-                                                              .port = config.page_port,
-                                                              .plain_from_here = true,
-                                                              .host_names = page_names(config)},
-                                                             portal->handler(), metrics, page_tls));
+    const auto http =
+        FIELDWATCH_TRY(net::HttpServer::create({.address = config.page_listen,
+                                                .port = config.page_port,
+                                                .plain_from_here = true,
+                                                .host_names = page_names(config)},
+                                               portal->handler(), metrics, certificates->page()));
     const auto page = page_elsewhere(config, http->port());
     workspaces.set_page_url(config.page_url.empty() ? page : config.page_url);
     const auto pipeline = FIELDWATCH_TRY(pipeline::Pipeline::create(
@@ -441,13 +435,17 @@ Result<void> serve(const ServerConfig& config) {
     exporter->start(
         {.version = FIELDWATCH_VERSION, .page_url = config.page_url.empty() ? page : config.page_url});
 
+    certificates->start();
     http->start();
     log::info("server",
               fmt::format("ready: hub {}, page {}", address_of(config.listen, hub->mqtt_port()), page));
 
-    int signal = 0;
-    sigwait(&end_signals, &signal);
+    for (int signal = SIGHUP; signal == SIGHUP;) {
+        sigwait(&signals, &signal);
+        if (signal == SIGHUP) certificates->look();
+    }
     log::info("server", "ending: no new connections, then what was taken is committed");
+    certificates->stop();
     http->stop();
     hub->stop();
     connectors.stop();

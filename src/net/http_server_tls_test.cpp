@@ -107,6 +107,23 @@ TEST_F(HttpServerTlsTest, IsRefusedByWhoDoesNot) {
     ASSERT_TRUE(trusting) << "the server goes on after a failed handshake: " << trusting.error().message;
 }
 
+TEST_F(HttpServerTlsTest, ShowsARenewedCertificateToWhoComesAndDisturbsNobodyWhoIsThere) {
+    const std::string others = directory_ + "/others";
+    const auto renewed =
+        open_certificates({.directory = others, .names = {}}, posix_file_system(), system_clock());
+    ASSERT_TRUE(renewed);
+    auto before = connect(directory_ + "/ca.pem");
+    ASSERT_TRUE(before);
+    EXPECT_FALSE(tls_->renew(renewed->chain_pem, "no key")) << "and nothing changed";
+    EXPECT_TRUE(connect(directory_ + "/ca.pem"));
+    ASSERT_TRUE(tls_->renew(renewed->chain_pem, renewed->key_pem));
+    EXPECT_THAT(ask(*before, "GET /one HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "/one"), EndsWith("/one"));
+    EXPECT_FALSE(connect(directory_ + "/ca.pem")) << "another authority's certificate is shown now";
+    auto after = connect(others + "/ca.pem");
+    ASSERT_TRUE(after) << after.error().message;
+    EXPECT_THAT(ask(*after, "GET /two HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "/two"), EndsWith("/two"));
+}
+
 TEST_F(HttpServerTlsTest, GivesAPlainPeerNothing) {
     const auto answer = ask_plainly();
     EXPECT_EQ(answer.find("/one"), std::string::npos);

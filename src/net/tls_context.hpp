@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -27,7 +29,7 @@ struct TlsServerOptions {
     std::vector<std::string> application_protocols;
 };
 
-/// TLS 1.2 at least. Immutable after create(), shared by streams of any core.
+/// TLS 1.2 at least. Shared by streams of any core; only its certificate ever changes.
 class TlsServerContext {
   public:
     static Result<std::shared_ptr<TlsServerContext>> create(const TlsServerOptions& options);
@@ -35,12 +37,19 @@ class TlsServerContext {
     TlsServerContext(const TlsServerContext&) = delete;
     TlsServerContext& operator=(const TlsServerContext&) = delete;
 
-    ssl_ctx_st* native() const { return context_; }
+    /// Whoever connects from now on is shown this certificate; connections that stand go on. Sessions of
+    /// before are not resumed. Errors: Malformed; the certificate of before stays then.
+    Result<void> renew(const std::string& chain_pem, const std::string& key_pem);
+
+    /// The state of one connection; null when there is no memory for it.
+    ssl_st* new_session() const;
 
   private:
-    explicit TlsServerContext(ssl_ctx_st* context) : context_(context) {}
-    ssl_ctx_st* context_;
-    std::vector<std::string> application_protocols_;
+    explicit TlsServerContext(TlsServerOptions options) : options_(std::move(options)) {}
+
+    TlsServerOptions options_;  ///< without its certificate
+    mutable std::mutex mutex_;
+    ssl_ctx_st* context_ = nullptr;
 };
 
 /// The certificate a client showed, if it did. Nothing about it is verified but that the client holds its

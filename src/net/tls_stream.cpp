@@ -122,12 +122,16 @@ int select_protocol(SSL*, const unsigned char** out, unsigned char* out_size, co
     return SSL_TLSEXT_ERR_NOACK;
 }
 
-}  // namespace
+struct ContextDeleter {
+    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+using Context = std::unique_ptr<SSL_CTX, ContextDeleter>;
 
-Result<std::shared_ptr<TlsServerContext>> TlsServerContext::create(const TlsServerOptions& options) {
-    SSL_CTX* context = SSL_CTX_new(TLS_server_method());
-    if (context == nullptr) return fail(Errc::Internal, openssl_error("no TLS context"));
-    std::shared_ptr<TlsServerContext> made(new TlsServerContext(context));
+/// Without a certificate. `options` outlives it and every connection of it.
+Context make_context(TlsServerOptions& options) {
+    Context made(SSL_CTX_new(TLS_server_method()));
+    auto* const context = made.get();
+    if (context == nullptr) return made;
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                   SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -143,13 +147,37 @@ Result<std::shared_ptr<TlsServerContext>> TlsServerContext::create(const TlsServ
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
         SSL_CTX_set_cert_verify_callback(context, [](X509_STORE_CTX*, void*) { return 1; }, nullptr);
     }
-    if (!options.application_protocols.empty()) {
-        made->application_protocols_ = options.application_protocols;
-        SSL_CTX_set_alpn_select_cb(context, select_protocol, &made->application_protocols_);
-    }
-    FIELDWATCH_TRY(use_chain(context, options.chain_pem));
-    FIELDWATCH_TRY(use_key(context, options.key_pem));
+    if (!options.application_protocols.empty())
+        SSL_CTX_set_alpn_select_cb(context, select_protocol, &options.application_protocols);
     return made;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<TlsServerContext>> TlsServerContext::create(const TlsServerOptions& options) {
+    std::shared_ptr<TlsServerContext> made(
+        new TlsServerContext({.chain_pem = {},
+                              .key_pem = {},
+                              .request_client_certificate = options.request_client_certificate,
+                              .application_protocols = options.application_protocols}));
+    FIELDWATCH_TRY(made->renew(options.chain_pem, options.key_pem));
+    return made;
+}
+
+Result<void> TlsServerContext::renew(const std::string& chain_pem, const std::string& key_pem) {
+    auto fresh = make_context(options_);
+    if (!fresh) return fail(Errc::Internal, openssl_error("no TLS context"));
+    FIELDWATCH_TRY(use_chain(fresh.get(), chain_pem));
+    FIELDWATCH_TRY(use_key(fresh.get(), key_pem));
+    Context before;  // connections hold it too, and free it with the last of them
+    const std::lock_guard lock(mutex_);
+    before.reset(std::exchange(context_, fresh.release()));
+    return {};
+}
+
+ssl_st* TlsServerContext::new_session() const {
+    const std::lock_guard lock(mutex_);
+    return SSL_new(context_);
 }
 
 TlsServerContext::~TlsServerContext() {
@@ -157,7 +185,7 @@ TlsServerContext::~TlsServerContext() {
 }
 
 TlsStream::TlsStream(asio::ip::tcp::socket socket, std::shared_ptr<TlsServerContext> context)
-    : socket_(std::move(socket)), context_(std::move(context)), ssl_(SSL_new(context_->native())) {
+    : socket_(std::move(socket)), context_(std::move(context)), ssl_(context_->new_session()) {
     if (ssl_ == nullptr) throw std::bad_alloc();
     boost::system::error_code ignored;
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The master key: no secret lies in the folder as it is, a server without its key says what it needs, a rotation may be killed anywhere,
-a backup holds what its restore needs or says what it lacks."""
+a backup holds what its restore needs or says what it lacks. The server's certificate: made anew before it ends, while it runs."""
 
 import base64
 import json
@@ -8,7 +8,10 @@ import os
 import pathlib
 import random
 import shutil
+import signal
+import socket
 import sqlite3
+import ssl
 import subprocess
 import tempfile
 import time
@@ -243,7 +246,50 @@ def fill_plain(path, key):
     database.close()
 
 
+def shown_certificate(server, port):
+    """What a listener shows: serial number and the second it ends, checked by the authority that devices trust."""
+    context = ssl.create_default_context(cafile=str(server.data / "ca" / "ca.pem"))
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as plain, context.wrap_socket(plain, server_hostname="localhost") as tls:
+        shown = tls.getpeercert()
+        return shown["serialNumber"], ssl.cert_time_to_seconds(shown["notAfter"])
+
+
+def the_servers_certificate_is_made_anew_before_it_ends_while_devices_stay():
+    with Server() as server:
+        device = Device(server, server.make_device("pump"))
+        assert device.connect() == 0
+        ports = [server.profile[name] for name in ("hubPort", "hubHttpsPort", "amqpPort")]
+        first, _ = shown_certificate(server, ports[0])
+        # One that its own authority made, and that ends in ten days: what a server that runs for a year comes to have.
+        folder = server.data / "ca"
+        (folder / "names").write_text(f"subjectAltName=DNS:localhost,DNS:{socket.gethostname()},IP:127.0.0.1,IP:::1")
+        for words in (["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "soon-key.pem", "-out", "soon.csr", "-subj", "/CN=soon"],
+                      ["x509", "-req", "-in", "soon.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial", "-days", "10", "-out", "soon.pem",
+                       "-extfile", "names"]):
+            subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+        (folder / "soon-key.pem").replace(folder / "server-key.pem")
+        (folder / "server.pem").write_text((folder / "soon.pem").read_text() + (folder / "ca.pem").read_text())
+        server.process.send_signal(signal.SIGHUP)  # which it does by itself once an hour
+        deadline = time.monotonic() + 20
+        while shown_certificate(server, ports[0])[0] == first:
+            assert time.monotonic() < deadline, server.log_tail()
+            time.sleep(0.1)
+        shown = {shown_certificate(server, port) for port in ports}
+        assert len(shown) == 1, ("all listeners show the same", shown)
+        assert shown.pop()[1] > time.time() + 300 * 86400, "made anew, for more than a year"
+        device.send("stayed", {"a": 1}, marked=False)
+        device.wait_acknowledged(1)
+        other = Device(server, server.make_device("valve"))
+        assert other.connect() == 0, "who trusts the authority comes in"
+        other.close()
+        device.close()
+        server.stop()
+        server.start()
+        assert shown_certificate(server, server.profile["hubPort"])[1] > time.time() + 300 * 86400
+
+
 if __name__ == "__main__":
     main(no_secret_lies_in_the_folder_or_in_what_the_server_says, a_server_without_its_key_says_which_one_it_needs,
          a_rotation_keeps_every_device_and_may_be_killed, a_key_from_elsewhere_is_only_read_and_not_in_backups,
-         the_registry_of_the_release_before_is_sealed_at_the_first_start_however_often_that_is_killed)
+         the_registry_of_the_release_before_is_sealed_at_the_first_start_however_often_that_is_killed,
+         the_servers_certificate_is_made_anew_before_it_ends_while_devices_stay)
