@@ -130,6 +130,14 @@ TokenVerdict judge_certificate(const net::PeerCertificate& certificate, const Kn
     return {};
 }
 
+ShownCertificate shown(const net::PeerCertificate& certificate) {
+    return {.thumbprint = hex(sha256(certificate.der)),
+            .not_after = to_iso8601(certificate.not_after, 0),
+            .key = certificate.strength.key,
+            .signature = certificate.strength.signature,
+            .flaw = certificate.strength.flaw};
+}
+
 void read_authorities(registry::Registry& registry, KnownHub& hub) {
     const auto each = [&](std::string_view kind, const auto& take) {
         const auto documents = registry.documents(hub.name, kind, {});
@@ -244,7 +252,7 @@ std::expected<Admission, Refusal> authenticate(const Credentials& credentials, H
         .identity = identity, .generation_id = entry->generation_id, .mask_addresses = hub.mask_addresses};
     const std::string_view own_scope = identity.module.empty() ? "device" : "module";
     TokenVerdict verdict;
-    if (credentials.certificate) admission.certificate_thumbprint = hex(sha256(credentials.certificate->der));
+    if (credentials.certificate) admission.certificate = shown(*credentials.certificate);
     if (credentials.password) {
         const auto token = sas::parse_token(*credentials.password);
         if (!token) return refuse(401003, "SasMalformed", "The password is no shared access signature.");
@@ -252,7 +260,7 @@ std::expected<Admission, Refusal> authenticate(const Credentials& credentials, H
         admission.auth_type = auth_json(token->policy.empty() ? own_scope : "hub", "sas", "iothub", *rule);
         admission.expiry = token->expiry;
     } else if (credentials.certificate) {
-        verdict = judge_certificate(*credentials.certificate, hub, *entry, admission.certificate_thumbprint,
+        verdict = judge_certificate(*credentials.certificate, hub, *entry, admission.certificate.thumbprint,
                                     clock.now());
         const bool by_authority = entry->auth == registry::AuthType::X509Ca;
         admission.auth_type =

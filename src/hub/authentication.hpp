@@ -12,6 +12,7 @@
 
 #include "base/clock.hpp"
 #include "hub/network_rules.hpp"
+#include "hub/operation.hpp"
 #include "hub/routing/routing.hpp"
 #include "net/mailbox.hpp"
 #include "net/tls_context.hpp"
@@ -25,9 +26,9 @@ class TelemetryMetrics;
 /// A hub with what is read out of its configuration once.
 struct KnownHub : registry::Hub {
     NetworkRules rules;
-    std::shared_ptr<const Routing> routing;    ///< null when all messages go to the built-in endpoint
+    std::shared_ptr<const Routing> routing;           ///< null when all messages go to the built-in endpoint
     std::shared_ptr<const TelemetryMetrics> metrics;  ///< null when it chose none
-    std::vector<std::string> authorities_pem;  ///< of devices' certificates, proven to be the owner's
+    std::vector<std::string> authorities_pem;         ///< of devices' certificates, proven to be the owner's
     /// Of devices that provisioning registered, by SHA-256 thumbprint: each counts for the entries that name
     /// it.
     std::map<std::string, std::string, std::less<>> enrollment_authorities_pem;
@@ -70,7 +71,7 @@ struct Admission {
     std::string generation_id;
     std::string auth_type;            ///< JSON text of section 2.3
     std::optional<Timestamp> expiry;  ///< of the token
-    std::string certificate_thumbprint;
+    ShownCertificate certificate;
     bool mask_addresses = false;
 };
 

@@ -52,7 +52,11 @@ std::string properties_json(const Operation& operation, const Speaker& speaker) 
     if (operation.category == "Connections") {
         json.member_if("tlsVersion", speaker.tls_version)
             .member_if("cipherSuite", speaker.tls_cipher)
-            .member_if("certThumbprint", speaker.certificate_thumbprint)
+            .member_if("certThumbprint", speaker.certificate.thumbprint)
+            .member_if("certNotAfter", speaker.certificate.not_after)
+            .member_if("certKey", speaker.certificate.key)
+            .member_if("certSignature", speaker.certificate.signature)
+            .member_if("certFlaw", speaker.certificate.flaw)
             .member_if("sasExpiry", speaker.sas_expiry);
     }
     if (operation.result != 0) json.member("statusCode", std::to_string(operation.result));

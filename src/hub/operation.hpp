@@ -31,6 +31,13 @@ struct Operation {
 Operation ingress_operation(bool security, std::int64_t messages, std::int64_t bytes,
                             std::uint32_t partition);
 
+/// What a device's certificate says, as the log tells it; empty where there was none.
+struct ShownCertificate {
+    std::string thumbprint;            ///< SHA-256
+    std::string not_after;             ///< ISO 8601
+    std::string key, signature, flaw;  ///< as net::CertificateStrength
+};
+
 /// Who did it, as the log tells it. One a connection.
 struct Speaker {
     model::Identity identity;
@@ -39,7 +46,8 @@ struct Speaker {
     std::string sdk_version;
     std::string address;        ///< full
     bool mask_address = false;  ///< the hub keeps no full addresses
-    std::string tls_version, tls_cipher, certificate_thumbprint, sas_expiry;
+    std::string tls_version, tls_cipher, sas_expiry;
+    ShownCertificate certificate;
     std::string policy;  ///< of a service
 };
 

@@ -174,7 +174,7 @@ void Session::accept(Admission admission, const mqtt::Connect& connect, const st
     speaker_.identity = admission.identity;
     speaker_.auth_type = admission.auth_type;
     speaker_.mask_address = admission.mask_addresses;
-    speaker_.certificate_thumbprint = admission.certificate_thumbprint;
+    speaker_.certificate = admission.certificate;
     if (admission.expiry) {
         speaker_.sas_expiry = to_iso8601(*admission.expiry, 0);
         token_end_ = *admission.expiry + std::chrono::duration_cast<Ticks>(shared.options.token_grace);

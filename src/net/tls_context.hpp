@@ -13,6 +13,7 @@
 #include "base/bytes.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "net/certificate_strength.hpp"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -58,6 +59,7 @@ struct PeerCertificate {
     Bytes der;
     Timestamp not_before, not_after;
     std::string common_name;
+    CertificateStrength strength;
     std::vector<Bytes> chain;  ///< what it sent besides, DER; at most 8
 };
 

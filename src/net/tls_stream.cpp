@@ -296,6 +296,7 @@ std::optional<PeerCertificate> TlsStream::peer_certificate() const {
     char name[256] = "";
     X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name, sizeof name);
     peer.common_name = name;
+    peer.strength = strength_of(certificate);
     const auto* const chain = SSL_get_peer_cert_chain(ssl_);  // without the leaf, as a server sees it
     const int count = chain == nullptr ? 0 : std::min(sk_X509_num(chain), 8);
     for (int i = 0; i < count; ++i) {

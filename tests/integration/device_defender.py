@@ -7,6 +7,7 @@ import pathlib
 import queue
 import ssl
 import subprocess
+import time
 
 import paho.mqtt.client as mqtt
 
@@ -81,6 +82,11 @@ def a_device_of_another_cloud_reports_and_is_answered():
         how, answer = report(server, 1, metrics, port=server.profile["hubHttpsPort"], alpn="x-amzn-mqtt-ca")
         assert how == "accepted", answer
 
+        # What the service's audit asks of certificates, by the query of the docs: this one is of two days, its key is strong.
+        page = (pathlib.Path(__file__).parents[2] / "docs" / "device-defender.md").read_text()
+        rows = server.query(page.split("```")[3])
+        assert [[row[0], *row[2:]] for row in rows] == [["pump", "EC 256", "ecdsa-with-SHA256", ""]], rows
+        assert rows[0][1][:10] <= time.strftime("%Y-%m-%d", time.gmtime(time.time() + 3 * 86400)), rows
         rows = server.wait_for("AzureDiagnostics | where OperationName == 'ingress' and ResultType == '429001' | count", lambda rows: rows[0][0] >= 1)
         assert rows[0][0] == 1, rows
 

@@ -35,7 +35,7 @@ Shared& DeviceEndpoint::hub() const {
 void DeviceEndpoint::renew(const Admission& admission) {
     speaker_.auth_type = admission.auth_type;
     speaker_.mask_address = admission.mask_addresses;
-    speaker_.certificate_thumbprint = admission.certificate_thumbprint;
+    speaker_.certificate = admission.certificate;
     stamps_ = make_stamps(admission, {});
     token_end_.reset();
     if (!admission.expiry) return;

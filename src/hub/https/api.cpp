@@ -338,7 +338,7 @@ std::optional<net::HttpResponse> Api::refuse_device(Call& call, std::string_view
     call.speaker.identity = admission->identity;
     call.speaker.auth_type = admission->auth_type;
     call.speaker.mask_address = admission->mask_addresses;
-    call.speaker.certificate_thumbprint = admission->certificate_thumbprint;
+    call.speaker.certificate = admission->certificate;
     if (stamps != nullptr) *stamps = make_stamps(*admission, {});
     shared_.table.active(admission->identity, now());
     return std::nullopt;
