@@ -2,6 +2,7 @@
 // events. usage: node amqp_sdk.mjs FOLDER (for the packages, kept between runs)
 import assert from "node:assert/strict";
 import path from "node:path";
+import { Readable } from "node:stream";
 import { parts, pause, processMessage, runAll, sasToken, Server, until, within } from "../integration/harness.mjs";
 import { install, mayTake443, trust } from "./packages.mjs";
 
@@ -40,8 +41,8 @@ async function service(name = "service") {
 }
 
 const consumer = (options = {}) => new EventHubConsumerClient(options.group ?? "$Default",
-  `Endpoint=sb://${host}/;SharedAccessKeyName=service;SharedAccessKey=${options.key ?? policies.service};EntityPath=${options.entity ?? "home"}`,
-  { retryOptions: { maxRetries: 0, timeoutInMs: 10_000 } });
+  `Endpoint=sb://${options.webSocket ? address : host}/;SharedAccessKeyName=service;SharedAccessKey=${options.key ?? policies.service};EntityPath=${options.entity ?? "home"}`,
+  { retryOptions: { maxRetries: 0, timeoutInMs: 10_000 }, ...(options.webSocket ? { webSocketOptions: { webSocket: options.webSocket } } : {}) });
 
 /** Events of every partition from `startPosition` on, until `enough` says so. */
 async function read(enough, startPosition = earliestEventPosition, options = {}) {
@@ -71,31 +72,70 @@ const twinOf = (device) => server.request("GET", `/api/v1/hubs/home/devices/${de
 const setDesired = (device, desired) =>
   server.request("PATCH", `/api/v1/hubs/home/devices/${device}/twin`, { properties: { desired } }).then(JSON.parse);
 
-const web = {};
-if (!hasWeb) console.log("SKIPPED: port 443 cannot be taken here, and AMQP over WebSocket knows no other");
-else web["over WebSocket: telemetry, a message, the twin and a method"] = async () => {
-  const text = (await server.create("w1")).replace(/HostName=[^;]+/, `HostName=${address}`);
-  const client = Client.fromConnectionString(text, AmqpWs);
-  client.setRetryPolicy(new NoRetry());
-  await within(client.open(), "open");
-  await within(client.sendEvent(new Message("hello")), "sendEvent");
-  client.onDeviceMethod("reboot", (request, response) => response.send(200, { got: request.payload }, () => {}));
-  const came = new Promise((resolve) => client.on("message", (message) => client.complete(message).then(() => resolve(String(message.data)))));
-  assert.ok((await within(client.getTwin(), "getTwin")).properties.desired);
-  const owner = ServiceClient.fromConnectionString(servicePolicy("service").replace(host, address), ServiceAmqpWs);
-  await within(owner.open(), "service open");
-  await within(owner.send("w1", new ServiceMessage("for you")), "send");
-  assert.equal(await within(came, "message"), "for you");
-  const { result } = await within(owner.invokeDeviceMethod("w1", { methodName: "reboot", payload: { now: true }, responseTimeoutInSeconds: 10 }), "invokeDeviceMethod");
-  assert.deepEqual(result, { status: 200, payload: { got: { now: true } } });
-  await owner.close();
-  await client.close();
-  await server.rows(`AzureDiagnostics | extend P = parse_json(properties_s)
-    | where P.deviceId == "w1" and OperationName == "deviceConnect" and P.protocol == "AmqpWs"`);
+const overWeb = {
+  async "over WebSocket: telemetry, a message, the twin and a method"() {
+    const text = (await server.create("w1")).replace(/HostName=[^;]+/, `HostName=${address}`);
+    const client = Client.fromConnectionString(text, AmqpWs);
+    client.setRetryPolicy(new NoRetry());
+    await within(client.open(), "open");
+    await within(client.sendEvent(new Message("hello")), "sendEvent");
+    client.onDeviceMethod("reboot", (request, response) => response.send(200, { got: request.payload }, () => {}));
+    const came = new Promise((resolve) => client.on("message", (message) => client.complete(message).then(() => resolve(String(message.data)))));
+    assert.ok((await within(client.getTwin(), "getTwin")).properties.desired);
+    const owner = ServiceClient.fromConnectionString(servicePolicy("service").replace(host, address), ServiceAmqpWs);
+    await within(owner.open(), "service open");
+    await within(owner.send("w1", new ServiceMessage("for you")), "send");
+    assert.equal(await within(came, "message"), "for you");
+    const { result } = await within(owner.invokeDeviceMethod("w1", { methodName: "reboot", payload: { now: true }, responseTimeoutInSeconds: 10 }), "invokeDeviceMethod");
+    assert.deepEqual(result, { status: 200, payload: { got: { now: true } } });
+    await owner.close();
+    await client.close();
+    await server.rows(`AzureDiagnostics | extend P = parse_json(properties_s)
+      | where P.deviceId == "w1" and OperationName == "deviceConnect" and P.protocol == "AmqpWs"`);
+  },
+
+  async "events are read over WebSocket too, and not with a wrong key"() {
+    const webSocket = require("ws");
+    const client = await opened(Client, await create("w2"));
+    await within(client.sendEvent(new Message("over the web")), "sendEvent");
+    await client.close();
+    const mine = (event) => event.systemProperties["iothub-connection-device-id"] === "w2";
+    const events = await read((all) => all.some(mine), earliestEventPosition, { webSocket });
+    assert.equal(bodyOf(events.find(mine)), "over the web");
+    await assert.rejects(within(consumer({ webSocket, key: Buffer.alloc(32, 1).toString("base64") }).getEventHubProperties(), "wrong key"),
+      (error) => !/nothing within/.test(error.message));
+  },
+
+  async "an uploaded file is announced to the service, which completes or abandons the notice"() {
+    const text = (await server.create("u1")).replace(/HostName=[^;]+/, `HostName=${address}`);
+    const client = Client.fromConnectionString(text, AmqpWs);
+    client.setRetryPolicy(new NoRetry());
+    await within(client.open(), "open");
+    const owner = await service();
+    const { result: receiver } = await within(owner.getFileNotificationReceiver(), "getFileNotificationReceiver");
+    const notices = [];
+    receiver.on("message", (message) => {
+      notices.push(JSON.parse(message.data.toString()));
+      (notices.length === 1 ? receiver.abandon(message) : receiver.complete(message)).catch(() => {});
+    });
+    const content = Buffer.alloc(10_000, "log line\n");
+    await within(client.uploadToBlob("logs/today.txt", Readable.from([content]), content.length), "uploadToBlob", 30);
+    await until("the notice came, and again after it was abandoned", () => notices.length >= 2, 20);
+    const [notice, again] = notices;
+    assert.deepEqual(again, notice);
+    assert.equal(notice.deviceId, "u1");
+    assert.equal(notice.blobSizeInBytes, content.length);
+    assert.match(notice.blobName, /today\.txt$/);
+    await pause(1_000);
+    assert.equal(notices.length, 2, "what was completed is gone");
+    await owner.close();
+    await client.close();
+  },
 };
+if (!hasWeb) console.log("SKIPPED: port 443 cannot be taken here, and AMQP over WebSocket, events over it and file uploads know no other");
 
 const failed = await runAll({
-  ...web,
+  ...(hasWeb ? overWeb : {}),
   async "telemetry is accepted, and an event reader sees it with its annotations"() {
     const client = await opened(Client, await create("d1"));
     const message = new Message('{"temperature":21.5}');
