@@ -323,6 +323,15 @@ TEST_F(HttpsTest, JobsAndConfigurationsChangeManyTwins) {
               "ConfigurationNotFound");
     EXPECT_EQ(service("DELETE", "/configurations/c1").status, 204);
     operations("jobCompleted", "");
+    const auto made = operations("CreateJob", "")[0]["properties"];
+    EXPECT_EQ(made["jobId"], "j1");
+    EXPECT_EQ(made["jobType"], "scheduleUpdateTwin");
+    EXPECT_EQ(made["filter"], "tags.n = 1");
+    EXPECT_EQ(made["sharedAccessPolicy"], "iothubowner") << "who made the job";
+    EXPECT_EQ(operations("CreateJob", "409001").size(), 1u);
+    EXPECT_EQ(service("POST", "/jobs/v2/nothing/cancel", Json::object()).status, 404);
+    operations("CancelJob", "404305");
+    operations("ReadManyJobs", "");
 }
 
 TEST_F(HttpsTest, MqttComesOverWebSocketToo) {

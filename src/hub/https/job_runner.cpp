@@ -83,30 +83,59 @@ Answer JobRunner::answer(Call& call) {
     if (call.path.size() != 3 || !call.is("GET"))
         return api_error(404002, "there is nothing at this address");
     const auto document = shared_.parts.registry.document(key_of(call.hub, id));
+    log(call, "ReadJob", id, Json(), document);
     if (!document) return api_error(404305, "there is no job " + id);
     return json_response(200, Json::parse(document->json, nullptr, false));
 }
 
 Answer JobRunner::put(Call& call, const std::string& id) {
-    const auto job = FIELDWATCH_TRY(read_job(call, id, now()));
-    FIELDWATCH_TRY(
-        shared_.parts.registry.put_document(key_of(call.hub, id), job.dump(), {.must_be_new = true}));
-    return json_response(200, job);
+    const auto job = read_job(call, id, now());
+    const auto kept =
+        job ? shared_.parts.registry.put_document(key_of(call.hub, id), job->dump(), {.must_be_new = true})
+            : Result<registry::Document>(std::unexpected(job.error()));
+    log(call, "CreateJob", id, job ? *job : Json(), kept);
+    if (!kept) return std::unexpected(kept.error());
+    return json_response(200, *job);
 }
 
 Answer JobRunner::cancel(Call& call, const std::string& id) {
     const auto document = shared_.parts.registry.document(key_of(call.hub, id));
-    if (!document) return api_error(404305, "there is no job " + id);
+    if (!document) {
+        log(call, "CancelJob", id, Json(), document);
+        return api_error(404305, "there is no job " + id);
+    }
     auto job = Json::parse(document->json, nullptr, false);
     if (is_over(job)) return json_response(200, job);
     job["status"] = "cancelled";
     job["endTime"] = to_iso8601(now());
-    FIELDWATCH_TRY(
-        shared_.parts.registry.put_document(key_of(call.hub, id), job.dump(), {.must_exist = true}));
+    const auto kept =
+        shared_.parts.registry.put_document(key_of(call.hub, id), job.dump(), {.must_exist = true});
+    log(call, "CancelJob", id, job, kept);
+    if (!kept) return std::unexpected(kept.error());
     return json_response(200, job);
 }
 
+void JobRunner::log(const Call& call, std::string_view name, const std::string& id, const Json& job,
+                    const Result<registry::Document>& done) const {
+    const bool is_missing = !done && done.error().code == Errc::NotFound;
+    Operation operation{.category = kJobs,
+                        .name = name,
+                        .result = done         ? 0
+                                  : is_missing ? 404305
+                                               : error_code(done.error(), false),
+                        .description = done ? std::string_view() : std::string_view(done.error().message)};
+    operation.properties.emplace_back("jobId", id);
+    for (const auto& [member, told] : {std::pair{"type", "jobType"}, std::pair{"queryCondition", "filter"},
+                                       std::pair{"startTime", "startTimeUtc"}}) {
+        if (job.is_object()) operation.properties.emplace_back(told, job.value(member, ""));
+    }
+    auto by = call.speaker;
+    by.identity = call.identity("");
+    shared_.log.append(operation, by);
+}
+
 Answer JobRunner::list(Call& call) {
+    log(call, "ReadManyJobs", "", Json(), registry::Document{});
     const auto type = call.request.parameter("jobType").value_or("");
     const auto status = call.request.parameter("jobStatus").value_or("");
     std::size_t page = 100;

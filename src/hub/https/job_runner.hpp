@@ -25,6 +25,9 @@ class JobRunner {
     Answer put(Call& call, const std::string& id);
     Answer cancel(Call& call, const std::string& id);
     Answer list(Call& call);
+    /// Who asked for it: of what a job then does to devices, the log names the job alone.
+    void log(const Call& call, std::string_view name, const std::string& id, const Json& job,
+             const Result<registry::Document>& done) const;
     void loop();
     void fail_interrupted(const model::HubName& hub);
     void run_due(const model::HubName& hub);
