@@ -11,10 +11,6 @@
 namespace fieldwatch::detect {
 namespace {
 
-void set(Segment& segment, Fact fact) {
-    segment.facts |= static_cast<std::uint16_t>(fact);
-}
-
 bool unpacks(std::string_view name) {
     static constexpr std::array<std::string_view, 9> kNames{"tar",    "unzip", "gunzip", "gzip", "bunzip2",
                                                             "bsdtar", "xz",    "7z",     "cpio"};
@@ -118,6 +114,7 @@ void CommandLine::parse(std::string_view line, std::string_view working_director
         const auto pending = pending_[next];  // a copy: lexing queues more
         const auto first = segments_.size();
         CommandLexer(*this, pending.text, pending.parent, pending.origin, pending.depth).run();
+        place(first, pending.parent);
         for (auto i = first; i < segments_.size(); ++i)
             describe(segments_[i]);
         decode_pipelines(first);
@@ -126,7 +123,7 @@ void CommandLine::parse(std::string_view line, std::string_view working_director
     // lost.
     if (segments_.size() == 1 && segments_[0].argv_count == 1 && ends_in_blank(raw_) &&
         raw_.find('/') != std::string_view::npos) {
-        set(segments_[0], Fact::TrailingSpace);
+        segments_[0].add(Fact::TrailingSpace);
     }
     relate_pipelines();
     relate_downloads();
@@ -141,24 +138,6 @@ void CommandLine::enqueue(std::string_view text, std::int32_t parent, Origin ori
     pending_.push_back({text, parent, origin, depth});
 }
 
-std::string_view CommandLine::normalise(std::string_view path) {
-    if (path.empty()) return path;
-    if (path.front() != '/' && path.front() != '~' && !working_directory_.empty()) {
-        buffer_.assign(working_directory_);
-        buffer_.push_back('/');
-        buffer_.append(path);
-    } else if (path.find("//") == std::string_view::npos && path.find("./") == std::string_view::npos &&
-               path.front() != '~' && !path.ends_with("/.") && !path.ends_with("..") &&
-               (path.size() == 1 || path.back() != '/')) {
-        return path;  // already normal
-    } else {
-        buffer_.assign(path);
-    }
-    std::string out;
-    normalise_path(buffer_, out);
-    return arena_.copy(out);
-}
-
 std::string_view CommandLine::joined(std::string_view left, std::string_view right) {
     buffer_.assign(left);
     buffer_.push_back(' ');
@@ -167,11 +146,12 @@ std::string_view CommandLine::joined(std::string_view left, std::string_view rig
 }
 
 void CommandLine::describe(Segment& segment) {
-    if (segment.origin == Origin::Decoded) set(segment, Fact::Decoded);
+    if (segment.origin == Origin::Decoded) segment.add(Fact::Decoded);
     if (segment.argv_count == 0) return;
     const auto words = argv(segment);
-    segment.path = words[0].find('/') == std::string_view::npos ? words[0] : normalise(words[0]);
-    if (ends_in_blank(words[0]) && words[0].size() > 1) set(segment, Fact::TrailingSpace);
+    segment.path =
+        words[0].find('/') == std::string_view::npos ? words[0] : normalise(words[0], working_directory_);
+    if (ends_in_blank(words[0]) && words[0].size() > 1) segment.add(Fact::TrailingSpace);
     describe_interpreter(segment);
     const auto& name = segment.name;
     const bool shares = name == "git" && words.size() > 2 && words[1] == "clone";
@@ -187,62 +167,19 @@ void CommandLine::describe(Segment& segment) {
                     "urlretrieve", "HTTP::Tiny"});
         if (code &&
             any({"exec(", "eval(", "eval get", "system", "subprocess", "popen", "include", "instance_eval"}))
-            set(segment, Fact::RunsDownload);
+            segment.add(Fact::RunsDownload);
     }
-    if ((is_downloader(name) && words.size() > 1) || shares || netcat || code) set(segment, Fact::Downloads);
+    if ((is_downloader(name) && words.size() > 1) || shares || netcat || code) segment.add(Fact::Downloads);
     if (in_temporary_directory(segment.path) || in_temporary_directory(segment.script)) {
-        set(segment, Fact::RunsFromTemp);
+        segment.add(Fact::RunsFromTemp);
     }
-}
-
-/// Finds the script argument; the rest follows from it.
-void CommandLine::describe_interpreter(Segment& segment) {
-    const auto words = argv(segment);
-    segment.interpreter = interpreter_of(segment.name);
-    const bool sources = segment.name == "." || segment.name == "source";
-    if (sources) segment.interpreter = Interpreter::Shell;
-    if (segment.interpreter == Interpreter::None) return;
-    set(segment, Fact::Interpreter);
-    const bool shell = segment.interpreter == Interpreter::Shell;
-    if (shell && !sources) set(segment, Fact::Shell);
-    for (std::size_t i = 1; i < words.size(); ++i) {
-        const auto word = words[i];
-        if (word == "-" || (shell && word == "-s")) break;
-        if (!is_option(word)) {
-            segment.script = normalise(word);
-            break;
-        }
-        if (word.starts_with("--")) {
-            if (word == "--eval" || word == "--print" || word == "--run") set(segment, Fact::RunsCode);
-            continue;
-        }
-        const std::string_view code = shell                                            ? "c"
-                                      : segment.interpreter == Interpreter::Php        ? "r"
-                                      : segment.interpreter == Interpreter::Python     ? "cm"
-                                      : segment.interpreter == Interpreter::PowerShell ? ""
-                                                                                       : "eEp";
-        // -e CODE, -ne CODE and -eCODE; a shell's option letters come in any order.
-        const bool runs_code = shell ? word.find('c') != std::string_view::npos
-                                     : code.find(word.back()) != std::string_view::npos ||
-                                           (word.size() > 2 && code.find(word[1]) != std::string_view::npos);
-        if (runs_code) {
-            set(segment, Fact::RunsCode);
-            break;
-        }
-    }
-    if (segment.script.empty() && !segment.has(Fact::RunsCode)) {
-        for (const auto& redirect : redirects(segment)) {
-            if (redirect.operation == "<") segment.script = normalise(redirect.target);
-        }
-        const bool only_asks = words.size() == 2 && (words[1] == "--version" || words[1] == "--help");
-        if (segment.script.empty() && !only_asks) set(segment, Fact::ReadsCode);
-    }
-    if (segment.script.empty()) return;
-    const auto family = interpreter_of_extension(basename_of(segment.script));
-    const bool text_in_temp = shell && in_temporary_directory(segment.script) &&
-                              (segment.script.ends_with(".txt") || segment.script.ends_with(".log"));
-    const bool foreign = family != Interpreter::None && family != segment.interpreter;
-    if (text_in_temp || foreign) set(segment, Fact::ScriptMismatch);
+    const auto local = [&](std::string_view path) {
+        return !path.empty() && path.front() != '/' &&
+               in_temporary_directory(normalise(path, segment.directory));
+    };
+    if (segment.directory.empty()) return;
+    if (local(segment.script) || (words[0].find('/') != std::string_view::npos && local(segment.path)))
+        segment.add(Fact::RunsLocalInTemp);
 }
 
 /// `echo BASE64 | base64 -d | sh` and its kin: the decoded text is a command line of its own.
@@ -380,10 +317,10 @@ void CommandLine::relate_pipelines() {
         const bool code = later.has(Fact::ReadsCode) || later.has(Fact::PipesToInterpreter);
         if (!code) continue;
         if (later.pipeline == segments_[i - 1].pipeline) {
-            set(segments_[i - 1], Fact::PipesToInterpreter);
+            segments_[i - 1].add(Fact::PipesToInterpreter);
         } else if (later.before == Operator::Pipe) {  // what a group prints, all of it
             for (std::size_t j = i; j-- > 0 && segments_[j].parent == later.parent;) {
-                set(segments_[j], Fact::PipesToInterpreter);
+                segments_[j].add(Fact::PipesToInterpreter);
                 if (segments_[j].before == Operator::Group || segments_[j].before == Operator::None) break;
             }
         }
@@ -463,12 +400,12 @@ void CommandLine::relate_downloads() {
         };
         const bool runs_held = names_file && (held(words[0]) || held(segment.script));
         if (runs_path || runs_held || (names_file && fetched(segment.script)))
-            set(segment, Fact::RunsDownload);
+            segment.add(Fact::RunsDownload);
         if (segment.has(Fact::Downloads) && segment.has(Fact::PipesToInterpreter))
-            set(segment, Fact::RunsDownload);
+            segment.add(Fact::RunsDownload);
         if (segment.name == "cat" && segment.has(Fact::PipesToInterpreter) && words.size() > 1 &&
             fetched(words[1]))
-            set(segment, Fact::RunsDownload);
+            segment.add(Fact::RunsDownload);
         note_outputs(segment);
 
         const bool substituted =
@@ -483,7 +420,7 @@ void CommandLine::relate_downloads() {
         const bool as_code = runs_text && std::ranges::any_of(host, starts);
         const bool as_command = !host.empty() && starts(host[0]);
         const bool as_script = segment.origin == Origin::ProcessSubstitution && parent.has(Fact::Interpreter);
-        if (as_code || as_command || as_script) set(parent, Fact::RunsDownload);
+        if (as_code || as_command || as_script) parent.add(Fact::RunsDownload);
     }
 }
 

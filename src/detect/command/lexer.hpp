@@ -55,6 +55,11 @@ class CommandLexer {
     std::vector<Redirect>& redirects_;
 };
 
+/// Where a wrapper's own options end: the first word from `at` on that is none, `--` taken too. Letters of
+/// `short_with_value` take the next word.
+std::size_t behind_options(std::span<const LexedWord> words, std::size_t at,
+                           std::string_view short_with_value);
+
 /// Strips wrappers off the words of a segment and queues the texts that shells would run. Fills argv,
 /// wrappers and assignments of the segment. `end` is where the segment ends in `text`.
 class CommandUnwrapper {
@@ -70,10 +75,14 @@ class CommandUnwrapper {
     bool strip_wrapper();
     void queue_shell_text();
     void queue_from(std::size_t word);
+    void queue_split_string();
     void queue_find_exec();
     void queue_joined();
     void queue_carried_shell();
     void queue_device_shell();
+    bool queue_carried();
+    bool queue_daemon();
+    void queue_beside(std::string_view text);
 
     CommandLine& line_;
     Segment& segment_;

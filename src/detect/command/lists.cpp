@@ -55,14 +55,16 @@ constexpr FactName kFactNames[] = {
     {Fact::Unwrapped, "unwrapped"},
     {Fact::ReadsCode, "reads_code"},
     {Fact::RunsCode, "runs_code"},
+    {Fact::RunsLocalInTemp, "runs_local_in_temp"},
 };
 
 /// Commands whose plain operands may be host names. Elsewhere `a.sh` is a file.
 bool takes_hosts(std::string_view name) {
-    static constexpr std::array<std::string_view, 24> kNames{
-        "ssh",   "scp",    "sftp",        "rsync",    "nc",       "ncat",   "netcat", "telnet",
-        "curl",  "wget",   "ftp",         "tftp",     "ping",     "ftpget", "socat",  "nmap",
-        "redir", "rinetd", "simpleproxy", "ncftpput", "iptables", "dig",    "netsh",  "ftpput"};
+    static constexpr std::array<std::string_view, 30> kNames{
+        "ssh",   "scp",     "sftp",        "rsync",    "nc",       "ncat",    "netcat", "telnet",
+        "curl",  "wget",    "ftp",         "tftp",     "ping",     "ftpget",  "socat",  "nmap",
+        "redir", "rinetd",  "simpleproxy", "ncftpput", "iptables", "dig",     "netsh",  "ftpput",
+        "plink", "autossh", "dbclient",    "wget2",    "aria2c",   "ncftpget"};
     return std::ranges::find(kNames, name) != kNames.end();
 }
 
@@ -86,6 +88,9 @@ bool looks_like_name(std::string_view token) {
 /// Walks the parts of one word and reports hosts: literal addresses anywhere; names behind `://`, `@`,
 /// `/dev/tcp/`, and where the command takes hosts.
 void hosts_of(std::string_view word, bool names, Values& out) {
+    // What a URL asks its host for names no host of the command.
+    if (const auto scheme = word.find("://"); scheme != std::string_view::npos)
+        word = word.substr(0, word.find_first_of("?#", scheme));
     bool after_mark = false;  // the next part is certainly a host
     bool in_path = false;
     bool is_file = false;  // the next part is the name of one
@@ -179,7 +184,9 @@ void CommandLine::paths(const Segment& segment, bool basenames, Values& out) {
             word = word.substr(1);  // curl's @file
         }
         if (word.empty()) continue;
-        out.push_back(basenames ? basename_of(word) : normalise(word));
+        for_each_choice(word, [&](std::string_view one) {
+            out.push_back(basenames ? basename_of(one) : normalise(one, segment.directory));
+        });
     }
 }
 
@@ -223,13 +230,13 @@ void CommandLine::list(const Segment& s, CommandList which, Values& out) {
             break;
         case CommandList::Writes:
         case CommandList::Reads:
-            for (const auto& redirect : redirects(s)) {
-                const bool writes = redirect.operation.find('>') != std::string_view::npos;
-                const bool file = redirect.operation != "<<<" && redirect.operation != "<<" &&
-                                  redirect.operation != ">&" && redirect.operation != "<&";
-                if (file && writes == (which == CommandList::Writes))
-                    out.push_back(normalise(redirect.target));
-            }
+            redirected(s, which == CommandList::Writes, out);
+            break;
+        case CommandList::Destinations:
+            destinations(s, out);
+            break;
+        case CommandList::Homes:
+            homes(s, out);
             break;
         case CommandList::Hosts:
             hosts(s, false, out);

@@ -15,19 +15,49 @@ struct Wrapper {
 };
 
 constexpr std::array kWrappers{
-    Wrapper{"sudo", "ugpCDhRUTrt"}, Wrapper{"doas", "uC"},        Wrapper{"env", "uCS"},
-    Wrapper{"nice", "n"},           Wrapper{"ionice", "cnp"},     Wrapper{"time", "of"},
-    Wrapper{"timeout", "ks", 1},    Wrapper{"setsid", ""},        Wrapper{"stdbuf", "ioe"},
-    Wrapper{"exec", "a"},           Wrapper{"command", ""},       Wrapper{"builtin", ""},
-    Wrapper{"busybox", ""},         Wrapper{"toybox", ""},        Wrapper{"nohup", ""},
-    Wrapper{"chroot", "", 1},       Wrapper{"xargs", "nIPLdsEa"}, Wrapper{"taskset", "", 1},
-    Wrapper{"chrt", "", 1},         Wrapper{"unbuffer", ""},      Wrapper{"linux32", ""},
+    Wrapper{"sudo", "ugpCDhRUTrt"},
+    Wrapper{"doas", "uC"},
+    Wrapper{"env", "uCS"},
+    Wrapper{"nice", "n"},
+    Wrapper{"ionice", "cnp"},
+    Wrapper{"time", "of"},
+    Wrapper{"timeout", "kst", 1},
+    Wrapper{"setsid", ""},
+    Wrapper{"stdbuf", "ioe"},
+    Wrapper{"exec", "a"},
+    Wrapper{"command", ""},
+    Wrapper{"builtin", ""},
+    Wrapper{"busybox", ""},
+    Wrapper{"toybox", ""},
+    Wrapper{"nohup", ""},
+    Wrapper{"chroot", "", 1},
+    Wrapper{"xargs", "nIPLdsEa"},
+    Wrapper{"taskset", "", 1},
+    Wrapper{"chrt", "", 1},
+    Wrapper{"unbuffer", ""},
+    Wrapper{"linux32", ""},
     Wrapper{"linux64", ""},
+    Wrapper{"xtables-nft-multi", ""},
+    Wrapper{"xtables-legacy-multi", ""},
 };
 
-constexpr std::array<std::string_view, 14> kLongWithValue{
-    "--user",  "--group",  "--prompt",    "--chdir",    "--unset",  "--adjustment", "--signal",
-    "--class", "--output", "--classdata", "--max-args", "--format", "--kill-after", "--host"};
+constexpr std::array<std::string_view, 33> kLongWithValue{"--user",        "--group",
+                                                          "--prompt",      "--chdir",
+                                                          "--unset",       "--adjustment",
+                                                          "--signal",      "--class",
+                                                          "--output",      "--classdata",
+                                                          "--max-args",    "--format",
+                                                          "--kill-after",  "--host",
+                                                          "--max-procs",   "--delimiter",
+                                                          "--arg-file",    "--interval",
+                                                          "--unit",        "--property",
+                                                          "--setenv",      "--slice",
+                                                          "--on-calendar", "--on-active",
+                                                          "--on-boot",     "--working-directory",
+                                                          "--target",      "--reuid",
+                                                          "--regid",       "--library-path",
+                                                          "--limit",       "--exe",
+                                                          "--timeout"};
 
 constexpr std::array<std::string_view, 14> kKeywords{"if", "then", "else", "elif", "do", "while", "until",
                                                      "{",  "!",    "time", "fi",   "}",  "done",  "coproc"};
@@ -45,6 +75,21 @@ std::size_t assignment_name(std::string_view word) {
 }
 
 }  // namespace
+
+std::size_t behind_options(std::span<const LexedWord> words, std::size_t at,
+                           std::string_view short_with_value) {
+    for (; at < words.size(); ++at) {
+        const auto word = words[at].value;
+        if (word == "--") return at + 1;
+        if (!is_option(word)) break;
+        if (word.starts_with("--")) {
+            if (std::ranges::find(kLongWithValue, word) != kLongWithValue.end()) ++at;
+        } else if (short_with_value.find(word.back()) != std::string_view::npos) {
+            ++at;
+        }
+    }
+    return at;
+}
 
 void CommandUnwrapper::run() {
     segment_.wrappers_first = static_cast<std::uint32_t>(line_.wrappers_.size());
@@ -87,27 +132,18 @@ bool CommandUnwrapper::strip_wrapper() {
     const auto name = basename_of(words_.front().value);
     const auto* const wrapper = std::ranges::find(kWrappers, name, &Wrapper::name);
     if (wrapper == kWrappers.end()) return false;
-    std::size_t next = 1;
-    for (; next < words_.size(); ++next) {
-        const auto word = words_[next].value;
-        if (word == "--") {
-            ++next;
-            break;
-        }
-        if (!word.starts_with('-') || word.size() < 2) break;
-        // `command -v x` and `busybox --list` run nothing else.
-        if (name == "command" && word.find_first_of("vV") != std::string_view::npos) return false;
-        if (word.starts_with("--")) {
-            if (std::ranges::find(kLongWithValue, word) != kLongWithValue.end()) ++next;
-        } else if (wrapper->short_with_value.find(word.back()) != std::string_view::npos) {
-            ++next;
-        }
-    }
+    // `command -v x` runs nothing else.
+    const bool asks = name == "command" && words_[1].value.starts_with('-') &&
+                      words_[1].value.find_first_of("vV") != std::string_view::npos;
+    if (asks) return false;
+    auto next = behind_options(words_, 1, wrapper->short_with_value);
     if (wrapper->name == "sudo" || wrapper->name == "env" || wrapper->name == "doas") {
         while (next < words_.size() && assignment_name(words_[next].value) > 0)
             line_.assignments_.push_back(words_[next++].value);
     }
-    next += wrapper->positional;
+    // Busybox of before 2019 has its duration behind -t.
+    const bool said = name == "timeout" && words_[1].value == "-t";
+    if (!said) next += wrapper->positional;
     if (next >= words_.size()) return false;  // nothing left to run: the wrapper itself is the command
     line_.wrappers_.push_back(wrapper->name);
     words_ = words_.subspan(next);
@@ -120,7 +156,7 @@ void CommandUnwrapper::queue_from(std::size_t word) {
     const auto text = words_[word].quoted || word + 1 == words_.size()
                           ? words_[word].value
                           : text_.substr(words_[word].begin, end_ - words_[word].begin);
-    segment_.facts |= static_cast<std::uint16_t>(Fact::Unwrapped);
+    segment_.add(Fact::Unwrapped);
     line_.enqueue(text, static_cast<std::int32_t>(line_.segments_.size()), Origin::Shell,
                   static_cast<std::uint8_t>(segment_.depth + 1));
 }
@@ -131,17 +167,18 @@ void CommandUnwrapper::queue_joined() {
     for (const auto& word : words_.subspan(std::min<std::size_t>(1, words_.size())))
         text.append(text.empty() ? "" : " ").append(word.value);
     if (text.empty()) return;
-    segment_.facts |= static_cast<std::uint16_t>(Fact::Unwrapped);
+    segment_.add(Fact::Unwrapped);
     line_.enqueue(line_.arena_.copy(text), static_cast<std::int32_t>(line_.segments_.size()), Origin::Shell,
                   static_cast<std::uint8_t>(segment_.depth + 1));
 }
 
 void CommandUnwrapper::queue_shell_text() {
     if (segment_.name == "eval") return queue_joined();
+    if (segment_.name == "env") return queue_split_string();
     if (segment_.name == "find") return queue_find_exec();
     if (segment_.name == "adb") return queue_device_shell();
     const bool carries = is_shell(segment_.name) || segment_.name == "su" || segment_.name == "runuser";
-    if (!carries) return queue_carried_shell();
+    if (!carries) return queue_carried() ? void() : queue_carried_shell();
     for (std::size_t i = 1; i < words_.size(); ++i) {
         const auto word = words_[i].value;
         const bool cluster = word.size() > 1 && word[0] == '-' && word[1] != '-';
@@ -149,6 +186,7 @@ void CommandUnwrapper::queue_shell_text() {
             return queue_from(i + 1);
         if (!word.starts_with('-') && is_shell(segment_.name)) return;  // a script: no -c follows
     }
+    if (segment_.name == "runuser") queue_carried();
 }
 
 /// `docker run alpine sh -c X`, `kubectl exec p -- bash -c X`, `ssh h sh -c X`, `script -qc X`: whatever
@@ -171,18 +209,28 @@ void CommandUnwrapper::queue_device_shell() {
     }
 }
 
+/// `env -S 'X Y'` runs X: the text is cut at its blanks.
+void CommandUnwrapper::queue_split_string() {
+    for (std::size_t i = 1; i + 1 < words_.size(); ++i) {
+        const auto word = words_[i].value;
+        if (word == "--split-string" ||
+            (word.starts_with('-') && !word.starts_with("--") && word.ends_with('S')))
+            return queue_from(i + 1);
+    }
+}
+
+/// Every `-exec X ;` of a find: X is a command.
 void CommandUnwrapper::queue_find_exec() {
     for (std::size_t i = 1; i + 1 < words_.size(); ++i) {
         const auto word = words_[i].value;
-        if (word != "-exec" && word != "-execdir" && word != "-ok") continue;
+        if (word != "-exec" && word != "-execdir" && word != "-ok" && word != "-okdir") continue;
         std::size_t last = i + 1;
         while (last + 1 < words_.size() && words_[last + 1].value != ";" && words_[last + 1].value != "+")
             ++last;
         const auto begin = words_[i + 1].begin;
         const auto stop = last + 1 < words_.size() ? words_[last + 1].begin : end_;
-        line_.enqueue(text_.substr(begin, stop - begin), static_cast<std::int32_t>(line_.segments_.size()),
-                      Origin::Shell, static_cast<std::uint8_t>(segment_.depth + 1));
-        return;
+        queue_beside(text_.substr(begin, stop - begin));
+        i = last;
     }
 }
 

@@ -17,9 +17,9 @@ constexpr std::array<std::string_view, 9> kShells{"sh",  "bash", "dash", "ash", 
                                                   "zsh", "csh",  "tcsh", "fish"};
 constexpr std::array<std::string_view, 8> kWebUsers{"www-data", "apache", "httpd",  "nginx",
                                                     "lighttpd", "http",   "wwwrun", "_www"};
-constexpr std::array<std::string_view, 14> kDownloaders{"wget", "curl",         "fetch",  "aria2c", "axel",
-                                                        "ftp",  "tftp",         "ftpget", "lynx",   "scp",
-                                                        "sftp", "lwp-download", "wget2",  "lftp"};
+constexpr std::array<std::string_view, 16> kDownloaders{
+    "wget", "curl", "fetch", "aria2c", "axel",  "ftp",          "tftp",        "ftpget",
+    "lynx", "scp",  "sftp",  "lftp",   "wget2", "lwp-download", "lwp-request", "lwp-mirror"};
 
 /// `name` without a version: python3.11 is python. Empty unless the rest is digits and dots.
 bool versioned(std::string_view name, std::string_view base) {
@@ -83,7 +83,11 @@ Interpreter interpreter_of(std::string_view name) {
 Interpreter interpreter_of_extension(std::string_view file) {
     const auto dot = file.rfind('.');
     if (dot == std::string_view::npos || dot == 0) return Interpreter::None;
-    const auto extension = file.substr(dot + 1);
+    char lower[8] = {};
+    const auto length = std::min(file.size() - dot - 1, sizeof lower);
+    std::ranges::transform(file.substr(dot + 1, length), lower,
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    const auto extension = std::string_view(lower, file.size() - dot - 1 > length ? 0 : length);
     if (extension == "py" || extension == "pyc" || extension == "pyw") return Interpreter::Python;
     if (extension == "pl" || extension == "pm") return Interpreter::Perl;
     if (extension == "rb") return Interpreter::Ruby;
@@ -110,16 +114,32 @@ bool in_temporary_directory(std::string_view path) {
     return path.starts_with(kRunUser) && path.size() > kRunUser.size();
 }
 
+namespace {
+
+/// Whose home `~`, `~/x` or `~user/x` names; a bare `~` is root's, as spec/alerts.md section 6 has it.
+std::optional<std::string_view> home_owner(std::string_view path) {
+    if (!path.starts_with('~')) return std::nullopt;
+    const auto user = path.substr(1, path.find('/') - 1);
+    if (path.size() == 1 || user.empty() || path[1] == '/') return "root";
+    const bool named = std::ranges::all_of(user, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    });
+    return named ? std::optional(user) : std::nullopt;
+}
+
+}  // namespace
+
 void normalise_path(std::string_view path, std::string& out) {
     out.clear();
-    if (path == "~" || path.starts_with("~/")) {
-        out = "/root";
-        path.remove_prefix(1);
+    std::size_t kept = 0;  // components that `..` may remove
+    if (const auto user = home_owner(path)) {
+        out = *user == "root" ? "/root" : "/home/" + std::string(*user);
+        kept = *user == "root" ? 1 : 2;
+        path.remove_prefix(std::min(path.find('/'), path.size()));
     }
     const bool absolute = !out.empty() || path.starts_with('/');
     const std::size_t root = absolute ? 1 : 0;
     if (absolute && out.empty()) out.push_back('/');
-    std::size_t kept = out == "/root" ? 1 : 0;  // components that `..` may remove
     while (!path.empty()) {
         const auto slash = path.find('/');
         const auto part = path.substr(0, slash);

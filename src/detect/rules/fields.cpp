@@ -220,7 +220,7 @@ std::optional<CommandField> command_field(std::string_view suffix) {
         {"operand1", CommandScalar::Operand1},
         {"operand2", CommandScalar::Operand2},
     }};
-    static constexpr std::array<std::pair<std::string_view, CommandList>, 16> kLists{{
+    static constexpr std::array<std::pair<std::string_view, CommandList>, 18> kLists{{
         {"args", CommandList::Args},
         {"operands", CommandList::Operands},
         {"options", CommandList::Options},
@@ -229,6 +229,8 @@ std::optional<CommandField> command_field(std::string_view suffix) {
         {"basenames", CommandList::Basenames},
         {"writes", CommandList::Writes},
         {"reads", CommandList::Reads},
+        {"destinations", CommandList::Destinations},
+        {"homes", CommandList::Homes},
         {"hosts", CommandList::Hosts},
         {"external_hosts", CommandList::ExternalHosts},
         {"urls", CommandList::Urls},
@@ -248,12 +250,11 @@ std::optional<CommandField> command_field(std::string_view suffix) {
 }
 
 std::span<const std::string_view> command_field_names() {
-    static constexpr std::array<std::string_view, 25> kNames{
-        "name",     "names",       "path",     "line",           "raw",
-        "script",   "interpreter", "operand1", "operand2",       "args",
-        "operands", "options",     "settings", "paths",          "basenames",
-        "writes",   "reads",       "hosts",    "external_hosts", "urls",
-        "pipes_to", "pipes_from",  "facts",    "wrappers",       "assignments"};
+    static constexpr std::array<std::string_view, 27> kNames{
+        "name",      "names",    "path",       "line",         "raw",      "script",     "interpreter",
+        "operand1",  "operand2", "args",       "operands",     "options",  "settings",   "paths",
+        "basenames", "writes",   "reads",      "destinations", "homes",    "hosts",      "external_hosts",
+        "urls",      "pipes_to", "pipes_from", "facts",        "wrappers", "assignments"};
     return kNames;
 }
 

@@ -64,7 +64,8 @@ void DownloadRun::observe(const model::Event& event, const model::Item& item,
         run(*device, process.executable, event, item, process, context);
         for (const auto& segment : command.segments()) {
             if (segment.has(Fact::Downloads)) continue;  // `wget -O x` names x, but does not run it
-            if (segment.path.find('/') != segment.path.npos)
+            const auto words = command.argv(segment);
+            if (!words.empty() && words[0].find('/') != words[0].npos)  // a bare name is looked for in PATH
                 run(*device, segment.path, event, item, process, context);
             if (!segment.script.empty()) run(*device, segment.script, event, item, process, context);
         }
@@ -74,26 +75,13 @@ void DownloadRun::observe(const model::Event& event, const model::Item& item,
     for (const auto& segment : command.segments()) {
         if (!segment.has(Fact::Downloads)) continue;
         auto& device = devices_.get(key);
-        const auto known = device.files.size();
         values.clear();
-        command.list(segment, CommandList::Writes, values);
-        command.list(segment, CommandList::Settings, values);
-        bool explicit_path = false;
-        for (const auto value : values) {
-            std::string_view path = value;
-            for (const std::string_view option : {"-o ", "-O ", "--output ", "--output-document ", "-l "}) {
-                if (path.starts_with(option)) path = path.substr(option.size());
-            }
-            if (path == value && value.starts_with('-')) continue;  // another option's value
-            if (path.empty() || path == "-" || path == "/dev/null") continue;
-            remember(device,
-                     path.find('/') == 0 || process.working_directory.empty()
-                         ? std::string(path)
-                         : join_path(process.working_directory, path),
-                     process.command_line, event, item);
-            explicit_path = true;
+        command.list(segment, CommandList::Destinations, values);
+        for (const auto path : values) {
+            if (!path.empty() && path != "-" && path != "/dev/null")
+                remember(device, path, process.command_line, event, item);
         }
-        if (explicit_path || device.files.size() != known) continue;
+        if (!values.empty()) continue;
         values.clear();
         command.list(segment, CommandList::Urls, values);
         for (const auto url : values) {
