@@ -83,6 +83,52 @@ std::vector<std::string> read_texts(const YAML::Node& node) {
     return out;
 }
 
+constexpr std::size_t kWaysMax = 256;
+
+/// An expression over the rules, as the sets of rules that make it hold. Refuses what no set can say.
+std::vector<std::uint64_t> ways_of(const Expression& expression, const YAML::Node& node) {
+    using enum Expression::Kind;
+    if (expression.kind == Leaf) return {std::uint64_t{1} << expression.predicate};
+    if (expression.kind != And && expression.kind != Or)
+        refuse(node, "a condition of rules takes 'and', 'or', '1 of' and 'all of'");
+    std::vector<std::uint64_t> out;
+    if (expression.kind == And) out.push_back(0);
+    for (const auto& child : expression.children) {
+        const auto ways = ways_of(child, node);
+        if (expression.kind == Or) {
+            out.insert(out.end(), ways.begin(), ways.end());
+        } else {
+            std::vector<std::uint64_t> both;
+            for (const auto left : out) {
+                for (const auto right : ways)
+                    both.push_back(left | right);
+            }
+            out = std::move(both);
+        }
+        if (out.size() > kWaysMax) refuse(node, "the condition says more than 256 sets of rules");
+    }
+    return out;
+}
+
+/// `rule_a and (rule_b or rule_c)`: which of its rules a temporal correlation needs.
+void read_rule_condition(const YAML::Node& node, Correlation& out) {
+    if (out.type != CorrelationType::Temporal && out.type != CorrelationType::TemporalOrdered)
+        refuse(node, "the condition of this type of correlation is a map, such as {gte: 5}");
+    std::map<std::string, Expression, std::less<>> rules;
+    for (std::uint32_t i = 0; i < out.names.size(); ++i)
+        rules.emplace(out.names[i],
+                      Expression{.kind = Expression::Kind::Leaf, .predicate = i, .children = {}});
+    const auto expression = parse_condition(node.as<std::string>(), rules);
+    if (!expression) refuse(node, expression.error().message);
+    auto ways = ways_of(*expression, node);
+    const auto all = ~std::uint64_t{0} >> (64 - out.names.size());
+    if (ways.size() == 1 && ways.front() == all) return;  // what is asked for without a condition
+    if (out.type == CorrelationType::TemporalOrdered)
+        refuse(node, "the condition of a temporal_ordered correlation is 'and' of all its rules");
+    out.ways = std::move(ways);
+    out.bounds.push_back({CorrelationBound::Kind::GreaterOrEqual, 1});
+}
+
 void read_condition(const YAML::Node& node, Correlation& out) {
     using Kind = CorrelationBound::Kind;
     static constexpr std::array<std::pair<std::string_view, Kind>, 6> kBounds{{
@@ -93,6 +139,7 @@ void read_condition(const YAML::Node& node, Correlation& out) {
         {"eq", Kind::Equal},
         {"neq", Kind::NotEqual},
     }};
+    if (node.IsScalar()) return read_rule_condition(node, out);
     if (!node.IsMap()) refuse(node, "the condition of a correlation is a map, such as {gte: 5}");
     for (const auto& entry : node) {
         const auto key = entry.first.as<std::string>();
@@ -221,6 +268,9 @@ Correlation read_correlation(const YAML::Node& document, const std::string& file
     }
     out.type = read_type(section);
     if (section["type"].Scalar() == "value_median") out.percentile = 50;
+    // A draft of the specification had order beside the type.
+    if (out.type == CorrelationType::Temporal && section["ordered"] && section["ordered"].as<bool>())
+        out.type = CorrelationType::TemporalOrdered;
     out.names = read_texts(section["rules"]);
     out.group_by = read_texts(section["group-by"]);
     out.timespan = read_timespan(section);
@@ -258,6 +308,46 @@ std::uint32_t find_rule(const std::vector<RuleMeta>& metas, const std::string& n
     return UINT32_MAX;
 }
 
+/// What rules say of each other: ids and names, taken for places in `metas`.
+class CorrelationLinks {
+  public:
+    explicit CorrelationLinks(const std::vector<RuleMeta>& metas) : metas_(metas) {}
+
+    /// Why it cannot be linked; empty when it was.
+    std::string link(Correlation& correlation) const {
+        for (const auto& name : correlation.names) {
+            const auto place = find_rule(metas_, name);
+            if (place == UINT32_MAX) return "correlation reads '" + name + "', " + unknown(name);
+            correlation.reads.push_back(place);
+        }
+        for (auto& [alias, meanings] : correlation.aliases) {
+            std::map<std::string, std::string> named;  // as `rules` names them: by id where that has the id
+            for (const auto& [name, field] : meanings) {
+                const auto place = find_rule(metas_, name);
+                if (place == UINT32_MAX)
+                    return "alias '" + alias + "' is for '" + name + "', " + unknown(name);
+                for (std::size_t i = 0; i < correlation.reads.size(); ++i) {
+                    if (correlation.reads[i] == place) named[correlation.names[i]] = field;
+                }
+            }
+            meanings = std::move(named);
+        }
+        return {};
+    }
+
+  private:
+    std::string unknown(const std::string& name) const {
+        std::vector<std::string_view> known;
+        for (const auto& meta : metas_) {
+            known.push_back(meta.origin.id);
+            if (!meta.name.empty()) known.push_back(meta.name);
+        }
+        return "which no rule has as id or name; the nearest is '" + nearest(name, known) + "'";
+    }
+
+    const std::vector<RuleMeta>& metas_;
+};
+
 }  // namespace
 
 void link_correlations(std::vector<Correlation>& correlations, std::vector<RuleMeta>& metas,
@@ -271,23 +361,12 @@ void link_correlations(std::vector<Correlation>& correlations, std::vector<RuleM
         const auto& meta = metas[correlation.rule];
         errors.push_back({meta.file, meta.line, meta.origin.id, std::move(why)});
     };
+    const CorrelationLinks links(metas);
     std::erase_if(correlations, [&](Correlation& correlation) {
-        for (const auto& name : correlation.names) {
-            const auto place = find_rule(metas, name);
-            if (place == UINT32_MAX) {
-                std::vector<std::string_view> known;
-                for (const auto& meta : metas) {
-                    known.push_back(meta.origin.id);
-                    if (!meta.name.empty()) known.push_back(meta.name);
-                }
-                drop(correlation, "correlation reads '" + name +
-                                      "', which no rule has as id or name; the nearest is '" +
-                                      nearest(name, known) + "'");
-                return true;
-            }
-            correlation.reads.push_back(place);
-        }
-        return false;
+        auto why = links.link(correlation);
+        if (why.empty()) return false;
+        drop(correlation, std::move(why));
+        return true;
     });
     // As many rounds as correlations: each round takes those whose rules are all taken.
     for (bool moved = true; moved && !correlations.empty();) {

@@ -51,7 +51,9 @@ struct Correlation {
     std::map<std::string, std::map<std::string, std::string>, std::less<>> aliases;
     Ticks timespan{0};
     std::vector<CorrelationBound> bounds;  ///< all must admit
-    std::vector<std::string> fields;       ///< of the condition
+    /// temporal with a text as condition: sets of places in reads, a bit each, of which one must be whole.
+    std::vector<std::uint64_t> ways;
+    std::vector<std::string> fields;  ///< of the condition
     double percentile = -1;  ///< value_percentile: which one; negative: the share of a value, in per cent
     bool generate = false;
 

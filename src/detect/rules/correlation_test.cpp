@@ -152,6 +152,116 @@ TEST(Correlation, KnowsOrder) {
     EXPECT_THAT(told("type: temporal" + rest, {{0, "ok", "a"}, {5, "fail", "b"}}), IsEmpty());
 }
 
+TEST(Correlation, TakesATextOfItsRulesForACondition) {
+    const std::string rest = ", rules: [failed_login, good_login], timespan: 1m";
+    const std::vector<Event> both{{0, "ok", "a"}, {5, "fail", "a"}};
+    EXPECT_THAT(told("type: temporal" + rest + ", condition: failed_login AND good_login", both),
+                ElementsAre(2));
+    EXPECT_THAT(told("type: temporal" + rest + ", condition: failed_login AND good_login", {both[0]}),
+                IsEmpty());
+    EXPECT_THAT(told("type: temporal" + rest + ", condition: failed_login or good_login", {both[1]}),
+                ElementsAre(1));
+    EXPECT_THAT(told("type: temporal" + rest + ", condition: all of *_login", both), ElementsAre(2));
+    EXPECT_THAT(told("type: temporal_ordered" + rest + ", condition: failed_login and good_login", both),
+                IsEmpty());
+    const auto why = [&](const std::string& condition) {
+        return compile_correlation(condition).errors.at(0).why;
+    };
+    EXPECT_THAT(why("type: temporal" + rest + ", condition: not failed_login"),
+                HasSubstr("takes 'and', 'or'"));
+    EXPECT_THAT(why("type: temporal" + rest + ", condition: failed_logon"), HasSubstr("failed_login"));
+    EXPECT_THAT(why("type: temporal_ordered" + rest + ", condition: failed_login or good_login"),
+                HasSubstr("'and' of all its rules"));
+    EXPECT_THAT(why("type: event_count" + rest + ", condition: failed_login"), HasSubstr("{gte: 5}"));
+}
+
+TEST(Correlation, KnowsTheRulesOfAnAliasByIdAndByName) {
+    const std::vector<Event> pair{{0, "fail", "a"}, {5, "ok", "a"}};
+    for (const std::string rules : {"[failed, good_login]", "[failed_login, okay]"}) {
+        EXPECT_THAT(told("type: temporal, rules: " + rules +
+                             ", group-by: [who], timespan: 1m, "
+                             "aliases: {who: {failed_login: User, okay: Account}}",
+                         pair),
+                    ElementsAre(2));
+    }
+    EXPECT_THAT(compile_correlation("type: temporal, rules: [failed, okay], group-by: [who], timespan: 1m, "
+                                    "aliases: {who: {faild: User}}")
+                    .errors.at(0)
+                    .why,
+                HasSubstr("'failed'"));
+}
+
+TEST(Correlation, ReadsTheSpecificationsExampleOfAChainOutermostFirst) {
+    const SourceFile file{"t.yml", R"(
+title: failures, then a login
+id: c
+correlation: {type: temporal_ordered, rules: [many_failed, good], group-by: [User], timespan: 10m}
+level: high
+---
+name: many_failed
+correlation: {type: event_count, rules: [failed], group-by: [User], timespan: 10m, condition: {gte: 3}}
+---
+name: failed
+logsource: {product: linux, service: sshd}
+detection: {s: {Action: fail}, condition: s}
+---
+name: good
+logsource: {product: linux, service: sshd}
+detection: {s: {Action: ok}, condition: s}
+)"};
+    const auto compiled = RuleSet::compile({&file, 1}, {});
+    ASSERT_TRUE(compiled.errors.empty()) << compiled.errors[0].why;
+    RecordedMatches matches(compiled.rules);
+    std::string out;
+    const std::vector<Event> events{{0, "ok", "a"},   {1, "fail", "a"}, {2, "fail", "b"}, {3, "fail", "a"},
+                                    {4, "fail", "a"}, {5, "ok", "b"},   {6, "ok", "a"}};
+    for (std::size_t i = 0; i < events.size(); ++i)
+        ASSERT_TRUE(matches.match(line(events[i]), i + 1, out));
+    EXPECT_THAT(out, HasSubstr("\"event\":7"));
+    EXPECT_EQ(std::ranges::count(out, '\n'), 1);
+}
+
+TEST(Filter, LeavesOutWhatItSelectsHoweverThatIsSaid) {
+    const auto hits = [](const std::string& filter) {
+        const SourceFile file{
+            "t.yml",
+            std::string(kBase) + "title: F\nlogsource: {product: linux}\nfilter: {" + filter + "}\n"};
+        const auto compiled = RuleSet::compile({&file, 1}, {});
+        for (const auto& error : compiled.errors)
+            ADD_FAILURE() << error.why;
+        RecordedMatches matches(compiled.rules);
+        std::string out;
+        EXPECT_TRUE(matches.match(line({0, "fail", "adm_bob"}), 1, out));
+        EXPECT_TRUE(matches.match(line({1, "fail", "bob"}), 2, out));
+        EXPECT_TRUE(matches.match(line({2, "ok", "adm_bob"}), 3, out));
+        std::vector<int> numbers;
+        std::istringstream text(out);
+        for (std::string one; std::getline(text, one);)
+            numbers.push_back(nlohmann::json::parse(one)["event"].get<int>());
+        return numbers;
+    };
+    const std::string selection = ", selection: {User|startswith: adm_}";
+    EXPECT_THAT(hits("rules: [failed]" + selection + ", condition: selection"), ElementsAre(2, 3));
+    EXPECT_THAT(hits("rules: [failed_login]" + selection + ", condition: not selection"), ElementsAre(2, 3));
+    EXPECT_THAT(hits("rules: failed" + selection + ", condition: 1 of selection*"), ElementsAre(2, 3));
+    EXPECT_THAT(hits("rules: any" + selection + ", condition: selection"), ElementsAre(2));
+    EXPECT_THAT(
+        hits("rules: [failed]" + selection + ", other: {User: bob}, condition: not selection and not other"),
+        ElementsAre(3));
+}
+
+TEST(Filter, IsForRulesOfItsLogSourceOnly) {
+    const SourceFile file{"t.yml", std::string(kBase) + R"(title: F
+logsource: {product: linux, service: sudo}
+filter: {rules: any, selection: {User: a}, condition: selection}
+)"};
+    const auto compiled = RuleSet::compile({&file, 1}, {});
+    RecordedMatches matches(compiled.rules);
+    std::string out;
+    ASSERT_TRUE(matches.match(line({0, "fail", "a"}), 1, out));
+    EXPECT_FALSE(out.empty());
+}
+
 TEST(Correlation, SilencesTheRulesItReadsUnlessItGeneratesThem) {
     const std::string rule = "type: event_count, rules: [failed], timespan: 1m, condition: {gte: 9}";
     for (const bool generate : {false, true}) {

@@ -28,7 +28,8 @@ Words parts(std::initializer_list<std::string_view> texts) {
 bool keeps_words(CommandField field) {
     if (field.is_scalar) return true;
     return field.list != CommandList::Settings && field.list != CommandList::Hosts &&
-           field.list != CommandList::ExternalHosts && field.list != CommandList::Urls;
+           field.list != CommandList::ExternalHosts && field.list != CommandList::Urls &&
+           field.list != CommandList::Destinations;
 }
 
 /// What the command normaliser needs to see before it states a fact (src/detect/command/command.cpp).
@@ -36,12 +37,12 @@ std::optional<Words> gates_of_fact(std::string_view fact) {
     if (fact == "downloads" || fact == "runs_download") {
         auto words = whole({"wget", "curl", "fetch", "aria2c", "axel", "ftp", "tftp", "ftpget", "lynx", "scp",
                             "sftp", "wget2", "lftp", "clone", "nc", "ncat", "netcat"});
-        const auto more = parts({"lwp-download", "http://", "https://", "ftp://"});
+        const auto more = parts({"lwp-", "http://", "https://", "ftp://"});
         words.insert(words.end(), more.begin(), more.end());
         return words;
     }
     if (fact == "pipes_to_interpreter") return parts({"|"});
-    if (fact == "runs_from_temp") return whole({"tmp", "shm", "user"});
+    if (fact == "runs_from_temp" || fact == "runs_local_in_temp") return whole({"tmp", "shm", "user"});
     if (fact == "script_mismatch") {
         return parts({".py",  ".pl",   ".pm",  ".rb",  ".ph",  ".js",   ".mjs", ".cjs", ".lua", ".ps1",
                       ".sh",  ".bash", ".zsh", ".ksh", ".ash", ".dash", ".jp",  ".png", ".gif", ".pdf",
@@ -69,6 +70,8 @@ std::optional<std::vector<NeededWord>> gates_of(const Predicate& predicate, Comm
     const bool interpreter = field.is_scalar && field.scalar == CommandScalar::Interpreter;
     for (const auto& pattern : predicate.any_of) {
         std::optional<Words> words;
+        if (is_reference(pattern.kind))
+            return std::nullopt;  // the line does not say what it is compared with
         if (!facts && !interpreter) {
             words = needed_words(pattern);
             if (words->empty()) return std::nullopt;

@@ -19,7 +19,7 @@ void MatcherState::open_gates() {
     if (shape.squeezed || shape.home) {
         key.clear();
         squeeze(process->command_line, key);
-        if (shape.home) key += " root";
+        if (shape.home) key += " root home";
         raise_gates(key);
     }
     if (!process->working_directory.empty()) raise_gates(process->working_directory);
@@ -56,6 +56,12 @@ void MatcherState::fill(FieldId field) {
     if (texts.size() == first) found.insert(found.end(), absent.begin(), absent.end());
     for (auto i = first; i < texts.size(); ++i)
         inside.fields[field].match(texts[i], folded, found);
+    const auto own = std::span(texts).subspan(first);
+    for (const auto& reference : inside.references) {
+        if (reference.field != field) continue;
+        const bool any = std::ranges::any_of(own, [&](auto text) { return refers_to(reference, text); });
+        if (any) found.push_back(reference.predicate);
+    }
     auto& into = of_segment ? segment_raised : line_raised;
     for (const auto id : found) {
         if (set(id)) into.push_back(id);
@@ -105,6 +111,7 @@ Truth MatcherState::leaf_truth(PredicateId id, FieldOrigin known, bool run) {
         const bool cannot = !of_event && use.may != kNoPredicate && !holds(use.may);
         return cannot ? Truth::False : Truth::Unknown;
     }
+    if (!of_event && use.refers) return Truth::Unknown;  // the next event with this line has other fields
     if (holds(id)) return Truth::True;
     if (run) return leaf_holds(id) ? Truth::True : Truth::False;
     const bool may =

@@ -174,16 +174,17 @@ void MatcherState::raise_fields() {
     if (!inside.references.empty()) compare_fields();
 }
 
+bool MatcherState::refers_to(const FieldReference& reference, std::string_view value) const {
+    return std::ranges::any_of(read, [&](const auto& other) {
+        return other.first == reference.other &&
+               compare_texts(value, other.second, reference.kind, reference.cased);
+    });
+}
+
 void MatcherState::compare_fields() {
     for (const auto& reference : inside.references) {
-        const auto holds_for = [&](std::string_view left) {
-            return std::ranges::any_of(read, [&](const auto& other) {
-                return other.first == reference.other &&
-                       compare_texts(left, other.second, reference.kind, reference.cased);
-            });
-        };
         const bool any = std::ranges::any_of(read, [&](const auto& entry) {
-            return entry.first == reference.field && holds_for(entry.second);
+            return entry.first == reference.field && refers_to(reference, entry.second);
         });
         if (any) raise(reference.predicate);
     }

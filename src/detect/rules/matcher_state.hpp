@@ -62,6 +62,7 @@ struct MatcherState {
     void raise_fields();
     void value(FieldId field, std::string_view text);
     void compare_fields();
+    bool refers_to(const FieldReference& reference, std::string_view value) const;
     bool holds(PredicateId id) const { return (bits[id >> 6] >> (id & 63) & 1) != 0; }
     /// Whether all that the rule needs can still be: looks at what holds, runs nothing.
     bool may_hold(std::uint32_t rule) const;

@@ -1,5 +1,6 @@
 // What the types of correlation measure in a window (Sigma correlation rules 2.1).
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <map>
 #include <set>
@@ -15,6 +16,15 @@ std::size_t in_order(std::span<const CorrelatedEvent> window) {
     for (const auto& event : window)
         next += event.place == next ? 1 : 0;
     return next;
+}
+
+/// How many of the rules have shown, or whether one of the sets that the condition names is whole.
+double together(const Correlation& rule, std::span<const CorrelatedEvent> window) {
+    std::uint64_t seen = 0;
+    for (const auto& event : window)
+        seen |= std::uint64_t{1} << event.place;
+    if (rule.ways.empty()) return std::popcount(seen);
+    return std::ranges::any_of(rule.ways, [&](auto way) { return (seen & way) == way; }) ? 1 : 0;
 }
 
 /// Nearest rank: the smallest value that so many per cent of the values do not exceed.
@@ -46,14 +56,12 @@ double smallest_share(std::span<const CorrelatedEvent> window) {
 std::optional<double> measure(const Correlation& rule, std::span<const CorrelatedEvent> window) {
     if (window.empty()) return std::nullopt;
     std::set<std::string_view> texts;
-    std::set<std::uint32_t> places;
     double sum = 0;
     std::int64_t count = 0;
     for (const auto& event : window) {
         sum += event.number * static_cast<double>(event.weight);
         count += event.weight;
         if (rule.type == CorrelationType::ValueCount) texts.insert(event.text);
-        if (rule.type == CorrelationType::Temporal) places.insert(event.place);
     }
     switch (rule.type) {
         case CorrelationType::EventCount:
@@ -61,7 +69,7 @@ std::optional<double> measure(const Correlation& rule, std::span<const Correlate
         case CorrelationType::ValueCount:
             return static_cast<double>(texts.size());
         case CorrelationType::Temporal:
-            return static_cast<double>(places.size());
+            return together(rule, window);
         case CorrelationType::TemporalOrdered:
             return static_cast<double>(in_order(window));
         case CorrelationType::ValueSum:

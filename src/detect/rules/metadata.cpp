@@ -196,6 +196,8 @@ Result<void> read_header(const YAML::Node& document, RuleMeta& meta) {
     meta.origin.id = text_of(document, "id");
     meta.origin.title = text_of(document, "title");
     meta.name = text_of(document, "name");
+    // In a file of a correlation only the outermost need have one (correlation rules, version 2.0.2).
+    if (meta.origin.title.empty()) meta.origin.title = meta.name;
     if (meta.origin.title.empty()) return fail(Errc::Malformed, "a rule needs a title");
     if (meta.origin.id.empty()) meta.origin.id = meta.name.empty() ? meta.origin.title : meta.name;
     meta.origin.author = text_of(document, "author");

@@ -97,10 +97,11 @@ struct PredicateUse {
     FieldId field = 0;
     FieldOrigin origin = FieldOrigin::Event;
     bool asks = false;               ///< expressions decide it too: RuleSetInternals::asked
+    bool refers = false;             ///< a field of the event decides it too: RuleSetInternals::references
     PredicateId may = kNoPredicate;  ///< of a command field: holds when this one may; none: always
 };
 
-/// A predicate that compares two fields of the event.
+/// A predicate that compares a field, of the event or of its command line, with one of the event.
 struct FieldReference {
     PredicateId predicate;
     FieldId field, other;

@@ -139,11 +139,12 @@ class RuleSetBuilder {
         for (const auto& pattern : predicate.any_of) {
             double weight = of_event ? weight_of(pattern, predicate.field) : 0;
             if (is_reference(pattern.kind)) {
-                if (!of_event)
-                    return fail(Errc::Unsupported,
-                                "fieldref compares fields of the event, not '" + predicate.field + "'");
                 const auto other = FIELDWATCH_TRY(field(pattern.text));
+                if (out_->uses[other].origin != FieldOrigin::Event)
+                    return fail(Errc::Unsupported, "fieldref compares with a field of the event, not with '" +
+                                                       pattern.text + "'");
                 out_->references.push_back({id, field_id, other, pattern.kind, pattern.cased});
+                out_->predicates[id].refers = true;
             } else if (pattern.kind == PatternKind::Regex) {
                 const auto regex = FIELDWATCH_TRY(regex_for(field_id, pattern));
                 asked_.emplace_back(id, regex);
