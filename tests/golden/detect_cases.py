@@ -127,6 +127,15 @@ def logins():
         log.message(device, 31, *events).message(device, 31 + again, *events)
     hits = login("Fail", "203.0.113.5", pid=0) | {"ExtraDetails": {"HitCount": "25", "StartTimeUtc": stamp(0), "EndTimeUtc": stamp(240)}}
     log.send("aggregated-25", "Login", hits, 240).send("aggregated-25", "Login", login("Success", "203.0.113.5", pid=900), 300)
+    for form, more in (("c", {"RemotePort": "0"}), ("us", {"RemotePort": "", "LocalPort": ""})):
+        device = f"aggregated-25-{form}"
+        window = {"StartTimeUtc": "03/02/2026 08:00:00", "EndTimeUtc": "03/02/2026 08:04:00"} if form == "us" else {"StartTimeUtc": stamp(0), "EndTimeUtc": stamp(240)}
+        count = "25" if form == "us" else 25
+        log.send(device, "Login", login("Fail", "203.0.113.5", pid=0) | more | {"ExtraDetails": window | {"HitCount": count}}, 240)
+        log.send(device, "Login", login("Success", "203.0.113.5", pid=900), 300)
+    log.send("aggregated-25-micro", "Login", {"Operation": "LoginFailed", "UserName": "root", "RemoteAddress": "203.0.113.5", "Timestamp": stamp(0), "HitCount": 25}, 240,
+             version="2.0")
+    log.send("aggregated-25-micro", "Login", {"Operation": "Login", "UserName": "root", "RemoteAddress": "203.0.113.5"}, 300, version="2.0")
     write("A06_IoT_Bruteforce_Success", log)
 
     log = Log("A36")
@@ -262,6 +271,16 @@ def sequences():
     log.operation("positive-hub", 5, ipAddress="203.0.113.66").operation("negative-hub", 5, ipAddress="203.0.113.60")
     life(log, "ConnectionCreate", old)
     log.send("aggregated-12", "ConnectionCreate", old | {"ProcessId": 0, "ExtraDetails": {"HitCount": "12", "StartTimeUtc": stamp(0), "EndTimeUtc": stamp(60)}}, 61)
+    # What field agents make of an aggregate (spec/security-messages.md section 6): C#'s blank ports and American dates, C's integers.
+    us = {"HitCount": "12", "StartTimeUtc": "03/02/2026 08:00:00", "EndTimeUtc": "03/02/2026 08:01:00"}
+    c = {"HitCount": 12, "StartTimeUtc": stamp(0)[:19] + "Z", "EndTimeUtc": stamp(60)[:19] + "Z"}
+    inbound = old | {"Direction": "In", "ProcessId": 0}
+    log.send("aggregated-12-us-out", "ConnectionCreate", old | {"ProcessId": 0, "LocalPort": "", "ExtraDetails": us}, 61, category="Aggregated")
+    log.send("aggregated-12-us-in", "ConnectionCreate", inbound | {"RemotePort": "", "ExtraDetails": us}, 61, category="Aggregated")
+    log.send("aggregated-12-c-in", "ConnectionCreate", inbound | {"RemotePort": 0, "ExtraDetails": c}, 61, category="Aggregated")
+    log.send("aggregated-12-c-out", "ConnectionCreate", old | {"ProcessId": 0, "LocalPort": 0, "ExtraDetails": c}, 61)
+    log.send("aggregated-12-no-times", "ConnectionCreate", old | {"ProcessId": 0, "ExtraDetails": {"HitCount": 12}}, 61)
+    log.send("positive-mapped", "ConnectionCreate", old | {"RemoteAddress": "::ffff:203.0.113.66"})
     write("A33_IoT_TiConnection", log, indicators, {"ipCollection": True})
 
     log = Log("A47")
@@ -339,6 +358,18 @@ def events_of_newer_agents():
         write(name, log)
 
 
+def files():
+    for name, payload, near in (
+            ("A26-file_IoT_OverridingCommonFiles", {"Path": "/usr/bin/ls", "Mask": "Modified"},
+             [{"Mask": "Opened"}, {"Path": "/usr/local/bin/tool"}, {"ExtraDetails": {"Executable": "/usr/bin/dpkg"}}]),
+            ("A28-file_IoT_RemovelOfSystemLogs", {"Path": "/var/log/auth.log", "Mask": "Deleted"},
+             [{"Mask": "Modified"}, {"Path": "/var/log/syslog.7.gz"}, {"ExtraDetails": {"Executable": "/usr/sbin/logrotate"}}])):
+        log = Log(name)
+        newer(log, "FileSystem", payload, [payload | change for change in near])
+        log.send("aggregated-5", "FileSystem", payload | {"HitCount": 5}, version="2.0", category="Aggregated")
+        write(name, log)
+
+
 def newer(log, name, payload, near):
     more = {"version": "2.0"}
     log.send("positive", name, payload, **more)
@@ -409,6 +440,7 @@ if __name__ == "__main__":
     logins()
     sequences()
     events_of_newer_agents()
+    files()
     hub_alerts()
     from detect_posture_cases import recommendations, scenarios
     recommendations(write)

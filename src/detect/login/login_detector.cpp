@@ -1,8 +1,11 @@
 #include "detect/login/login_detector.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "base/hash.hpp"
+#include "base/ip_address.hpp"
 #include "base/json_text.hpp"
 #include "detect/command/address.hpp"
 
@@ -87,6 +90,18 @@ std::string burst_properties(std::string_view device, const std::vector<std::str
     return out;
 }
 
+/// One spelling of an address, that the same source is counted once: `::ffff:192.0.2.7` is 192.0.2.7.
+std::string one_spelling(std::string_view text) {
+    const auto address = parse_ip(text);
+    if (!address) return std::string(text);
+    static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+    if (address->is_v4 || !std::ranges::equal(kMapped, std::span(address->bytes).first<12>()))
+        return address->text();
+    IpAddress inner;
+    std::ranges::copy(std::span(address->bytes).last<4>(), inner.bytes.begin());
+    return inner.text();
+}
+
 }  // namespace
 
 bool LoginDetector::observe(const model::Event& event, const model::Item& item, const model::Login& login,
@@ -163,7 +178,7 @@ LoginDetector::Source& LoginDetector::source_of(Device& device, std::string_view
 
 void LoginDetector::fail(Device& device, const model::Event& event, const model::Item& item,
                          const model::Login& login, Context& context) {
-    auto& source = source_of(device, login.remote_address);
+    auto& source = source_of(device, one_spelling(login.remote_address));
     const auto window = context.settings.bruteforce_window;
     if (source.burst &&
         event.time > source.last + window) {  // another attempt: what the old one left is out by now
@@ -204,8 +219,9 @@ void LoginDetector::fail(Device& device, const model::Event& event, const model:
 
 void LoginDetector::succeed(Device& device, const model::Event& event, const model::Item& item,
                             const model::Login& login, Context& context) {
+    const auto address = one_spelling(login.remote_address);
     const auto found = std::find_if(device.sources.begin(), device.sources.end(),
-                                    [&](const Source& s) { return s.address == login.remote_address; });
+                                    [&](const Source& s) { return s.address == address; });
     if (found == device.sources.end() || !found->burst) return;
     if (event.time < found->start || event.time > found->last + context.settings.bruteforce_window) return;
     auto& source = *found;

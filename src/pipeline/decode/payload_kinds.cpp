@@ -1,5 +1,6 @@
 // From checked slots to the normalised payloads, kind by kind.
 #include <algorithm>
+#include <array>
 
 #include "pipeline/decode/payload.hpp"
 
@@ -10,6 +11,18 @@ model::Direction direction_of(std::string_view text) {
     return text == "In"    ? model::Direction::In
            : text == "Out" ? model::Direction::Out
                            : model::Direction::Unknown;
+}
+
+/// The public documents say that a host's name stands among the extended properties, not under which key.
+bool names_host(std::string_view key) {
+    static constexpr std::array<std::string_view, 8> kKeys{"hostname", "host",   "dnsname",    "dnsquery",
+                                                           "dns",      "domain", "domainname", "queryname"};
+    const auto same = [&](std::string_view known) {
+        return std::ranges::equal(key, known, [](char c, char lower) {
+            return (c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) == lower;
+        });
+    };
+    return std::ranges::any_of(kKeys, same);
 }
 }  // namespace
 
@@ -147,8 +160,8 @@ model::Payload PayloadDecoder::make_version_2(model::EventKind kind) {
             using namespace slot::network_2;
             std::string_view name = extra("DnsName");
             if (slots_[ExtendedProperties] != nullptr && name.empty()) {
-                for (const auto key : {"HostName", "DnsName", "hostname"}) {
-                    if (name.empty()) name = slots_[ExtendedProperties]->text_of(key);
+                for (const auto& property : slots_[ExtendedProperties]->members) {
+                    if (name.empty() && names_host(property.key)) name = property.value.text;
                 }
             }
             // Outbound iff the local port is the ephemeral one: spec/security-messages.md section 8.3.

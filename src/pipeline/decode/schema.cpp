@@ -60,8 +60,8 @@ constexpr Field kLogin[] = {
     {"Operation", Text, kRequired},
     {"Executable", Text, kRequired},
     {"RemoteAddress", Ip},
-    {"RemotePort", Text},
-    {"LocalPort", Text},
+    {"RemotePort", Port},
+    {"LocalPort", Port},
     {"Result", Choice, kRequired, kResults},
     {"ExtraDetails", TextMap},
 };
