@@ -81,11 +81,20 @@ Redactor::Redactor(std::string_view patterns) {
 
 bool Redactor::is_secret_name(std::string_view name) const {
     name = without_quotes(name);
-    const auto begin = name.find_first_not_of("-/");
+    const auto begin = name.find_first_not_of("-/{[(\"'");  // of an option, of JSON
     if (begin == std::string_view::npos || name.size() > 128) return false;
     const auto plain = normalized(name.substr(begin));
     return contains(names_, plain) ||
            std::ranges::any_of(suffixes_, [&](const auto& one) { return plain.ends_with(one); });
+}
+
+std::size_t Redactor::header_end(std::string_view word) const {
+    const auto colon = word.find(':');
+    if (colon == std::string_view::npos) return colon;
+    auto name = word.substr(0, colon);
+    name = without_quotes(name.substr(name.rfind('=') + 1));
+    if (name.starts_with("-H")) name = without_quotes(name.substr(2));
+    return contains(headers_, normalized(name)) ? colon + 1 : std::string_view::npos;
 }
 
 bool Redactor::has_token_prefix(std::string_view word) const {
@@ -155,10 +164,13 @@ std::string Redactor::redact(std::string_view line) const {
             }
         }
         if (done) continue;
-        if (word.ends_with(':') &&
-            contains(headers_, normalized(bare.substr(0, bare.size() - (bare.ends_with(':') ? 1 : 0))))) {
-            out.append(word);
-            next = Next::HideAfterScheme;
+        if (const auto end = header_end(word); end != std::string_view::npos) {
+            const auto value = without_quotes(word.substr(end));
+            const bool is_scheme = contains(schemes_, normalized(value));
+            out.append(word.substr(0, value.empty() || is_scheme ? word.size() : end));
+            if (value.empty()) next = Next::HideAfterScheme;
+            if (is_scheme) next = Next::Hide;
+            if (!value.empty() && !is_scheme) out.append(kMark);
             continue;
         }
         // Key and value inside the word, perhaps several; then the name of a value that follows.
@@ -181,6 +193,7 @@ std::string Redactor::redact(std::string_view line) const {
         redact_user_info(changed);
         if (word.starts_with('-') && word.find('=') == std::string_view::npos && is_secret_name(word))
             next = Next::Hide;
+        if (word.ends_with(':') && is_secret_name(word.substr(0, word.size() - 1))) next = Next::Hide;
         out.append(changed);
     }
     return out;

@@ -21,6 +21,9 @@ class Redactor {
 
   private:
     bool is_secret_name(std::string_view name) const;
+    /// Where the value begins of a header that stands in this word, perhaps behind `-H` or `--header=`; npos:
+    /// none.
+    std::size_t header_end(std::string_view word) const;
     bool has_token_prefix(std::string_view word) const;
 
     std::vector<std::string> names_, suffixes_, headers_, schemes_, prefixes_;

@@ -28,6 +28,33 @@ TEST(Redactor, HidesValuesAndKeepsTheWordsAroundThem) {
     EXPECT_EQ(redact("git clone ghp_0123456789abcdef0123"), "git clone ***");
 }
 
+TEST(Redactor, HidesTheKeysAndTokensOfAHub) {
+    EXPECT_EQ(redact("az iot hub device-identity create -d x --primary-key abc== --secondary-key def=="),
+              "az iot hub device-identity create -d x --primary-key *** --secondary-key ***");
+    EXPECT_EQ(redact("app --connection-string HostName=h;DeviceId=d;SharedAccessKey=abc=="),
+              "app --connection-string ***");
+    EXPECT_EQ(redact("env C=HostName=h;SharedAccessKeyName=iothubowner;SharedAccessKey=abc= app"),
+              "env C=HostName=h;SharedAccessKeyName=iothubowner;SharedAccessKey=*** app");
+    EXPECT_EQ(redact("mosquitto_pub -h h -P SharedAccessSignature sr=h%2Fdevices%2Fd&sig=abc%3D&se=9 -t t"),
+              "mosquitto_pub -h h -P *** sr=h%2Fdevices%2Fd&sig=***&se=9 -t t");
+    EXPECT_EQ(redact("curl -H Authorization:SharedAccessSignature sr=h&sig=abc&se=9 https://h"),
+              "curl -H Authorization:SharedAccessSignature *** https://h");
+    EXPECT_EQ(redact("sh -c echo {\"SharedAccessKey\":\"abc==\",\"DeviceId\":\"d\"}"),
+              "sh -c echo {\"SharedAccessKey\":***\",\"DeviceId\":\"d\"}");
+    EXPECT_EQ(redact("sh -c echo SharedAccessKey: abc=="), "sh -c echo SharedAccessKey: ***");
+}
+
+TEST(Redactor, HidesHeadersHoweverTheyAreGiven) {
+    EXPECT_EQ(redact("curl -HAuthorization: Bearer abc https://h"),
+              "curl -HAuthorization: Bearer *** https://h");
+    EXPECT_EQ(redact("wget --header=Authorization: Bearer abc https://h"),
+              "wget --header=Authorization: Bearer *** https://h");
+    EXPECT_EQ(redact("curl -H Authorization:Bearer abc https://h"),
+              "curl -H Authorization:Bearer *** https://h");
+    EXPECT_EQ(redact("curl -H X-Api-Key:abc https://h"), "curl -H X-Api-Key:*** https://h");
+    EXPECT_EQ(redact("curl -H Accept:text/html http://h:80/a"), "curl -H Accept:text/html http://h:80/a");
+}
+
 TEST(Redactor, LeavesWhatIsNoSecret) {
     for (const std::string_view line :
          {"cat /etc/passwd", "grep -r password /etc", "passwd root", "ssh -p 2222 root@h", "cp -p a b",
