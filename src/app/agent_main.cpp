@@ -27,6 +27,7 @@
 #include "agent/provisioning_client.hpp"
 #include "agent/response/request.hpp"
 #include "agent/sender.hpp"
+#include "agent/state_folder.hpp"
 #include "agent/system_calls.hpp"
 #include "agent/update/launcher.hpp"
 #include "base/file_system.hpp"
@@ -123,21 +124,18 @@ int complain(const Error& error) {
     return 1;
 }
 
-/// The account that the sender becomes. Nothing to change when we are not root.
-struct Account {
-    uid_t uid = 65'534;
-    gid_t gid = 65'534;
-};
-/// From /etc/passwd itself: the C library's name service would map three more libraries for good.
-Account account_of(const std::string& name) {
+constexpr agent::AccountIds kNobody{65'534, 65'534};
+
+/// The account that the sender becomes. From /etc/passwd itself: the C library's name service would map three
+/// more libraries for good.
+agent::AccountIds account_of(const std::string& name) {
     const auto passwd = read_file(posix_file_system(), "/etc/passwd", 1U << 20);
     for (const auto* candidate : {name.c_str(), "nobody"}) {
         if (passwd) {
-            if (const auto found = agent::find_account(as_text(*passwd), candidate))
-                return {found->uid, found->gid};
+            if (const auto found = agent::find_account(as_text(*passwd), candidate)) return *found;
         }
     }
-    return {};
+    return kNobody;
 }
 
 /// Reads the trusted authorities: the directories above need not be open to whom the sender becomes.
@@ -180,29 +178,18 @@ void start_from_slot(const Arguments& arguments, char** argv) {
 
 /// Makes the state directory the sender's and goes there: later paths are relative, for the same reason.
 /// Where nothing can be written there the agent runs without what it keeps, and says so.
-Result<void> enter_state_directory(const AgentConfig& config, const Account& account) {
+Result<void> enter_state_directory(const AgentConfig& config, const agent::AccountIds& account) {
     (void)posix_file_system().make_directories(config.state_directory);
     if (::chdir(config.state_directory.c_str()) != 0) {
         return fail(Errc::Io, config.state_directory + ": " + std::strerror(errno));
     }
     if (::geteuid() != 0) return {};
+    // Where there can be no spool now, the sender itself makes one as soon as there can.
     (void)posix_file_system().make_directories("spool");
-    for (const auto* directory : {".", "spool"}) {
-        const auto names = posix_file_system().list(directory);
-        if (!names) {  // where there is no spool yet, the sender itself makes one as soon as there can be
-            agent::say(Severity::Warning, names.error().message);
-            continue;
-        }
-        for (const auto& name : *names) {
-            const auto path = std::string(directory) + "/" + name;
-            (void)::lchown(path.c_str(), account.uid, account.gid);
-        }
-        (void)::lchown(directory, account.uid, account.gid);
-    }
-    return {};
+    return agent::hand_over(".", account);
 }
 
-Result<void> give_up_privileges(const Account& account) {
+Result<void> give_up_privileges(const agent::AccountIds& account) {
     if (::geteuid() == 0) {
         if (::setgroups(0, nullptr) != 0 || ::setresgid(account.gid, account.gid, account.gid) != 0 ||
             ::setresuid(account.uid, account.uid, account.uid) != 0) {
