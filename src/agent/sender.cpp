@@ -391,6 +391,7 @@ void Sender::send_messages(Queue trigger) {
 }
 
 void Sender::shut_down() {
+    if (stop_requested.load()) updater_->stopped();
     for (auto& aggregator : aggregators_)
         aggregator.flush([this](const Observation& one) { writer_.emit(one); });
     (void)spool_waiting(INT64_MAX);

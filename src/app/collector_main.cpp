@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
@@ -16,6 +17,8 @@
 #include "agent/response/responder.hpp"
 
 namespace {
+
+std::atomic<bool> told_to_stop{false};  // by a signal; not because something broke
 
 constexpr int kSocket = 3;  // the sender's other end stands here
 
@@ -58,13 +61,18 @@ int main(int argc, char** argv) {
     }
     ::signal(SIGPIPE, SIG_IGN);
     struct sigaction action{};
-    action.sa_handler = [](int) { fieldwatch::agent::Collector::request_stop(); };
+    action.sa_handler = [](int) {
+        told_to_stop.store(true);
+        fieldwatch::agent::Collector::request_stop();
+    };
     ::sigaction(SIGTERM, &action, nullptr);
     ::sigaction(SIGINT, &action, nullptr);
     {
         fieldwatch::agent::Collector collector(kSocket, sender);
         collector.run();
     }
+    // Before it sees that the collector is gone: that there was a wish tells a stop from a crash.
+    if (told_to_stop.load()) ::kill(static_cast<pid_t>(sender), SIGTERM);
     ::close(kSocket);
     return wait_for(static_cast<pid_t>(sender));
 }

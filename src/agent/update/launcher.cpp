@@ -61,9 +61,13 @@ int open_inbox(const std::string& state_directory) {
     return ::openat(outer.get(), "update", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+std::string word(int inbox, const char* name) {
+    return inbox < 0 ? std::string() : read_plain(inbox, name);
+}
+
 std::string connected_word(const std::string& state_directory) {
     const Descriptor inbox(open_inbox(state_directory));
-    return inbox.get() < 0 ? std::string() : read_plain(inbox.get(), "connected");
+    return word(inbox.get(), kUpdateConnected);
 }
 
 std::optional<Slots::Staged> staged_update(int inbox) {
@@ -160,7 +164,9 @@ void launch(const LaunchOptions& options, char** arguments, const Clock& clock) 
     Slots::Start start;
     {
         const Descriptor inbox(open_inbox(options.state_directory));
-        start = slots.begin(staged_update(inbox.get()), connected_word(options.state_directory));
+        start = slots.begin(staged_update(inbox.get()), {.connected = word(inbox.get(), kUpdateConnected),
+                                                         .stopped = word(inbox.get(), kUpdateStopped)});
+        if (inbox.get() >= 0) (void)::unlinkat(inbox.get(), kUpdateStopped, 0);  // said of one run
     }
     show(slots, options.slots_directory);
     const auto now = slots.state();
@@ -169,7 +175,8 @@ void launch(const LaunchOptions& options, char** arguments, const Clock& clock) 
             "update: " + now.tried_version.text() + " " + now.outcome + ", " + now.reason);
     if (start.slot == Slot::Package) return;
     if (start.is_trial) {
-        say(Severity::Information, "update: " + now.tried_version.text() + " is on trial");
+        say(Severity::Information, "update: " + now.tried_version.text() + " is on trial" +
+                                       (now.stops > 0 ? ", again: it was stopped" : ""));
         if (!start_watch(slots, options, clock)) {
             (void)slots.roll_back("its trial could not be watched");
             return launch(options, arguments, clock);

@@ -9,6 +9,10 @@
 
 namespace fieldwatch::agent {
 
+// What the unprivileged half lays down in its inbox for root to read, beside an update.
+inline constexpr const char* kUpdateConnected = "connected";
+inline constexpr const char* kUpdateStopped = "stopped";
+
 struct LaunchOptions {
     std::string slots_directory;  ///< root's alone
     std::string state_directory;  ///< the unprivileged half's: what lies there is not believed

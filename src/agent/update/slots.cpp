@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <utility>
 
 #include "base/printable.hpp"
@@ -46,7 +47,7 @@ std::string format_slot_state(const SlotState& state) {
     line(state.tried_version.text());
     line(state.tried);
     line(state.outcome);
-    line(printable(state.reason).substr(0, kReasonBytesMax));
+    line(state.stops > 0 ? std::to_string(state.stops) : printable(state.reason).substr(0, kReasonBytesMax));
     return out + "\n";
 }
 
@@ -64,6 +65,11 @@ Result<SlotState> parse_slot_state(std::string_view text) {
     out.tried = lines[6];
     out.outcome = lines[7];
     out.reason = lines[8];
+    // Beside an outcome that needs no reason: earlier releases read ten lines, and this one in words.
+    if (out.outcome == "trial" && !out.reason.empty()) {
+        out.stops = static_cast<unsigned>(std::min(std::strtoul(out.reason.c_str(), nullptr, 10), 1'000UL));
+        out.reason.clear();
+    }
     return out;
 }
 
@@ -98,6 +104,7 @@ Result<void> Slots::confirm() {
     now.version = now.tried_version;
     now.outcome = "confirmed";
     now.reason.clear();
+    now.stops = 0;
     return save(now);
 }
 
@@ -107,20 +114,34 @@ Result<void> Slots::roll_back(std::string reason) {
     now.trial = Slot::Package;
     now.outcome = "rolledBack";
     now.reason = std::move(reason);
+    now.stops = 0;
     return save(now);
 }
 
-Slots::Start Slots::begin(const std::optional<Staged>& staged, std::string_view connected) {
+/// Of the trial that was under way. A stop from outside, as at a device's restart, says nothing against it.
+std::optional<Slots::Start> Slots::settle(SlotState& state, const Said& said) {
+    const auto is = [&](const std::string& id) { return !state.tried.empty() && id == state.tried; };
+    const bool was_stopped = is(said.stopped) && !is(said.connected);
+    if (was_stopped && state.stops < kStopsMost && check(state.trial)) {
+        ++state.stops;
+        // Where not even this can be written, the disk says the same at the next start.
+        if (save(state)) return Start{.slot = state.trial, .is_trial = true};
+    }
+    const auto why =
+        was_stopped ? "it was stopped too often before it was connected" : "it ended before it was connected";
+    const auto settled = is(said.connected) ? confirm() : roll_back(why);
+    if (settled) state = this->state();
+    state.trial = Slot::Package;
+    return std::nullopt;
+}
+
+Slots::Start Slots::begin(const std::optional<Staged>& staged, const Said& said) {
     auto now = state();
     const auto kept = read_file(files_, state_path(), kSlotStateBytesMax);
     // Of another package, or damaged: said anew.
     if (kept && as_text(*kept) != format_slot_state(now)) (void)save(now);
     if (now.trial != Slot::Package) {
-        const bool is_good = !now.tried.empty() && connected == now.tried;
-        // Where not even this can be written, the disk says the same at the next start.
-        const auto settled = is_good ? confirm() : roll_back("it ended before it was connected");
-        if (settled) now = state();
-        now.trial = Slot::Package;
+        if (const auto start = settle(now, said)) return *start;
     }
     if (staged) {
         if (const auto start = take_up(now, *staged)) return *start;
@@ -142,6 +163,7 @@ std::optional<Slots::Start> Slots::take_up(SlotState& state, const Staged& stage
     auto next = state;
     next.tried = id;
     next.tried_version = {};
+    next.stops = 0;
     const auto slot = state.current == Slot::A ? Slot::B : Slot::A;
     const auto good = [&]() -> Result<void> {
         const auto manifest = FIELDWATCH_TRY(check_staged(state, staged));

@@ -26,6 +26,7 @@ struct SlotState {
     std::string tried;             ///< id of its manifest: one gets one trial
     std::string outcome;           ///< "", trial, confirmed, rolledBack or refused
     std::string reason;            ///< in words, of the last two
+    unsigned stops = 0;            ///< how often the trial was stopped from outside, and begun anew
 
     friend bool operator==(const SlotState&, const SlotState&) = default;
 };
@@ -49,11 +50,16 @@ class Slots {
         Slot slot = Slot::Package;
         bool is_trial = false;
     };
-    /// What to run now. A trial that was under way is over: it counts where `connected` is its manifest's id,
-    /// else what was before comes back. A staged update that was not tried before is checked, copied into
-    /// the slot that is not in force, checked there, and gets its trial. Whatever slot is returned has just
-    /// been checked, signature and hashes.
-    Start begin(const std::optional<Staged>& staged, std::string_view connected);
+    /// What the unprivileged half of a trial has said of it: ids of its manifest.
+    struct Said {
+        std::string connected;
+        std::string stopped;  ///< it was told to end before it was connected
+    };
+    /// What to run now. A trial that was under way is over: it counts where it was connected, begins anew
+    /// where it was stopped, at most kStopsMost times, else what was before comes back. A staged update that
+    /// was not tried before is checked, copied into the slot that is not in force, checked there, and gets
+    /// its trial. Whatever slot is returned has just been checked, signature and hashes.
+    Start begin(const std::optional<Staged>& staged, const Said& said);
 
     /// What is on disk; one that is damaged or missing is as new.
     SlotState state() const;
@@ -63,7 +69,10 @@ class Slots {
     std::string state_path() const { return directory_ + "/state"; }
 
   private:
+    static constexpr unsigned kStopsMost = 5;  // a version that makes its device restart is none that stays
+
     Result<void> save(const SlotState& state);
+    std::optional<Start> settle(SlotState& state, const Said& said);
     std::optional<Start> take_up(SlotState& state, const Staged& staged);
     Result<Manifest> check_staged(const SlotState& state, const Staged& staged) const;
     Result<void> fill(Slot slot, const Manifest& manifest, const Staged& staged);

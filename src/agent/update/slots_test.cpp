@@ -37,26 +37,26 @@ std::string program_of(FileSystem& disk, const Slots& slots, Slot slot) {
 /// The agent of that update runs from now on.
 void install(FileSystem& disk, const Update& update) {
     auto slots = slots_on(disk);
-    ASSERT_TRUE(slots.begin(stage(update), "").is_trial);
+    ASSERT_TRUE(slots.begin(stage(update), {}).is_trial);
     ASSERT_TRUE(slots.confirm());
 }
 
 TEST(AgentSlots, AnUpdateThatConnectsStays) {
     SimulatedFileSystem disk(1);
     auto slots = slots_on(disk);
-    EXPECT_EQ(slots.begin({}, "").slot, Slot::Package);
+    EXPECT_EQ(slots.begin({}, {}).slot, Slot::Package);
     const auto update = make_update("0.2.0");
-    const auto trial = slots.begin(stage(update), "");
+    const auto trial = slots.begin(stage(update), {});
     EXPECT_TRUE(trial.is_trial);
     EXPECT_EQ(program_of(disk, slots, trial.slot), "the agent 0.2.0");
     EXPECT_EQ(slots.state().outcome, "trial");
     ASSERT_TRUE(slots.confirm());
     EXPECT_EQ(slots.state().version.text(), "0.2.0");
-    const auto next = slots.begin(stage(update), "");
+    const auto next = slots.begin(stage(update), {});
     EXPECT_EQ(next.slot, trial.slot);
     EXPECT_FALSE(next.is_trial) << "the same update is not tried twice";
 
-    const auto later = slots.begin(stage(make_update("0.3.0")), "");
+    const auto later = slots.begin(stage(make_update("0.3.0")), {});
     EXPECT_TRUE(later.is_trial);
     EXPECT_NE(later.slot, trial.slot);
     EXPECT_EQ(program_of(disk, slots, trial.slot), "the agent 0.2.0") << "what is in force is not touched";
@@ -66,10 +66,10 @@ TEST(AgentSlots, ATrialThatEndsBeforeItIsConnectedIsRolledBack) {
     SimulatedFileSystem disk(1);
     install(disk, make_update("0.2.0"));
     auto slots = slots_on(disk);
-    const auto before = slots.begin({}, "").slot;
+    const auto before = slots.begin({}, {}).slot;
     const auto update = make_update("0.3.0");
-    ASSERT_TRUE(slots.begin(stage(update), "").is_trial);
-    const auto after = slots.begin(stage(update), "the id of another");
+    ASSERT_TRUE(slots.begin(stage(update), {}).is_trial);
+    const auto after = slots.begin(stage(update), {.connected = "the id of another"});
     EXPECT_EQ(after.slot, before);
     EXPECT_FALSE(after.is_trial);
     EXPECT_EQ(slots.state().outcome, "rolledBack");
@@ -77,22 +77,51 @@ TEST(AgentSlots, ATrialThatEndsBeforeItIsConnectedIsRolledBack) {
     EXPECT_EQ(slots.state().version.text(), "0.2.0");
 }
 
+TEST(AgentSlots, ATrialThatWasStoppedBeginsAnewAFewTimes) {
+    SimulatedFileSystem disk(1);
+    const auto update = make_update("0.2.0");
+    const auto slot = slots_on(disk).begin(stage(update), {}).slot;
+    const Slots::Said stopped{.connected = "", .stopped = id_of(update)};
+    for (unsigned stops = 1; stops <= 5; ++stops) {
+        const auto start = slots_on(disk).begin(stage(update), stopped);
+        EXPECT_TRUE(start.is_trial);
+        EXPECT_EQ(start.slot, slot);
+        EXPECT_EQ(slots_on(disk).state().stops, stops);
+        EXPECT_EQ(slots_on(disk).state().outcome, "trial");
+    }
+    EXPECT_EQ(slots_on(disk).begin(stage(update), stopped).slot, Slot::Package);
+    EXPECT_EQ(slots_on(disk).state().outcome, "rolledBack");
+    EXPECT_EQ(slots_on(disk).state().reason, "it was stopped too often before it was connected");
+
+    // It counts for the trial that was stopped only, and what was connected before it was stopped stays.
+    const auto next = make_update("0.3.0");
+    ASSERT_TRUE(slots_on(disk).begin(stage(next), {}).is_trial);
+    EXPECT_EQ(slots_on(disk).state().stops, 0U);
+    ASSERT_TRUE(slots_on(disk).begin({}, {.connected = "", .stopped = id_of(next)}).is_trial);
+    EXPECT_FALSE(slots_on(disk).begin({}, {.connected = id_of(next), .stopped = id_of(next)}).is_trial);
+    EXPECT_EQ(slots_on(disk).state().outcome, "confirmed");
+    const auto later = make_update("0.4.0");
+    ASSERT_TRUE(slots_on(disk).begin(stage(later), {}).is_trial);
+    EXPECT_FALSE(slots_on(disk).begin({}, stopped).is_trial);
+    EXPECT_EQ(slots_on(disk).state().version.text(), "0.3.0");
+}
+
 TEST(AgentSlots, ATrialThatWasConnectedWhenThePowerWentStays) {
     SimulatedFileSystem disk(1);
     auto slots = slots_on(disk);
     const auto update = make_update("0.2.0");
-    const auto trial = slots.begin(stage(update), "");
-    EXPECT_EQ(slots.begin({}, id_of(update)).slot, trial.slot);
+    const auto trial = slots.begin(stage(update), {});
+    EXPECT_EQ(slots.begin({}, {.connected = id_of(update)}).slot, trial.slot);
     EXPECT_EQ(slots.state().outcome, "confirmed");
 }
 
 TEST(AgentSlots, RollingBackSaysWhyAndEndsTheTrialOnce) {
     SimulatedFileSystem disk(1);
     auto slots = slots_on(disk);
-    ASSERT_TRUE(slots.begin(stage(make_update("0.2.0")), "").is_trial);
+    ASSERT_TRUE(slots.begin(stage(make_update("0.2.0")), {}).is_trial);
     ASSERT_TRUE(slots.roll_back("it was not connected within 300 s"));
     ASSERT_TRUE(slots.confirm()) << "too late, and no error";
-    EXPECT_EQ(slots.begin({}, "").slot, Slot::Package);
+    EXPECT_EQ(slots.begin({}, {}).slot, Slot::Package);
     EXPECT_EQ(slots.state().outcome, "rolledBack");
     EXPECT_EQ(slots.state().reason, "it was not connected within 300 s");
 }
@@ -101,11 +130,11 @@ TEST(AgentSlots, RefuseWhatIsNotTheOwnersOrNotWhole) {
     const auto refused = [](Update update) {
         SimulatedFileSystem disk(1);
         auto slots = slots_on(disk);
-        const auto start = slots.begin(stage(update), "");
+        const auto start = slots.begin(stage(update), {});
         EXPECT_EQ(start.slot, Slot::Package);
         EXPECT_FALSE(start.is_trial);
         EXPECT_EQ(slots.state().outcome, "refused");
-        EXPECT_EQ(slots.begin(stage(update), "").slot, Slot::Package);
+        EXPECT_EQ(slots.begin(stage(update), {}).slot, Slot::Package);
         return slots.state().reason;
     };
     auto update = make_update("0.2.0");
@@ -129,25 +158,25 @@ TEST(AgentSlots, WhatIsDamagedOrOfAnotherKeyDoesNotRun) {
         SimulatedFileSystem disk(1);
         install(disk, make_update("0.2.0"));
         auto slots = slots_on(disk);
-        const auto slot = slots.begin({}, "").slot;
+        const auto slot = slots.begin({}, {}).slot;
         ASSERT_NE(slot, Slot::Package);
         auto file = *disk.open(slots.path(slot, name), OpenMode::ReadWrite);
         ASSERT_TRUE(file->write_at(3, as_bytes("!")));
-        EXPECT_EQ(slots.begin({}, "").slot, Slot::Package) << name;
+        EXPECT_EQ(slots.begin({}, {}).slot, Slot::Package) << name;
         EXPECT_EQ(slots.state().outcome, "rolledBack");
     }
     SimulatedFileSystem disk(1);
     install(disk, make_update("0.2.0"));
-    EXPECT_EQ(slots_on(disk, kStrangersKey).begin({}, "").slot, Slot::Package);
+    EXPECT_EQ(slots_on(disk, kStrangersKey).begin({}, {}).slot, Slot::Package);
 }
 
 TEST(AgentSlots, APackageThatIsInstalledTakesTheirPlace) {
     SimulatedFileSystem disk(1);
     install(disk, make_update("0.2.0"));
     auto slots = slots_on(disk, kOwnersKey, {{0, 1, 5}});
-    EXPECT_EQ(slots.begin({}, "").slot, Slot::Package);
+    EXPECT_EQ(slots.begin({}, {}).slot, Slot::Package);
     EXPECT_EQ(slots.state().version.text(), "0.1.5");
-    EXPECT_TRUE(slots.begin(stage(make_update("0.3.0")), "").is_trial);
+    EXPECT_TRUE(slots.begin(stage(make_update("0.3.0")), {}).is_trial);
 }
 
 TEST(AgentSlots, AStateThatCannotBeReadIsAsNew) {
@@ -157,7 +186,7 @@ TEST(AgentSlots, AStateThatCannotBeReadIsAsNew) {
     EXPECT_EQ(*parse_slot_state(whole), slots_on(disk).state());
     for (std::size_t size = 0; size < whole.size(); ++size) {
         ASSERT_TRUE(replace_file(disk, "slots/state", as_bytes(whole.substr(0, size))));
-        EXPECT_EQ(slots_on(disk).begin({}, "").slot, Slot::Package) << size;
+        EXPECT_EQ(slots_on(disk).begin({}, {}).slot, Slot::Package) << size;
     }
     SlotState long_one{.package = kPackage, .version = kPackage, .outcome = "refused"};
     long_one.reason = std::string(5'000, '\x01');
@@ -166,10 +195,10 @@ TEST(AgentSlots, AStateThatCannotBeReadIsAsNew) {
 
 /// Three starts of a device whose agent is at 0.2.0, as the update to 0.3.0 comes; `connects` by its second.
 void three_starts(FileSystem& disk, const Update& update, bool connects) {
-    (void)slots_on(disk).begin({}, "");
-    (void)slots_on(disk).begin(stage(update), "");
+    (void)slots_on(disk).begin({}, {});
+    (void)slots_on(disk).begin(stage(update), {});
     if (connects) (void)slots_on(disk).confirm();
-    (void)slots_on(disk).begin(stage(update), connects ? id_of(update) : "");
+    (void)slots_on(disk).begin(stage(update), {.connected = connects ? id_of(update) : ""});
 }
 
 TEST(AgentSlots, PowerLostAtAnyStepLeavesOneOfTheTwoWhole) {
@@ -191,7 +220,7 @@ TEST(AgentSlots, PowerLostAtAnyStepLeavesOneOfTheTwoWhole) {
                 disk.restart();
                 auto slots = slots_on(disk);
                 // The unprivileged half's note is on the disk or not; here it is not.
-                const auto start = slots.begin({}, "");
+                const auto start = slots.begin({}, {});
                 EXPECT_FALSE(start.is_trial);
                 const auto program = program_of(disk, slots, start.slot);
                 EXPECT_TRUE(program == "the agent 0.2.0" || (connects && program == "the agent 0.3.0"))

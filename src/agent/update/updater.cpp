@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/agent_log.hpp"
+#include "agent/update/launcher.hpp"
 #include "base/sha256_stream.hpp"
 
 namespace fieldwatch::agent {
@@ -15,7 +16,6 @@ constexpr const char* kFolder = "update";
 constexpr const char* kImage = "update/image";
 constexpr const char* kWanted = "update/wanted";    // the manifest of what `image` is to become
 constexpr const char* kStaged = "update/manifest";  // the same once it has; root looks for this
-constexpr const char* kConnected = "update/connected";
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kQuietNs = 60 * kSecondNs;  // a server that sends nothing for so long is gone
 constexpr std::int64_t kLookNs = kSecondNs;
@@ -118,9 +118,19 @@ Result<void> Updater::take_up() {
 
 void Updater::connected() {
     if (!options_.key || slots_.trial == Slot::Package || said_connected_) return;
+    said_connected_ = lay_down(kUpdateConnected);
+}
+
+void Updater::stopped() {
+    if (!options_.key || slots_.trial == Slot::Package || said_connected_) return;
+    (void)lay_down(kUpdateStopped);
+}
+
+/// The id of what is on trial, for root to read.
+bool Updater::lay_down(const char* name) {
     auto& files = posix_file_system();
-    said_connected_ = files.make_directories(kFolder) &&
-                      replace_file(files, kConnected, as_bytes(slots_.tried)).has_value();
+    return files.make_directories(kFolder) &&
+           replace_file(files, std::string(kFolder) + "/" + name, as_bytes(slots_.tried)).has_value();
 }
 
 std::int64_t Updater::wake_ns() const {

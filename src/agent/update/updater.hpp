@@ -44,6 +44,8 @@ class Updater {
     void announce(const std::optional<Announcement>& announcement);
     /// The hub has answered and the collector tells: whoever watches a trial is told, once.
     void connected();
+    /// The agent was told to end: a trial that is not over goes on with the next start.
+    void stopped();
     void advance();
     const UpdateStatus& status() const { return status_; }
 
@@ -63,6 +65,7 @@ class Updater {
     Result<void> check_image();
     void put_off(const Error& error);
     void tidy();
+    bool lay_down(const char* name);
 
     Options options_;
     Handlers handlers_;
