@@ -64,6 +64,7 @@ Parsed<BoundQuery> Binder::bind(const Statement& statement) {
 Parsed<Relation> Binder::pipeline(const Pipeline& pipeline) {
     if (++depth_ > options_.limits.depth_max) return limit_error(pipeline.span, "tables nest too deeply");
     auto relation = FIELDWATCH_TRY(pipeline.head ? head(*pipeline.head) : source(*pipeline.source));
+    settle(relation);
     for (const auto& op : pipeline.operators)
         FIELDWATCH_TRY(stage(relation, op));
     --depth_;
@@ -73,10 +74,14 @@ Parsed<Relation> Binder::pipeline(const Pipeline& pipeline) {
 Parsed<> Binder::stage(Relation& relation, const Operator& op) {
     FIELDWATCH_TRY(add_node(op.span));
     FIELDWATCH_TRY(apply(relation, op));
-    // A column is one value, however often it is asked for.
+    settle(relation);
+    return {};
+}
+
+/// A column is one value, however often it is asked for, and is written once where it is large.
+void Binder::settle(Relation& relation) {
     const auto settles = [](const Field& field) { return field.value->weight > 400 || field.value->random; };
     if (std::ranges::any_of(relation.fields, settles)) seal(relation);
-    return {};
 }
 
 void Binder::filter(Relation& relation, ExprPtr condition) {
@@ -390,7 +395,7 @@ Parsed<> Binder::take(Relation& relation, const Operator& op) {
 Parsed<> Binder::sample(Relation& relation, const Node& count, std::string_view what) {
     auto plan = make_plan(PlanKind::Limit, {relation.plan});
     plan->count = FIELDWATCH_TRY(constant_count(count, what, 1'000'000'000));
-    plan->order = {{call(ColumnType::Real, "random()", {})}};
+    plan->order = {{call(ColumnType::Real, "random()", {}, {.random = true})}};
     relation.plan = std::move(plan);
     relation.order.clear();
     return {};

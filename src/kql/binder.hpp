@@ -74,9 +74,8 @@ class Binder {
 
     // tabular: binder.cpp, binder_sources.cpp, binder_join.cpp, binder_series.cpp
     Parsed<Relation> pipeline(const Pipeline& pipeline);
-    /// One operator; a value that it lets grow large is computed apart, so that what follows writes its name
-    /// only.
     Parsed<> stage(Relation& relation, const Operator& op);
+    void settle(Relation& relation);
     Parsed<Relation> source(const Node& node);
     Parsed<Relation> table(const Node& node);
     Parsed<Relation> scan(const CatalogTable& table);
@@ -216,6 +215,8 @@ class Binder {
     Parsed<ExprPtr> pack_array(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> range_of(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> zip(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> any_element(const Node& node, std::string_view one, const ExprPtr& text,
+                                const ExprPtr& array);
     Parsed<ExprPtr> any_address(const Node& node, const Scope& scope);
     Parsed<ExprPtr> extract_all(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> conditional(const Node& node, std::vector<ExprPtr> args);

@@ -75,13 +75,12 @@ Parsed<ExprPtr> Binder::expression(const Node& node, const Scope& scope) {
     auto result = FIELDWATCH_TRY(unchecked(node, scope));
     if (result->weight > 200'000)
         return limit_error(node.span, "the expression grows too large when its parts are put in place");
-    const auto asks = [](const ExprPtr& arg) { return arg->subquery; };
-    if (result->kind == ExprKind::Call && !result->lists_subquery &&
-        (result->sql.contains("TRY(") || result->sql.contains("lambda")) &&
+    const auto asks = [](const ExprPtr& arg) { return arg->row_subquery; };
+    if (result->kind == ExprKind::Call && is_closed_to_subqueries(result->sql) &&
         std::ranges::any_of(result->args, asks))
         return unsupported(node.span,
-                           "toscalar(…), 'in (table)' and what reads time zones or whole series are not "
-                           "supported inside this function");
+                           "'in (table)' and what reads time zones or whole series are not supported inside "
+                           "this function; extend a column with it first");
     return result;
 }
 

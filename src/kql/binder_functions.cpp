@@ -203,7 +203,12 @@ Parsed<ExprPtr> Binder::table_function(const Node& node, std::vector<ExprPtr> ar
         if (group > capture_groups(*text_value(args[0])))
             return semantic_error(node.args[1]->span, fmt::format("the pattern has no group {}", group));
     }
-    return call(type_of_letter(best->result), std::move(sql), std::move(args));
+    const auto is_random = [](const ExprPtr& arg) { return arg->random; };
+    if (best->traits.asks_table && std::ranges::any_of(args, is_random))
+        return unsupported(node.span, fmt::format("{} of a random value is not supported; extend a column "
+                                                  "with the value first",
+                                                  node.text));
+    return call(type_of_letter(best->result), std::move(sql), std::move(args), best->traits);
 }
 
 }  // namespace fieldwatch::kql

@@ -12,6 +12,12 @@ namespace {
 
 constexpr std::string_view kRunBegins = "(^|[^\\pL\\pN])", kRunEnds = "($|[^\\pL\\pN])";
 
+/// Whether the value depends on the rows, or on another table's.
+bool reads_rows(const ExprPtr& value) {
+    return value->kind == ExprKind::Column || value->plan != nullptr ||
+           std::ranges::any_of(value->args, reads_rows);
+}
+
 /// SQL of the regular expression that finds the text of `term`, itself SQL, between ends of runs of letters
 /// and digits.
 std::string term_pattern(std::string_view term, bool whole_begin, bool whole_end) {
@@ -255,6 +261,9 @@ Parsed<ExprPtr> Binder::text_operator(std::string op, const ExprPtr& left_in, co
     if (op == "=~") return call(ColumnType::Bool, "(lower({0}) = lower({1}))", {left, right});
     if (op == "!~") return call(ColumnType::Bool, "(lower({0}) <> lower({1}))", {left, right});
     if (op == "matches") {
+        // What is no pattern matches nothing, but one that the engine computes beforehand stops it.
+        if (reads_rows(right))
+            return call(ColumnType::Bool, "coalesce(TRY(regexp_matches({0}, {1})), false)", {left, right});
         FIELDWATCH_TRY(check_regex(right, span));
         return call(ColumnType::Bool, "regexp_matches({0}, {1})", {left, right});
     }
@@ -363,16 +372,14 @@ Parsed<ExprPtr> Binder::first_column(const Node& node, const Relation& table) {
 /// has_any and has_all over an array that only the rows, or a sub-query, know.
 Parsed<ExprPtr> Binder::has_elements(const Node& node, const ExprPtr& text, const ExprPtr& array) {
     const std::string_view count = node.text == "has_any" ? " > 0" : " = json_array_length({1})";
-    auto found = std::make_shared<Expr>(*call(
+    return call(
         ColumnType::Bool,
         fmt::format(
             "coalesce(len(list_filter(CAST(json_extract_string({{1}}, '$[*]') AS VARCHAR[]), lambda e: "
             "CASE WHEN e = '' THEN true WHEN contains(lower({{0}}), lower(e)) THEN regexp_matches({{0}}, "
             "'(?i)' || {}) ELSE false END)){}, false)",
             term_pattern("e", true, true), count),
-        {text, array}));
-    found->lists_subquery = !text->subquery;
-    return ExprPtr(found);
+        {text, array});
 }
 
 Parsed<ExprPtr> Binder::subquery_member(const Node& node, const ExprPtr& value_in, Relation table,
@@ -394,7 +401,7 @@ Parsed<ExprPtr> Binder::subquery_member(const Node& node, const ExprPtr& value_i
     seal(table);
     auto expr = std::make_shared<Expr>(*special(ExprKind::InPlan, ColumnType::Bool, value));
     expr->plan = table.plan;
-    expr->subquery = true;
+    expr->subquery = expr->row_subquery = true;
     ExprPtr result = expr;
     return negative ? call(ColumnType::Bool, "(NOT {0})", {result}) : result;
 }

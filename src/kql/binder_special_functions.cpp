@@ -17,6 +17,8 @@ constexpr std::array<std::string_view, 15> kConversions{
     "tostring",   "toint",      "tolong", "todouble",   "toreal",    "tobool",    "toboolean", "todecimal",
     "todatetime", "totimespan", "toguid", "parse_json", "todynamic", "parsejson", "toobject"};
 
+constexpr std::size_t kJoinedBytesMax = 1u << 16;  // beyond, names that double would fill the memory
+
 ColumnType conversion_type(std::string_view name) {
     if (name == "tostring") return String;
     if (name == "toint") return Int;
@@ -36,6 +38,17 @@ constexpr std::string_view kWithoutEmpty =
     "k: "
     "CAST(to_json(k) AS VARCHAR) || ':' || CAST(json_extract({0}, '/' || replace(replace(k, '~', '~0'), '/', "
     "'~1')) AS VARCHAR)), ','), '') || '}'";
+
+/// Constant texts joined are one, so that a pattern may be made of parts; nullptr where one is not constant.
+ExprPtr joined_constants(const std::vector<ExprPtr>& parts) {
+    std::string joined;
+    for (const auto& part : parts) {
+        const auto text = text_value(part);
+        if (!text || joined.size() > kJoinedBytesMax) return nullptr;
+        joined += *text;
+    }
+    return text_constant(std::move(joined));
+}
 
 Parsed<ColumnType> typeof_argument(const Node& node) {
     if (node.kind != NodeKind::Typeof) return semantic_error(node.span, "typeof(…) is expected here");
@@ -186,6 +199,7 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
         const bool delimited = n == "strcat_delim";
         for (std::size_t i = 0; i < args.size(); ++i)
             parts.push_back(to_string_expr(args[i]));
+        if (auto joined = delimited ? nullptr : joined_constants(parts)) return joined;
         for (std::size_t i = delimited; i < args.size(); ++i) {
             if (!sql.empty()) sql += delimited ? " || {0} || " : " || ";
             sql += fmt::format("{{{}}}", i);
@@ -407,21 +421,29 @@ Parsed<ExprPtr> Binder::in_ranges(const Node& node, std::vector<ExprPtr> args) {
     if (args.size() < 2 || (args.size() > 2 && !several))
         return semantic_error(node.span, fmt::format("{} takes an address and a range", node.text));
     std::vector<std::string> ranges;
+    ExprPtr found;  // in a range that only the rows know
+    const auto or_else = [&](const ExprPtr& more) {
+        found = found ? call(Bool, "({0} OR {1})", {found, more}) : more;
+    };
+    const auto address_text = to_string_expr(args[0]);
     for (std::size_t i = 1; i < args.size(); ++i) {
         const auto* array = std::get_if<std::string>(&args[i]->value);
         if (const auto text = text_value(args[i])) {
             ranges.push_back(*text);
         } else if (auto list = several && array ? json_strings(*array) : std::nullopt) {
             std::ranges::move(*list, std::back_inserter(ranges));
+        } else if (args[i]->type == Dynamic) {
+            or_else(FIELDWATCH_TRY(any_element(node, "ipv4_is_in_range", address_text, args[i])));
         } else {
-            return unsupported(node.args[i]->span, "the range must be a constant string");
+            or_else(FIELDWATCH_TRY(call_of(node, "ipv4_is_in_range", {address_text, args[i]})));
         }
     }
+    if (ranges.empty()) return found;
     Node parse;
     parse.kind = NodeKind::Call;
     parse.text = "parse_ipv4";
     parse.span = node.span;
-    std::vector<ExprPtr> parts{FIELDWATCH_TRY(table_function(parse, {to_string_expr(args[0])}))};
+    std::vector<ExprPtr> parts{FIELDWATCH_TRY(table_function(parse, {address_text}))};
     std::string sql;
     for (const auto& range : ranges) {
         unsigned a = 0, b = 0, c = 0, d = 0, bits = 32;
@@ -437,7 +459,9 @@ Parsed<ExprPtr> Binder::in_ranges(const Node& node, std::vector<ExprPtr> args) {
         parts.push_back(long_constant(address - address % size));
         parts.push_back(long_constant(address - address % size + size - 1));
     }
-    return call(Bool, sql + ")", std::move(parts));
+    auto in_constants = call(Bool, sql + ")", std::move(parts));
+    if (found) or_else(in_constants);
+    return found ? found : in_constants;
 }
 
 }  // namespace fieldwatch::kql

@@ -157,7 +157,18 @@ Parsed<ExprPtr> Binder::zip(const Node& node, const Scope& scope) {
         args);
 }
 
-/// Whether one of several addresses, prefixes or ranges does it; they may be one constant array.
+/// Whether one element of an array does it that only the rows know.
+Parsed<ExprPtr> Binder::any_element(const Node& node, std::string_view one, const ExprPtr& text,
+                                    const ExprPtr& array) {
+    const auto element = call(String, "e", {});
+    const auto found = FIELDWATCH_TRY(call_of(node, one, {text, element}));
+    return call(Bool,
+                "CASE WHEN json_type({0}) = 'ARRAY' THEN len(list_filter(CAST(json_extract_string({0}, "
+                "'$[*]') AS VARCHAR[]), lambda e: {1})) > 0 END",
+                {array, found});
+}
+
+/// Whether one of several addresses, prefixes or ranges does it; they may be arrays.
 Parsed<ExprPtr> Binder::any_address(const Node& node, const Scope& scope) {
     auto args = FIELDWATCH_TRY(arguments(node, scope));
     if (args.size() < 2)
@@ -165,23 +176,25 @@ Parsed<ExprPtr> Binder::any_address(const Node& node, const Scope& scope) {
     const std::string_view one = node.text == "has_any_ipv4"          ? "has_ipv4"
                                  : node.text == "has_any_ipv4_prefix" ? "has_ipv4_prefix"
                                                                       : "ipv6_is_in_range";
+    const auto text = to_string_expr(args[0]);
+    ExprPtr result;
+    const auto or_else = [&](const ExprPtr& found) {
+        result = result ? call(Bool, "({0} OR {1})", {result, found}) : found;
+    };
     std::vector<ExprPtr> wanted;
     for (std::size_t i = 1; i < args.size(); ++i) {
         const auto* array = std::get_if<std::string>(&args[i]->value);
         if (args[i]->type != Dynamic) {
             wanted.push_back(to_string_expr(args[i]));
         } else if (const auto list = array ? json_strings(*array) : std::nullopt) {
-            for (const auto& text : *list)
-                wanted.push_back(text_constant(text));
+            for (const auto& element : *list)
+                wanted.push_back(text_constant(element));
         } else {
-            return unsupported(node.args[i]->span, "the array must be a constant, with 1 to 1000 values");
+            or_else(FIELDWATCH_TRY(any_element(node, one, text, args[i])));
         }
     }
-    ExprPtr result;
-    for (const auto& address : wanted) {
-        const auto found = FIELDWATCH_TRY(call_of(node, one, {to_string_expr(args[0]), address}));
-        result = result ? call(Bool, "({0} OR {1})", {result, found}) : found;
-    }
+    for (const auto& address : wanted)
+        or_else(FIELDWATCH_TRY(call_of(node, one, {text, address})));
     return result;
 }
 

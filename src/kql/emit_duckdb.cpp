@@ -5,11 +5,13 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "kql/expr.hpp"
 #include "kql/plan.hpp"
+#include "kql/sql_text.hpp"
 #include "kql/time_bounds.hpp"
 
 namespace fieldwatch::kql {
@@ -27,16 +29,16 @@ class Emitter {
             use(key.key);
         use(query.plan);
         CompiledQuery result{.columns = query.columns, .render = query.render};
+        const auto outer = begin_cells();
         std::string list;
         for (std::size_t i = 0; i < query.values.size(); ++i)
             list += fmt::format("{}{} AS c{}", i ? ", " : "", expr(result_value(query.values[i])), i);
-        const auto body = select(query.plan);
         const auto order = order_by(query.order);
+        const auto rows = from(select(query.plan), outer);
         std::string with;
         for (std::size_t i = 0; i < shared_.size(); ++i)
             with += fmt::format("{}s{} AS MATERIALIZED ({})", i ? ", " : "WITH ", i, shared_[i]);
-        result.sql =
-            fmt::format("{}{}SELECT {} FROM ({}) AS t{}", with, with.empty() ? "" : " ", list, body, order);
+        result.sql = fmt::format("{}{}SELECT {} FROM {}{}", with, with.empty() ? "" : " ", list, rows, order);
         if (too_long_ || result.sql.size() > limit_)
             return limit_error({}, "the query grows too large when it is put into the engine's language");
         result.parameters = std::move(parameters_);
@@ -129,32 +131,53 @@ class Emitter {
         return fmt::format("CAST(NULL AS {})", sql_type(e.type));
     }
 
-    /// Whether the text is one operand wherever it stands: `(…)`, `name(…)`, or a name.
-    static bool closed(std::string_view sql) {
-        const auto is_word = [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-        };
-        std::size_t at = 0;
-        while (at < sql.size() && is_word(sql[at]))
-            ++at;
-        if (at == sql.size()) return true;
-        if (sql[at] != '(') return false;
-        std::size_t depth = 0;
-        for (bool text = false; at < sql.size(); ++at) {
-            if (sql[at] == '\'') text = !text;
-            if (text) continue;
-            if (sql[at] == '(') ++depth;
-            if (sql[at] == ')' && --depth == 0) return at + 1 == sql.size();
-        }
-        return false;
-    }
     /// The expression, so that no operator beside it takes a part of it.
     std::string operand(const ExprPtr& e) {
         auto sql = expr(e);
-        return e->kind != ExprKind::Call || closed(sql) ? sql : "(" + sql + ")";
+        return e->kind != ExprKind::Call || is_one_operand(sql) ? sql : "(" + sql + ")";
+    }
+
+    /// Within a SELECT, what its expressions read beside its rows: cells of other tables, each a column,
+    /// because the engine takes no sub-query where a lambda or TRY is. Begins those of an inner SELECT;
+    /// from() ends them.
+    std::size_t begin_cells() { return std::exchange(cells_begin_, cells_.size()); }
+    std::string from(const std::string& rows, std::size_t outer) {
+        std::string beside;
+        for (auto i = cells_begin_; i < cells_.size(); ++i)
+            beside += fmt::format("{}{} AS {}", beside.empty() ? ", (SELECT " : ", ", cells_[i].sql,
+                                  cells_[i].name);
+        cells_.resize(cells_begin_);
+        cells_begin_ = outer;
+        return fmt::format("({}) AS t{}{}", rows, beside, beside.empty() ? "" : ") AS h");
+    }
+    struct Cell {
+        PlanPtr plan;
+        std::string name, sql;
+    };
+    const Cell* named_cell(const PlanPtr& plan) const {
+        const auto at = std::find_if(cells_.begin() + static_cast<std::ptrdiff_t>(cells_begin_), cells_.end(),
+                                     [&](const Cell& one) { return one.plan == plan; });
+        return at == cells_.end() ? nullptr : &*at;
+    }
+    std::string cell(const PlanPtr& plan) {
+        const auto place = std::exchange(place_, {});
+        auto sql = place.closed && named_cell(plan) ? "" : grown(fmt::format("({})", select(plan)));
+        place_ = place;
+        if (!place.closed) return sql;
+        if (!named_cell(plan)) cells_.push_back({plan, fmt::format("h{}", ++cells_named_), std::move(sql)});
+        const auto& name = named_cell(plan)->name;
+        return place.of_groups ? fmt::format("any_value({})", name) : name;
     }
 
     std::string fill(const Expr& e, std::string_view sql) {
+        const auto outer = place_;
+        place_.closed |= is_closed_to_subqueries(sql);
+        if (e.aggregate && std::ranges::none_of(e.args, &Expr::aggregate)) place_.of_groups = false;
+        auto out = filled(e, sql);
+        place_ = outer;
+        return out;
+    }
+    std::string filled(const Expr& e, std::string_view sql) {
         std::string out;
         for (std::size_t i = 0; i < sql.size();) {
             const auto open = sql.find('{', i);
@@ -203,37 +226,25 @@ class Emitter {
                 return fmt::format("k{}", e->column);
             case ExprKind::Call:
                 return fill(*e, e->sql);
-            case ExprKind::Parse: {
-                const auto text = expr(e->args[0]);
-                return grown(
-                    fmt::format("CASE WHEN json_valid({0}) THEN nullif(CAST(json({0}) AS VARCHAR), 'null') "
-                                "WHEN {0} <> '' THEN CAST(to_json({0}) AS VARCHAR) END",
-                                text));
-            }
+            case ExprKind::Parse:
+                return fill(*e, kParsedJsonSql);
             case ExprKind::Path:
                 return grown(fmt::format("nullif(CAST(json_extract({}, '{}') AS VARCHAR), 'null')",
-                                         json_base(e->args[0]), quoted(e->sql)));
+                                         json_base(e->args[0]), quoted_sql(e->sql)));
             case ExprKind::ToString: {
                 if (const auto typed = typed_column(*e)) return fmt::format("k{}", *typed);
                 const auto& inner = e->args[0];
                 if (inner->kind == ExprKind::Path)
                     return grown(fmt::format("coalesce(json_extract_string({}, '{}'), '')",
-                                             json_base(inner->args[0]), quoted(inner->sql)));
+                                             json_base(inner->args[0]), quoted_sql(inner->sql)));
                 return grown(fmt::format("coalesce(json_extract_string({}, '$'), '')", expr(inner)));
             }
             case ExprKind::Scalar:
-                return grown(fmt::format("({})", select(e->plan)));
+                return cell(e->plan);
             case ExprKind::InPlan:
                 return grown(fmt::format("coalesce({} IN ({}), false)", expr(e->args[0]), select(e->plan)));
         }
         return "NULL";
-    }
-
-    static std::string quoted(std::string_view text) {
-        std::string out;
-        for (const char c : text)
-            out.append(c == '\'' ? 2 : 1, c);
-        return out;
     }
 
     /// A condition where null and false are the same: equality is written plainly, so that it reaches the
@@ -277,21 +288,27 @@ class Emitter {
                 return range(*plan);
             case PlanKind::Filter:
                 return filter(*plan);
-            case PlanKind::Project:
-                return grown(
-                    fmt::format("SELECT {} FROM ({}) AS t", columns(plan->columns), select(plan->inputs[0])));
+            case PlanKind::Project: {
+                const auto outer = begin_cells();
+                const auto list = columns(plan->columns);
+                return grown(fmt::format("SELECT {} FROM {}", list, from(select(plan->inputs[0]), outer)));
+            }
             case PlanKind::Aggregate:
                 return aggregate(*plan);
             case PlanKind::DistinctOn: {
+                const auto outer = begin_cells();
                 std::string keys;
                 for (const auto& key : plan->exprs)
                     keys += (keys.empty() ? "" : ", ") + expr(key);
-                return grown(
-                    fmt::format("SELECT DISTINCT ON ({}) * FROM ({}) AS t", keys, select(plan->inputs[0])));
+                return grown(fmt::format("SELECT DISTINCT ON ({}) t.* FROM {}", keys,
+                                         from(select(plan->inputs[0]), outer)));
             }
-            case PlanKind::Limit:
-                return grown(fmt::format("SELECT * FROM ({}) AS t{} LIMIT {}", select(plan->inputs[0]),
-                                         order_by(plan->order), plan->count));
+            case PlanKind::Limit: {
+                const auto outer = begin_cells();
+                const auto order = order_by(plan->order);
+                return grown(fmt::format("SELECT t.* FROM {}{} LIMIT {}",
+                                         from(select(plan->inputs[0]), outer), order, plan->count));
+            }
             case PlanKind::Join:
                 return join(*plan);
             case PlanKind::Union:
@@ -299,10 +316,11 @@ class Emitter {
             case PlanKind::Shared:
                 return shared(plan);
             case PlanKind::Unnest: {
+                const auto outer = begin_cells();
                 std::string list;
                 for (const auto& column : plan->columns)
                     list += fmt::format(", unnest({}) AS k{}", expr(column.value), column.id);
-                return grown(fmt::format("SELECT *{} FROM ({}) AS t", list, select(plan->inputs[0])));
+                return grown(fmt::format("SELECT t.*{} FROM {}", list, from(select(plan->inputs[0]), outer)));
             }
         }
         return "SELECT NULL";
@@ -367,24 +385,26 @@ class Emitter {
 
     std::string range(const Plan& plan) {
         // At most a million rows; a step of zero gives none.
-        const auto from = expr(plan.exprs[0]), to = expr(plan.exprs[1]), step = expr(plan.exprs[2]);
+        const auto outer = begin_cells();
+        const auto low = expr(plan.exprs[0]), high = expr(plan.exprs[1]), step = expr(plan.exprs[2]);
+        const auto one = from("SELECT 1 AS none", outer);
         if (plan.types[0] == ColumnType::Real)
             return grown(
                 fmt::format("SELECT {0} + r * {2} AS k{3} FROM (SELECT unnest(range(CASE WHEN isfinite(({1} "
                             "- {0}) / {2}) THEN "
                             "CAST(least(greatest(floor(({1} - {0}) / {2} + 1e-9) + 1, 0), 1000000) AS "
-                            "BIGINT) ELSE 0 END)) AS "
-                            "r) AS t",
-                            from, to, step, plan.scan_ids[0]));
+                            "BIGINT) ELSE 0 END)) AS r, * FROM {4}) AS t",
+                            low, high, step, plan.scan_ids[0], one));
         return grown(fmt::format(
             "SELECT CAST(CAST({0} AS HUGEINT) + r * {2} AS BIGINT) AS k{3} FROM (SELECT unnest(range(CASE "
             "WHEN {2} <> 0 THEN CAST(greatest(least((CAST({1} AS HUGEINT) - {0}) // "
             "nullif({2}, 0) + 1, 1000000), 0) AS BIGINT) * CAST((CAST({1} AS HUGEINT) - {0}) * sign({2}) >= "
-            "0 AS BIGINT) ELSE 0 END)) AS r) AS t",
-            from, to, step, plan.scan_ids[0]));
+            "0 AS BIGINT) ELSE 0 END)) AS r, * FROM {4}) AS t",
+            low, high, step, plan.scan_ids[0], one));
     }
 
     std::string filter(const Plan& plan) {
+        const auto outer = begin_cells();
         const auto* at = &plan;
         std::vector<std::string> conditions;
         std::vector<ExprPtr> exprs;
@@ -400,21 +420,24 @@ class Emitter {
         for (const auto& one : conditions)
             all += (all.empty() ? "" : " AND ") + one;
         const auto& input = at->inputs[0];
-        return grown(fmt::format(
-            "SELECT * FROM ({}) AS t WHERE {}",
-            input->kind == PlanKind::Scan ? scan(*input, time_bounds(*input, exprs)) : select(input), all));
+        const auto rows =
+            input->kind == PlanKind::Scan ? scan(*input, time_bounds(*input, exprs)) : select(input);
+        return grown(fmt::format("SELECT t.* FROM {} WHERE {}", from(rows, outer), all));
     }
 
     std::string aggregate(const Plan& plan) {
+        const auto outer = begin_cells();
         std::string list, keys;
         for (std::size_t i = 0; i < plan.keys.size(); ++i) {
             list += fmt::format("{}{} AS k{}", i ? ", " : "", expr(plan.keys[i].value), plan.keys[i].id);
             keys += fmt::format("{}{}", i ? ", " : "", i + 1);
         }
+        const auto place = std::exchange(place_, Place{.of_groups = true});
         for (const auto& column : plan.columns)
             list += fmt::format("{}{} AS k{}", list.empty() ? "" : ", ", expr(column.value), column.id);
+        place_ = place;
         if (list.empty()) list = "1 AS none";
-        return grown(fmt::format("SELECT {} FROM ({}) AS t{}", list, select(plan.inputs[0]),
+        return grown(fmt::format("SELECT {} FROM {}{}", list, from(select(plan.inputs[0]), outer),
                                  keys.empty() ? "" : " GROUP BY " + keys));
     }
 
@@ -432,11 +455,12 @@ class Emitter {
     std::string union_all(const Plan& plan) {
         std::string out;
         for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
+            const auto outer = begin_cells();
             std::string list;
             for (std::size_t c = 0; c < plan.scan_ids.size(); ++c)
                 list += fmt::format("{}{} AS k{}", c ? ", " : "", expr(plan.rows[i][c]), plan.scan_ids[c]);
-            out += fmt::format("{}SELECT {} FROM ({}) AS t", i ? " UNION ALL " : "", list,
-                               select(plan.inputs[i]));
+            out += fmt::format("{}SELECT {} FROM {}", i ? " UNION ALL " : "", list,
+                               from(select(plan.inputs[i]), outer));
         }
         return grown(std::move(out));
     }
@@ -448,6 +472,14 @@ class Emitter {
     std::map<const Plan*, std::size_t> shared_at_;
     std::vector<std::string> shared_;
     std::set<std::uint32_t> used_;
+    std::vector<Cell> cells_;      ///< of the SELECTs that are being written, the innermost last
+    std::size_t cells_begin_ = 0;  ///< of the innermost
+    std::size_t cells_named_ = 0;
+    struct Place {
+        bool closed = false;     ///< no sub-query may stand here
+        bool of_groups = false;  ///< beside aggregates, not in one: a column of the rows has no value here
+    };
+    Place place_;
     std::map<std::string, std::size_t> numbers_;
     std::vector<Parameter> parameters_;
 };

@@ -40,13 +40,14 @@ std::string computed_once(std::string sql, std::string_view hole, std::size_t nu
     return fmt::format("list_transform([{}], lambda {}: {})[1]", hole, name, sql);
 }
 
-std::shared_ptr<Expr> plain_call(ColumnType type, std::string sql, std::vector<ExprPtr> args) {
+std::shared_ptr<Expr> plain_call(ColumnType type, std::string sql, std::vector<ExprPtr> args,
+                                 CallTraits traits = {}) {
     constexpr std::size_t kHuge = std::size_t{1} << 40;
     auto expr = std::make_shared<Expr>();
     expr->kind = ExprKind::Call;
     expr->type = type;
-    expr->subquery = sql.contains("(SELECT ");
-    expr->random = sql.contains("random()") || sql.contains("uuid()");
+    expr->subquery = expr->row_subquery = traits.asks_table;
+    expr->random = traits.random;
     for (std::size_t i = 0; i < args.size(); ++i) {
         const auto hole = fmt::format("{{{}}}", i);
         const auto uses =
@@ -55,6 +56,7 @@ std::shared_ptr<Expr> plain_call(ColumnType type, std::string sql, std::vector<E
         expr->aggregate |= args[i]->aggregate;
         expr->window |= args[i]->window;
         expr->subquery |= args[i]->subquery;
+        expr->row_subquery |= args[i]->row_subquery;
         expr->random |= args[i]->random;
     }
     expr->sql = std::move(sql);
@@ -64,13 +66,17 @@ std::shared_ptr<Expr> plain_call(ColumnType type, std::string sql, std::vector<E
 
 }  // namespace
 
-ExprPtr call(ColumnType type, std::string sql, std::vector<ExprPtr> args) {
+bool is_closed_to_subqueries(std::string_view sql) {
+    return sql.contains("TRY(") || sql.contains("lambda");
+}
+
+ExprPtr call(ColumnType type, std::string sql, std::vector<ExprPtr> args, CallTraits traits) {
     for (std::size_t i = 0; i < args.size(); ++i) {
         const auto hole = fmt::format("{{{}}}", i);
         const auto uses = args[i]->random ? uses_of(hole, sql) : 0;
         if (uses > 1 || (uses == 1 && sql.contains("TRY("))) sql = computed_once(std::move(sql), hole, i);
     }
-    return plain_call(type, std::move(sql), std::move(args));
+    return plain_call(type, std::move(sql), std::move(args), traits);
 }
 
 ExprPtr aggregate_call(ColumnType type, std::string sql, std::vector<ExprPtr> args,
@@ -91,6 +97,9 @@ ExprPtr scalar_of(PlanPtr plan, ColumnType type) {
 }
 
 ExprPtr special(ExprKind kind, ColumnType type, ExprPtr arg, std::string sql) {
+    // Its text would be computed at each place where the SQL has it.
+    if (kind == ExprKind::Parse && arg->random)
+        return call(type, std::string(kParsedJsonSql), {std::move(arg)});
     auto expr = std::make_shared<Expr>();
     expr->kind = kind;
     expr->type = type;
@@ -98,6 +107,7 @@ ExprPtr special(ExprKind kind, ColumnType type, ExprPtr arg, std::string sql) {
     expr->aggregate = arg->aggregate;
     expr->window = arg->window;
     expr->subquery = arg->subquery;
+    expr->row_subquery = arg->row_subquery;
     expr->random = arg->random;
     expr->args.push_back(std::move(arg));
     expr->sql = std::move(sql);

@@ -14,6 +14,10 @@ inline constexpr std::int64_t kTicksPerDay = 864'000'000'000;
 /// are the same, so that filters reach the scan.
 inline constexpr std::string_view kEqualSql = "coalesce({0} = {1}, false)";
 inline constexpr std::string_view kInSql = "coalesce({0} IN ({rest}), false)";
+/// parse_json of a text: what is no JSON becomes a JSON string, nothing and `null` become null.
+inline constexpr std::string_view kParsedJsonSql =
+    "CASE WHEN json_valid({0}) THEN nullif(CAST(json({0}) AS VARCHAR), 'null') WHEN {0} <> '' THEN "
+    "CAST(to_json({0}) AS VARCHAR) END";
 
 ExprPtr constant(ColumnType type, Parameter value);
 inline ExprPtr text_constant(std::string text) {
@@ -26,7 +30,9 @@ inline ExprPtr null_of(ColumnType type) {
     return type == ColumnType::String ? text_constant("") : constant(type, std::monostate{});
 }
 ExprPtr column_ref(std::uint32_t id, ColumnType type);
-ExprPtr call(ColumnType type, std::string sql, std::vector<ExprPtr> args);
+ExprPtr call(ColumnType type, std::string sql, std::vector<ExprPtr> args, CallTraits traits = {});
+/// Whether the engine takes no sub-query within this SQL.
+bool is_closed_to_subqueries(std::string_view sql);
 /// An aggregate over the rows of a group; `order` is what {order} becomes.
 ExprPtr aggregate_call(ColumnType type, std::string sql, std::vector<ExprPtr> args,
                        std::vector<SortKey> order = {});

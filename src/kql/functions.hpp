@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "kql/plan.hpp"
+
 namespace fieldwatch::kql {
 
 /// `args` has a letter per argument: b bool, i int, l long, r real, d decimal, s string, g guid, t datetime,
@@ -17,6 +19,7 @@ struct FunctionRow {
     std::string_view name, args;
     char result;
     std::string_view sql, note;
+    CallTraits traits{};
 };
 const std::vector<FunctionRow>& function_rows();
 std::span<const FunctionRow> dynamic_function_rows();  ///< the part of them in functions_dynamic.cpp

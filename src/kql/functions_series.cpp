@@ -55,11 +55,14 @@ constexpr FunctionRow kSeriesRows[] = {
          "{0}", "{1}",
          "list_sum(list_transform(list_zip(" NUMBERS("{0}") ", " NUMBERS("{1}") "), lambda p: p[1] * p[2]))"),
      ""},
-    {"series_pearson_correlation", "jj", 'r',
+    {"series_pearson_correlation",
+     "jj",
+     'r',
      IF_ARRAYS("{0}", "{1}",
                "(SELECT corr(p[1], p[2]) FROM (SELECT unnest(list_zip(" NUMBERS("{0}") ", " NUMBERS(
                    "{1}") ")) AS p))"),
-     "constant series: null"},
+     "constant series: null",
+     {.asks_table = true}},
     {"series_fill_const", "jr", 'j', ELEMENTWISE("coalesce(a, {1})"), "for elements that are no number"},
     // clang-format off: an expression reads better in the lines that it has
     {"series_stats_dynamic", "j", 'j',

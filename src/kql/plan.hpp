@@ -22,6 +22,12 @@ struct SortKey {
     bool nulls_first = false;
 };
 
+/// What a call's SQL does beside computing from its arguments.
+struct CallTraits {
+    bool random = false;      ///< gives another value each time
+    bool asks_table = false;  ///< asks a table, for each row
+};
+
 enum class ExprKind : std::uint8_t {
     Constant,
     Column,
@@ -43,12 +49,12 @@ struct Expr {
     std::vector<SortKey> order;      ///< Call: what {order} becomes
     std::vector<ExprPtr> partition;  ///< Call: what {partition} becomes
     PlanPtr plan;
-    bool aggregate = false;       ///< holds an aggregate call
-    bool window = false;          ///< holds a window call
-    bool subquery = false;        ///< holds a Scalar or InPlan
-    bool lists_subquery = false;  ///< Call: only as a list that its lambda goes over, where one may stand
-    bool random = false;          ///< another value each time that it is computed
-    std::size_t weight = 1;       ///< size of its SQL, in nodes
+    bool aggregate = false;     ///< holds an aggregate call
+    bool window = false;        ///< holds a window call
+    bool subquery = false;      ///< holds a Scalar or InPlan, or SQL that asks a table
+    bool row_subquery = false;  ///< of these one that is asked for each row: no Scalar
+    bool random = false;        ///< another value each time that it is computed
+    std::size_t weight = 1;     ///< size of its SQL, in nodes
 };
 
 struct PlanColumn {

@@ -102,6 +102,7 @@ class Generator {
     }
     Expression expression(const Table& table, Type type, std::size_t depth) {
         if (depth == 0 || below(5) == 0) return leaf(table, type);
+        if (type == Bool && below(12) == 0) return known(table, depth);
         std::vector<const Function*> fitting;
         for (const auto& function : functions()) {
             if (function.result == type) fitting.push_back(&function);
@@ -125,6 +126,19 @@ class Generator {
                         return null_of(function.result);
                     return function.value(values);
                 }};
+    }
+
+    /// Whether a text is one of another table's, which a function over lists is told by toscalar().
+    Expression known(const Table& table, std::size_t depth) {
+        const auto other = this->table(4);
+        const auto wanted = expression(table, String, depth - 1);
+        std::set<Value> texts;
+        for (const auto& row : other.rows)
+            texts.insert(row[1]);
+        return {Bool,
+                fmt::format("set_has_element(toscalar({} | summarize make_set(c1)), {})", datatable(other),
+                            wanted.text),
+                [texts, wanted](const Row& row) { return Value(texts.contains(wanted.value(row))); }};
     }
 
     std::vector<Named> named(const Table& table, std::size_t count, std::string_view prefix) {
