@@ -125,6 +125,8 @@ class Binder {
     std::vector<Field> spread_columns(const Item& item, const ExprPtr& bag) const;
     Parsed<ExprPtr> decompose(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> outliers(const Node& node, std::vector<ExprPtr> args);
+    Parsed<> begin_sessions(Relation& relation, const std::vector<const Node*>& expressions);
+    Parsed<> begin_session(Relation& relation, const Node& node);
     Parsed<> number_restarts(Relation& relation, const std::vector<const Node*>& items);
     Parsed<std::vector<PlanColumn>> group_keys(const Relation& relation, const std::vector<Item>& by,
                                                std::vector<Field>& fields);
@@ -251,8 +253,9 @@ class Binder {
     const Environment* visible_ = nullptr;
     std::size_t calls_ = 0;
     std::size_t discoveries_ = 0;
-    std::optional<BoundQuery> discovery_;      ///< what has to be asked before binding can go on
-    std::map<const Node*, ExprPtr> restarts_;  ///< window calls that start anew, and the number of the start
+    std::optional<BoundQuery> discovery_;  ///< what has to be asked before binding can go on
+    /// Window calls that start anew, and the number of the start; sessions, and what each begins with.
+    std::map<const Node*, ExprPtr> restarts_;
     std::set<std::string> tables_;
     TypedPaths typed_paths_;
     std::uint32_t next_id_ = 0;

@@ -41,6 +41,7 @@ std::string_view result_prefix(std::string_view aggregate) {
     if (aggregate.starts_with("make_set") || aggregate == "makeset") return "set";
     if (aggregate.starts_with("make_list") || aggregate == "makelist") return "list";
     if (aggregate.starts_with("make_bag")) return "bag";
+    if (aggregate == "buildschema") return "schema";
     if (aggregate == "tdigest_merge" || aggregate == "merge_tdigest") return "merge_tdigests";
     return aggregate;
 }
@@ -117,6 +118,13 @@ Parsed<ExprPtr> Binder::aggregate(const Node& node, const Scope& scope) {
                               std::move(args));
     }
     if (args.empty()) return wrong("needs a value");
+    if (n == "buildschema") {
+        if (args.size() != 1) return wrong("takes one dynamic value");
+        return aggregate_call(
+            Dynamic,
+            "nullif(kql_json_schema('[' || coalesce(string_agg({0}, ','{order}), '') || ']'), 'null')",
+            {to_dynamic(args[0])}, scope.relation->order);
+    }
     if (n.starts_with("make")) return collect(node, n, std::move(args), scope);
     if (n.starts_with("hll") || n.contains("tdigest")) return sketch(node, std::move(args));
     if (n == "arg_max" || n == "arg_min" || n.starts_with("percentiles"))

@@ -53,7 +53,8 @@ int distance(const ExprPtr& value, char letter) {
 
 /// Functions of text that take any scalar's text.
 bool takes_text_of(std::string_view name) {
-    return name == "reverse" || name == "substring" || name == "strrep" || name.starts_with("hash_");
+    return name == "reverse" || name == "substring" || name == "strrep" || name == "hash_sha256" ||
+           name == "hash_sha1" || name == "hash_md5";
 }
 
 std::string type_list(std::string_view args) {

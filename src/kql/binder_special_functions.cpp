@@ -155,7 +155,8 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
         return FIELDWATCH_TRY(datetime_function(node, std::move(args)));
     if (n == "format_datetime" || n == "format_timespan")
         return FIELDWATCH_TRY(format_time(node, std::move(args)));
-    if (n == "row_number" || n == "prev" || n == "next" || n == "row_cumsum" || n.starts_with("row_rank_"))
+    if (n == "row_number" || n == "prev" || n == "next" || n == "row_cumsum" || n.starts_with("row_rank_") ||
+        n == "row_window_session")
         return FIELDWATCH_TRY(window(node, scope, std::move(args)));
     if (n == "ipv4_is_in_range" && args.size() == 2 && !text_value(args[1]))
         return FIELDWATCH_TRY(table_function(node, std::move(args)));

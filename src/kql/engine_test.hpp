@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "kql/engine_functions.hpp"
 #include "kql/kql.hpp"
 
 namespace fieldwatch::kql {
@@ -18,6 +19,8 @@ class Engine {
         duckdb_open(nullptr, &database_);
         duckdb_connect(database_, &connection_);
         execute("SET threads = 1");
+        for (const auto& function : engine_functions())
+            make_known(function);
     }
     ~Engine() {
         duckdb_disconnect(&connection_);
@@ -65,6 +68,36 @@ class Engine {
     }
 
   private:
+    void make_known(const EngineFunction& function) {
+        auto text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+        auto made = duckdb_create_scalar_function();
+        duckdb_scalar_function_set_name(made, function.name);
+        duckdb_scalar_function_add_parameter(made, text);
+        duckdb_scalar_function_set_return_type(made, text);
+        duckdb_scalar_function_set_extra_info(made, const_cast<EngineFunction*>(&function), nullptr);
+        duckdb_scalar_function_set_function(made, compute);
+        EXPECT_EQ(duckdb_register_scalar_function(connection_, made), DuckDBSuccess) << function.name;
+        duckdb_destroy_scalar_function(&made);
+        duckdb_destroy_logical_type(&text);
+    }
+    static void compute(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
+        const auto& function =
+            *static_cast<const EngineFunction*>(duckdb_scalar_function_get_extra_info(info));
+        const auto texts = duckdb_data_chunk_get_vector(input, 0);
+        auto* values = static_cast<duckdb_string_t*>(duckdb_vector_get_data(texts));
+        duckdb_vector_ensure_validity_writable(output);
+        for (idx_t row = 0; row < duckdb_data_chunk_get_size(input); ++row) {
+            const auto* known = duckdb_vector_get_validity(texts);
+            std::optional<std::string> answer;
+            if (known == nullptr || (known[row / 64] >> row % 64 & 1) != 0)
+                answer = function.compute(
+                    {duckdb_string_t_data(&values[row]), duckdb_string_t_length(values[row])});
+            if (answer)
+                duckdb_vector_assign_string_element_len(output, row, answer->data(), answer->size());
+            else
+                duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
+        }
+    }
     static std::string cell(duckdb_result& result, idx_t column, idx_t row, ColumnType type) {
         if (duckdb_value_is_null(&result, column, row))
             return type == ColumnType::String ? "NULL STRING" : "null";

@@ -193,6 +193,9 @@ constexpr FunctionRow kScalarRows[] = {
     {"isnotempty", "n", 'b', "({0} IS NOT NULL)", "null is empty"},
     {"isnotempty", "b", 'b', "({0} IS NOT NULL)", "null is empty"},
     {"isnotempty", "g", 'b', "({0} IS NOT NULL)", "null is empty"},
+    {"around", "lll", 'b', "({0} BETWEEN {1} - {2} AND {1} + {2})", "within so much of the second"},
+    {"around", "rrr", 'b', "({0} BETWEEN {1} - {2} AND {1} + {2})", "within so much of the second"},
+    {"around", "ttn", 'b', "({0} BETWEEN {1} - {2} AND {1} + {2})", "within so much of the second"},
     {"not", "b", 'b', "(NOT {0})", "null stays null"},
     // numbers
     {"abs", "l", 'l', "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)", "overflow is null"},
@@ -357,7 +360,8 @@ constexpr FunctionRow kScalarRows[] = {
 const std::vector<FunctionRow>& function_rows() {
     static const std::vector<FunctionRow> rows = [] {
         std::vector<FunctionRow> all(std::begin(kScalarRows), std::end(kScalarRows));
-        for (const auto more : {dynamic_function_rows(), address_function_rows(), series_function_rows()})
+        for (const auto more : {dynamic_function_rows(), address_function_rows(), series_function_rows(),
+                                engine_function_rows()})
             all.insert(all.end(), more.begin(), more.end());
         return all;
     }();

@@ -25,6 +25,7 @@ const std::vector<FunctionRow>& function_rows();
 std::span<const FunctionRow> dynamic_function_rows();  ///< the part of them in functions_dynamic.cpp
 std::span<const FunctionRow> address_function_rows();  ///< in functions_addresses.cpp
 std::span<const FunctionRow> series_function_rows();   ///< in functions_series.cpp
+std::span<const FunctionRow> engine_function_rows();   ///< in functions_engine.cpp
 
 /// Functions whose arguments or results follow rules of their own, bound in binder_functions.cpp.
 struct SpecialRow {

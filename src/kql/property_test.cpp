@@ -248,7 +248,7 @@ class Generator {
             query.text += fmt::format(" | top {} by {}", count, text);
         } else {
             query.text += fmt::format(" | sort by {}", text);
-            if (below(2) == 0) return neighbours(query);
+            if (below(2) == 0) return below(2) == 0 ? neighbours(query) : sessions(query);
             query.text += fmt::format(" | take {}", count);
         }
         query.answer.rows.resize(std::min(query.answer.rows.size(), count));
@@ -275,6 +275,31 @@ class Generator {
             out.rows[i].push_back(static_cast<std::int64_t>(i + 1));
         }
         query.answer = std::move(out);
+    }
+
+    /// A session ends after 36 hours, after 10 without a row, before a null, and where it is told to.
+    void sessions(Query& query) {
+        const auto& columns = query.answer.columns;
+        const auto at =
+            static_cast<std::size_t>(std::ranges::find(columns, Datetime, &Column::type) - columns.begin());
+        if (at == columns.size() || std::ranges::find(columns, "begin", &Column::name) != columns.end())
+            return;
+        constexpr std::int64_t kHour = 36'000'000'000;
+        const auto restart = expression(query.answer, Bool, 2);
+        query.text += fmt::format(" | extend begin = row_window_session({}, 36h, 10h, {})", columns[at].name,
+                                  restart.text);
+        Value first, before;
+        for (auto& row : query.answer.rows) {
+            const auto value = row[at];
+            const auto anew = restart.value(row);
+            const auto whole = [](const Value& ticks) { return std::get<std::int64_t>(ticks); };
+            if (is_null(value) || is_null(before) || (!is_null(anew) && std::get<bool>(anew)) ||
+                whole(value) >= whole(first) + 36 * kHour || whole(value) >= whole(before) + 10 * kHour)
+                first = value;
+            before = value;
+            row.push_back(first);
+        }
+        query.answer.columns.push_back({"begin", Datetime});
     }
 
     void join(Query& query) {

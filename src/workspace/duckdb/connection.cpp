@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/log.hpp"
+#include "workspace/duckdb/engine_functions.hpp"
 
 namespace fieldwatch::workspace {
 namespace {
@@ -252,6 +253,7 @@ Result<Database> Database::open(const std::string& path, const DatabaseLimits& l
     }
     Database database(handle);
     auto connection = FIELDWATCH_TRY(database.connect());
+    FIELDWATCH_TRY(register_engine_functions(connection.get()));
     if (!limits.directory.empty()) {
         FIELDWATCH_TRY(connection.run("SET allowed_directories = [" + quote_literal(limits.directory) + "]"));
     }

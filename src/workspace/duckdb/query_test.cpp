@@ -60,6 +60,20 @@ TEST_F(QueryTest, ShowsRawEventsUnderTheirLaterNameWithDynamicDetails) {
               Value("sh -c \"id\""));
 }
 
+TEST_F(QueryTest, KnowsTheFunctionsThatTheCompilerBrings) {
+    EXPECT_EQ(cell("print hash('World')"), Value(std::int64_t{1'846'988'464'401'551'951}));
+    EXPECT_EQ(
+        cell("SecurityIoTRawEvent | extend x = parse_xml(strcat('<e d=\"', DeviceId, '\"/>')) | summarize "
+             "dcount(tostring(x.e['@d']))"),
+        Value(std::int64_t{7}));
+    EXPECT_EQ(cell("SecurityIoTRawEvent | sort by TimeGenerated asc | extend s = "
+                   "row_window_session(TimeGenerated, 1h, 1m) | summarize dcount(s)"),
+              Value(std::int64_t{1}));
+    EXPECT_EQ(cell("let known = toscalar(SecurityIoTRawEvent | summarize make_set(DeviceId)); "
+                   "SecurityIoTRawEvent | where set_has_element(known, DeviceId) | count"),
+              Value(std::int64_t{100}));
+}
+
 /// A file that is not there shows that nothing opened it.
 TEST_F(QueryTest, OpensOnlyFilesThatCanHoldTheTimesAQueryAsksFor) {
     clock_.advance(hours(2));
