@@ -104,13 +104,16 @@ constexpr FunctionRow kAddressRows[] = {
               "length(e) - 2), '\"\"', '\"') ELSE e END) AS VARCHAR))"),
      "one record; RFC 4180 quotes"},
     {"parse_path", "s", 'j',
-     "CAST(json_object('Scheme', regexp_extract({0}, '^([A-Za-z][A-Za-z0-9+.-]*)://', 1), 'RootPath', "
-     "regexp_extract({0}, '^([A-Za-z]:)', 1), 'DirectoryPath', regexp_replace(regexp_extract({0}, "
-     "'^(.*)[/\\\\][^/\\\\]*$', 1), '', ''), 'DirectoryName', regexp_extract({0}, "
-     "'([^/\\\\]+)[/\\\\][^/\\\\]*$', 1), 'Filename', regexp_extract({0}, '([^/\\\\]*)$', 1), "
-     "'Extension', regexp_extract({0}, '[^/\\\\]*\\.([^/\\\\.]+)$', 1), 'AlternateDataStreamName', '') "
-     "AS VARCHAR)",
-     "with / or \\"},
+     LET("p", "regexp_replace({0}, '^[A-Za-z][A-Za-z0-9+.-]*://', '')",
+         LET("f", "regexp_extract(p, '([^/\\\\]*)$', 1)",
+             "CAST(json_object('Scheme', regexp_extract({0}, '^([A-Za-z][A-Za-z0-9+.-]*)://', 1), "
+             "'RootPath', "
+             "regexp_extract(p, '^(?:\\\\\\\\[?]\\\\)?([A-Za-z]:)', 1), 'DirectoryPath', regexp_extract(p, "
+             "'^(.*)[/\\\\][^/\\\\]*$', 1), 'DirectoryName', regexp_extract(p, "
+             "'([^/\\\\]+)[/\\\\][^/\\\\]*$', 1), 'Filename', regexp_extract(f, '^[^:]*'), 'Extension', "
+             "regexp_extract(f, '^[^:]*\\.([^:.]+)(?::|$)', 1), 'AlternateDataStreamName', regexp_extract(f, "
+             "':(.*)$', 1)) AS VARCHAR)")),
+     "with / or \\; a name of a stream stands behind a colon"},
     {"parse_version", "s", 'd',
      "CASE WHEN regexp_full_match({0}, '\\d{1,8}(\\.\\d{1,8}){0,3}') THEN "
      "TRY_CAST(list_sum(list_transform(range(4), "
