@@ -76,6 +76,9 @@ class Lexer {
     Parsed<Token> next(const std::vector<Token>& before) {
         const char c = peek();
         if (c == '"' || c == '\'') return string(false);
+        for (const std::string_view fence : {"```", "~~~"}) {
+            if (text_.substr(at_).starts_with(fence)) return lines(fence);
+        }
         if ((c == '@' || c == 'h' || c == 'H') && (peek(1) == '"' || peek(1) == '\'')) {
             ++at_;
             return string(c == '@');
@@ -135,8 +138,19 @@ class Lexer {
         return syntax_error(here(), "this string has no closing quote");
     }
 
+    /// Text over several lines, as it is written, up to the same fence.
+    Parsed<Token> lines(std::string_view fence) {
+        const auto begin = at_ + fence.size();
+        const auto end = text_.find(fence, begin);
+        at_ = std::min(end, text_.size());
+        if (end == std::string_view::npos) return syntax_error(here(), "this string has no closing fence");
+        at_ += fence.size();
+        return Token{.kind = TokenKind::Text, .text = std::string(text_.substr(begin, end - begin))};
+    }
+
     Parsed<> escape(std::string& out) {
         const char c = peek();
+        if (c >= '0' && c <= '7') return octal(out);
         ++at_;
         switch (c) {
             case 'n':
@@ -179,6 +193,15 @@ class Lexer {
             here(), "unknown escape in a string; write \\\\ for a backslash, or @\"…\" for verbatim text");
     }
 
+    /// Up to three digits, at most 377; \0 is what UTF-16 read as UTF-8 has between its letters.
+    Parsed<> octal(std::string& out) {
+        std::uint32_t code = 0;
+        for (int i = 0; i < 3 && peek() >= '0' && peek() <= '7' && code < 32; ++i)
+            code = code * 8 + static_cast<std::uint32_t>(text_[at_++] - '0');
+        append_utf8(out, code);
+        return {};
+    }
+
     Parsed<> code_point(std::string& out, int digits) {
         std::uint32_t code = 0;
         for (int i = 0; i < digits; ++i) {
@@ -191,7 +214,7 @@ class Lexer {
             code = code << 4 | static_cast<std::uint32_t>(digit);
             ++at_;
         }
-        if (code == 0 || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
+        if (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000))
             return syntax_error(here(), "an escape names no character that a string can hold");
         append_utf8(out, code);
         return {};

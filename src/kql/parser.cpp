@@ -24,6 +24,15 @@ constexpr std::array<std::string_view, 14> kWordOperators{
 constexpr std::array<std::string_view, 8> kSymbolOperators{"==", "!=", "<>", "<", "<=", ">", ">=", "=~"};
 constexpr std::array<std::string_view, 6> kListOperators{"in", "!in", "in~", "!in~", "has_any", "has_all"};
 
+/// Functions that the language has under two names: the one that ours goes by.
+std::string_view function_of(std::string_view name) {
+    if (name == "notnull") return "isnotnull";
+    if (name == "notempty") return "isnotempty";
+    if (name == "parseurl") return "parse_url";
+    if (name == "weekofyear") return "week_of_year";
+    return name;
+}
+
 template <class List>
 bool contains(const List& list, std::string_view word) {
     return std::ranges::find(list, word) != list.end();
@@ -260,7 +269,7 @@ Parsed<NodePtr> Parser::primary() {
     if (is("(", 1)) {
         at_ += 2;
         auto args = FIELDWATCH_TRY(arguments());
-        auto node = make_node(NodeKind::Call, since(token.span), token.text);
+        auto node = make_node(NodeKind::Call, since(token.span), std::string(function_of(token.text)));
         node->args = std::move(args);
         return node;
     }

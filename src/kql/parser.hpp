@@ -69,6 +69,7 @@ class Parser {
     Parsed<Item> item();
     Parsed<> order(Item& item);
     Parsed<> parameters(Operator& op);
+    Parsed<bool> parameter(Operator& op);
     Parsed<> parameters_are_hints(Operator& op);
     Parsed<Pipeline> input();
     Parsed<> summarize(Operator& op);

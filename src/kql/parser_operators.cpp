@@ -211,19 +211,25 @@ Parsed<> Parser::items(std::vector<Item>& items, bool ordered) {
 }
 
 Parsed<> Parser::parameters(Operator& op) {
-    while (peek().kind == TokenKind::Name) {
-        std::string key = peek().text;
-        std::size_t ahead = 1;
-        while (is(".", ahead) && peek(ahead + 1).kind == TokenKind::Name)
-            key += "." + peek(ahead + 1).text, ahead += 2;
-        if (!is("=", ahead)) return {};
-        const auto& value = peek(ahead + 1);
-        if (value.kind != TokenKind::Name && value.kind != TokenKind::Text && value.kind != TokenKind::Number)
-            return syntax_error(value.span, fmt::format("expected a value for '{}'", key));
-        op.parameters.emplace_back(key, value.text);
-        at_ += ahead + 2;
+    while (FIELDWATCH_TRY(parameter(op))) {
     }
     return {};
+}
+
+/// One `key=value`; false where none stands.
+Parsed<bool> Parser::parameter(Operator& op) {
+    if (peek().kind != TokenKind::Name) return false;
+    std::string key = peek().text;
+    std::size_t ahead = 1;
+    while (is(".", ahead) && peek(ahead + 1).kind == TokenKind::Name)
+        key += "." + peek(ahead + 1).text, ahead += 2;
+    if (!is("=", ahead)) return false;
+    const auto& value = peek(ahead + 1);
+    if (value.kind != TokenKind::Name && value.kind != TokenKind::Text && value.kind != TokenKind::Number)
+        return syntax_error(value.span, fmt::format("expected a value for '{}'", key));
+    op.parameters.emplace_back(key, value.text);
+    at_ += ahead + 2;
+    return true;
 }
 
 Parsed<> Parser::summarize(Operator& op) {
@@ -238,8 +244,9 @@ Parsed<> Parser::summarize(Operator& op) {
 
 /// `hint.…=` tell an engine how to work, not what to answer.
 Parsed<> Parser::parameters_are_hints(Operator& op) {
-    while (is_word("hint") && is(".", 1))
-        FIELDWATCH_TRY(parameters(op));
+    while (is_word("hint") && is(".", 1)) {
+        if (!FIELDWATCH_TRY(parameter(op))) return {};
+    }
     return {};
 }
 
