@@ -208,8 +208,10 @@ Parsed<ExprPtr> Binder::name(const Node& node, const Scope& scope) {
     if (node.text == "null")
         return semantic_error(
             node.span, "null has a type, as in int(null); isnull(…) asks for it, isempty(…) of strings");
-    return semantic_error(node.span, fmt::format("unknown column '{}'{}", node.text,
-                                                 did_you_mean(node.text, visible_names(scope.relation))));
+    const auto known = did_you_mean(node.text, visible_names(scope.relation));
+    if (known.empty() && is_aggregate(node.text))
+        return semantic_error(node.span, fmt::format("'{0}' is a function: call it, as {0}(…)", node.text));
+    return semantic_error(node.span, fmt::format("unknown column '{}'{}", node.text, known));
 }
 
 Parsed<ExprPtr> Binder::member(const Node& node, const Scope& scope) {
@@ -240,7 +242,9 @@ Parsed<ExprPtr> Binder::member(const Node& node, const Scope& scope) {
         return semantic_error(
             node.span,
             fmt::format("'.{}' needs a dynamic value, but this is {}{}", node.text, to_string(value->type),
-                        value->type == ColumnType::String ? "; parse_json(…) makes it one" : ""));
+                        value->type == ColumnType::String     ? "; parse_json(…) makes it one"
+                        : value->type == ColumnType::DateTime ? "; datetime_part('…', …) takes a part"
+                                                              : ""));
     return json_member(value, node.text);
 }
 

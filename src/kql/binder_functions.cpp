@@ -88,11 +88,57 @@ int capture_groups(const std::string& pattern) {
 
 namespace {
 
+/// What other languages call a function.
+std::string_view function_called_here(std::string_view name) {
+    constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"if", "iff"},
+                                                                        {"len", "strlen"},
+                                                                        {"length", "strlen"},
+                                                                        {"lower", "tolower"},
+                                                                        {"upper", "toupper"},
+                                                                        {"substr", "substring"},
+                                                                        {"mid", "substring"},
+                                                                        {"concat", "strcat"},
+                                                                        {"ifnull", "coalesce"},
+                                                                        {"nvl", "coalesce"},
+                                                                        {"isnullorempty", "isempty"},
+                                                                        {"dateadd", "datetime_add"},
+                                                                        {"date_add", "datetime_add"},
+                                                                        {"datediff", "datetime_diff"},
+                                                                        {"date_diff", "datetime_diff"},
+                                                                        {"date_trunc", "bin"},
+                                                                        {"getdate", "now"},
+                                                                        {"date_format", "format_datetime"},
+                                                                        {"strftime", "format_datetime"},
+                                                                        {"regexp_extract", "extract"},
+                                                                        {"regexp_replace", "replace_regex"},
+                                                                        {"instr", "indexof"},
+                                                                        {"charindex", "indexof"},
+                                                                        {"json_extract", "extract_json"},
+                                                                        {"from_json", "parse_json"},
+                                                                        {"values", "make_set"},
+                                                                        {"array_agg", "make_list"},
+                                                                        {"string_agg", "make_list"},
+                                                                        {"size", "array_length"},
+                                                                        {"cardinality", "array_length"},
+                                                                        {"mean", "avg"},
+                                                                        {"median", "percentile"}};
+    for (const auto& [theirs, ours] : kNames) {
+        if (theirs == name) return ours;
+    }
+    return "";
+}
+
 /// A name that nothing has: what the language has and we do not, an operator written as a call, or a slip.
 std::unexpected<Failure> unknown_function(const Node& node) {
     const auto& refused = refused_function_names();
     if (std::ranges::find(refused, node.text) != refused.end())
         return unsupported(node.span, fmt::format("the function '{}' is not supported", node.text));
+    std::string lower = node.text;
+    for (char& c : lower)
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    if (const auto ours = function_called_here(lower); !ours.empty())
+        return semantic_error(node.span,
+                              fmt::format("unknown function '{}'; here it is called '{}'", node.text, ours));
     constexpr std::string_view kOperators[] = {"contains",  "startswith", "endswith", "has",
                                                "hasprefix", "hassuffix",  "has_any",  "has_all",
                                                "in",        "between",    "matches"};

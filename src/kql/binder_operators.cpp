@@ -88,9 +88,15 @@ Parsed<> Binder::common_type(std::vector<ExprPtr*> values, const std::vector<Spa
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
         auto wider = widen(*values[i], type);
-        if (!wider)
-            return semantic_error(spans[i], fmt::format("{}: {} and {} do not go together", what,
-                                                        to_string(type), to_string((*values[i])->type)));
+        if (!wider) {
+            const auto other = (*values[i])->type;
+            const bool text_and_number = (type == ColumnType::String && is_number(other)) ||
+                                         (other == ColumnType::String && is_number(type));
+            return semantic_error(
+                spans[i],
+                fmt::format("{}: {} and {} do not go together{}", what, to_string(type), to_string(other),
+                            text_and_number ? "; tostring(…) or tolong(…) converts one" : ""));
+        }
         *values[i] = std::move(wider);
     }
     return {};

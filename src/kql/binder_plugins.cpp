@@ -62,9 +62,7 @@ Parsed<> Binder::evaluate(Relation& relation, const Operator& op) {
                            fmt::format("the plugin '{}' is not supported, because how it chooses is not "
                                        "published; basket counts every combination",
                                        plugin));
-    return unsupported(op.on->span, fmt::format("the plugin '{}' is not supported; bag_unpack, basket, "
-                                                "ipv4_lookup, narrow and pivot are",
-                                                plugin));
+    return unsupported(op.on->span, fmt::format("the plugin '{}' is not supported", plugin));
 }
 
 /// What rows of two strings (a column's name, its values' types) answer, in the order of the names. Asked

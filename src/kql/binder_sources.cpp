@@ -21,6 +21,10 @@ Parsed<Relation> Binder::source(const Node& node) {
             return table_valued(*function, node, nullptr);
     }
     if (node.kind == NodeKind::Name) return table(node);
+    if (node.kind == NodeKind::Call)
+        return semantic_error(node.span, fmt::format("a table is expected here, and '{}' is no function that "
+                                                     "gives one; let defines such a function",
+                                                     node.text));
     return semantic_error(node.span, "a table is expected here");
 }
 

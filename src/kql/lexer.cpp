@@ -304,6 +304,8 @@ class Lexer {
         for (const std::string_view quote : {"\u201c", "\u201d", "\u2018", "\u2019"}) {
             if (rest.starts_with(quote)) return "strings stand in straight quotes, \" or '";
         }
+        if (rest.starts_with("!"))
+            return "'!' begins an operator, as in != and !in; not(…) negates a condition";
         return "a character that the language has no use for";
     }
 

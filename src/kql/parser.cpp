@@ -246,6 +246,10 @@ Parsed<NodePtr> Parser::primary() {
         case TokenKind::Symbol:
             if (take("(")) {
                 auto inside = FIELDWATCH_TRY(input());
+                if (is(","))
+                    return syntax_error(peek().span,
+                                        "expected ')' to close the parenthesis, found ','; several values "
+                                        "stand behind in, has_any and has_all");
                 FIELDWATCH_TRY(expect(")", "to close the parenthesis"));
                 if (!inside.head && inside.operators.empty()) {
                     inside.source->span = since(token.span);

@@ -26,15 +26,29 @@ Parsed<Statement> Parser::statement() {
 
 /// What the word that stands where none is expected may have been meant for.
 std::string Parser::missing() const {
-    if (at_ == 1 && (tokens_[0].text == "select" || tokens_[0].text == "SELECT"))
+    const auto is_operator = [](const Token& token) {
+        return token.kind == TokenKind::Name &&
+               std::ranges::find(operator_names(), token.text) != operator_names().end();
+    };
+    if (at_ == 1 && (tokens_[0].text == "select" || tokens_[0].text == "SELECT" || is_operator(tokens_[0])))
         return "; a query begins with a table, as in Table | project Column";
+    const auto before = at_ > 0 ? tokens_[at_ - 1] : Token{};
+    if (before.text == ";") return "; there is one query at a time, and let gives names to what it uses";
+    if (peek().kind == TokenKind::Symbol) {
+        if (is("?")) return "; iff(condition, a, b) chooses";
+        if ((is("/") && is("*", 1)) || (is("-") && is("-", 1))) return "; a comment begins with //";
+        if (is("(") && before.text == "count") return "; the operator count has no parentheses";
+        return "";
+    }
     if (peek().kind != TokenKind::Name) return "";
-    if (std::ranges::find(operator_names(), peek().text) != operator_names().end())
-        return "; an operator stands behind '|'";
-    if (at_ > 0 && tokens_[at_ - 1].kind == TokenKind::Name && tokens_[at_ - 1].text == "not")
-        return "; not is a function, not(…)";
+    if (peek().text == "as") return "; a result's name stands before it, as in n = count()";
+    if (is_operator(peek())) return "; an operator stands behind '|'";
+    if (before.kind == TokenKind::Name && before.text == "not") return "; not is a function, not(…)";
+    if (before.kind == TokenKind::Name && is_operator(before))
+        return fmt::format("; '{}' is an operator, which stands behind '|'", before.text);
+    if (peek().text == "not") return "; negative operators are !in, !has, !contains and so on";
     if (peek().text == "is") return "; isnull(…) and isempty(…) ask whether a value is there";
-    return "";
+    return peek().text == "by" ? "" : "; a comma, an operator or 'by' is missing before it";
 }
 
 /// `set name = value;` tells an engine how to work, not what to answer.
