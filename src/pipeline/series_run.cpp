@@ -2,15 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <functional>
-#include <numeric>
-#include <span>
 #include <utility>
 
 #include "base/json_text.hpp"
 #include "base/line_reader.hpp"
+#include "detect/behaviour/alert_budget.hpp"
 #include "detect/behaviour/series_model.hpp"
 
 namespace fieldwatch::pipeline {
@@ -19,23 +16,16 @@ namespace {
 using detect::SeriesModel;
 
 constexpr std::size_t kLineBytesMax = 4'096;
-constexpr Ticks kOneAlert =
-    std::chrono::hours(6);             ///< spec/detection.md section 4: merged by device and cause
 constexpr double kStranger = 4.0 / 3;  ///< times the score that was told: told again
 
 constexpr std::chrono::seconds kCountedStep = std::chrono::minutes(5);
 constexpr auto kCountsBefore = Timestamp::from_unix_seconds(100'000'000);  ///< March 1973
 
-/// The three that weigh most, heaviest first.
 void write_contributions(JsonWriter& json, const SeriesLine& line, const detect::SeriesScore& score) {
-    std::array<std::size_t, detect::kDeviations> order{};
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::stable_sort(order, std::greater{}, [&](std::size_t i) { return score.contributions[i]; });
     json.key("Contributions").begin_array();
-    for (const auto i : std::span(order).first(3)) {
-        if (score.contributions[i] <= 0) break;
-        json.begin_object().member("feature", to_string(static_cast<detect::Deviation>(i)));
-        json.key("score").real(score.contributions[i]);
+    for (const auto deviation : score.heaviest()) {
+        json.begin_object().member("feature", to_string(deviation));
+        json.key("score").real(score.contribution(deviation));
         json.key("observed").real(*line.value);
         json.key("expected").begin_array().real(score.low).real(score.high).end_array();
         json.end_object();
@@ -171,10 +161,10 @@ class SeriesRun {
     /// third stranger; a higher one covers the lower.
     void raise(const SeriesLine& line, Timestamp time, const detect::SeriesScore& score,
                model::Severity severity, std::optional<Told>& told) {
-        const bool follows = told && time - told->newest <= kOneAlert;
+        const bool follows = told && time - told->newest <= detect::kAlertMerge;
         const bool again = follows && score.score < kStranger * told->score;
         const bool covered =
-            severity == model::Severity::Low && medium_ && time - medium_->newest <= kOneAlert;
+            severity == model::Severity::Low && medium_ && time - medium_->newest <= detect::kAlertMerge;
         told = Told{time, again ? told->score : score.score};
         if (again || covered) return;
         ++report.alerts;

@@ -19,9 +19,7 @@ constexpr double kLearningBits = 60;  ///< two kinds of things that nobody ever 
 constexpr std::uint32_t kFirstWindows = 36;  ///< three hours in which all is new: nothing is told
 constexpr std::uint32_t kPeersLeast = 5;
 constexpr double kFleetShare = 0.3;
-constexpr Ticks kMerge = std::chrono::hours(6), kDay = std::chrono::hours(24),
-                kWeek = std::chrono::hours(168);
-constexpr double kBudgetFactor = 1.25;  ///< within a week of an alert only what is that much stranger is told
+constexpr Ticks kFleetMerge = std::chrono::hours(24);  ///< an update takes its time
 
 const AlertType kRareProcess{"fieldwatch-x-rare-process",
                              "IoT_X_RareProcess",
@@ -150,7 +148,7 @@ void DeviceDetector::advance(Context& context) {
 }
 
 bool DeviceDetector::is_frozen(const Device& device, const Context& context) const {
-    return device.raised.ticks > 0 && context.now - device.raised < kDay &&
+    return device.raised.freezes(context.now) &&
            context.book.open_id(device.hub, device.raised_type, device.name, device.raised_discriminator);
 }
 
@@ -239,7 +237,7 @@ void DeviceDetector::raise_fleet(std::vector<Judged>& judged, Timestamp end, Con
             .member("Type", "iothub")
             .member("HubName", hub);
         entities.end_object().end_array();
-        context.book.raise(std::move(alert), kDay, context.now, context.out);
+        context.book.raise(std::move(alert), kFleetMerge, context.now, context.out);
         for (auto* const member : members)
             member->type.clear();
     }
@@ -248,10 +246,7 @@ void DeviceDetector::raise_fleet(std::vector<Judged>& judged, Timestamp end, Con
 void DeviceDetector::raise(Judged& judged, Timestamp end, Context& context) {
     auto& device = *judged.device;
     const auto& score = judged.score;
-    // The budget: an alert a week, unless things got stranger.
-    if (device.raised.ticks > 0 && end - device.raised < kWeek &&
-        score.score < kBudgetFactor * device.raised_score)
-        return;
+    if (device.raised.spends_budget(end, score.score)) return;
     const auto& top = score.contributions.front();
     const auto& type = type_named(judged.type);
     auto alert = device_alert(type, at_end(device.hub, device.name, end, top.evidence), top.evidence);
@@ -282,11 +277,10 @@ void DeviceDetector::raise(Judged& judged, Timestamp end, Context& context) {
         .member("Type", "iotdevice")
         .member("DeviceId", device.name);
     entities.end_object().end_array();
-    device.raised = end;
-    device.raised_score = score.score;
+    device.raised = {end, score.score};
     device.raised_type = alert.type;
     device.raised_discriminator = alert.discriminator;
-    context.book.raise(std::move(alert), kMerge, context.now, context.out);
+    context.book.raise(std::move(alert), kAlertMerge, context.now, context.out);
 }
 
 void DeviceDetector::save(ByteWriter& out) const {
@@ -304,8 +298,8 @@ void DeviceDetector::save(ByteWriter& out) const {
         out.text(device.hub);
         out.text(device.name);
         device.model.save(out);
-        out.i64(device.raised.ticks);
-        out.f64(device.raised_score);
+        out.i64(device.raised.at.ticks);
+        out.f64(device.raised.score);
         out.text(device.raised_type);
         out.text(device.raised_discriminator);
     }
@@ -331,8 +325,8 @@ Result<void> DeviceDetector::restore(ByteReader& in) {
         device.hub = hub;
         device.name = name;
         FIELDWATCH_TRY(device.model.restore(in));
-        device.raised = FIELDWATCH_TRY(read_time(in));
-        device.raised_score = FIELDWATCH_TRY(in.f64());
+        device.raised.at = FIELDWATCH_TRY(read_time(in));
+        device.raised.score = FIELDWATCH_TRY(in.f64());
         device.raised_type = FIELDWATCH_TRY(read_text(in));
         device.raised_discriminator = FIELDWATCH_TRY(read_text(in));
     }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/bounded_table.hpp"
+#include "detect/behaviour/alert_budget.hpp"
 #include "detect/behaviour/device_model.hpp"
 #include "detect/detector.hpp"
 
@@ -33,8 +34,7 @@ class DeviceDetector {
     struct Device {
         std::string hub, name;
         DeviceModel model;
-        Timestamp raised;  ///< newest alert; 0: none
-        double raised_score = 0;
+        LastAlert raised;
         std::string raised_type, raised_discriminator;
     };
     struct Judged {

@@ -1,12 +1,9 @@
 #include "detect/behaviour/metric_detector.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
-#include <numeric>
 #include <optional>
-#include <span>
 
 #include <fmt/format.h>
 
@@ -16,10 +13,6 @@
 
 namespace fieldwatch::detect {
 namespace {
-
-constexpr Ticks kMetricMerge = std::chrono::hours(6), kFrozenMost = std::chrono::hours(24),
-                kBudgetTime = std::chrono::hours(168);
-constexpr double kStranger = 1.25;  ///< within a week of an alert only what is that much stranger is told
 
 /// Medium, the most that a model alone may say: at the threshold of one false alert a month and series.
 const AlertType kUnusualMetric{"fieldwatch-x-unusual-metric",
@@ -39,20 +32,15 @@ std::optional<double> number_in(std::string_view text) {
     return value;
 }
 
-/// The three that weigh most, heaviest first: each a feature as the device's other alerts have them.
+/// What weighs most: each a feature as the device's other alerts have them.
 void write_contributions(JsonWriter& json, std::string_view metric, double value, const SeriesScore& score,
                          std::string_view last_seen) {
-    std::array<std::size_t, kDeviations> order{};
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::ranges::stable_sort(order, std::greater{}, [&](std::size_t i) { return score.contributions[i]; });
     json.key("Contributions").begin_array();
-    for (const auto i : std::span(order).first(3)) {
-        if (score.contributions[i] <= 0) break;
-        json.begin_object().member("feature",
-                                   fmt::format("{} of {}", to_string(static_cast<Deviation>(i)), metric));
+    for (const auto deviation : score.heaviest()) {
+        json.begin_object().member("feature", fmt::format("{} of {}", to_string(deviation), metric));
         json.key("observed").real(value);
         json.key("expected").begin_array().real(score.low).real(score.high).end_array();
-        json.key("score").real(score.contributions[i]);
+        json.key("score").real(score.contribution(deviation));
         json.member("last_seen", last_seen).end_object();
     }
     json.end_array();
@@ -96,7 +84,7 @@ MetricDetector::Series* MetricDetector::series_of(const model::Event& event, std
 }
 
 bool MetricDetector::is_frozen(const Device& device, std::string_view metric, const Context& context) const {
-    return device.raised_metric == metric && context.now - device.raised < kFrozenMost &&
+    return device.raised_metric == metric && device.raised.freezes(context.now) &&
            context.book.open_id(device.hub, kUnusualMetric.type, device.name, metric);
 }
 
@@ -124,11 +112,9 @@ void MetricDetector::observe(const Sample& sample, Context& context) {
 
 void MetricDetector::raise(Device& device, const Sample& sample, const SeriesScore& score, Timestamp strange,
                            Context& context) {
-    // The budget: an alert a week and device, unless things got stranger. What goes on is one alert.
-    const bool same = device.raised_metric == sample.metric && context.now - device.raised < kMetricMerge;
-    if (device.raised.ticks > 0 && context.now - device.raised < kBudgetTime && !same &&
-        score.score < kStranger * device.raised_score)
-        return;
+    // What goes on is one alert, and within the budget.
+    const bool same = device.raised_metric == sample.metric && context.now - device.raised.at < kAlertMerge;
+    if (!same && device.raised.spends_budget(context.now, score.score)) return;
     auto alert = device_alert(kUnusualMetric, sample.event, sample.at);
     alert.discriminator = sample.metric;
     alert.description = fmt::format("{} is {:.6g}, where {:.6g} to {:.6g} was expected: {}.", sample.metric,
@@ -149,10 +135,10 @@ void MetricDetector::raise(Device& device, const Sample& sample, const SeriesSco
                         .device = device.name, .metric = sample.metric, .until = sample.event.time}));
     extended.end_object();
     EntityWriter(alert.entities_json, device.hub, device.name).end();
-    if (!same || score.score > device.raised_score) device.raised_score = score.score;
-    if (!same) device.raised = context.now;
+    if (!same || score.score > device.raised.score) device.raised.score = score.score;
+    if (!same) device.raised.at = context.now;
     device.raised_metric = sample.metric;
-    context.book.raise(std::move(alert), kMetricMerge, context.now, context.out);
+    context.book.raise(std::move(alert), kAlertMerge, context.now, context.out);
 }
 
 void MetricDetector::advance(Context& context) {
@@ -177,8 +163,8 @@ void MetricDetector::save(ByteWriter& out) const {
     for (const auto& [key, device] : devices_) {
         out.text(device.hub);
         out.text(device.name);
-        out.i64(device.raised.ticks);
-        out.f64(device.raised_score);
+        out.i64(device.raised.at.ticks);
+        out.f64(device.raised.score);
         out.text(device.raised_metric);
         out.u32(static_cast<std::uint32_t>(device.series.size()));
         for (const auto& [name, series] : device.series) {
@@ -204,8 +190,8 @@ Result<void> MetricDetector::restore(ByteReader& in) {
         auto& device = devices_[device_key(hub, name)];
         device.hub = hub;
         device.name = name;
-        device.raised = FIELDWATCH_TRY(read_time(in));
-        device.raised_score = FIELDWATCH_TRY(in.f64());
+        device.raised.at = FIELDWATCH_TRY(read_time(in));
+        device.raised.score = FIELDWATCH_TRY(in.f64());
         device.raised_metric = FIELDWATCH_TRY(read_text(in));
         const auto count = FIELDWATCH_TRY(read_count(in, kOfDeviceMax));
         for (std::uint32_t k = 0; k < count; ++k) {

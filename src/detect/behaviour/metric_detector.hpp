@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "detect/behaviour/alert_budget.hpp"
 #include "detect/behaviour/series_model.hpp"
 #include "detect/detector.hpp"
 #include "model/telemetry_metrics.hpp"
@@ -50,8 +51,7 @@ class MetricDetector {
     struct Device {
         std::string hub, name;
         std::map<std::string, std::unique_ptr<Series>, std::less<>> series;
-        Timestamp raised;  ///< newest alert; 0: none
-        double raised_score = 0;
+        LastAlert raised;
         std::string raised_metric;
     };
     struct Sample {

@@ -1,3 +1,4 @@
+#include "detect/behaviour/alert_budget.hpp"
 #include "detect/behaviour/network_detector.hpp"
 
 #include <algorithm>
@@ -37,8 +38,7 @@ constexpr double kPortsTriedHour = 60, kGuessesHour = 60;
 constexpr double kBytesOut = 20e6, kBytesOutFactor = 8, kBytesOutCommon = 200e6, kBytesOutCommonFactor = 20;
 constexpr double kOutOfIn = 4;   ///< times what came back
 constexpr double kBusyPort = 8;  ///< addresses: a port that is being scanned makes no contacts
-constexpr Ticks kQuarter = std::chrono::minutes(15), kSuppression = std::chrono::hours(6),
-                kDay = std::chrono::hours(24);
+constexpr Ticks kQuarter = std::chrono::minutes(15), kDay = std::chrono::hours(24);
 constexpr std::uint32_t kStandardWindows = 36;  ///< with traffic, before the device counts as known
 
 bool is_scanned_for_logins(const Flow& flow) {
@@ -92,7 +92,7 @@ struct NetworkDetector::Sight {
     Context& context;
 
     void raise(const NetworkAlert& what) const {
-        context.book.raise(network_alert(what, event, item, flow, learned), kSuppression, context.now,
+        context.book.raise(network_alert(what, event, item, flow, learned), kAlertMerge, context.now,
                            context.out);
     }
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <type_traits>
 #include <utility>
@@ -75,6 +76,15 @@ std::string_view told(Deviation deviation) {
 
 Deviation SeriesScore::cause() const {
     return static_cast<Deviation>(std::ranges::max_element(contributions) - contributions.begin());
+}
+
+std::vector<Deviation> SeriesScore::heaviest() const {
+    std::vector<Deviation> out;
+    for (std::size_t i = 0; i < kDeviations; ++i)
+        if (contributions[i] > 0) out.push_back(static_cast<Deviation>(i));
+    std::ranges::stable_sort(out, std::greater{}, [&](Deviation of) { return contribution(of); });
+    if (out.size() > 3) out.resize(3);
+    return out;
 }
 
 template <std::size_t N>

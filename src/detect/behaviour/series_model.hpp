@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
@@ -39,6 +40,8 @@ struct SeriesScore {
     bool learning = true;                             ///< too little seen to tell
 
     Deviation cause() const;  ///< what contributes most
+    double contribution(Deviation of) const { return contributions[static_cast<std::size_t>(of)]; }
+    std::vector<Deviation> heaviest() const;  ///< what contributes at all, most first, at most three
 };
 
 /// One series. Constant memory and work a value; the same values give the same scores. Values must be finite;
