@@ -24,6 +24,7 @@ enum class Origin : std::uint8_t { Line, Shell, Substitution, ProcessSubstitutio
 /// Families of script interpreters, spec A23; Shell is the SHELLS list.
 enum class Interpreter : std::uint8_t { None, Shell, Python, Perl, Ruby, Php, Node, Lua, PowerShell, Other };
 std::string_view to_string(Interpreter family);
+std::span<const std::string_view> interpreter_names();  ///< all that to_string() gives
 
 /// Facts about one segment that take more than its words to know. Rules see their names in `cmd.facts`.
 enum class Fact : std::uint16_t {
@@ -41,6 +42,7 @@ enum class Fact : std::uint16_t {
     RunsCode = 1 << 11,       ///< an interpreter that is given its program on the command line (-c, -e)
     RunsLocalInTemp = 1 << 12,  ///< argv[0] or the script is relative, and the line went into TMPDIRS before
 };
+std::span<const std::string_view> fact_names();
 
 struct Redirect {
     std::string_view operation;  ///< >, >>, <, <<<, &>, … without the descriptor number

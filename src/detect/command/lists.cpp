@@ -137,6 +137,15 @@ void hosts_of(std::string_view word, bool names, Values& out) {
 
 }  // namespace
 
+std::span<const std::string_view> fact_names() {
+    static const auto kNames = [] {
+        std::array<std::string_view, std::size(kFactNames)> names;
+        std::ranges::transform(kFactNames, names.begin(), &FactName::name);
+        return names;
+    }();
+    return kNames;
+}
+
 std::string_view CommandLine::text(const Segment& segment) {
     const auto words = argv(segment);
     if (words.empty()) return segment.raw;

@@ -55,6 +55,16 @@ std::string_view to_string(Interpreter family) {
     return "";
 }
 
+std::span<const std::string_view> interpreter_names() {
+    static const auto kNames = [] {
+        std::array<std::string_view, static_cast<std::size_t>(Interpreter::Other) + 1> names;
+        for (std::size_t i = 0; i < names.size(); ++i)
+            names[i] = to_string(static_cast<Interpreter>(i));
+        return names;
+    }();
+    return kNames;
+}
+
 bool is_shell(std::string_view name) {
     if (name.starts_with('-')) name.remove_prefix(1);  // a login shell's argv[0]
     return one_of(name, kShells);

@@ -127,6 +127,7 @@ class RuleSetBuilder {
         Wake wake;
         auto may = kNoPredicate;
         if (use.origin != FieldOrigin::Event) {
+            FIELDWATCH_TRY(check_names(predicate, use.source));
             if (const auto words = gates_of(predicate, use.source); words && !words->empty()) {
                 may = FIELDWATCH_TRY(gated_by(*words));
                 wake = {.certain = true, .weight = 4 * weight_of(*words, 2.0), .any = {may}};
@@ -159,6 +160,20 @@ class RuleSetBuilder {
         predicates_.emplace(predicate, id);
         wakes_of_[id] = std::move(wake);
         return id;
+    }
+
+    /// A fact or interpreter that is none would never be there, and no word of a line could rule it out.
+    static Result<void> check_names(const Predicate& predicate, CommandField source) {
+        const bool facts = !source.is_scalar && source.list == CommandList::Facts;
+        if (!facts && !(source.is_scalar && source.scalar == CommandScalar::Interpreter)) return {};
+        const auto known = facts ? fact_names() : interpreter_names();
+        for (const auto& pattern : predicate.any_of) {
+            if (pattern.kind != PatternKind::Exact || std::ranges::find(known, pattern.text) != known.end())
+                continue;
+            return fail(Errc::NotFound, predicate.field + " is never '" + pattern.text +
+                                            "'; the nearest is '" + nearest(pattern.text, known) + "'");
+        }
+        return {};
     }
 
     PredicateId next_predicate(FieldId field_id) {

@@ -157,6 +157,10 @@ TEST(Sigma, RefusesByNameWithTheLine) {
     EXPECT_THAT(why(rule_text("  s: {A: x}\n  condition: s | count() > 1\n")), HasSubstr("correlation"));
     EXPECT_THAT(why(rule_text("  s: {A|re: '(a'}\n  condition: s\n")), HasSubstr("(a"));
     EXPECT_THAT(why(rule_text("  s: {cmd.nonsense: x}\n  condition: s\n")), HasSubstr("cmd.nonsense"));
+    EXPECT_THAT(why(rule_text("  s: {cmd.facts: run_code}\n  condition: s\n")),
+                HasSubstr("cmd.facts is never 'run_code'; the nearest is 'runs_code'"));
+    EXPECT_THAT(why(rule_text("  s: {cmd.interpreter: phyton}\n  condition: s\n")),
+                HasSubstr("the nearest is 'python'"));
     EXPECT_THAT(why("title: C\ncorrelation: {type: event_count}\n"), HasSubstr("correlation"));
     EXPECT_THAT(why(rule_text("  s: {A: x}\n  condition: s\n", "fieldwatch: {alert_typ: x}\n")),
                 HasSubstr("alert_typ"));
