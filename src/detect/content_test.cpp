@@ -40,5 +40,16 @@ TEST(Contents, CompileRulesAnewWhoseTextOrReadingChanged) {
     EXPECT_NE(compile(sources(R"({"localSuffixes":["plant.example"]})"), first).value()->rules, first->rules);
 }
 
+TEST(Contents, HoldWhatPeopleExpectOrRefuseIt) {
+    const auto expecting = compile(sources(
+        R"({"behaviour.expectations":[{"verdict":"expected","device":"camera-*","until":"2027-02-01T00:00:00Z"}]})"));
+    ASSERT_TRUE(expecting);
+    ASSERT_EQ((*expecting)->settings.expectations.size(), 1u);
+    EXPECT_EQ((*expecting)->settings.expectations.front().device, "camera-*");
+    EXPECT_NE((*expecting)->hash, compile(sources()).value()->hash)
+        << "a replay decides as the live hour did";
+    EXPECT_FALSE(compile(sources(R"({"behaviour.expectations":[{"verdict":"expected"}]})")));
+}
+
 }  // namespace
 }  // namespace fieldwatch::detect

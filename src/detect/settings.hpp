@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "detect/behaviour/expectation.hpp"
 
 namespace fieldwatch::detect {
 
@@ -24,7 +25,8 @@ struct Settings {
     std::int64_t intel_confidence = 50;                  ///< intel.minConfidence, 0 to 100
     bool ip_collection = false;  ///< ipCollection: unmasked hub-side addresses may be used
     bool behaviour = false;      ///< behaviour: models of what is standard for each device raise alerts
-    bool test_mode = false;      ///< testMode: documentation ranges count as external
+    std::vector<Expectation> expectations;  ///< behaviour.expectations, in their order
+    bool test_mode = false;                 ///< testMode: documentation ranges count as external
     std::vector<std::string>
         allowed_ports;  ///< allowedPorts: "22", "tcp/22" or "10.0.0.1:22"; R01 leaves them out
     std::shared_ptr<const GroupSet> groups;  ///< securityGroups: docs/formats/security-groups.md; never null

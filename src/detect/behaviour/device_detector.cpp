@@ -167,7 +167,7 @@ void DeviceDetector::close_windows(std::int64_t window, Context& context) {
     judged.reserve(devices_.size());
     for (auto& [key, device] : devices_) {
         judged.push_back({&device, device.model.judge(slot, hour_ends, groups_.get(device.hub)), {}, {}});
-        decide(judged.back());
+        decide(judged.back(), end, context);
     }
     raise_fleet(judged, end, context);
     for (auto& one : judged) {
@@ -177,14 +177,25 @@ void DeviceDetector::close_windows(std::int64_t window, Context& context) {
     }
 }
 
-void DeviceDetector::decide(Judged& judged) const {
+void DeviceDetector::decide(Judged& judged, Timestamp end, const Context& context) {
     auto& device = *judged.device;
     const auto& score = judged.score;
     if (device.model.is_idle() || score.contributions.empty()) return;
     if (device.model.windows() < kFirstWindows) return;
     const bool learning = device.model.windows() < DeviceModel::kDayWindows;
-    if (learning ? score.novelty_bits < kLearningBits : score.probability >= kMediumConfidence) return;
+    const auto is_below = [&](double factor) {
+        return learning ? score.novelty_bits < factor * kLearningBits
+                        : score.probability >= std::pow(kMediumConfidence, factor);
+    };
+    if (is_below(kLowestFactor)) return;
     const auto& top = score.contributions.front();
+    judged.verdict = verdict_on({.hub = device.hub,
+                                 .device = device.name,
+                                 .type = type_of(top).type,
+                                 .cause = cause_of(top),
+                                 .now = end},
+                                context.settings.expectations);
+    if (is_below(threshold_factor(judged.verdict))) return;
     judged.type = type_of(top).type;
     judged.discriminator = cause_of(top);
 }
@@ -260,7 +271,9 @@ void DeviceDetector::raise(Judged& judged, Timestamp end, Context& context) {
     JsonWriter extended(alert.extended_json);
     extended.begin_object()
         .member("DeviceId", device.name)
-        .member("Confidence", learning ? "learning" : confidence_word(score.probability));
+        .member("Confidence", learning ? "learning" : confidence_word(score.probability))
+        .member("Cause", judged.discriminator);
+    if (judged.verdict != Verdict::Usual) extended.member("Feedback", to_string(judged.verdict));
     extended.key("Probability").real(score.probability);
     extended.key("Score").real(score.score);
     extended.key("Aspects").begin_object();

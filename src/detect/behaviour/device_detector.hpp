@@ -11,6 +11,7 @@
 #include "base/bounded_table.hpp"
 #include "detect/behaviour/alert_budget.hpp"
 #include "detect/behaviour/device_model.hpp"
+#include "detect/behaviour/expectation.hpp"
 #include "detect/detector.hpp"
 
 namespace fieldwatch::detect {
@@ -40,12 +41,13 @@ class DeviceDetector {
     struct Judged {
         Device* device;
         WindowScore score;
-        std::string type, discriminator;  ///< empty: nothing to raise
+        std::string type, discriminator;   ///< empty: nothing to raise
+        Verdict verdict = Verdict::Usual;  ///< of people, on what weighs most
     };
     using CauseCounts = std::map<std::pair<std::string, std::string>, std::uint32_t>;  ///< by hub and cause
     static CauseCounts devices_by_cause(const std::vector<Judged>& judged);
     void close_windows(std::int64_t window, Context& context);
-    void decide(Judged& judged) const;
+    static void decide(Judged& judged, Timestamp end, const Context& context);
     void raise_fleet(std::vector<Judged>& judged, Timestamp end, Context& context);
     void raise(Judged& judged, Timestamp end, Context& context);
     bool is_frozen(const Device& device, const Context& context) const;

@@ -140,6 +140,23 @@ TEST(DeviceDetector, TellsOfAProgramThatNobodyEverRan) {
         << alert.extended_json;
 }
 
+TEST(DeviceDetector, IsSilentAboutWhatPeopleExpectUntilTheyNoLongerDo) {
+    const auto told = [](std::string_view device, std::string_view until) {
+        Fleet fleet(10, R"({"behaviour":true,"behaviour.expectations":[{"verdict":"expected","type":)"
+                        R"("IoT_X_RareProcess","device":")" +
+                            std::string(device) + R"(","until":")" + std::string(until) + R"("}]})");
+        fleet.live(24 * 3);
+        const auto before = fleet.alerts.size();
+        fleet.run(4, "/opt/vendor/calibrate", "/usr/sbin/agentd");
+        fleet.step();
+        return fleet.alerts.size() - before;
+    };
+    EXPECT_EQ(told("device-4", "2099-01-01T00:00:00Z"), 0u);
+    EXPECT_EQ(told("device-*", "2099-01-01T00:00:00Z"), 0u);
+    EXPECT_EQ(told("device-5", "2099-01-01T00:00:00Z"), 1u) << "said of another one";
+    EXPECT_EQ(told("device-4", "2027-01-16T00:00:00Z"), 1u) << "said for a day that is over";
+}
+
 TEST(DeviceDetector, TellsOfMuchMoreActivityThanUsual) {
     Fleet fleet(6);
     fleet.live(24 * 3);

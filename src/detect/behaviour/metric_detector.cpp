@@ -88,7 +88,7 @@ bool MetricDetector::is_frozen(const Device& device, std::string_view metric, co
            context.book.open_id(device.hub, kUnusualMetric.type, device.name, metric);
 }
 
-void MetricDetector::observe(const Sample& sample, Context& context) {
+void MetricDetector::observe(Sample sample, Context& context) {
     auto* const series = series_of(sample.event, sample.metric);
     if (series == nullptr || sample.event.time < series->newest) {
         ++refused_;
@@ -105,8 +105,16 @@ void MetricDetector::observe(const Sample& sample, Context& context) {
     }
     series->newest = sample.event.time;
     series->heard = context.now;
-    if (!score.learning && score.score >= SeriesModel::kMonthly)
-        raise(device, sample, score, series->strange, context);
+    if (!score.learning && score.score >= kLowestFactor * SeriesModel::kMonthly) {
+        sample.verdict = verdict_on({.hub = sample.event.hub,
+                                     .device = sample.event.device,
+                                     .type = kUnusualMetric.type,
+                                     .cause = sample.metric,
+                                     .now = context.now},
+                                    context.settings.expectations);
+        if (score.score >= threshold_factor(sample.verdict) * SeriesModel::kMonthly)
+            raise(device, sample, score, series->strange, context);
+    }
     if (!score.learning && score.score >= SeriesModel::kWeekly) series->strange = sample.event.time;
 }
 
@@ -128,6 +136,7 @@ void MetricDetector::raise(Device& device, const Sample& sample, const SeriesSco
     extended.key("Expected High").real(score.high);
     extended.key("Score").real(score.score);
     extended.key("Probability").real(score.probability);
+    if (sample.verdict != Verdict::Usual) extended.member("Feedback", to_string(sample.verdict));
     write_contributions(extended, sample.metric, sample.value, score,
                         strange.ticks == 0 ? std::string("never") : to_iso8601(strange));
     extended.member(kEvidenceQueryKey,

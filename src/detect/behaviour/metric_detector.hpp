@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "detect/behaviour/alert_budget.hpp"
+#include "detect/behaviour/expectation.hpp"
 #include "detect/behaviour/series_model.hpp"
 #include "detect/detector.hpp"
 #include "model/telemetry_metrics.hpp"
@@ -59,10 +60,11 @@ class MetricDetector {
         double value;
         const model::Event& event;
         model::LogPosition at;
+        Verdict verdict = Verdict::Usual;  ///< of people
     };
     /// Null where one more is one too many.
     Series* series_of(const model::Event& event, std::string_view metric);
-    void observe(const Sample& sample, Context& context);
+    void observe(Sample sample, Context& context);
     bool is_frozen(const Device& device, std::string_view metric, const Context& context) const;
     void raise(Device& device, const Sample& sample, const SeriesScore& score, Timestamp strange,
                Context& context);

@@ -144,6 +144,48 @@ TEST(MetricDetector, TellsOfANumberThatIsNotWhatItUsuallyIs) {
     EXPECT_THAT(alert.extended_json, HasSubstr(R"(ExtraDetails[\"celsius\"])"));
 }
 
+std::string with_expectation(const std::string& line) {
+    return R"({"behaviour":true,"behaviour.expectations":[)" + line + "]}";
+}
+
+TEST(MetricDetector, IsSilentAboutWhatPeopleExpectUntilTheyNoLongerDo) {
+    const auto told_with = [](const std::string& line) {
+        Told told(with_expectation(line));
+        auto all = usual("oven-3", "celsius", 7, 1);
+        for (auto& said : all)
+            if (said.second >= 6 * 86'400 && said.second < 6 * 86'400 + 900) said.value = "71.5";
+        for (const auto& said : all)
+            told.say(said);
+        return told.alerts.size();
+    };
+    const std::string ovens =
+        R"({"verdict":"expected","device":"oven-*","cause":"celsius","until":"2099-01-01T00:00:00Z"})";
+    EXPECT_EQ(told_with(""), 1u);
+    EXPECT_EQ(told_with(ovens), 0u) << "they are being cleaned";
+    const std::string rooms = R"({"verdict":"expected","device":"room-*","until":"2099-01-01T00:00:00Z"})";
+    EXPECT_EQ(told_with(rooms), 1u);
+    const std::string until_yesterday =
+        R"({"verdict":"expected","device":"oven-*","until":"2027-01-20T00:00:00Z"})";
+    EXPECT_EQ(told_with(until_yesterday), 1u) << "what was said has its end";
+}
+
+TEST(MetricDetector, TellsEarlierOfWhatNobodyExpects) {
+    const auto alerts_of = [](const std::string& line) {
+        Told told(with_expectation(line));
+        for (const auto& said : usual("oven", "celsius", 28, 4))
+            told.say(said);
+        auto strange = usual("oven", "celsius", 1, 4).front();
+        strange.second = 28 * 86'400;
+        strange.value = "21.6";
+        told.say(strange);
+        return told.alerts;
+    };
+    EXPECT_THAT(alerts_of(""), IsEmpty());
+    const auto told = alerts_of(R"({"verdict":"unexpected","until":"2099-01-01T00:00:00Z"})");
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_THAT(told.front().extended_json, HasSubstr(R"("Feedback":"unexpected")"));
+}
+
 TEST(MetricDetector, IsSilentOnFourOrdinaryWeeksOfFourMetrics) {
     Told told;
     std::vector<Said> all;
