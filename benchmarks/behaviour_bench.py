@@ -2,8 +2,8 @@
 
 Real series with labelled windows, one file of JSON lines {"series","windows","t","v"}, split in two halves by turns:
 thresholds are frozen on one and judged on the other, then the other way round. Beside them a year of a water meter in
-which nothing happened. Both lie under FIELDWATCH_SHARED/data/series; without them only made-up series are measured
-(made_up_series.py: what was put in where is known exactly). Two plots lie beside the build when it is done; docs/images has those of the docs."""
+which nothing happened. Both lie under FIELDWATCH_SHARED/data/series; without them only what is made up is measured: series
+(made_up_series.py) and the networks of homes (made_up_flows.py), of which is known exactly what was put in where. Two plots lie beside the build when it is done; docs/images has those of the docs."""
 
 import bisect
 import collections
@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 
 import made_up_series
+from behaviour_flows import judge_flows
 from behaviour_plots import plot_calibration, plot_found
 from common import BUILD, TOP, build, google_benchmark, result, say
 
@@ -256,6 +257,7 @@ def cost(quick):
 def bench(quick):
     cost(quick)
     build("fieldwatch", "behaviour_peers")
+    judge_flows(quick)
     found, made_up_points = judge_made_up(quick)
     if not quick:
         plot_found(found, BUILD / "behaviour-found.png")
