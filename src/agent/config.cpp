@@ -156,6 +156,18 @@ Result<void> read_update(const json& object, AgentConfig& config) {
     return {};
 }
 
+Result<void> read_spool(const json& object, AgentConfig& config) {
+    if (!object.is_object()) return fail(Errc::InvalidArgument, "Spool must be an object");
+    warn_of_unknown(object, "Spool.", {"FlashMegabytesPerDay"}, config.warnings);
+    const auto found = object.find("FlashMegabytesPerDay");
+    if (found == object.end()) return {};
+    if (!found->is_number_unsigned() || found->get<std::uint64_t>() < 1 ||
+        found->get<std::uint64_t>() > 1'000'000)
+        return fail(Errc::InvalidArgument, "Spool.FlashMegabytesPerDay must be a number from 1 to 1000000");
+    config.flash_bytes_per_day = found->get<std::uint64_t>() << 20;
+    return {};
+}
+
 Result<void> check_permissions(const std::string& path, mode_t forbidden, const char* what) {
     struct stat status{};
     if (::stat(path.c_str(), &status) != 0) return fail(Errc::NotFound, path + " does not exist");
@@ -189,7 +201,7 @@ Result<AgentConfig> parse_config(std::string_view text) {
         object, "",
         {"AgentId", "TriggerdEventsInterval", "TriggeredEventsInterval", "ConnectionTimeout",
          "RemoteConfigurationObjectName", "Authentication", "Logging", "ConnectionStringFile", "CaFile",
-         "ConnectHost", "Port", "StateDirectory", "User", "Collectors", "Response", "Update"},
+         "ConnectHost", "Port", "StateDirectory", "User", "Collectors", "Response", "Update", "Spool"},
         config.warnings);
     FIELDWATCH_TRY(text_into(object, "AgentId", config.agent_id));
     if (!config.agent_id.empty() && !Uuid::parse(config.agent_id)) {
@@ -237,6 +249,8 @@ Result<AgentConfig> parse_config(std::string_view text) {
     }
     if (const auto update = object.find("Update"); update != object.end())
         FIELDWATCH_TRY(read_update(*update, config));
+    if (const auto spool = object.find("Spool"); spool != object.end())
+        FIELDWATCH_TRY(read_spool(*spool, config));
     if (const auto authentication = object.find("Authentication"); authentication != object.end()) {
         if (!authentication->is_object())
             return fail(Errc::InvalidArgument, "Authentication must be an object");

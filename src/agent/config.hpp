@@ -41,6 +41,9 @@ struct AgentConfig {
     bool watch_recursive = true;
     std::uint32_t response_allowed =
         0;  ///< enum Allowed: what the hub may have done here, if the twin says so too
+    std::uint64_t flash_bytes_per_day = 64ULL << 20;  ///< that what is kept on disk may cost
+    std::string runtime_directory;  ///< what changes often lies there, in memory; the service manager's, not
+                                    ///< the file's
     struct Update {
         std::string key_file;  ///< whose signature an update needs; "" = there are none
         std::string ca_file;   ///< of the servers that have them; "" = the hub's

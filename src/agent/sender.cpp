@@ -69,6 +69,7 @@ Sender::Sender(AgentConfig config, AgentIdentity identity, Sockets sockets, cons
       clock_(clock),
       random_(random),
       twin_(config_.object_name),
+      flash_(config_.flash_bytes_per_day),
       hub_({.identity = std::move(identity.names),
             .connect_host = config_.connect_host,
             .port = config_.port,
@@ -139,20 +140,22 @@ void Sender::request_stop() {
 }
 
 Result<void> Sender::open() {
-    auto& files = posix_file_system();
     if (config_.agent_id.empty()) {
-        if (const auto kept = read_file(files, "agent-id", 64)) config_.agent_id = as_text(*kept);
+        if (const auto kept = read_file(disk_, "agent-id", 64)) config_.agent_id = as_text(*kept);
         if (!Uuid::parse(config_.agent_id)) {
             config_.agent_id = Uuid::random(random_).text();
-            (void)replace_file(files, "agent-id", as_bytes(config_.agent_id));
+            (void)replace_file(disk_, "agent-id", as_bytes(config_.agent_id));
         }
     }
-    if (const auto kept = read_file(files, "twin.json", 256 * 1'024)) {
+    if (const auto kept = read_file(disk_, "twin.json", 256 * 1'024)) {
         if (const auto update = twin_.restore(as_text(*kept)); update && update->applied) {
             say(Severity::Information, "running on the last known configuration until the hub answers");
         }
     }
-    begin_keeping();
+    outbox_.set_options({static_cast<std::size_t>(twin_.settings().cache_bytes),
+                         static_cast<std::size_t>(twin_.settings().message_bytes)});
+    keeper_.begin();
+    status_path_ = place_status_file(config_.runtime_directory);
     open_inventory();
     open_updates();
     return {};
@@ -316,7 +319,7 @@ void Sender::tick() {
     }
     if (now >= next_spool_ns_) {
         next_spool_ns_ = now + kSpoolEvery;
-        (void)spool_waiting(now - kSpoolAge);
+        if (flash_.has_room(disk_.written_bytes(), now)) (void)keeper_.keep_waiting(now - kSpoolAge);
     }
     if (isolated_until_ns_ != 0 && now >= isolated_until_ns_) {
         isolated_until_ns_ = 0;
@@ -394,7 +397,7 @@ void Sender::shut_down() {
     if (stop_requested.load()) updater_->stopped();
     for (auto& aggregator : aggregators_)
         aggregator.flush([this](const Observation& one) { writer_.emit(one); });
-    (void)spool_waiting(INT64_MAX);
+    (void)keeper_.keep_waiting(INT64_MAX);
     draining_.fill(true);
     const auto deadline = now_ns() + kShutdownNs;
     while (hub_.is_ready() && outbox_.waiting() > 0 && now_ns() < deadline) {
@@ -404,11 +407,10 @@ void Sender::shut_down() {
         ::poll(&ready, 1, 50);
     }
     hub_.disconnect();
-    if (spool_) (void)spool_->sync();
-    keep_sequences();
+    keeper_.end();
     write_status_file();
     say(Severity::Information, "stopped; " + std::to_string(outbox_.waiting()) +
-                                   (spool_ ? " events wait in the spool" : " events are lost"));
+                                   (keeper_.has_spool() ? " events wait in the spool" : " events are lost"));
 }
 
 void Sender::apply(const Result<Twin::Update>& update) {
@@ -424,7 +426,7 @@ void Sender::apply(const Result<Twin::Update>& update) {
         next_snapshot_ns_ = std::min(next_snapshot_ns_, now_ns() + nanos(settings.snapshot_frequency));
         send_control(false);
         if (inventory_) configure_inventory();
-        (void)replace_file(posix_file_system(), "twin.json", as_bytes(twin_.persisted()));
+        (void)replace_file(disk_, "twin.json", as_bytes(twin_.persisted()));
     }
     writer_.emit_findings(update->findings);
     hub_.report(twin_.reported(kAgentVersion));
@@ -475,10 +477,12 @@ void Sender::write_status_file() {
     status.bytes_sent = statistics_.total().bytes;
     status.refused_records = refused_records_;
     status.update = updater_->status().state;
+    status.flash_bytes_written = disk_.written_bytes();
+    status.flash_passes_put_off = flash_.passes_put_off();
     for (const auto queue : {Queue::High, Queue::Low, Queue::Operational}) {
         status.dropped_events += outbox_.counters(queue).dropped_full + outbox_.counters(queue).dropped_large;
     }
-    (void)replace_file(posix_file_system(), "status.json", as_bytes(format_status(status, clock_.now())));
+    (void)replace_file(posix_file_system(), status_path_, as_bytes(format_status(status, clock_.now())));
 }
 
 }  // namespace fieldwatch::agent

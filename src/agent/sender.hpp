@@ -17,8 +17,9 @@
 #include "agent/inventory/inventory.hpp"
 #include "agent/record_batch.hpp"
 #include "agent/response/methods.hpp"
+#include "agent/spool/flash.hpp"
+#include "agent/spool/keeper.hpp"
 #include "agent/spool/outbox.hpp"
-#include "agent/spool/spool.hpp"
 #include "agent/statistics.hpp"
 #include "agent/twin/settings.hpp"
 #include "agent/update/updater.hpp"
@@ -61,13 +62,6 @@ class Sender {
     void take_snapshots();
     void send_due();
     void send_messages(Queue trigger);
-    /// False where what waits could not be made durable.
-    bool spool_waiting(std::int64_t older_than_ns);
-    void begin_keeping();
-    Result<void> open_spool(EventWriter::Start& start);
-    bool find_spool();
-    void keep_sequences();
-    void tell_storage(const Result<void>& kept);
     void shut_down();
     std::int64_t next_wake_ns() const;
 
@@ -89,8 +83,11 @@ class Sender {
     std::array<Aggregator, kAggregatedCount> aggregators_;
     Outbox outbox_{{}};
     EventWriter writer_{twin_, outbox_, clock_, random_};
+    Statistics statistics_;
     std::unique_ptr<Inventory> inventory_;
-    std::unique_ptr<Spool> spool_;
+    FlashMeter disk_{posix_file_system()};
+    FlashBudget flash_;
+    Keeper keeper_{{disk_, outbox_, writer_, statistics_, clock_}};
     HubLink hub_;
     std::unique_ptr<Updater> updater_;
     bool has_twin_ = false;  // of the connection that stands
@@ -115,9 +112,8 @@ class Sender {
     bool reported_once_ = false;
     std::uint64_t refused_records_ = 0;
 
-    Statistics statistics_;
     std::string last_error_;
-    std::string storage_error_;  // "" while what is kept on disk can be written
+    std::string status_path_;
 };
 
 }  // namespace fieldwatch::agent

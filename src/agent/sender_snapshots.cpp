@@ -61,13 +61,15 @@ void Sender::take_snapshots() {
     }
     inventory_->take_snapshots(now_ns());
     if (reported_once_) {
-        writer_.emit_snapshot(
-            FIELDWATCH_DROPPED_EVENTS_STATISTICS,
-            statistics_.take_drops(outbox_, collector_, inventory_->counters(), refused_records_));
-        writer_.emit(statistics_.take_messages());
-        // The events that tell it are durable before it counts as told: killed here, the agent neither tells
-        // it twice nor never.
-        if (spool_waiting(INT64_MAX)) keep_sequences();
+        keeper_.keep_told([this] {
+            writer_.emit_snapshot(
+                FIELDWATCH_DROPPED_EVENTS_STATISTICS,
+                statistics_.take_drops(outbox_, collector_, inventory_->counters(), refused_records_));
+            auto messages = statistics_.take_messages();
+            messages.extra("FlashBytesWritten", std::to_string(disk_.written_bytes()));
+            messages.extra("FlashPassesPutOff", std::to_string(flash_.passes_put_off()));
+            writer_.emit(messages);
+        });
     }
     reported_once_ = true;
     draining_[static_cast<std::size_t>(Queue::Operational)] = true;

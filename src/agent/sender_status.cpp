@@ -1,5 +1,7 @@
 #include "agent/sender_status.hpp"
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 
 namespace fieldwatch::agent {
@@ -45,8 +47,21 @@ std::string format_status(const AgentStatus& status, Timestamp now) {
     out["messagesSent"] = status.messages_sent;
     out["bytesSent"] = status.bytes_sent;
     out["droppedEvents"] = status.dropped_events;
+    out["flashBytesWritten"] = status.flash_bytes_written;
+    out["flashPassesPutOff"] = status.flash_passes_put_off;
     out["refusedRecords"] = status.refused_records;
     return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+std::string place_status_file(const std::string& runtime_directory) {
+    constexpr const char* kName = "status.json";
+    if (runtime_directory.empty()) return kName;
+    const auto path = runtime_directory + "/" + kName;
+    char there[4'096];
+    const auto size = ::readlink(kName, there, sizeof there);
+    if (size > 0 && std::string_view(there, static_cast<std::size_t>(size)) == path) return path;
+    (void)::unlink(kName);
+    return ::symlink(path.c_str(), kName) == 0 ? path : kName;
 }
 
 void cut_text(std::string& text, std::size_t bytes_max) {

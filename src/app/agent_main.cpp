@@ -234,6 +234,10 @@ Result<int> run_sender(AgentConfig config, int socket, const std::string& collec
     const auto account = account_of(config.user);
     FIELDWATCH_TRY(read_authorities(config));
     read_update_trust(config);
+    if (const char* given = std::getenv("RUNTIME_DIRECTORY"); given && given[0] == '/') {
+        config.runtime_directory = given;
+        (void)agent::hand_over(config.runtime_directory, account);
+    }
     FIELDWATCH_TRY(enter_state_directory(config, account));
     FIELDWATCH_TRY(give_up_privileges(account));
     agent::Sender sender(std::move(config), std::move(identity),
@@ -325,7 +329,7 @@ int status(const Arguments& arguments) {
     const auto config = agent::load_config(arguments.config);
     if (!config) return complain(config.error());
     const auto text = read_file(posix_file_system(), config->state_directory + "/status.json", 64 * 1'024);
-    if (!text) return complain({Errc::NotFound, "no agent has run here yet (" + text.error().message + ")"});
+    if (!text) return complain({Errc::NotFound, "no agent runs here (" + text.error().message + ")"});
     std::fwrite(text->data(), 1, text->size(), stdout);
     return 0;
 }

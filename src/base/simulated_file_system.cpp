@@ -203,6 +203,7 @@ void SimulatedFileSystem::change(Directory& directory, NameChange what) {
 
 Result<SimulatedFileSystem::Directory*> SimulatedFileSystem::directory(const std::string& path) {
     FIELDWATCH_TRY(powered());
+    if (path == ".") return &directories_[path];  // where one is, is always there
     const auto found = directories_.find(path);
     if (found == directories_.end()) return fail(Errc::NotFound, "no simulated directory " + path);
     return &found->second;

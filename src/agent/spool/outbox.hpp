@@ -66,6 +66,7 @@ class Outbox {
     std::size_t bytes() const;                  ///< idem
     std::int64_t oldest_ns(Queue queue) const;  ///< when its first event came; INT64_MAX if none
     std::size_t message_bytes() const { return options_.message_bytes; }
+    std::size_t cache_bytes() const { return options_.cache_bytes; }
 
     QueueCounters counters(Queue queue) const { return counters_[index(queue)]; }
     /// Every event that is not yet on disk, for the spool to write; marks them.
