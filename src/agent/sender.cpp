@@ -29,6 +29,7 @@ constexpr std::int64_t kPortsSettle =
 constexpr std::int64_t kSpoolEvery = 5 * kSecond;
 constexpr std::int64_t kSpoolAge = 2 * kSecond;
 constexpr std::int64_t kStatusEvery = 10 * kSecond;
+constexpr std::int64_t kCollectorSilentMost = 60 * kSecond;  // it tells its counts every ten
 constexpr std::int64_t kAccountsEvery = 5 * kSecond;
 constexpr std::int64_t kShutdownNs = 5 * kSecond;
 constexpr std::int64_t kSettleNs = 2 * kSecond;
@@ -163,6 +164,7 @@ Result<void> Sender::open() {
 
 int Sender::run() {
     send_control(false);
+    collector_told_ns_ = now_ns();
     while (!stop_requested.load()) {
         pollfd fds[] = {{socket_, POLLIN, 0},
                         {hub_.fd(), hub_.wanted_events(), 0},
@@ -178,6 +180,7 @@ int Sender::run() {
         hub_.advance();
         send_due();
         hub_.advance();
+        if (now_ns() - collector_told_ns_ < kCollectorSilentMost) manager_.tell_alive(now_ns());
     }
     shut_down();
     return 0;
@@ -271,6 +274,7 @@ void Sender::take_record(std::uint16_t type, std::span<const std::byte> record) 
 void Sender::take_status(const fw_status& status) {
     const bool changed = !std::ranges::equal(status.mode, collector_.mode);
     collector_ = status;
+    collector_told_ns_ = now_ns();
     tell_trial();
     if (!changed) return;
     const auto text = "collecting: processes by " + std::string(mode_name(status.mode[FW_CLASS_EXEC])) +

@@ -17,6 +17,7 @@
 #include "agent/inventory/inventory.hpp"
 #include "agent/record_batch.hpp"
 #include "agent/response/methods.hpp"
+#include "agent/service_manager.hpp"
 #include "agent/spool/flash.hpp"
 #include "agent/spool/keeper.hpp"
 #include "agent/spool/outbox.hpp"
@@ -114,6 +115,8 @@ class Sender {
 
     std::string last_error_;
     std::string status_path_;
+    ServiceManager manager_ = ServiceManager::from_environment();
+    std::int64_t collector_told_ns_ = 0;
 };
 
 }  // namespace fieldwatch::agent

@@ -27,6 +27,7 @@ namespace {
 constexpr int kDrainMillis = 200;  // the longest an event waits in a ring
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kFinishNs = 2 * kSecond;  // how long a stop waits for the sender
+constexpr std::uint64_t kStatusEvery = 10 * kSecond;  // also the sign that it is alive
 
 std::atomic<bool> stop_requested{false};
 
@@ -296,6 +297,7 @@ void Collector::drain() {
         }
         if (logins_) logins_->poll(now + boot_to_real_ns_);
     }
+    if (now >= next_status_ns_) send_status();
     (void)writer_.flush();
 }
 
@@ -455,6 +457,7 @@ void Collector::tally(fw_class which) {
 }
 
 void Collector::send_status() {
+    next_status_ns_ = boot_ns() + kStatusEvery;
     fw_status status{};
     for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP, FW_CLASS_UDP}) {
         tally(which);

@@ -72,6 +72,7 @@ class Collector {
     fw_counters names_before_{};                  // of the sources of names that were closed
     std::uint64_t boot_to_real_ns_ = 0;
     std::uint64_t next_second_ns_ = 0;
+    std::uint64_t next_status_ns_ = 0;
     std::uint32_t snapshot_ = 0;
 };
 
