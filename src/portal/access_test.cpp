@@ -84,6 +84,7 @@ PATCH /api/v1/hubs/{hub}/devices/{device}/modules/{module}/twin administrator
 GET /api/v1/alerts reader
 GET /api/v1/assignees operator
 GET /api/v1/alerts/{id} reader
+POST /api/v1/alerts/decisions operator
 POST /api/v1/alerts/{id}/dismiss operator
 PATCH /api/v1/alerts/{id} operator
 GET /api/v1/recommendations reader

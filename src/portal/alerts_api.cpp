@@ -1,9 +1,9 @@
-// Alerts: the list, one with the rows that are its evidence, a person's decisions.
+// Alerts: the list, and one with the rows that are its evidence.
 #include <algorithm>
-#include <tuple>
 
 #include <fmt/format.h>
 
+#include "portal/alert_decisions.hpp"
 #include "portal/context.hpp"
 #include "portal/reply.hpp"
 #include "portal/table_reader.hpp"
@@ -12,7 +12,6 @@ namespace fieldwatch::portal {
 namespace {
 
 constexpr std::size_t kAlertsPageMax = 1'000;
-constexpr std::size_t kReasonBytesMax = 200, kCommentBytesMax = 2'000;
 constexpr std::size_t kEvidenceMax = 32;  ///< as many positions as an alert keeps
 
 /// The last row of each alert of a hub, as a KQL fragment; the members of docs/api.md's "alert in a list".
@@ -198,120 +197,13 @@ Answer get_alert(const Context& context, const Call& call) {
     return json_reply(200, reply);
 }
 
-/// What a person may say: members of docs/api.md.
-struct Decision {
-    std::string status, reason, comment, feedback;  ///< empty: not said
-    std::optional<std::string> assignee;            ///< a user, or "" = nobody
-};
-
-Result<Decision> decision_of(const net::HttpRequest& request) {
-    Decision out;
-    if (request.body.empty()) return out;
-    const auto body =
-        FIELDWATCH_TRY(body_object(request, {"status", "reason", "comment", "feedback", "assignee"}));
-    FIELDWATCH_TRY(read_member(body, "status", out.status));
-    FIELDWATCH_TRY(read_member(body, "reason", out.reason));
-    FIELDWATCH_TRY(read_member(body, "comment", out.comment));
-    FIELDWATCH_TRY(read_member(body, "feedback", out.feedback));
-    if (body.contains("assignee")) FIELDWATCH_TRY(read_member(body, "assignee", out.assignee.emplace()));
-    if (!out.status.empty() && out.status != "InProgress" && out.status != "Resolved" &&
-        out.status != "Dismissed")
-        return not_among("status", out.status, {"InProgress", "Resolved", "Dismissed"});
-    if (!out.feedback.empty() && out.feedback != "Useful" && out.feedback != "NotUseful")
-        return not_among("feedback", out.feedback, {"Useful", "NotUseful"});
-    for (const auto& [name, text, bytes_max] : {std::tuple{"reason", &out.reason, kReasonBytesMax},
-                                                std::tuple{"comment", &out.comment, kCommentBytesMax}}) {
-        if (text->size() > bytes_max)
-            return fail(Errc::InvalidArgument,
-                        fmt::format("\"{}\" may have {} bytes; it has {}", name, bytes_max, text->size()));
-    }
-    return out;
-}
-
-/// Which partition's shard raised the alert, from its first evidence; "" for one without.
-std::string partition_of(const Row& alert) {
-    const auto places = alert.parsed_json("Evidence");
-    const bool placed = places.is_array() && !places.empty() && places[0].is_array() && !places[0].empty() &&
-                        places[0][0].is_number_unsigned();
-    return placed ? std::to_string(places[0][0].get<std::uint64_t>()) : "";
-}
-
-/// Somebody who can sign in and do something about it.
-bool may_be_assigned(const registry::User& user) {
-    const auto role = role_from(user.role);
-    return user.enabled && role && *role >= Role::Analyst;
-}
-
-Result<void> check_assignee(const Context& context, const std::string& name) {
-    const auto user = context.parts.accounts.user(name);
-    if (user && may_be_assigned(*user)) return {};
-    if (!user && user.error().code != Errc::NotFound) return std::unexpected(user.error());
-    return fail(
-        Errc::InvalidArgument,
-        fmt::format("\"assignee\" must be a user who may sign in as analyst or more, or \"\"; it is \"{}\"",
-                    name));
-}
-
-/// A decision is an event in the device's own partition: the pipeline turns it into the alert's next row. A
-/// hub's own alert may come of any shard: what is said of it goes to all.
-Answer decide(const Context& context, const Call& call, const Decision& decision) {
-    if (decision.assignee && !decision.assignee->empty())
-        FIELDWATCH_TRY(check_assignee(context, *decision.assignee));
-    const auto scope = FIELDWATCH_TRY(scope_of(context, call));
-    const auto table = FIELDWATCH_TRY(find_alert(scope, call.names[0]));
-    const Row row(table, 0);
-    model::Record record;
-    record.kind = model::RecordKind::AlertState;
-    record.received = context.parts.clock.now();
-    record.sender = {.hub = scope.hub.name};
-    Json said{{"alertId", row.text("SystemAlertId")}, {"by", call.who.name}};
-    if (const auto entity = row.text("CompromisedEntity"); entity != scope.hub.name.value) {
-        record.sender.device.value = entity;
-    } else {
-        said["partition"] = partition_of(row);
-    }
-    for (const auto& [name, text] :
-         {std::pair{"status", &decision.status}, std::pair{"reason", &decision.reason},
-          std::pair{"comment", &decision.comment}, std::pair{"feedback", &decision.feedback}}) {
-        if (!text->empty()) said[name] = *text;
-    }
-    if (decision.assignee) said["assignee"] = *decision.assignee;
-    record.body = said.dump();
-    FIELDWATCH_TRY(context.parts.registry.publish(record));
-    return json_reply(202, {{"id", row.text("SystemAlertId")},
-                            {"status", decision.status.empty() ? row.text("Status") : decision.status}});
-}
-
-Answer dismiss_alert(const Context& context, const Call& call) {
-    auto decision = FIELDWATCH_TRY(decision_of(call.request));
-    decision.status = "Dismissed";
-    return decide(context, call, decision);
-}
-
-Answer list_assignees(const Context& context, const Call&) {
-    Json value = Json::array();
-    for (const auto& user : FIELDWATCH_TRY(context.parts.accounts.users()))
-        if (may_be_assigned(user)) value.push_back({{"name", user.name}, {"role", user.role}});
-    return json_reply(200, {{"value", std::move(value)}});
-}
-
-Answer change_alert(const Context& context, const Call& call) {
-    const auto decision = FIELDWATCH_TRY(decision_of(call.request));
-    if (decision.status.empty() && decision.comment.empty() && decision.feedback.empty() &&
-        !decision.assignee)
-        return fail(Errc::InvalidArgument,
-                    "one of \"status\", \"comment\", \"feedback\", \"assignee\" is required");
-    return decide(context, call, decision);
-}
-
 }  // namespace
 
 std::vector<Route> alert_routes() {
-    return {{"GET", "/api/v1/alerts", Role::Reader, list_alerts},
-            {"GET", "/api/v1/alerts/{id}", Role::Reader, get_alert},
-            {"POST", "/api/v1/alerts/{id}/dismiss", Role::Operator, dismiss_alert},
-            {"PATCH", "/api/v1/alerts/{id}", Role::Operator, change_alert},
-            {"GET", "/api/v1/assignees", Role::Operator, list_assignees}};
+    auto routes = alert_decision_routes();
+    routes.push_back({"GET", "/api/v1/alerts", Role::Reader, list_alerts});
+    routes.push_back({"GET", "/api/v1/alerts/{id}", Role::Reader, get_alert});
+    return routes;
 }
 
 }  // namespace fieldwatch::portal

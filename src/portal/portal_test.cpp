@@ -53,11 +53,6 @@ class PortalTest : public ::testing::Test {
         portal_ = std::move(*created);
     }
 
-    model::Record last_decision() {  // the audit's own records come behind it
-        auto rows = registry_->outbox(100).value();
-        std::erase_if(rows, [](const auto& row) { return row.record.kind != model::RecordKind::AlertState; });
-        return rows.at(rows.size() - 1).record;
-    }
     net::HttpResponse ask(std::string method, std::string target, std::string body = "",
                           std::string_view role = "administrator", std::string_view prefer = "") {
         net::HttpRequest request;
@@ -396,43 +391,6 @@ TEST_F(PortalTest, ShowsAnAlertWithTheRowsBehindIt) {
         HasSubstr("((_Partition == 2 and _Offset == 41 and _Item == 0) or (_Partition == 2 and _Offset "
                   "== 43 and _Item == 1))"));
     EXPECT_EQ(ask("GET", "/api/v1/alerts/x'y").status, 400);
-}
-
-TEST_F(PortalTest, PutsADismissalIntoTheLog) {
-    workspace_.answers_ = {{"top 1 by TimeGenerated", one_alert()}};
-    EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss", "", "reader").status, 403);
-    EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss", R"({"assignee":"nobody"})").status, 400);
-    EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss", "", "operator").status, 202);
-    const auto record = last_decision();
-    EXPECT_EQ(record.sender.device.value, "pump");
-    EXPECT_EQ(Json::parse(record.body),
-              (Json{{"alertId", kAlert}, {"status", "Dismissed"}, {"by", "a operator"}}));
-    workspace_.answers_.clear();
-    EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss").status, 404);
-}
-
-TEST_F(PortalTest, SendsADecisionOnAHubsOwnAlertToEveryShard) {
-    auto alert = one_alert();
-    alert.rows[0][5] = std::string("plant");
-    workspace_.answers_ = {{"top 1 by TimeGenerated", alert}};
-    EXPECT_EQ(ask("POST", "/api/v1/alerts/" + kAlert + "/dismiss").status, 202);
-    const auto record = last_decision();
-    EXPECT_EQ(record.sender.device.value, "");
-    EXPECT_EQ(Json::parse(record.body)["partition"], "2");
-}
-
-TEST_F(PortalTest, PutsWhatAPersonSaysOfAnAlertIntoTheLog) {
-    workspace_.answers_ = {{"top 1 by TimeGenerated", one_alert()}};
-    const auto alert = "/api/v1/alerts/" + kAlert;
-    const auto last = [&] { return Json::parse(last_decision().body); };
-    EXPECT_EQ(ask("POST", alert + "/dismiss", R"({"reason":"Expected","comment":"our own"})").status, 202);
-    EXPECT_EQ(last()["comment"], "our own");
-    EXPECT_EQ(ask("PATCH", alert, R"({"feedback":"NotUseful"})").status, 202);
-    EXPECT_EQ(last()["feedback"], "NotUseful");
-    EXPECT_FALSE(last().contains("status"));
-    EXPECT_EQ(ask("PATCH", alert, "{}").status, 400);
-    EXPECT_EQ(ask("PATCH", alert, R"({"feedback":"Great"})").status, 400);
-    EXPECT_EQ(ask("PATCH", alert, Json{{"comment", std::string(2'001, 'x')}}.dump()).status, 400);
 }
 
 TEST_F(PortalTest, TellsHowTheServerIsDoing) {

@@ -149,6 +149,7 @@ def answers_are_what_is_said_of_them():
         shown = api.call("GET", "/api/v1/alerts/{id}", id=alert)
         assert shown["evidence"]
         api.call("PATCH", "/api/v1/alerts/{id}", {"status": "InProgress", "comment": "looked at"}, 202, id=alert)
+        api.call("POST", "/api/v1/alerts/decisions", {"ids": [alert], "status": "Resolved", "comment": "with others"}, 202)
         api.call("POST", "/api/v1/alerts/{id}/dismiss", status=202, id=alert)
         for recommendation in api.call("GET", "/api/v1/recommendations", query="state=all")["value"][:1]:
             api.call("GET", "/api/v1/recommendations/{id}", id=recommendation["id"])
