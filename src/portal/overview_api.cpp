@@ -13,7 +13,13 @@ namespace {
 
 constexpr int kSeriesDays = 30, kListDays = 7;  ///< spec/alerts.md section 4, look-back
 constexpr std::array<std::string_view, 4> kSeverities{"High", "Medium", "Low", "Informational"};
+constexpr std::size_t kTopRecommendations = 5;
 constexpr std::size_t kDevicesCountedMax = 10'000;  ///< beyond it the count says "at least"
+
+/// KQL: 3 for High down to 0.
+std::string severity_rank(std::string_view column) {
+    return fmt::format("case({0} == \"High\", 3, {0} == \"Medium\", 2, {0} == \"Low\", 1, 0)", column);
+}
 
 Json zero_counts() {
     Json counts = Json::object();
@@ -78,17 +84,64 @@ Result<Json> daily_series(const Question& question) {
     return days;
 }
 
-Result<Json> top_list(const Question& question, std::string_view by, std::string_view member) {
-    const auto table = FIELDWATCH_TRY(
-        ask(*question.scope.workspace,
-            fmt::format("{}{} | summarize Alerts=count() by {} | order by Alerts desc, {} asc | take 3",
-                        question.latest(kListDays), Question::kOpen, by, by)));
+Result<Json> top_devices(const Question& question) {
+    const auto table =
+        FIELDWATCH_TRY(ask(*question.scope.workspace,
+                           fmt::format("{}{} | summarize Alerts=count() by CompromisedEntity | order by "
+                                       "Alerts desc, CompromisedEntity asc | take 3",
+                                       question.latest(kListDays), Question::kOpen)));
     Json list = Json::array();
     for (std::size_t i = 0; i < table.rows.size(); ++i) {
         const Row row(table, i);
-        list.push_back({{std::string(member), row.text(by)}, {"alertsCount", row.number("Alerts")}});
+        list.push_back({{"deviceId", row.text("CompromisedEntity")}, {"alertsCount", row.number("Alerts")}});
     }
     return list;
+}
+
+/// A name has the highest severity that an alert of it has.
+Result<Json> top_alerts(const Question& question) {
+    const auto table = FIELDWATCH_TRY(
+        ask(*question.scope.workspace,
+            fmt::format("{}{} | extend Rank = {} | summarize Alerts=count(), arg_max(Rank, AlertSeverity) by "
+                        "DisplayName | order by Alerts desc, DisplayName asc | take 3",
+                        question.latest(kListDays), Question::kOpen, severity_rank("AlertSeverity"))));
+    Json list = Json::array();
+    for (std::size_t i = 0; i < table.rows.size(); ++i) {
+        const Row row(table, i);
+        list.push_back({{"displayName", row.text("DisplayName")},
+                        {"severity", row.text("AlertSeverity")},
+                        {"alertsCount", row.number("Alerts")}});
+    }
+    return list;
+}
+
+/// Weak states as they are: how many of each severity, and the types that most devices have, the worst first
+/// among equals.
+Result<Json> recommendations(const Question& question) {
+    const auto active = fmt::format(
+        "SecurityRecommendation | where TimeGenerated >= {} and AssessedResourceId endswith {} | summarize "
+        "arg_max(TimeGenerated, RecommendationState, RecommendationName, RecommendationDisplayName, "
+        "RecommendationSeverity) by RecommendationId | where RecommendationState == \"Active\"",
+        kql_datetime(question.now - std::chrono::hours(24 * kSeriesDays)), question.resource());
+    const auto types = FIELDWATCH_TRY(
+        ask(*question.scope.workspace,
+            fmt::format("{} | extend Rank = {} | summarize Count=count(), Rank=max(Rank), "
+                        "DisplayName=max(RecommendationDisplayName) by Type=RecommendationName, "
+                        "RecommendationSeverity | order by Count desc, Rank desc, Type asc",
+                        active, severity_rank("RecommendationSeverity"))));
+    auto counts = zero_counts();
+    Json top = Json::array();
+    for (std::size_t i = 0; i < types.rows.size(); ++i) {
+        const Row row(types, i);
+        const auto severity = row.text("RecommendationSeverity");
+        counts[severity] = counts.value(severity, std::int64_t{0}) + row.number("Count");
+        if (top.size() < kTopRecommendations)
+            top.push_back({{"type", row.text("Type")},
+                           {"displayName", row.text("DisplayName")},
+                           {"severity", severity},
+                           {"count", row.number("Count")}});
+    }
+    return Json{{"active", std::move(counts)}, {"top", std::move(top)}};
 }
 
 /// Devices with an open alert of at least Low, or an active recommendation.
@@ -173,8 +226,9 @@ Result<Json> overview_json(const Context& context, const Scope& scope) {
                {"sequence", context.notifier.sequence()}};
     reply["openAlerts"] = FIELDWATCH_TRY(open_by_severity(question));
     reply["daily"] = FIELDWATCH_TRY(daily_series(question));
-    reply["topDevices"] = FIELDWATCH_TRY(top_list(question, "CompromisedEntity", "deviceId"));
-    reply["topAlerts"] = FIELDWATCH_TRY(top_list(question, "DisplayName", "displayName"));
+    reply["topDevices"] = FIELDWATCH_TRY(top_devices(question));
+    reply["topAlerts"] = FIELDWATCH_TRY(top_alerts(question));
+    reply["recommendations"] = FIELDWATCH_TRY(recommendations(question));
     reply["devices"] = FIELDWATCH_TRY(device_summary(context, question));
     reply["dataHealth"] = FIELDWATCH_TRY(data_health(context, question));
     return reply;

@@ -412,6 +412,26 @@ TEST_F(PortalTest, SeriesHasADayForEachOfThirty) {
     EXPECT_EQ(overview["openAlerts"]["High"], 0);
 }
 
+TEST_F(PortalTest, OverviewCountsWeakStatesBySeverityAndNamesTheCommonestTypes) {
+    const auto row = [](const char* type, const char* severity, std::int64_t count) {
+        return std::vector<workspace::Value>{std::string(type), std::string(severity), count, std::int64_t{0},
+                                             std::string("Of ") + type};
+    };
+    workspace_.answers_ = {{"Type=RecommendationName",
+                            {.columns = {{"Type"},
+                                         {"RecommendationSeverity"},
+                                         {"Count", ColumnType::Long},
+                                         {"Rank", ColumnType::Long},
+                                         {"DisplayName"}},
+                             .rows = {row("a", "Low", 9), row("b", "High", 4), row("c", "High", 3),
+                                      row("d", "Low", 2), row("e", "Low", 1), row("f", "Medium", 1)}}}};
+    const auto found = json(ask("GET", "/api/v1/overview"))["recommendations"];
+    EXPECT_EQ(found["active"], (Json{{"High", 7}, {"Medium", 1}, {"Low", 12}, {"Informational", 0}}));
+    ASSERT_EQ(found["top"].size(), 5u);
+    EXPECT_EQ(found["top"][1],
+              (Json{{"type", "b"}, {"displayName", "Of b"}, {"severity", "High"}, {"count", 4}}));
+}
+
 TEST_F(PortalTest, MakesTokensThatItShowsOnce) {
     const auto made = json(ask("PUT", "/api/v1/tokens/siem", R"({"role":"analyst"})"));
     const auto secret = made["token"].get<std::string>();
