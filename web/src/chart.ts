@@ -92,9 +92,12 @@ export function chartOf(given: ResultTable, render: Render): Chart | null {
     }
   }
   const sorted = (points: Map<string, number | null>): Point[] => [...points].sort(([a], [b]) => a.localeCompare(b));
+  // What is stacked is put upon the point of the same number, not of the same time: each series has a point at every time.
+  const moments = time && shared.stacked ? [...new Set([...series.values()].flatMap((points) => [...points.keys()]))].sort((a, b) => a.localeCompare(b)) : null;
+  const timed = (points: Map<string, number | null>): Point[] => moments?.map((moment): Point => [moment, points.get(moment) ?? 0]) ?? sorted(points);
   return {
     ...shared,
     categories,
-    series: [...series].map(([name, points]) => ({ name, data: time ? sorted(points) : categories.map((one) => points.get(one) ?? null) })),
+    series: [...series].map(([name, points]) => ({ name, data: time ? timed(points) : categories.map((one) => points.get(one) ?? null) })),
   };
 }

@@ -3,7 +3,15 @@ import { useEffect, useRef } from "react";
 import type { EChartsType } from "echarts/core";
 import type { QueryTable } from "./api";
 import { chartOf, type Render } from "./chart";
+import { severities } from "./model";
 
+/** What is named as a severity has its colour; anything else the next of these. */
+const ownColour = (name: string): string | null => ((severities as readonly string[]).includes(name) ? `--${name.toLowerCase()}` : null);
+/** Severities are stacked with the worst on top. */
+function inOrder<One extends { name: string }>(series: readonly One[]): One[] {
+  const rank = (one: One) => (severities as readonly string[]).indexOf(one.name);
+  return series.every((one) => rank(one) >= 0) ? [...series].sort((a, b) => rank(b) - rank(a)) : [...series];
+}
 const colours = ["--accent", "--informational", "--medium", "--high", "--low", "--good", "--quiet"];
 
 export function QueryChart({ table, render }: { table: QueryTable; render: Render }) {
@@ -36,10 +44,11 @@ export function QueryChart({ table, render }: { table: QueryTable; render: Rende
           xAxis: chart.lying ? values : along,
           yAxis: chart.lying ? along : values,
         }),
-        series: chart.series.map((one) => ({
+        series: inOrder(chart.series).map((one) => ({
           name: one.name,
           type: chart.kind,
           data: one.data,
+          ...(ownColour(one.name) !== null && { color: colour(ownColour(one.name)!) }),
           ...(chart.stacked && { stack: "all" }),
           ...(chart.area && { areaStyle: { opacity: 0.35 } }),
           ...(chart.kind === "line" && { showSymbol: one.data.length < 40 }),
