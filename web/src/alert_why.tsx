@@ -14,10 +14,23 @@ interface Clause {
   decides: boolean;
   values: Record<string, string[]>;
 }
+interface WhyEvent {
+  time: string;
+  name: string;
+  stage: string;
+  sentence: string;
+  clauses: Clause[];
+}
 interface Why {
   sentence: string;
-  events: { time: string; name: string; sentence: string; clauses: Clause[] }[];
+  stage: string; // the furthest that an event came
+  events: WhyEvent[];
 }
+
+const eventsShown = 3;
+
+/** Those that came as far as any did: on a busy device most of what lies beside an alert has nothing to do with it. */
+const decisive = ({ stage, events }: Why): WhyEvent[] => events.filter((event) => event.stage === stage).slice(0, eventsShown);
 
 function Clauses({ clauses }: { clauses: Clause[] }) {
   const deciding = clauses.filter((one) => one.decides);
@@ -45,7 +58,7 @@ function Explained({ api, hub, alert, rule, now }: { api: Api; hub: string; aler
         <>
           <p>{visible(why.sentence)}</p>
           <ol className="evidence timeline">
-            {why.events.slice(0, 3).map((event, index) => (
+            {decisive(why).map((event, index) => (
               <li key={index}>
                 <div><strong>{event.name}</strong> <Time iso={event.time} now={now} /> <span className="quiet">{visible(event.sentence)}</span></div>
                 <Clauses clauses={event.clauses} />
