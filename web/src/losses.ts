@@ -18,6 +18,7 @@ const ledger: readonly (readonly [name: string, where: string, what: string, mea
   [`${hub}throttled_total`, "Hub", "Operations over the rate", "Answered with an error. Raise the hub's rates where the devices are right."],
   [`${hub}slow_consumers_total`, "Hub", "Readers cut off", "They took messages too slowly, and read on from their offset."],
   [`${hub}operations_lost_total`, "Hub", "Operation records lost", "Not in the log: the disk did not keep up."],
+  [`${hub}metric_messages_dropped_total`, "Hub", "Metrics of messages dropped", "The journal had no room for the numbers; the messages themselves are kept."],
   ["fieldwatch_journal_telemetry_shed_records_total", "Journal", "Telemetry given up early", "The disk was nearly full. Security records are kept: free or add space."],
   [`${pipeline}refused_messages_total`, "Pipeline", "Messages that did not conform", "Kept as dead letters, below."],
   [`${pipeline}refused_events_total`, "Pipeline", "Events that did not conform", "The rest of their message was taken; dead letters, below."],

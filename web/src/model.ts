@@ -129,12 +129,19 @@ export interface DiagnosticSetting {
   logs?: { category: string; enabled: boolean; retentionPolicy?: { enabled: boolean; days: number } }[];
 }
 
+/** A number in the bodies of telemetry: its name, and a JSONPath to it. */
+export interface TelemetryMetric {
+  name: string;
+  path: string;
+}
+
 /** What the page knows of a hub's configuration; the rest stays as it is. */
 export interface HubConfiguration {
   ipFilterRules?: FilterRule[];
   publicNetworkAccess?: string;
   minTlsVersion?: string;
   routing?: Routing | null;
+  telemetryMetrics?: TelemetryMetric[] | null;
   diagnosticSettings?: DiagnosticSetting[] | null;
 }
 

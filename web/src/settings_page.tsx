@@ -1,10 +1,12 @@
 // A hub's settings: what is collected, who may reach it, what is logged, who holds keys (never the keys), who enrolls.
 import { useEffect, useState } from "react";
 import type { Api } from "./api";
+import { Connectors } from "./connectors_list";
 import { Enrollments } from "./enrollments";
 import { FilterRules } from "./filter_rules";
 import { PlaceLink } from "./link";
 import { Time } from "./marks";
+import { Metrics } from "./metrics_form";
 import type { FilterRule, Hub, HubConfiguration } from "./model";
 import { hasDestination, keptCategories, ownSetting, withKept } from "./diagnostics";
 import { type Filters, type Go, useUnsaved } from "./place";
@@ -13,7 +15,7 @@ import { Routes } from "./routes_form";
 import { Outcome, type Saving, useSaving } from "./saving";
 import { type Column, Table } from "./table";
 
-const tabs = [["", "Data collection"], ["network", "Network"], ["diagnostics", "Diagnostics"], ["routes", "Routes"], ["policies", "Shared policies"], ["enrollments", "Enrollments"]] as const;
+const tabs = [["", "Data collection"], ["network", "Network"], ["diagnostics", "Diagnostics"], ["routes", "Routes"], ["metrics", "Metrics"], ["connectors", "Connectors"], ["policies", "Shared policies"], ["enrollments", "Enrollments"]] as const;
 
 const switches = [
   ["securityEnabled", "Security", "Evaluates what this hub sees. Off stops the evaluation and keeps the data."],
@@ -171,6 +173,8 @@ export function SettingsPage({ api, hub, chosenHub, filters, mayChange, now, go 
     if (tab === "network") return <Network key={one.etag} {...props} />;
     if (tab === "diagnostics") return <Diagnostics key={one.etag} {...props} />;
     if (tab === "routes") return <Routes api={api} now={now} {...props} />;
+    if (tab === "metrics") return <Metrics key={one.etag} {...props} />;
+    if (tab === "connectors") return <Connectors api={api} hub={hub} mayRead={mayChange} now={now} />;
     if (tab === "policies") return <Policies hub={one} now={now} />;
     if (tab === "enrollments") return <Enrollments api={api} mayRead={mayChange} now={now} />;
     return <Collection {...props} />;
