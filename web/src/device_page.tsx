@@ -1,9 +1,9 @@
 // One device: what it is, what is known against it, and what it did, each tab a query that can be taken further.
-import { useState } from "react";
 import type { Api, QueryTable } from "./api";
 import { AlertsTable } from "./alerts_table";
-import { deviceTabs } from "./device_queries";
+import { type DeviceQuestion, deviceTabs } from "./device_queries";
 import { DeviceRiskCard } from "./device_risk";
+import { DeviceSwitch } from "./device_switch";
 import { DeviceTimeline } from "./device_timeline";
 import { agentStates, Connection, OpenAlerts } from "./devices_table";
 import { Properties } from "./drawer";
@@ -42,6 +42,8 @@ function Integrity({ of, now }: { of: NonNullable<Device["integrity"]>; now: num
   );
 }
 
+const questions = ({ name, more = [], ...first }: (typeof deviceTabs)[number]): (DeviceQuestion & { title: string })[] => [{ title: name, ...first }, ...more];
+
 interface Props {
   api: Api;
   hub: string;
@@ -49,14 +51,15 @@ interface Props {
   workspace: string;
   id: string;
   tab: string;
+  span: string; // "" = a week
   news: number;
   now: number;
   fresh: ReadonlySet<string>;
   go: Go;
 }
 
-export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now, fresh, go }: Props) {
-  const [span, setSpan] = useState("P7D");
+export function DevicePage({ api, hub, chosenHub, workspace, id, tab, span: asked, news, now, fresh, go }: Props) {
+  const span = spans.some(([value]) => value === asked) ? asked : "P7D";
   const address = `/api/v1/hubs/${encodeURIComponent(hub)}/devices/${encodeURIComponent(id)}`;
   const reading = useReading(async (signal) => {
     const scope = new URLSearchParams({ hub, device: id, top: "200" });
@@ -81,12 +84,13 @@ export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now,
               <span className={`state ${device.agentState}`}>Agent: {agentStates[device.agentState]}</span>
               <span className="quiet">last event <Time iso={device.lastEvent} now={now} relative /></span>
               <OpenAlerts device={device} />
+              <DeviceSwitch api={api} address={address} device={device} changed={reading.again} />
             </>
           )}
           {shown && (
             <label>
               <span className="unseen">Time range</span>
-              <select value={span} onChange={(event) => setSpan(event.target.value)}>
+              <select value={span} onChange={(event) => go({ at: "device", id, tab, span: event.target.value })}>
                 {spans.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
               </select>
             </label>
@@ -94,7 +98,7 @@ export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now,
         </div>
         <nav className="tabs" aria-label="About this device">
           {tabs.map((one) => (
-            <PlaceLink key={one.id} to={{ at: "device", id, tab: one.id }} hub={chosenHub} go={go} here={tab === one.id}>{one.name}</PlaceLink>
+            <PlaceLink key={one.id} to={{ at: "device", id, tab: one.id, span: asked }} hub={chosenHub} go={go} here={tab === one.id}>{one.name}</PlaceLink>
           ))}
         </nav>
       </section>
@@ -128,13 +132,13 @@ export function DevicePage({ api, hub, chosenHub, workspace, id, tab, news, now,
           )}
         </Shown>
       )}
-      {shown && (
-        <section className="card">
-          <h2>{shown.name}</h2>
-          <QueryCard key={shown.id + span} api={api} workspace={workspace} query={shown.query({ hub, device: id })} timespan={span} empty={shown.empty} investigate={(query) => go({ at: "logs", query })}
+      {shown && questions(shown).map((one) => (
+        <section className="card" key={one.title}>
+          <h2>{one.title}</h2>
+          <QueryCard key={shown.id + span} api={api} workspace={workspace} query={one.query({ hub, device: id })} timespan={span} empty={one.empty} investigate={(query) => go({ at: "logs", query, span })}
             {...(shown.id === "timeline" && { show: (table: QueryTable) => <DeviceTimeline rows={table.rows} now={now} chosenHub={chosenHub} go={go} /> })} />
         </section>
-      )}
+      ))}
       {tab === "risk" && <DeviceRiskCard api={api} hub={hub} chosenHub={chosenHub} device={id} news={news} now={now} go={go} />}
       {tab === "twin" && (
         <section className="card">

@@ -8,11 +8,14 @@ export interface Subject {
   device: string;
 }
 
-export interface DeviceTab {
-  id: string;
-  name: string;
+export interface DeviceQuestion {
   empty: string;
   query: (of: Subject) => string;
+}
+export interface DeviceTab extends DeviceQuestion {
+  id: string;
+  name: string;
+  more?: readonly (DeviceQuestion & { title: string })[];
 }
 
 /** Rows of that hub; `column` names the resource id of the table, whose case differs from table to table. */
@@ -50,10 +53,14 @@ export const processesIn = (of: Subject, span: Span) =>
 export const deviceTabs: DeviceTab[] = [
   {
     id: "timeline", name: "Timeline", empty: "Nothing of note in this time.",
-    query: ({ hub, device }) =>
-      `union\n  (SecurityAlert | where CompromisedEntity == ${kqlText(device)} and ${ofHub(hub, "ResourceId")} | summarize arg_max(TimeGenerated, *) by SystemAlertId | project Time = StartTime, What = DisplayName, Level = AlertSeverity, State = Status, Kind = "Alert", Id = SystemAlertId),\n` +
-      `  (SecurityRecommendation | where DeviceId == ${kqlText(device)} and ${ofHub(hub, "AssessedResourceId")} | where IsSnapshot == false | project Time = StatusChangeDate, What = RecommendationDisplayName, Level = RecommendationSeverity, State = RecommendationState, Kind = "Recommendation", Id = RecommendationId),\n` +
-      `  (AzureDiagnostics | where Category == "Connections" and ${ofHub(hub, "ResourceId")} | where tostring(parse_json(properties_s).deviceId) == ${kqlText(device)} | project Time = TimeGenerated, What = OperationName, Level, State = ResultType, Kind = "Hub", Id = "")\n` +
+    query: (of) =>
+      `union\n  (SecurityAlert | where CompromisedEntity == ${kqlText(of.device)} and ${ofHub(of.hub, "ResourceId")} | summarize arg_max(TimeGenerated, *) by SystemAlertId | project Time = StartTime, What = DisplayName, Level = AlertSeverity, State = Status, Kind = "Alert", Id = SystemAlertId),\n` +
+      `  (SecurityRecommendation | where DeviceId == ${kqlText(of.device)} and ${ofHub(of.hub, "AssessedResourceId")} | where IsSnapshot == false | project Time = StatusChangeDate, What = RecommendationDisplayName, Level = RecommendationSeverity, State = RecommendationState, Kind = "Recommendation", Id = RecommendationId),\n` +
+      `  (SecurityIoTRawEvent | where ${rawOf(of)} and RawEventName == "Login" and IsEmpty == false | extend E = parse_json(EventDetails) | summarize Count = count(), Time = max(TimeStamp) by Hour = bin(TimeStamp, 1h), State = tostring(E.Result), User = tostring(E.UserName), Remote = tostring(E.RemoteAddress)\n` +
+      '    | project Time, What = strcat(iff(Count > 1, strcat(tostring(Count), " logins of "), "Login of "), User, iff(isempty(Remote), "", strcat(" from ", Remote))), Level = "", State, Kind = "Login", Id = ""),\n' +
+      `  (SecurityIoTRawEvent | where ${rawOf(of)} and RawEventName in ("Diagnostic", "ConfigurationError") and IsEmpty == false | extend E = parse_json(EventDetails)\n` +
+      '    | project Time = TimeStamp, What = coalesce(tostring(E.Message), tostring(E.ConfigurationName)), Level = "", State = coalesce(tostring(E.Severity), tostring(E.ErrorType)), Kind = "Agent", Id = ""),\n' +
+      `  (AzureDiagnostics | where Category == "Connections" and ${ofHub(of.hub, "ResourceId")} | where tostring(parse_json(properties_s).deviceId) == ${kqlText(of.device)} | project Time = TimeGenerated, What = OperationName, Level, State = ResultType, Kind = "Hub", Id = "")\n` +
       "| project Time, What, Level, State, Kind, Id\n| order by Time desc\n| take 500",
   },
   {
@@ -91,6 +98,26 @@ export const deviceTabs: DeviceTab[] = [
     query: newest('in ("OSBaseline", "Baseline")',
       '| extend Result = coalesce(tostring(E.Result), tostring(E.BaselineCheckResult))\n| where Result !in~ ("PASS", "PASSED")\n' +
       "| project Severity = tostring(E.Severity), Result, Check = coalesce(tostring(E.CceId), tostring(E.BaselineCheckId)), Description = coalesce(tostring(E.Description), tostring(E.BaselineCheckDescription)), Error = tostring(E.Error), Remediation = tostring(E.Remediation)\n| order by Severity asc, Check asc"),
+  },
+  {
+    id: "agent", name: "Agent", empty: "The agent has said nothing of itself.",
+    query: events('in ("SystemInformation", "Diagnostic")',
+      '| where RawEventName == "SystemInformation" or tostring(E.Message) startswith "collecting:"\n' +
+      '| summarize arg_max(TimeStamp, *) by RawEventName\n| project TimeStamp, Agent = AgentVersion, Said = iff(RawEventName == "Diagnostic", tostring(E.Message), strcat(tostring(E.OSName), " ", tostring(E.OSVersion), ", ", tostring(E.OsArchitecture), ", ", tostring(E.HostName)))'),
+    more: [
+      {
+        title: "Lost on the device", empty: "It has not told what it collected and dropped.",
+        query: events('== "DroppedEventsStatistics"',
+          "| extend X = parse_json(tostring(E.ExtraDetails))\n| summarize Collected = sum(tolong(E.CollectedEvents)), Dropped = sum(tolong(E.DroppedEvents)), " +
+          "ProcessesSeen = sum(tolong(X.ProcessSeen)), ProcessesLost = sum(tolong(X.ProcessLost)), ConnectionsSeen = sum(tolong(X.ConnectionSeen) + tolong(X.ConnectionUdpSeen)), ConnectionsLost = sum(tolong(X.ConnectionLost) + tolong(X.ConnectionUdpLost)), " +
+          "FileChangesSeen = sum(tolong(X.FileChangeSeen)), FileChangesLost = sum(tolong(X.FileChangeLost)), Last = max(TimeStamp) by Queue = tostring(E.Queue)\n| order by Queue asc"),
+      },
+      {
+        title: "What it reported", empty: "It has reported nothing.",
+        query: events('in ("Diagnostic", "ConfigurationError")',
+          '| project TimeStamp, Severity = coalesce(tostring(E.Severity), tostring(E.ErrorType)), Message = iff(RawEventName == "ConfigurationError", strcat(tostring(E.ConfigurationName), ": ", tostring(E.Message), " In use: ", tostring(E.UsedConfiguration)), tostring(E.Message))\n| order by TimeStamp desc\n| take 200'),
+      },
+    ],
   },
   {
     id: "hub", name: "Hub activity", empty: "The hub has no record of this device.",

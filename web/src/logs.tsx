@@ -16,6 +16,8 @@ const ranges: [string, string][] = [
 const examples: [string, string][] = [
   ["What ran", 'SecurityIoTRawEvent\n| where RawEventName == "ProcessCreate"\n| extend E = parse_json(EventDetails)\n| project TimeStamp, DeviceId, User = tostring(E.UserName), Command = tostring(E.CommandLine)\n| order by TimeStamp desc\n| take 100'],
   ["Who connected where", 'SecurityIoTRawEvent\n| where RawEventName == "ConnectionCreate"\n| extend E = parse_json(EventDetails)\n| summarize Connections = count() by DeviceId, Remote = tostring(E.RemoteAddress), Port = tostring(E.RemotePort)\n| order by Connections desc'],
+  ["Failed logins", 'SecurityIoTRawEvent\n| where RawEventName == "Login"\n| extend E = parse_json(EventDetails)\n| where tostring(E.Result) == "Fail"\n| summarize Attempts = count(), Last = max(TimeStamp) by DeviceId, User = tostring(E.UserName), Remote = tostring(E.RemoteAddress)\n| order by Attempts desc'],
+  ["Failed checks", 'SecurityIoTRawEvent\n| where RawEventName in ("OSBaseline", "Baseline") and IsEmpty == false\n| extend E = parse_json(EventDetails)\n| extend Result = coalesce(tostring(E.Result), tostring(E.BaselineCheckResult)), Check = coalesce(tostring(E.CceId), tostring(E.BaselineCheckId)), Description = coalesce(tostring(E.Description), tostring(E.BaselineCheckDescription))\n| summarize arg_max(TimeStamp, Result, Description) by Check, DeviceId\n| where Result !in~ ("PASS", "PASSED")\n| summarize Devices = dcount(DeviceId), Which = make_set(DeviceId, 20) by Check, Description\n| order by Devices desc'],
   ["Events by kind", "SecurityIoTRawEvent\n| summarize Events = count() by DeviceId, RawEventName\n| order by Events desc"],
   ["Alerts by day", "SecurityAlert\n| summarize arg_max(TimeGenerated, *) by SystemAlertId\n| summarize Alerts = count() by bin(StartTime, 1d), AlertSeverity\n| render columnchart"],
 ];
@@ -43,8 +45,9 @@ interface Props {
   hub: string;
   workspace: string;
   now: number;
-  asked: string | null; // from the address
-  keep: (query: string) => void;
+  asked: string | null; // from the address, as is the next
+  askedSpan: string;
+  keep: (query: string, span: string) => void;
 }
 interface Outcome {
   tables: QueryTable[];
@@ -53,10 +56,11 @@ interface Outcome {
   ms: number;
 }
 
-export function Logs({ api, hub, workspace, now, asked, keep }: Props) {
+export function Logs({ api, hub, workspace, now, asked, askedSpan, keep }: Props) {
   const [given, setGiven] = useState({ text: asked ?? examples[0]?.[1] ?? "" });
   const [query, setQuery] = useState(given.text);
-  const [range, setRange] = useState(asked === null ? "P1D" : "P30D"); // a link's alert may be weeks old
+  const linked = ranges.some(([value]) => value === askedSpan) ? askedSpan : "P30D"; // a link's alert may be weeks old
+  const [range, setRange] = useState(asked === null ? "P1D" : linked);
   const [running, setRunning] = useState(false);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const abort = useRef<AbortController>(undefined);
@@ -83,11 +87,11 @@ export function Logs({ api, hub, workspace, now, asked, keep }: Props) {
   );
   const ask = (text: string) => {
     if (!may.yes) return;
-    keep(text);
+    keep(text, filtersTime(text) ? "" : range);
     void run(text, range);
   };
   useEffect(() => {
-    if (asked !== null && may.yes) void run(asked, "P30D");
+    if (asked !== null && may.yes) void run(asked, linked);
     return () => abort.current?.abort();
     // Only what the address asked for at first; later runs are asked for by the viewer.
   }, [may.yes]);

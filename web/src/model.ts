@@ -92,6 +92,7 @@ export interface Overview {
 export interface Device {
   deviceId: string;
   status: string;
+  statusReason?: string; // why it is disabled
   connectionState: string;
   agentState: "NotInstalled" | "NeverReported" | "Reporting" | "Silent";
   lastEvent: string | null;

@@ -18,9 +18,9 @@ type ItemName = (typeof items)[keyof typeof items];
 export type Place =
   | { at: "overview" }
   | { [At in ListName]: { at: At; filters: Filters } }[ListName]
-  | { [At in Exclude<ItemName, "profile">]: { at: At; id: string; tab?: string } }[Exclude<ItemName, "profile">]
+  | { [At in Exclude<ItemName, "profile">]: { at: At; id: string; tab?: string; span?: string } }[Exclude<ItemName, "profile">]
   | { at: "profile"; id: string; tab?: string; filters: Filters }
-  | { at: "logs"; query: string | null };
+  | { at: "logs"; query: string | null; span?: string }; // span: how far back, an ISO 8601 duration
 
 function filtersOf(parameters: URLSearchParams): Filters {
   return Object.fromEntries([...parameters].filter(([name, value]) => name !== "hub" && value !== ""));
@@ -30,11 +30,12 @@ function filtersOf(parameters: URLSearchParams): Filters {
 export function placeOf(path: string, search: string): Place {
   const [, first = "", second = ""] = path.split("/");
   const parameters = new URLSearchParams(search);
-  if (first === "logs") return { at: "logs", query: parameters.get("query") };
+  const span = parameters.get("span") ?? "";
+  if (first === "logs") return { at: "logs", query: parameters.get("query"), ...(span !== "" && { span }) };
   try {
     const id = decodeURIComponent(second);
     if (id !== "" && first === "profiles") return { at: "profile", id, filters: filtersOf(parameters) };
-    if (id !== "" && first in items) return { at: items[first as Exclude<keyof typeof items, "profiles">], id, tab: parameters.get("tab") ?? "" };
+    if (id !== "" && first in items) return { at: items[first as Exclude<keyof typeof items, "profiles">], id, tab: parameters.get("tab") ?? "", ...(span !== "" && { span }) };
     if (id === "" && first in lists) return { at: lists[first as keyof typeof lists], filters: filtersOf(parameters) };
   } catch {
     // a % that begins no escape: no place of ours
@@ -48,6 +49,7 @@ export function addressOf(place: Place, hub: string | null): string {
   if (hub !== null) parameters.set("hub", hub);
   if (place.at === "logs" && place.query !== null) parameters.set("query", place.query);
   if ("id" in place && place.tab) parameters.set("tab", place.tab);
+  if ("span" in place && place.span) parameters.set("span", place.span);
   if ("filters" in place) for (const [name, value] of Object.entries(place.filters)) if (value !== "") parameters.set(name, value);
   const search = parameters.size === 0 ? "" : `?${parameters}`;
   if (place.at === "overview" || place.at === "logs") return (place.at === "logs" ? "/logs" : "/") + search;
@@ -78,13 +80,28 @@ export function useUnsaved(changed: boolean) {
   }, [changed]);
 }
 
-/** The present place, and a way to another; the browser's back button undoes it. */
+/** The one filter that differs between two looks at the same place; null where anything else does, or nothing. */
+export function filterChanged(from: Place, to: Place): string | null {
+  if (!("filters" in from) || !("filters" in to)) return null;
+  if (addressOf({ ...from, filters: {} }, null) !== addressOf({ ...to, filters: {} }, null)) return null;
+  const names = new Set([...Object.keys(from.filters), ...Object.keys(to.filters)]);
+  const changed = [...names].filter((name) => (from.filters[name] ?? "") !== (to.filters[name] ?? ""));
+  return changed.length === 1 ? changed[0]! : null;
+}
+
+const typingMs = 1_500; // longer between two letters is another search, which the back button finds
+
+/** The present place, and a way to another; the browser's back button undoes it. A text that is typed into a filter is one step. */
 export function usePlace(hub: string | null): [Place, Go] {
   const [place, setPlace] = useState(here);
   const address = useRef("");
   address.current = addressOf(place, hub);
+  const present = useRef(place);
+  present.current = place;
+  const typed = useRef<{ name: string | null; at: number }>({ name: null, at: 0 });
   useEffect(() => {
     const follow = () => {
+      typed.current = { name: null, at: 0 };
       if (mayLeave()) setPlace(here());
       else window.history.pushState(null, "", address.current);
     };
@@ -94,7 +111,10 @@ export function usePlace(hub: string | null): [Place, Go] {
   const go = useCallback(
     (next: Place) => {
       if (!mayLeave()) return false;
-      window.history.pushState(null, "", addressOf(next, hub));
+      const name = filterChanged(present.current, next);
+      const goesOn = name !== null && name === typed.current.name && performance.now() - typed.current.at < typingMs;
+      typed.current = { name, at: performance.now() };
+      window.history[goesOn ? "replaceState" : "pushState"](null, "", addressOf(next, hub));
       setPlace(next);
       return true;
     },

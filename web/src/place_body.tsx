@@ -64,9 +64,9 @@ export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, 
     case "devices":
       return <DevicesPage {...list} filters={place.filters} change={(filters) => go({ at: "devices", filters })} open={openDevice} />;
     case "device":
-      return <DevicePage key={place.id} {...list} chosenHub={chosenHub} workspace={workspace} id={place.id} tab={place.tab ?? ""} fresh={fresh} go={go} />;
+      return <DevicePage key={place.id} {...list} chosenHub={chosenHub} workspace={workspace} id={place.id} tab={place.tab ?? ""} span={place.span ?? ""} fresh={fresh} go={go} />;
     case "logs":
-      return <Logs key={`${hub} ${workspace}`} api={api} hub={hub} workspace={workspace} now={now} asked={place.query} keep={(query) => go({ at: "logs", query })} />;
+      return <Logs key={`${hub} ${workspace}`} api={api} hub={hub} workspace={workspace} now={now} asked={place.query} askedSpan={place.span ?? ""} keep={(query, span) => go({ at: "logs", query, span })} />;
     case "rules":
       return <RulesPage api={api} chosenHub={chosenHub} filters={place.filters} news={news} now={now} mayChange={mayChange} go={go} />;
     case "rule":
