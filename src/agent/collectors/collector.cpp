@@ -26,7 +26,7 @@ namespace {
 
 constexpr int kDrainMillis = 200;  // the longest an event waits in a ring
 constexpr std::uint64_t kSecond = 1'000'000'000;
-constexpr std::uint64_t kFinishNs = 2 * kSecond;  // how long a stop waits for the sender
+constexpr std::uint64_t kFinishNs = 2 * kSecond;      // how long a stop waits for the sender
 constexpr std::uint64_t kStatusEvery = 10 * kSecond;  // also the sign that it is alive
 
 std::atomic<bool> stop_requested{false};

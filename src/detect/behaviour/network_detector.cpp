@@ -1,4 +1,3 @@
-#include "detect/behaviour/alert_budget.hpp"
 #include "detect/behaviour/network_detector.hpp"
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 
 #include "base/hash.hpp"
 #include "base/json_text.hpp"
+#include "detect/behaviour/alert_budget.hpp"
 #include "detect/behaviour/network_alert.hpp"
 
 namespace fieldwatch::detect {
