@@ -113,10 +113,17 @@ bool Keeper::keep_waiting(std::int64_t older_than_ns) {
     if (spool_->bytes() >= cache_bytes + cache_bytes / 2) {
         if (const auto kept = spool_->open_oldest()) parts_.outbox.spool_again(*kept, append);
     }
-    parts_.outbox.spool_unwritten(older_than_ns, [&](const WaitingEvent& event) {
-        return spool_->bytes() < 2 * cache_bytes && append(event);
-    });
-    const auto synced = spool_->sync();
+    bool is_full = false;
+    const auto write_waiting = [&] {
+        is_full = false;
+        parts_.outbox.spool_unwritten(older_than_ns, [&](const WaitingEvent& event) {
+            is_full |= spool_->bytes() >= 2 * cache_bytes;
+            return !is_full && append(event);
+        });
+        return spool_->sync();
+    };
+    auto synced = write_waiting();
+    if (synced && is_full) synced = write_waiting();  // what is done with has gone, and made room
     if (!synced || failed) {
         tell_storage(synced ? fail(Errc::Io, "spool: cannot write") : synced);
         return false;
@@ -131,10 +138,9 @@ void Keeper::keep_told(const std::function<void()>& tell) {
     const auto before = now();
     const auto first = parts_.outbox.next_number();
     tell();
-    const auto last = parts_.outbox.next_number() - 1;
-    if (!has_disk || last < first) return;
+    if (!has_disk || parts_.outbox.next_number() == first) return;
     const auto after = now();
-    write_note(before, std::string(kUntil) + std::to_string(last) + "\n" + after.sequences + "\n" +
+    write_note(before, std::string(kUntil) + std::to_string(first) + "\n" + after.sequences + "\n" +
                            after.untold + "\n");
     if (keep_waiting(INT64_MAX)) write_note(now());
 }
