@@ -313,7 +313,7 @@ const failed = await runAll({
     const sizes = new Map();
     page.on("response", async (response) => sizes.set(new URL(response.url()).pathname, (await response.request().sizes().catch(() => null))?.responseBodySize ?? 0));
     await page.goto(`${origin}/#token=${server.profile.token}`);
-    await page.waitForSelector(".chart canvas");
+    await page.waitForSelector(".day > span");
     const files = [...sizes].filter(([path]) => path === "/" || path.startsWith("/assets/"));
     const kib = files.reduce((sum, [, bytes]) => sum + bytes, 0) / 1024;
     console.log(`     ${Math.round(kib)} KiB for the overview with its chart`);
@@ -422,7 +422,7 @@ const failed = await runAll({
 
   async "is accessible everywhere, light and dark, large and small"() {
     const places = [
-      ["overview", "/", ".chart canvas"], ["alerts", "/alerts?status=all", "table.alerts"], ["alert", `/alerts/${minerId}`, ".process.meant"],
+      ["overview", "/", ".day > span"], ["alerts", "/alerts?status=all", "table.alerts"], ["alert", `/alerts/${minerId}`, ".process.meant"],
       ["recommendations", "/recommendations", ".filters"], ["devices", "/devices", "table"], ["device", "/devices/pump-3?tab=processes", "table.rows"],
       ["logs", "/logs", ".query-editor .monaco-editor"], ["custom-alerts", "/custom-alerts", ".groups"], ["custom-alert", "/custom-alerts/pumps", ".rules"],
       ["rules", "/rules?sort=hits", ".rules-table"], ["rule-edit", "/rules/new?tab=edit", ".editor"],

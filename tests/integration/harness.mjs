@@ -167,6 +167,13 @@ export const connectionMessage = (executable, ...peers) => message("ConnectionCr
 export const droppedMessage = (queue, collected, dropped) => message("DroppedEventsStatistics", "Periodic",
   [{ Queue: queue, CollectedEvents: collected, DroppedEvents: dropped }], "Operational");
 
+/** Somebody who logged in, or tried to. */
+export const loginMessage = (more = {}) => message("Login", "Triggered",
+  [{ ProcessId: 30, UserId: "1000", UserName: "operator", Operation: "Login", Executable: "/usr/sbin/sshd", RemoteAddress: "192.168.1.77", RemotePort: "50022", LocalPort: "22", Result: "Success", ...more }]);
+
+/** What an agent says of itself. */
+export const diagnosticMessage = (text, severity = "Information") => message("Diagnostic", "Triggered", [{ Severity: severity, Message: text, ProcessId: 1, ThreadId: 1 }], "Diagnostic");
+
 /** A snapshot of listening TCP ports, each [address, port]. */
 export const portsMessage = (...endpoints) => message("ListeningPorts", "Periodic", endpoints.map(([address, port]) =>
   ({ Protocol: "tcp", LocalAddress: address, LocalPort: port, RemoteAddress: "0.0.0.0", RemotePort: "*" })));

@@ -147,22 +147,42 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice, 
   );
 }
 
+/** To the alerts before and after this one in the list that it was opened from. */
+function Neighbours({ id, queue, open }: { id: string; queue: readonly string[]; open: (id: string) => void }) {
+  const at = queue.indexOf(id);
+  if (at < 0 || queue.length < 2) return null;
+  const step = (to: number, label: string, sign: string) => {
+    const other = queue[to];
+    return <button type="button" aria-label={label} title={label} disabled={other === undefined} onClick={() => other !== undefined && open(other)}>{sign}</button>;
+  };
+  return (
+    <>
+      <span className="quiet">{at + 1} of {queue.length.toLocaleString()}</span>
+      {step(at - 1, "Previous alert of the list", "↑")}
+      {step(at + 1, "Next alert of the list", "↓")}
+    </>
+  );
+}
+
 interface Props extends Omit<BodyProps, "alert"> {
   id: string;
+  queue: readonly string[]; // the list that it was opened from; may be without it
   news: number;
   close: () => boolean;
 }
 
-export function AlertDrawer({ api, hub, id, news, close, ...rest }: Props) {
+export function AlertDrawer({ api, hub, id, queue, news, close, ...rest }: Props) {
   const address = `/api/v1/alerts/${encodeURIComponent(id)}?hub=${encodeURIComponent(hub)}`;
   const reading = useReading((signal) => api.get<AlertDetail>(address, signal), [api, address, news]);
+  const alert = reading.value?.id === id ? reading.value : null; // while the next one is read, the last one is still there
   return (
     <Drawer
-      title={reading.value?.displayName ?? "Alert"}
+      title={alert?.displayName ?? "Alert"}
       close={close}
-      footer={reading.value && <Decision api={api} hub={hub} alert={reading.value} decided={reading.again} />}
+      beside={<Neighbours id={id} queue={queue} open={rest.open} />}
+      footer={alert && <Decision key={id} api={api} hub={hub} alerts={[alert]} decided={reading.again} />}
     >
-      <Shown of={reading}>{(alert) => <Body api={api} hub={hub} alert={alert} {...rest} />}</Shown>
+      <Shown of={{ ...reading, value: alert }}>{(one) => <Body key={id} api={api} hub={hub} alert={one} {...rest} />}</Shown>
     </Drawer>
   );
 }

@@ -1,4 +1,5 @@
 // Alerts as rows, one by one or summed up by type and day.
+import { type Chosen, chooser } from "./chooser";
 import type { AlertDay } from "./lists";
 import { SeverityMark, Time } from "./marks";
 import type { Alert } from "./model";
@@ -13,10 +14,12 @@ interface Props {
   ofDevice?: boolean; // all of one device: it is not named in each row
   now: number;
   open: (id: string) => void;
+  chosen?: Chosen | undefined; // where several may be decided about at once
 }
 
-export function AlertsTable({ alerts, fresh, ofDevice = false, now, open }: Props) {
+export function AlertsTable({ alerts, fresh, ofDevice = false, now, open, chosen }: Props) {
   const columns: Column<Alert>[] = [
+    ...(chosen ? [chooser<Alert>(alerts, (one) => [one.id], (one) => `${one.displayName || one.type} of ${one.device}`, chosen)] : []),
     { title: "Severity", cell: (one) => <SeverityMark severity={one.severity} /> },
     {
       title: "Alert",
@@ -49,8 +52,16 @@ export function AlertsTable({ alerts, fresh, ofDevice = false, now, open }: Prop
 
 const devicesNamed = 3;
 
-export function AlertDaysTable({ days, now, open }: { days: AlertDay[]; now: number; open: (day: AlertDay) => void }) {
+interface DaysProps {
+  days: AlertDay[];
+  now: number;
+  open: (day: AlertDay) => void;
+  chosen?: Chosen | undefined;
+}
+
+export function AlertDaysTable({ days, now, open, chosen }: DaysProps) {
   const columns: Column<AlertDay>[] = [
+    ...(chosen ? [chooser<AlertDay>(days, (day) => day.alerts.map((one) => one.id), (day) => `${day.displayName} of ${day.date}`, chosen)] : []),
     { title: "Severity", cell: (day) => <SeverityMark severity={day.severity} /> },
     {
       title: "Alert",

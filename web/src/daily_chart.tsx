@@ -1,95 +1,52 @@
-// Alerts per UTC day, stacked by severity.
-import { useEffect, useRef } from "react";
-import type { BarSeriesOption } from "echarts/charts";
-import type { EChartsType } from "echarts/core";
+// Alerts per UTC day, stacked by severity. Plain boxes: the first look waits for no library of charts.
+import { useState } from "react";
+import { SeverityIcon } from "./marks";
 import { type Day, severities } from "./model";
 
-const shown = ["Informational", "Low", "Medium", "High"] as const; // bottom to top: the worst is on top
+const stacked = ["Informational", "Low", "Medium", "High"] as const; // bottom to top: the worst is on top
 
-function colour(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const totalOf = (day: Day): number => severities.reduce((sum, severity) => sum + day[severity], 0);
+
+/** The top of an axis, at least `most` and at least 4: 2, 4, 6 or 10 times a power of ten, whose halves are whole. */
+export function axisTop(most: number): number {
+  for (let power = 1; ; power *= 10) {
+    const top = [2, 4, 6, 10].map((one) => one * power).find((one) => one >= Math.max(4, most));
+    if (top !== undefined) return top;
+  }
 }
 
-function options(days: Day[]) {
-  const text = colour("--quiet");
-  const series: BarSeriesOption[] = shown.map((severity) => ({
-    name: severity,
-    type: "bar",
-    stack: "alerts",
-    barCategoryGap: "28%",
-    itemStyle: { color: colour(`--${severity.toLowerCase()}`), borderRadius: 1 },
-    emphasis: { focus: "series" },
-    data: days.map((day) => day[severity]),
-  }));
-  return {
-    animation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
-    animationDuration: 250,
-    textStyle: { fontFamily: "inherit" },
-    grid: { left: 8, right: 8, top: 34, bottom: 4, containLabel: true },
-    legend: { top: 0, right: 0, data: [...severities], itemWidth: 10, itemHeight: 10, textStyle: { color: text } },
-    tooltip: {
-      trigger: "axis" as const,
-      renderMode: "richText" as const,
-      backgroundColor: colour("--surface"),
-      borderColor: colour("--line"),
-      textStyle: { color: colour("--ink") },
-      axisPointer: { type: "shadow" as const },
-    },
-    xAxis: {
-      type: "category" as const,
-      data: days.map((day) => day.date.slice(5)),
-      axisTick: { show: false },
-      axisLine: { lineStyle: { color: colour("--line") } },
-      axisLabel: { color: text },
-    },
-    yAxis: {
-      type: "value" as const,
-      minInterval: 1,
-      axisLabel: { color: text },
-      splitLine: { lineStyle: { color: colour("--line") } },
-    },
-    series,
-  };
+/** "2026-11-22: 3 High, 1 Low", for those who point at it. */
+export function dayText(day: Day): string {
+  const counts = severities.filter((severity) => day[severity] > 0).map((severity) => `${day[severity].toLocaleString()} ${severity}`);
+  return `${day.date}: ${counts.length === 0 ? "none" : counts.join(", ")}`;
 }
 
-export function DailyChart({ days }: { days: Day[] }) {
-  const place = useRef<HTMLDivElement>(null);
-  const chart = useRef<EChartsType | null>(null);
-  const latest = useRef(days);
-  latest.current = days;
-
-  useEffect(() => {
-    let gone = false;
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    const redraw = () => chart.current?.setOption(options(latest.current));
-    const resize = new ResizeObserver(() => chart.current?.resize());
-    void import("./chart_library").then(({ createChart }) => {
-      if (gone || !place.current) return;
-      chart.current = createChart(place.current);
-      redraw();
-      resize.observe(place.current);
-    });
-    scheme.addEventListener("change", redraw);
-    return () => {
-      gone = true;
-      scheme.removeEventListener("change", redraw);
-      resize.disconnect();
-      chart.current?.dispose();
-      chart.current = null;
-    };
-  }, []);
-
-  useEffect(() => {
-    chart.current?.setOption(options(days));
-  }, [days]);
-
-  const total = days.reduce((sum, day) => sum + severities.reduce((all, one) => all + day[one], 0), 0);
+/** `show`: opens the alerts of a day. */
+export function DailyChart({ days, show }: { days: Day[]; show: (date: string) => void }) {
+  const [pointed, setPointed] = useState<Day | null>(null);
+  const top = axisTop(Math.max(0, ...days.map(totalOf)));
+  const total = days.reduce((sum, day) => sum + totalOf(day), 0);
   return (
-    <div
-      ref={place}
-      className="chart"
-      role="img"
-      aria-label={`Alerts per day in the last ${days.length} days, stacked by severity; ${total} in all`}
-    />
+    <div className="daily">
+      <p className="daily-legend" aria-hidden="true">
+        <span className="quiet">{pointed ? dayText(pointed) : `${total.toLocaleString()} in all`}</span>
+        {severities.map((severity) => <span key={severity}><SeverityIcon severity={severity} /> {severity}</span>)}
+      </p>
+      <div className="daily-plot" role="img" aria-label={`Alerts per day in the last ${days.length} days, stacked by severity; ${total.toLocaleString()} in all`} onMouseLeave={() => setPointed(null)}>
+        {[top, top / 2].map((value) => <span className="daily-line" key={value} style={{ insetBlockEnd: `${(100 * value) / top}%` }}>{value.toLocaleString()}</span>)}
+        <div className="daily-days">
+          {days.map((day) => (
+            <div className="day" key={day.date} title={dayText(day)} onMouseEnter={() => setPointed(day)} onClick={() => totalOf(day) > 0 && show(day.date)}>
+              {stacked.filter((severity) => day[severity] > 0).map((severity) => (
+                <span key={severity} className={severity} style={{ blockSize: `${(100 * day[severity]) / top}%` }} />
+              ))}
+            </div>
+          ))}
+        </div>
+      </div>
+      <div className="daily-dates" aria-hidden="true">
+        {days.map((day, at) => <span key={day.date}>{(days.length - 1 - at) % 5 === 0 && <span>{day.date.slice(5)}</span>}</span>)}
+      </div>
+    </div>
   );
 }

@@ -5,10 +5,11 @@ interface Props {
   title: string;
   close: () => boolean; // false where the viewer stays, for the sake of what is not saved
   children: ReactNode;
+  beside?: ReactNode; // of the title
   footer?: ReactNode;
 }
 
-export function Drawer({ title, close, children, footer }: Props) {
+export function Drawer({ title, close, children, beside, footer }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   return (
@@ -27,9 +28,10 @@ export function Drawer({ title, close, children, footer }: Props) {
       <div className="drawer-content">
         <header>
           <h2 id="drawer-title">{title}</h2>
-          <button type="button" onClick={close} aria-label="Close">
-            ✕
-          </button>
+          <span className="actions">
+            {beside}
+            <button type="button" onClick={close} aria-label="Close">✕</button>
+          </span>
         </header>
         {children}
         {footer && <footer>{footer}</footer>}

@@ -62,10 +62,15 @@ export function Frame({ api, known, leave }: Props) {
   const hubs = live.hubs ?? [];
   const name = data?.overview.hub ?? hub ?? hubs[0]?.name ?? "";
   const [behind, setBehind] = useState<Behind>(() => (place.at === "alert" ? { at: "alerts", filters: {} } : { at: "recommendations", filters: {} })); // what a drawer lies over
+  const listed = useRef<readonly string[]>([]); // the alerts in view, in their order
+  const [queue, setQueue] = useState<readonly string[]>([]); // the same when the drawer opened: what is decided leaves the list, not the queue
   const drawn = place.at === "alert" || place.at === "recommendation";
   useEffect(() => {
     if (!drawn) setBehind(place);
   }, [drawn, place]);
+  useEffect(() => {
+    if (drawn) setQueue(listed.current);
+  }, [drawn]);
   const spot = useRef<HTMLDivElement>(null);
   useFocusKept(spot, drawn, addressOf({ ...place, ...("filters" in place && { filters: {} }) }, null));
   useTitle(place);
@@ -110,6 +115,7 @@ export function Frame({ api, known, leave }: Props) {
                 fresh={live.fresh}
                 now={now}
                 mayChange={who?.role === "administrator"}
+                listed={listed}
                 go={go}
               />
             )}
@@ -118,11 +124,11 @@ export function Frame({ api, known, leave }: Props) {
       </div>
       {data && place.at === "alert" && (
         <AlertDrawer
-          key={place.id}
           api={api}
           hub={data.overview.hub}
           workspace={data.overview.workspace}
           id={place.id}
+          queue={queue}
           news={data.overview.sequence}
           now={now}
           close={close}
@@ -133,7 +139,7 @@ export function Frame({ api, known, leave }: Props) {
         />
       )}
       {data && place.at === "recommendation" && (
-        <RecommendationDrawer key={place.id} api={api} hub={data.overview.hub} id={place.id} now={now} close={close} investigate={investigate} />
+        <RecommendationDrawer key={place.id} api={api} hub={data.overview.hub} id={place.id} now={now} close={close} investigate={investigate} openDevice={(id) => go({ at: "device", id })} />
       )}
     </WhoContext>
   );

@@ -5,6 +5,9 @@ import { assigneeOf } from "./state";
 
 const rank: Record<Severity, number> = { High: 3, Medium: 2, Low: 1, Informational: 0 };
 
+/** High before Medium before Low; of one severity the newest first. */
+export const worstFirst = (alerts: readonly Alert[]): Alert[] => [...alerts].sort((a, b) => rank[b.severity] - rank[a.severity] || b.startTime.localeCompare(a.startTime));
+
 /** An aggregate as spec/alerts.md section 4 counts it: one alert type on one UTC day. */
 export interface AlertDay {
   key: string;
@@ -43,6 +46,7 @@ export function chosenAlerts(alerts: Alert[], filters: Filters, me = ""): Alert[
     (one) =>
       (!filters["severity"] || one.severity === filters["severity"]) &&
       (!filters["whose"] || assigneeOf(one.extendedProperties) === whose(filters["whose"], me)) &&
+      (!filters["day"] || one.startTime.startsWith(filters["day"])) &&
       (!filters["source"] || one.component === filters["source"]) &&
       holds(one.device, filters["device"]) &&
       holds(`${one.displayName} ${one.type}`, filters["name"]),

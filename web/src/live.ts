@@ -1,15 +1,13 @@
 // The page's data: read whole at first, kept fresh by the stream, read whole again when the stream was lost.
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Api } from "./api";
-import type { Alert, Device, Hub, Overview, Recommendation } from "./model";
-import { withAlert, withCounted } from "./state";
+import type { Alert, Hub, Overview } from "./model";
+import { alertsShown, withAlert, withCounted } from "./state";
 import { type Trouble, troubleOf } from "./trouble";
 
 export interface PageData {
   overview: Overview;
   alerts: Alert[];
-  devices: Device[];
-  recommendations: Recommendation[];
 }
 export type Link = "connecting" | "live" | "lost";
 export interface Live {
@@ -24,16 +22,18 @@ export interface Live {
 const reloadMs = 30_000; // device states and data ages have no event of their own
 const settleMs = 1_500; // after news: one reading for a burst
 const retryMs = 3_000;
+const worstRead = 20; // more than the overview shows
 
 async function readAll(api: Api, hub: string, signal: AbortSignal): Promise<PageData> {
   const scope = `hub=${encodeURIComponent(hub)}`;
-  const [overview, alerts, devices, recommendations] = await Promise.all([
+  const [overview, newest, worst] = await Promise.all([
     api.get<Overview>(`/api/v1/overview?${scope}`, signal),
-    api.get<{ value: Alert[] }>(`/api/v1/alerts?${scope}&top=100`, signal),
-    api.get<{ value: Device[] }>(`/api/v1/hubs/${encodeURIComponent(hub)}/devices?top=100`, signal),
-    api.get<{ value: Recommendation[] }>(`/api/v1/recommendations?${scope}&top=100`, signal),
+    api.get<{ value: Alert[] }>(`/api/v1/alerts?${scope}&top=${alertsShown}`, signal),
+    api.get<{ value: Alert[] }>(`/api/v1/alerts?${scope}&severity=High&top=${worstRead}`, signal),
   ]);
-  return { overview, alerts: alerts.value, devices: devices.value, recommendations: recommendations.value };
+  // An old High one is not pushed out by many small ones.
+  const known = new Set(newest.value.map((one) => one.id));
+  return { overview, alerts: [...newest.value, ...worst.value.filter((one) => !known.has(one.id))] };
 }
 
 export function useLive(api: Api, hub: string | null): Live {

@@ -76,7 +76,11 @@ export interface Overview {
   openAlerts: SeverityCounts;
   daily: Day[];
   topDevices: { deviceId: string; alertsCount: number }[];
-  topAlerts: { displayName: string; alertsCount: number }[];
+  topAlerts: { displayName: string; severity: Severity; alertsCount: number }[];
+  recommendations: {
+    active: SeverityCounts;
+    top: { type: string; displayName: string; severity: Severity; count: number }[];
+  };
   devices: { total: number; enabled: number; unhealthy: number; atLeast: boolean };
   dataHealth: {
     lastSecurityEvent: string | null;

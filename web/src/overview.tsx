@@ -1,12 +1,21 @@
-// The first page: how many, since when, which, and whether data arrive at all.
+// The first page: what was found, the worst first; what is weak; who is in trouble; and whether data arrive at all.
+import { type RefObject, useEffect, useMemo } from "react";
+import type { Api } from "./api";
 import { AlertsTable } from "./alerts_table";
 import { DailyChart } from "./daily_chart";
-import { DevicesTable } from "./devices_table";
-import { FindingList } from "./finding_list";
+import { RiskMeter } from "./device_risk";
+import { worstFirst } from "./lists";
 import type { PageData } from "./live";
 import { SeverityIcon, Time } from "./marks";
 import { type Overview as OverviewData, type Severity, severities } from "./model";
+import { concerns } from "./overview_concerns";
+import type { Filters, Go } from "./place";
+import { Shown, useReading } from "./reading";
+import { type DeviceRisk, trendText } from "./risk";
 import { emptiness } from "./state";
+import { visible } from "./visible";
+
+const alertsShown = 12;
 
 function Tiles({ overview, show }: { overview: OverviewData; show: (severity: Severity) => void }) {
   const { devices } = overview;
@@ -52,34 +61,94 @@ function Health({ overview, now }: { overview: OverviewData; now: number }) {
   );
 }
 
+interface RankingRow {
+  id: string;
+  name: string;
+  severity?: Severity;
+  count: number;
+}
 interface RankingProps {
   title: string;
-  rows: [string, number][];
+  rows: RankingRow[];
   empty: string;
-  open?: (name: string) => void;
+  open: (id: string) => void;
 }
 
 function Ranking({ title, rows, empty, open }: RankingProps) {
-  const most = Math.max(1, ...rows.map(([, count]) => count));
+  const most = Math.max(1, ...rows.map((row) => row.count));
   return (
     <section className="card">
       <h2>{title}</h2>
       {rows.length === 0 && <p className="quiet">{empty}</p>}
       <ol className="ranking">
-        {rows.map(([name, count]) => (
-          <li key={name}>
-            {open ? (
-              <button type="button" className="link name" onClick={() => open(name)}>
-                {name}
-              </button>
-            ) : (
-              <span className="name">{name}</span>
-            )}
-            <span className="number">{count}</span>
-            <span className="bar" style={{ inlineSize: `${(100 * count) / most}%` }} />
+        {rows.map((row) => (
+          <li key={`${row.id} ${row.severity ?? ""}`}>
+            <button type="button" className="link name" onClick={() => open(row.id)}>
+              {row.severity && <><SeverityIcon severity={row.severity} /><span className="unseen">{row.severity}: </span> </>}
+              {visible(row.name)}
+            </button>
+            <span className="number">{row.count.toLocaleString()}</span>
+            <span className="bar" style={{ inlineSize: `${(100 * row.count) / most}%` }} />
           </li>
         ))}
       </ol>
+    </section>
+  );
+}
+
+function Riskiest({ api, hub, news, openDevice }: { api: Api; hub: string; news: number; openDevice: (device: string) => void }) {
+  const reading = useReading(async (signal) => (await api.get<{ value: DeviceRisk[] }>(`/api/v1/risk?${new URLSearchParams({ hub, top: "5" })}`, signal)).value, [api, hub, news]);
+  return (
+    <section className="card">
+      <h2>Highest risk</h2>
+      <Shown of={reading} empty="Nothing is known against any device." isEmpty={(found) => found.length === 0}>
+        {(found) => (
+          <ul className="plain riskiest">
+            {found.map((one) => (
+              <li key={one.device}>
+                <button type="button" className="link device" onClick={() => openDevice(one.device)}>{one.device}</button>
+                <RiskMeter risk={one.risk} of={one.device} />
+                <span className="quiet">{trendText(one)}</span>
+                {one.points[0] && <span className="quiet">{visible(one.points[0].title)}{one.points.length > 1 && ` and ${one.points.length - 1} more`}</span>}
+              </li>
+            ))}
+          </ul>
+        )}
+      </Shown>
+    </section>
+  );
+}
+
+function Prevention({ overview, show }: { overview: OverviewData; show: (filters: Filters) => void }) {
+  const { active, top } = overview.recommendations;
+  return (
+    <section className="card">
+      <div className="bar">
+        <h2>Recommendations</h2>
+        <button type="button" onClick={() => show({})}>All recommendations</button>
+      </div>
+      {top.length === 0 ? (
+        <p className="quiet">No weak state is known.</p>
+      ) : (
+        <>
+          <p className="counts">
+            {severities.filter((severity) => active[severity] > 0).map((severity) => (
+              <button type="button" className="link" key={severity} onClick={() => show({ severity })}>
+                <SeverityIcon severity={severity} /> {active[severity].toLocaleString()} {severity}
+              </button>
+            ))}
+          </p>
+          <ul className="findings">
+            {top.map((one) => (
+              <li key={`${one.type} ${one.severity}`}>
+                <span className={`severity ${one.severity}`}><SeverityIcon severity={one.severity} />{one.severity}</span>
+                <button type="button" className="link" onClick={() => show({ name: one.type })}>{one.displayName || one.type}</button>
+                <span className="quiet number">{one.count.toLocaleString()}</span>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
     </section>
   );
 }
@@ -105,61 +174,52 @@ function Empty({ kind, hub }: { kind: "no-data" | "no-alerts"; hub: string }) {
 }
 
 interface Props {
+  api: Api;
   data: PageData;
   fresh: ReadonlySet<string>;
   now: number;
-  openAlert: (id: string) => void;
-  openRecommendation: (id: string) => void;
-  openDevice: (device: string) => void;
-  showSeverity: (severity: Severity) => void;
+  listed: RefObject<readonly string[]>; // told what is in view
+  go: Go;
 }
 
-export function Overview({ data, fresh, now, openAlert, openRecommendation, openDevice, showSeverity }: Props) {
-  const { overview, alerts, devices, recommendations } = data;
+export function Overview({ api, data, fresh, now, listed, go }: Props) {
+  const { overview, alerts } = data;
   const kind = emptiness(overview, alerts);
+  const shown = useMemo(() => worstFirst(alerts).slice(0, alertsShown), [alerts]);
+  useEffect(() => {
+    listed.current = shown.map((one) => one.id);
+    return () => void (listed.current = []);
+  }, [listed, shown]);
+  const openDevice = (id: string) => go({ at: "device", id });
+  const showAlerts = (filters: Filters) => go({ at: "alerts", filters });
   return (
     <main>
-      <Tiles overview={overview} show={showSeverity} />
-      <div className="columns">
-        <section className="card wide">
-          <h2>Alerts per day <span className="quiet">30 days, UTC</span></h2>
-          <DailyChart days={overview.daily} />
-        </section>
-        <Ranking title="Devices with the most alerts" empty="None in the last 7 days."
-          open={openDevice} rows={overview.topDevices.map((one) => [one.deviceId, one.alertsCount])} />
-        <Ranking title="Most frequent alerts" empty="None in the last 7 days."
-          rows={overview.topAlerts.map((one) => [one.displayName, one.alertsCount])} />
-      </div>
+      {concerns(overview, now).map((concern) => <p key={concern} role="status" className="note warning">{concern}</p>)}
+      <Tiles overview={overview} show={(severity) => showAlerts({ severity })} />
       <section className="card">
-        <h2>Latest alerts</h2>
-        {kind === "none" ? <AlertsTable alerts={alerts} fresh={fresh} now={now} open={openAlert} /> : <Empty kind={kind} hub={overview.hub} />}
-      </section>
-      <section className="card">
-        <h2>Recommendations</h2>
-        {recommendations.length === 0 ? (
-          <p className="quiet">No weak state is known.</p>
+        <div className="bar">
+          <h2>Open alerts <span className="quiet">the worst first, then the newest</span></h2>
+          <button type="button" onClick={() => showAlerts({})}>All alerts</button>
+        </div>
+        {kind === "none" ? (
+          <AlertsTable alerts={shown} fresh={fresh} now={now} open={(id) => go({ at: "alert", id })} />
         ) : (
-          <FindingList
-            open={openRecommendation}
-            lines={recommendations.map((one) => ({
-              id: one.id,
-              severity: one.severity,
-              name: one.displayName,
-              more: (
-                <>
-                  <span className="device">{one.device}</span>
-                  <span className="quiet">since <Time iso={one.changed} now={now} relative /></span>
-                </>
-              ),
-            }))}
-          />
+          <Empty kind={kind} hub={overview.hub} />
         )}
       </section>
       <div className="columns">
         <section className="card wide">
-          <h2>Devices</h2>
-          {devices.length === 0 ? <p className="quiet">No device is registered.</p> : <DevicesTable devices={devices} now={now} open={openDevice} />}
+          <h2>Alerts per day <span className="quiet">30 days, UTC</span></h2>
+          <DailyChart days={overview.daily} show={(day) => showAlerts({ day, status: "all" })} />
         </section>
+        <Ranking title="Devices with the most alerts" empty="None in the last 7 days." open={openDevice}
+          rows={overview.topDevices.map((one) => ({ id: one.deviceId, name: one.deviceId, count: one.alertsCount }))} />
+        <Ranking title="Most frequent alerts" empty="None in the last 7 days." open={(name) => showAlerts({ name, since: "P7D" })}
+          rows={overview.topAlerts.map((one) => ({ id: one.displayName, name: one.displayName, severity: one.severity, count: one.alertsCount }))} />
+      </div>
+      <div className="columns thirds">
+        <Prevention overview={overview} show={(filters) => go({ at: "recommendations", filters })} />
+        <Riskiest api={api} hub={overview.hub} news={overview.sequence} openDevice={openDevice} />
         <Health overview={overview} now={now} />
       </div>
     </main>

@@ -1,4 +1,5 @@
 // The place that the address names, with what it needs of the live data.
+import type { RefObject } from "react";
 import type { Api } from "./api";
 import { AlertsPage } from "./alerts_page";
 import { DevicePage } from "./device_page";
@@ -34,10 +35,11 @@ interface Props {
   fresh: ReadonlySet<string>;
   now: number;
   mayChange: boolean;
+  listed: RefObject<readonly string[]>; // a list of alerts says what is in it
   go: Go;
 }
 
-export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, go }: Props) {
+export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, listed, go }: Props) {
   const { hub, workspace, sequence: news } = data.overview;
   const openAlert = (id: string) => go({ at: "alert", id });
   const openRecommendation = (id: string) => go({ at: "recommendation", id });
@@ -46,19 +48,9 @@ export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, 
   const editor = { api, hub, chosenHub, mayChange, go };
   switch (place.at) {
     case "overview":
-      return (
-        <Overview
-          data={data}
-          fresh={fresh}
-          now={now}
-          openAlert={openAlert}
-          openRecommendation={openRecommendation}
-          openDevice={openDevice}
-          showSeverity={(severity) => go({ at: "alerts", filters: { severity } })}
-        />
-      );
+      return <Overview api={api} data={data} fresh={fresh} now={now} listed={listed} go={go} />;
     case "alerts":
-      return <AlertsPage {...list} filters={place.filters} fresh={fresh} change={(filters) => go({ at: "alerts", filters })} open={openAlert} />;
+      return <AlertsPage {...list} listed={listed} filters={place.filters} fresh={fresh} change={(filters) => go({ at: "alerts", filters })} open={openAlert} />;
     case "recommendations":
       return <RecommendationsPage {...list} filters={place.filters} change={(filters) => go({ at: "recommendations", filters })} open={openRecommendation} />;
     case "devices":

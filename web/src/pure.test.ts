@@ -1,9 +1,11 @@
 import { chartOf } from "./chart";
-import { alertDays, chosenAlerts, kqlText } from "./lists";
+import { alertDays, chosenAlerts, kqlText, worstFirst } from "./lists";
+import { axisTop, dayText } from "./daily_chart";
+import { concerns } from "./overview_concerns";
 import { describe, expect, it } from "vitest";
 import { EventParser } from "./event_stream";
 import type { Alert, DiagnosticSetting, Overview, Who } from "./model";
-import { addressOf, placeOf } from "./place";
+import { addressOf, filterChanged, placeOf } from "./place";
 import { cleared, isSetUp, linesOf, saysOf, windowText, withRule } from "./groups";
 import { bytesText, isLoss, namesOf, type Series, seriesOf } from "./prometheus";
 import document from "../../docs/kql-support.md?raw";
@@ -30,7 +32,7 @@ const alert = (id: string, startTime: string, status = "New"): Alert => ({
 const zero = { High: 0, Medium: 0, Low: 0, Informational: 0 };
 const overview: Overview = {
   hub: "h", workspace: "w", securityEnabled: true, generated: "", sequence: 0, openAlerts: zero,
-  daily: [{ ...zero, date: "2026-11-21" }, { ...zero, date: "2026-11-22" }], topDevices: [], topAlerts: [],
+  daily: [{ ...zero, date: "2026-11-21" }, { ...zero, date: "2026-11-22" }], topDevices: [], topAlerts: [], recommendations: { active: zero, top: [] },
   devices: { total: 1, enabled: 1, unhealthy: 0, atLeast: false },
   dataHealth: { lastSecurityEvent: null, lastHubRecord: null, rawEvents: 0, anyDataReceived: false, backlog: 0, deadLetters: 0, refused: 0 },
 };
@@ -118,10 +120,20 @@ describe("times and tokens", () => {
 
 describe("places", () => {
   it("lead from the address and back to it", () => {
-    for (const address of ["/", "/alerts", "/alerts?status=all&severity=High", "/alerts/a%2Fb", "/recommendations/7", "/devices?agent=Silent", "/devices/pump%203", "/devices/p?tab=logins", "/logs", "/logs?query=T+%7C+take+1", "/?hub=plant", "/users", "/users/ann", "/tokens?name=x", "/audit?who=ann", "/account", "/profiles?name=cam", "/profiles/cameras", "/profiles/cameras?devices=camera-*%2Cdoor&days=7"]) {
+    for (const address of ["/", "/alerts", "/alerts?status=all&severity=High", "/alerts/a%2Fb", "/recommendations/7", "/devices?agent=Silent", "/devices/pump%203", "/devices/p?tab=logins", "/devices/p?tab=logins&span=P1D", "/logs", "/logs?query=T+%7C+take+1", "/logs?query=T&span=PT1H", "/?hub=plant", "/users", "/users/ann", "/tokens?name=x", "/audit?who=ann", "/account", "/profiles?name=cam", "/profiles/cameras", "/profiles/cameras?devices=camera-*%2Cdoor&days=7"]) {
       const url = new URL(address, "http://x");
       expect(addressOf(placeOf(url.pathname, url.search), url.searchParams.get("hub"))).toBe(address);
     }
+  });
+  it("know a filter that goes on changing from another move", () => {
+    const list = (filters: Record<string, string>) => ({ at: "alerts", filters }) as const;
+    expect(filterChanged(list({ name: "m" }), list({ name: "mi" }))).toBe("name");
+    expect(filterChanged(list({ name: "m" }), list({}))).toBe("name");
+    expect(filterChanged(list({ name: "m" }), list({ name: "m" }))).toBeNull();
+    expect(filterChanged(list({}), list({ name: "m", day: "2026-11-22" }))).toBeNull();
+    expect(filterChanged(list({ name: "m" }), { at: "devices", filters: { name: "mi" } })).toBeNull();
+    expect(filterChanged({ at: "profile", id: "a", filters: {} }, { at: "profile", id: "b", filters: { days: "7" } })).toBeNull();
+    expect(filterChanged({ at: "overview" }, list({ name: "m" }))).toBeNull();
   });
   it("are the overview where the address says nothing", () => {
     for (const path of ["/", "/nonsense/1", "/alerts/%"]) expect(placeOf(path, "")).toEqual({ at: "overview" });
@@ -137,6 +149,24 @@ describe("query text and results", () => {
   it("guards CSV against formulas and quotes what must be", () => {
     const columns = [{ name: "a", type: "string" }, { name: "b", type: "long" }];
     expect(csvOf({ columns, rows: [["=1+1", -5], ['x "y", z', null]] })).toBe("a,b\r\n'=1+1,-5\r\n\"x \"\"y\"\", z\",\r\n");
+  });
+});
+
+describe("the overview", () => {
+  it("has axes whose halves are whole", () => {
+    expect([0, 3, 5, 7, 11, 25, 41, 61, 999].map(axisTop)).toEqual([4, 4, 6, 10, 20, 40, 60, 100, 1000]);
+  });
+  it("says what a day had", () => {
+    expect(dayText({ ...zero, High: 3, Low: 1, date: "2026-11-22" })).toBe("2026-11-22: 3 High, 1 Low");
+    expect(dayText({ ...zero, date: "2026-11-22" })).toBe("2026-11-22: none");
+  });
+  it("says why few alerts may be no good news", () => {
+    const now = Date.parse("2026-11-22T12:00:00Z");
+    const health = (more: Partial<Overview["dataHealth"]>) => ({ ...overview, dataHealth: { ...overview.dataHealth, ...more } });
+    expect(concerns(overview, now)).toEqual([]); // nothing ever came: the empty state says so
+    expect(concerns(health({ lastSecurityEvent: "2026-11-22T11:30:00Z", backlog: 50 }), now)).toEqual([]);
+    expect(concerns(health({ lastSecurityEvent: "2026-11-22T08:30:00Z" }), now)[0]).toContain("came 3 h ago");
+    expect(concerns({ ...health({ backlog: 20_000 }), securityEnabled: false }, now)).toHaveLength(2);
   });
 });
 
@@ -182,6 +212,14 @@ describe("lists", () => {
     expect(chosenAlerts([...all, anns], { whose: "me" }, "bob")).toHaveLength(0);
     expect(chosenAlerts([...all, anns], { whose: "nobody" }, "ann").map((a) => a.id)).toEqual(["1", "2"]);
   });
+  it("keep to a day of the server's", () => {
+    const all = [one("1", { startTime: "2026-11-21T23:59:59Z" }), one("2", { startTime: "2026-11-22T00:00:00Z" })];
+    expect(chosenAlerts(all, { day: "2026-11-22" }).map((a) => a.id)).toEqual(["2"]);
+  });
+  it("put the worst first, and of those the newest", () => {
+    const all = [one("1", {}), one("2", { severity: "High", startTime: "2026-11-20T00:00:00Z" }), one("3", { severity: "High" }), one("4", { severity: "Informational" })];
+    expect(worstFirst(all).map((a) => a.id)).toEqual(["3", "2", "1", "4"]);
+  });
   it("write any text as a KQL string", () => {
     expect(kqlText('a"b\\c')).toBe('"a\\"b\\\\c"');
     expect(kqlText("x\ny")).toBe('"x\\u000ay"');
@@ -199,6 +237,17 @@ describe("charts", () => {
     expect(chart?.series).toEqual([
       { name: "High", data: [["2026-11-21T00:00:00Z", 1], ["2026-11-22T00:00:00Z", 2]] },
       { name: "Low", data: [["2026-11-22T00:00:00Z", 5]] },
+    ]);
+  });
+  it("stacks what happened at the same time, though a series lacks some of the times", () => {
+    const chart = chartOf(
+      { columns: columns(["T", "datetime"], ["Sev", "string"], ["N", "long"]), rows: [["2026-11-22T00:00:00Z", "High", 2], ["2026-11-21T00:00:00Z", "Low", 1], ["2026-11-22T00:00:00Z", "Low", 5]] },
+      { visualization: "columnchart" },
+    );
+    expect(chart?.stacked).toBe(true);
+    expect(chart?.series).toEqual([
+      { name: "High", data: [["2026-11-21T00:00:00Z", 0], ["2026-11-22T00:00:00Z", 2]] },
+      { name: "Low", data: [["2026-11-21T00:00:00Z", 1], ["2026-11-22T00:00:00Z", 5]] },
     ]);
   });
   it("take the arrays of make-series apart", () => {
@@ -321,7 +370,7 @@ describe("a process tree", () => {
     expect(query).toContain(`TimeStamp between (datetime(${at(0)}) .. datetime(${at(9)})) and TimeGenerated >= datetime(${at(0)})`);
     expect(query).toMatch(/order by TimeStamp desc\n\| take 5000$/);
     expect(eventsAround({ hub: "home", device: "p" }, "x) | evil", at(1))).toContain("datetime(null)");
-    for (const tab of deviceTabs) expect(tab.query({ hub: "plant", device: "p" }), tab.id).toContain('endswith "/iothubs/plant"');
+    for (const tab of deviceTabs.flatMap((tab) => [tab, ...(tab.more ?? []).map((one) => ({ ...one, id: one.title }))])) expect(tab.query({ hub: "plant", device: "p" }), tab.id).toContain('endswith "/iothubs/plant"');
   });
   it("is about the process of the alert, not its parent", () => {
     const entities = [{ $id: "1", Type: "process", ProcessId: "31", ParentProcess: { $ref: "2" } }, { $id: "2", Type: "process", ProcessId: "20" }];

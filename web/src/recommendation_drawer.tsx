@@ -19,7 +19,7 @@ function Value({ value }: { value: unknown }) {
   );
 }
 
-function Body({ one, now, investigate }: { one: Recommendation; now: number; investigate: (query: string) => void }) {
+function Body({ one, now, investigate, openDevice }: { one: Recommendation; now: number; investigate: (query: string) => void; openDevice: (device: string) => void }) {
   const properties = one.properties ?? {};
   const component = properties["Component"];
   return (
@@ -27,7 +27,7 @@ function Body({ one, now, investigate }: { one: Recommendation; now: number; inv
       <p className="facts">
         <SeverityMark severity={one.severity} />
         <span>{one.state}</span>
-        {one.device !== "" && <span className="device">{one.device}</span>}
+        {one.device !== "" && <button type="button" className="link device" onClick={() => openDevice(one.device)}>{one.device}</button>}
         {typeof component === "string" && component !== "" && <span>seen by {component}</span>}
       </p>
       <p className="said">{visible(one.description)}</p>
@@ -72,14 +72,15 @@ interface Props {
   now: number;
   close: () => boolean;
   investigate: (query: string) => void;
+  openDevice: (device: string) => void;
 }
 
-export function RecommendationDrawer({ api, hub, id, now, close, investigate }: Props) {
+export function RecommendationDrawer({ api, hub, id, now, close, investigate, openDevice }: Props) {
   const address = `/api/v1/recommendations/${encodeURIComponent(id)}?hub=${encodeURIComponent(hub)}`;
   const reading = useReading((signal) => api.get<Recommendation>(address, signal), [api, address]);
   return (
     <Drawer title={reading.value?.displayName ?? "Recommendation"} close={close}>
-      <Shown of={reading}>{(one) => <Body one={one} now={now} investigate={investigate} />}</Shown>
+      <Shown of={reading}>{(one) => <Body one={one} now={now} investigate={investigate} openDevice={openDevice} />}</Shown>
     </Drawer>
   );
 }

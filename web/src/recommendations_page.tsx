@@ -47,7 +47,7 @@ export function RecommendationsPage({ api, hub, filters, news, now, change, open
                       <SeverityMark severity={group.severity} />
                       <strong>{group.displayName}</strong>
                       <span className="quiet">
-                        {group.items.length.toLocaleString()} {group.items.length === 1 ? "device" : "devices"}
+                        {group.items.every((one) => one.device === "") ? "the hub" : `${group.items.length.toLocaleString()} ${group.items.length === 1 ? "device" : "devices"}`}
                         {group.component !== "" && ` · ${group.component}`} · first seen <Time iso={group.first} now={now} relative />
                       </span>
                     </summary>

@@ -12,7 +12,7 @@ export function withAlert(alerts: Alert[], alert: Alert): Alert[] {
   if (!isOpen(alert.status)) return others;
   const place = others.findIndex((one) => one.startTime < alert.startTime);
   const merged = place < 0 ? [...others, alert] : [...others.slice(0, place), alert, ...others.slice(place)];
-  return merged.slice(0, alertsShown);
+  return merged.slice(0, Math.max(alertsShown, alerts.length)); // old High ones may stand behind the newest
 }
 
 /** Counters move at once with a new alert; the next whole overview puts right what this cannot know. */

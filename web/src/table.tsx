@@ -5,8 +5,9 @@ import type { ReactNode } from "react";
 export interface Column<Row> {
   title: string;
   unseen?: boolean; // the title is there for screen readers only
+  head?: ReactNode; // instead of the title
   hint?: string;
-  kind?: "number" | "device" | "text" | "quiet" | "time";
+  kind?: "number" | "device" | "text" | "quiet" | "time" | "tick";
   cell: (row: Row) => ReactNode;
 }
 
@@ -28,7 +29,7 @@ export function Table<Row>({ label, columns, rows, keyOf, className, rowClass, o
           <tr>
             {columns.map((column, at) => (
               <th scope="col" key={at} title={column.hint} className={column.kind === "number" ? "number" : undefined}>
-                {column.unseen ? <span className="unseen">{column.title}</span> : column.title}
+                {column.head ?? (column.unseen ? <span className="unseen">{column.title}</span> : column.title)}
               </th>
             ))}
           </tr>
