@@ -99,7 +99,7 @@ Parsed<> Parser::body(Operator& op) {
             Item item;
             item.span = peek().span;
             std::string pattern;
-            while (is_name() || is("*")) {
+            while (is_name() || is("*") || (!pattern.empty() && peek().kind == TokenKind::Number)) {
                 if (!pattern.empty() && (is_word("asc") || is_word("desc"))) break;
                 pattern += tokens_[at_++].text;
                 if (peek().span.offset != tokens_[at_ - 1].span.offset + tokens_[at_ - 1].span.length) break;
