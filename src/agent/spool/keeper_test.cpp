@@ -37,7 +37,7 @@ class AgentRun {
         std::uint64_t sum = 0;
         outbox_.each([&](const WaitingEvent& event) {
             const auto json = nlohmann::json::parse(event.json, nullptr, false);
-            if (json.is_discarded() || json["Name"] != "DroppedEventsStatistics") return;
+            if (json.is_discarded() || json.value("Name", "") != "DroppedEventsStatistics") return;
             for (const auto& payload : json["Payload"])
                 sum += payload["DroppedEvents"].get<std::uint64_t>();
         });
