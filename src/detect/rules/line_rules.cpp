@@ -179,21 +179,25 @@ void MatcherState::match_line(std::vector<RuleHit>& hits) {
         key.assign(process->working_directory);
         key.push_back('\0');
         key.append(process->command_line);
-        refuted = &lines.find(key, kLineEntries).first->known;
+        // Most lines come once: what is refuted is worth finding out when one comes again.
+        const auto [entry, is_known] = lines.find(key, kLineEntries);
+        if (is_known) refuted = &entry->known;
+    }
+    if (refuted != nullptr) {
         std::erase_if(line_rules,
                       [&](auto rule) { return std::ranges::find(*refuted, rule) != refuted->end(); });
         if (line_rules.empty()) return;
     }
     ++segment_step;
     line_step = segment_step;
-    undecided.assign(line_rules.size(), 0);
+    undecided.assign(line_rules.size(), refuted != nullptr ? 0 : 1);
     for (std::size_t i = 0; i < line_rules.size(); ++i) {
         const auto rule = line_rules[i];
         if (inside.reads[rule] != FieldOrigin::Line) continue;
         const ProbeScope cost(probe, rule);
         if (evaluate(inside.roots[rule])) {
             fire(rule, -1, hits);
-        } else {
+        } else if (undecided[i] == 0) {
             undecided[i] = can_be(true, inside.roots[rule], FieldOrigin::Line) ? 1 : 0;
         }
     }
