@@ -138,7 +138,7 @@ function Prevention({ overview, show }: { overview: OverviewData; show: (filters
               </button>
             ))}
           </p>
-          <ul className="findings">
+          <ul className="findings weak">
             {top.map((one) => (
               <li key={`${one.type} ${one.severity}`}>
                 <span className={`severity ${one.severity}`}><SeverityIcon severity={one.severity} />{one.severity}</span>
