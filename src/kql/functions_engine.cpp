@@ -9,7 +9,7 @@ namespace {
 // clang-format off
 #define HASH(letter, x) "CAST(kql_hash('" letter "' || CAST(" x " AS VARCHAR)) AS BIGINT)"
 /// From 0 to below {1}, whatever the sign.
-#define HASH_BELOW(letter, x) "CASE WHEN {1} > 0 THEN ((" HASH(letter, x) " % {1}) + {1}) % {1} END"
+#define HASH_BELOW(letter, x) "CASE WHEN {1} > 0 THEN CAST((CAST(" HASH(letter, x) " % {1} AS HUGEINT) + {1}) % {1} AS BIGINT) END"
 #define HASH_ROWS(name) \
     {name, "s", 'l', HASH("s", "{0}"), "xxHash64"}, \
     {name, "l", 'l', HASH("l", "{0}"), "of its eight bytes; of an int as of a long"}, \
