@@ -164,5 +164,11 @@ TEST(IpAddress, IsGlobalOutsideTheBlocksThatAreKept) {
         EXPECT_FALSE(parse_ip(text)->is_global()) << text;
 }
 
+TEST(IpAddress, IsTheOneOfIPv4ThatItOnlyWraps) {
+    EXPECT_EQ(parse_ip("::ffff:192.0.2.7")->unmapped(), parse_ip("192.0.2.7"));
+    for (const auto* const text : {"192.0.2.7", "::192.0.2.7", "64:ff9b::c000:207", "2001:db8::1"})
+        EXPECT_EQ(parse_ip(text)->unmapped(), parse_ip(text)) << text;
+}
+
 }  // namespace
 }  // namespace fieldwatch

@@ -23,6 +23,13 @@ bool IpAddress::is_loopback() const {
     return std::all_of(bytes.begin(), bytes.end() - 1, [](auto byte) { return byte == 0; }) && bytes[15] == 1;
 }
 
+IpAddress IpAddress::unmapped() const {
+    if (!is_v4_mapped(*this)) return *this;
+    IpAddress inner;
+    std::copy(bytes.begin() + 12, bytes.end(), inner.bytes.begin());
+    return inner;
+}
+
 bool IpAddress::is_unspecified() const {
     return std::all_of(bytes.begin(), bytes.begin() + (is_v4 ? 4 : 16), [](auto byte) { return byte == 0; });
 }

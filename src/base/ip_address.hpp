@@ -26,6 +26,8 @@ struct IpAddress {
     /// Reachable from anywhere: none of the blocks that RFC 6890 keeps for a machine, a site, groups or
     /// documents; of an address of IPv4 inside one of IPv6 (mapped, NAT64, 6to4) what that is.
     bool is_global() const;
+    /// An address of IPv6 that only wraps one of IPv4 (::ffff:a.b.c.d) as that one; any other as it is.
+    IpAddress unmapped() const;
     std::string text() const;  ///< dotted quad, or RFC 5952
 };
 

@@ -33,17 +33,6 @@ bool glob(std::string_view pattern, std::string_view text) {
     return pattern.find_first_not_of('*', at) == pattern.npos;
 }
 
-IpAddress unmapped(const IpAddress& address) {
-    const auto& bytes = address.bytes;
-    const bool mapped = !address.is_v4 &&
-                        std::all_of(bytes.begin(), bytes.begin() + 10, [](auto b) { return b == 0; }) &&
-                        bytes[10] == 0xFF && bytes[11] == 0xFF;
-    if (!mapped) return address;
-    IpAddress out;
-    std::copy(bytes.begin() + 12, bytes.end(), out.bytes.begin());
-    return out;
-}
-
 bool holds(const IpPrefix& range, const IpAddress& address) {
     if (range.address.is_v4 != address.is_v4) return false;
     const std::size_t whole = range.length / 8;
@@ -79,7 +68,7 @@ ValueList ValueList::texts(const std::vector<std::string>& values) {
 }
 
 bool ValueList::has_address(IpAddress address) const {
-    address = unmapped(address);
+    address = address.unmapped();
     return std::any_of(ranges_.begin(), ranges_.end(),
                        [&](const IpPrefix& range) { return holds(range, address); });
 }

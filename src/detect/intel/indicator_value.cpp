@@ -64,12 +64,9 @@ std::string_view without_hash_name(std::string_view value) {
 /// more than a sixty-fourth of all addresses is a slip of the list, and would make everything a hit.
 std::optional<Indicator> address_indicator(IpPrefix prefix, std::string_view value) {
     constexpr unsigned kLengthMin4 = 6, kLengthMin6 = 12;
-    constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
     std::string text(value);
-    if (!prefix.address.is_v4 && prefix.length >= 96 &&
-        std::equal(kMapped.begin(), kMapped.end(), prefix.address.bytes.begin())) {
-        IpAddress inner;
-        std::copy(prefix.address.bytes.begin() + 12, prefix.address.bytes.end(), inner.bytes.begin());
+    if (const auto inner = prefix.address.unmapped();
+        inner.is_v4 && !prefix.address.is_v4 && prefix.length >= 96) {
         prefix = {inner, static_cast<std::uint8_t>(prefix.length - 96)};
         text = inner.text() + "/" + std::to_string(prefix.length);
     }

@@ -309,12 +309,7 @@ std::optional<IntelSnapshot::Hit> IntelSnapshot::find_ip(const IpAddress& addres
 std::optional<IntelSnapshot::Hit> IntelSnapshot::find_address(std::string_view text, Timestamp now) const {
     const auto address = parse_ip(text);
     if (!address) return std::nullopt;
-    constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-    if (address->is_v4 || !std::equal(kMapped.begin(), kMapped.end(), address->bytes.begin()))
-        return find_ip(*address, now);
-    IpAddress v4;  // an IPv4 peer on a socket of IPv6
-    std::copy(address->bytes.begin() + 12, address->bytes.end(), v4.bytes.begin());
-    return find_ip(v4, now);
+    return find_ip(address->unmapped(), now);  // an IPv4 peer on a socket of IPv6 is known as itself
 }
 
 bool IntelSnapshot::is_warned(const IpAddress& address) const {

@@ -1,8 +1,6 @@
 #include "detect/login/login_detector.hpp"
 
 #include <algorithm>
-#include <array>
-#include <span>
 
 #include "base/hash.hpp"
 #include "base/ip_address.hpp"
@@ -93,13 +91,7 @@ std::string burst_properties(std::string_view device, const std::vector<std::str
 /// One spelling of an address, that the same source is counted once: `::ffff:192.0.2.7` is 192.0.2.7.
 std::string one_spelling(std::string_view text) {
     const auto address = parse_ip(text);
-    if (!address) return std::string(text);
-    static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-    if (address->is_v4 || !std::ranges::equal(kMapped, std::span(address->bytes).first<12>()))
-        return address->text();
-    IpAddress inner;
-    std::ranges::copy(std::span(address->bytes).last<4>(), inner.bytes.begin());
-    return inner.text();
+    return address ? address->unmapped().text() : std::string(text);
 }
 
 }  // namespace
