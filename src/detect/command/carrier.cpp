@@ -11,61 +11,55 @@ namespace {
 
 using LexedWords = std::span<const LexedWord>;
 
-struct Carrier {
-    std::string_view name;
-    std::string_view short_with_value = {};  ///< option letters that take the next word
-    std::size_t positional = 0;              ///< words of its own before the command (flock's file)
-};
-
 constexpr std::array kCarriers{
-    Carrier{"flock", "wWE", 1},
-    Carrier{"watch", "n"},
-    Carrier{"strace", "abeEoOpPsSuIX"},
-    Carrier{"ltrace", "aAbeFlnopsSuwxX"},
-    Carrier{"systemd-run", "HMpEu"},
-    Carrier{"systemd-inhibit"},
-    Carrier{"systemd-nspawn", "DMu"},
-    Carrier{"unshare", "SGRw"},
-    Carrier{"nsenter", "tSG"},
-    Carrier{"setpriv"},
-    Carrier{"runuser", "ugGsw"},
-    Carrier{"pkexec"},
-    Carrier{"gosu", "", 1},
-    Carrier{"su-exec", "", 1},
-    Carrier{"setuidgid", "", 1},
-    Carrier{"s6-setuidgid", "", 1},
-    Carrier{"chpst", "uUbenlmdopfrtcC/"},
-    Carrier{"softlimit", "acdfmorpst"},
-    Carrier{"tini", "pe"},
-    Carrier{"dumb-init", "r"},
-    Carrier{"sshpass", "pfdeP"},
-    Carrier{"proxychains", "f"},
-    Carrier{"proxychains4", "f"},
-    Carrier{"torsocks", "aPup"},
-    Carrier{"torify"},
-    Carrier{"parallel", "jSaILnN"},
-    Carrier{"fakeroot", "lisb"},
-    Carrier{"faketime", "f", 1},
-    Carrier{"cpulimit", "lpe"},
-    Carrier{"prlimit", "p"},
-    Carrier{"numactl", "CNmip"},
-    Carrier{"cgexec", "g"},
-    Carrier{"setarch", "", 1},
-    Carrier{"choom", "np"},
-    Carrier{"aa-exec", "pn"},
-    Carrier{"runcon", "turl", 1},
-    Carrier{"logsave", "", 1},
-    Carrier{"proot", "rbwRS"},
-    Carrier{"lxc-attach", "nse"},
-    Carrier{"screen", "cehpsStT"},
-    Carrier{"daemonize", "acepoulv"},
-    Carrier{"catchsegv"},
-    Carrier{"rlwrap"},
-    Carrier{"eatmydata"},
-    Carrier{"dbus-run-session"},
-    Carrier{"firejail"},
-    Carrier{"k3s"},
-    Carrier{"microk8s"},
+    OuterCommand{"flock", "wWE", 1},
+    OuterCommand{"watch", "n"},
+    OuterCommand{"strace", "abeEoOpPsSuIX"},
+    OuterCommand{"ltrace", "aAbeFlnopsSuwxX"},
+    OuterCommand{"systemd-run", "HMpEu"},
+    OuterCommand{"systemd-inhibit"},
+    OuterCommand{"systemd-nspawn", "DMu"},
+    OuterCommand{"unshare", "SGRw"},
+    OuterCommand{"nsenter", "tSG"},
+    OuterCommand{"setpriv"},
+    OuterCommand{"runuser", "ugGsw"},
+    OuterCommand{"pkexec"},
+    OuterCommand{"gosu", "", 1},
+    OuterCommand{"su-exec", "", 1},
+    OuterCommand{"setuidgid", "", 1},
+    OuterCommand{"s6-setuidgid", "", 1},
+    OuterCommand{"chpst", "uUbenlmdopfrtcC/"},
+    OuterCommand{"softlimit", "acdfmorpst"},
+    OuterCommand{"tini", "pe"},
+    OuterCommand{"dumb-init", "r"},
+    OuterCommand{"sshpass", "pfdeP"},
+    OuterCommand{"proxychains", "f"},
+    OuterCommand{"proxychains4", "f"},
+    OuterCommand{"torsocks", "aPup"},
+    OuterCommand{"torify"},
+    OuterCommand{"parallel", "jSaILnN"},
+    OuterCommand{"fakeroot", "lisb"},
+    OuterCommand{"faketime", "f", 1},
+    OuterCommand{"cpulimit", "lpe"},
+    OuterCommand{"prlimit", "p"},
+    OuterCommand{"numactl", "CNmip"},
+    OuterCommand{"cgexec", "g"},
+    OuterCommand{"setarch", "", 1},
+    OuterCommand{"choom", "np"},
+    OuterCommand{"aa-exec", "pn"},
+    OuterCommand{"runcon", "turl", 1},
+    OuterCommand{"logsave", "", 1},
+    OuterCommand{"proot", "rbwRS"},
+    OuterCommand{"lxc-attach", "nse"},
+    OuterCommand{"screen", "cehpsStT"},
+    OuterCommand{"daemonize", "acepoulv"},
+    OuterCommand{"catchsegv"},
+    OuterCommand{"rlwrap"},
+    OuterCommand{"eatmydata"},
+    OuterCommand{"dbus-run-session"},
+    OuterCommand{"firejail"},
+    OuterCommand{"k3s"},
+    OuterCommand{"microk8s"},
 };
 
 constexpr std::array<std::string_view, 11> kEngines{
@@ -141,7 +135,7 @@ std::size_t carried_at(std::string_view name, LexedWords words) {
     if (std::ranges::find(kEngines, name) != kEngines.end()) return in_container(words);
     if (name == "tmux") return in_terminal(words);
     if (is_dynamic_loader(name)) return behind_options(words, 1, {});
-    const auto* const carrier = std::ranges::find(kCarriers, name, &Carrier::name);
+    const auto* const carrier = std::ranges::find(kCarriers, name, &OuterCommand::name);
     if (carrier == kCarriers.end()) return 0;
     return behind_options(words, 1, carrier->short_with_value) + carrier->positional;
 }

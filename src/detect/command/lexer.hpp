@@ -55,6 +55,13 @@ class CommandLexer {
     std::vector<Redirect>& redirects_;
 };
 
+/// A command that runs another, which stands in its words behind its own options.
+struct OuterCommand {
+    std::string_view name;
+    std::string_view short_with_value = {};  ///< option letters that take the next word
+    std::size_t positional = 0;  ///< words of its own before the other (timeout's duration, flock's file)
+};
+
 /// Where a wrapper's own options end: the first word from `at` on that is none, `--` taken too. Letters of
 /// `short_with_value` take the next word.
 std::size_t behind_options(std::span<const LexedWord> words, std::size_t at,

@@ -8,37 +8,31 @@
 namespace fieldwatch::detect {
 namespace {
 
-struct Wrapper {
-    std::string_view name;
-    std::string_view short_with_value;  ///< option letters that take the next word
-    std::size_t positional = 0;         ///< words of its own before the command (timeout's duration)
-};
-
 constexpr std::array kWrappers{
-    Wrapper{"sudo", "ugpCDhRUTrt"},
-    Wrapper{"doas", "uC"},
-    Wrapper{"env", "uCS"},
-    Wrapper{"nice", "n"},
-    Wrapper{"ionice", "cnp"},
-    Wrapper{"time", "of"},
-    Wrapper{"timeout", "kst", 1},
-    Wrapper{"setsid", ""},
-    Wrapper{"stdbuf", "ioe"},
-    Wrapper{"exec", "a"},
-    Wrapper{"command", ""},
-    Wrapper{"builtin", ""},
-    Wrapper{"busybox", ""},
-    Wrapper{"toybox", ""},
-    Wrapper{"nohup", ""},
-    Wrapper{"chroot", "", 1},
-    Wrapper{"xargs", "nIPLdsEa"},
-    Wrapper{"taskset", "", 1},
-    Wrapper{"chrt", "", 1},
-    Wrapper{"unbuffer", ""},
-    Wrapper{"linux32", ""},
-    Wrapper{"linux64", ""},
-    Wrapper{"xtables-nft-multi", ""},
-    Wrapper{"xtables-legacy-multi", ""},
+    OuterCommand{"sudo", "ugpCDhRUTrt"},
+    OuterCommand{"doas", "uC"},
+    OuterCommand{"env", "uCS"},
+    OuterCommand{"nice", "n"},
+    OuterCommand{"ionice", "cnp"},
+    OuterCommand{"time", "of"},
+    OuterCommand{"timeout", "kst", 1},
+    OuterCommand{"setsid", ""},
+    OuterCommand{"stdbuf", "ioe"},
+    OuterCommand{"exec", "a"},
+    OuterCommand{"command", ""},
+    OuterCommand{"builtin", ""},
+    OuterCommand{"busybox", ""},
+    OuterCommand{"toybox", ""},
+    OuterCommand{"nohup", ""},
+    OuterCommand{"chroot", "", 1},
+    OuterCommand{"xargs", "nIPLdsEa"},
+    OuterCommand{"taskset", "", 1},
+    OuterCommand{"chrt", "", 1},
+    OuterCommand{"unbuffer", ""},
+    OuterCommand{"linux32", ""},
+    OuterCommand{"linux64", ""},
+    OuterCommand{"xtables-nft-multi", ""},
+    OuterCommand{"xtables-legacy-multi", ""},
 };
 
 constexpr std::array<std::string_view, 33> kLongWithValue{"--user",        "--group",
@@ -130,7 +124,7 @@ bool CommandUnwrapper::strip_assignments() {
 bool CommandUnwrapper::strip_wrapper() {
     if (words_.size() < 2) return false;
     const auto name = basename_of(words_.front().value);
-    const auto* const wrapper = std::ranges::find(kWrappers, name, &Wrapper::name);
+    const auto* const wrapper = std::ranges::find(kWrappers, name, &OuterCommand::name);
     if (wrapper == kWrappers.end()) return false;
     // `command -v x` runs nothing else.
     const bool asks = name == "command" && words_[1].value.starts_with('-') &&
