@@ -121,8 +121,7 @@ Result<Settings> parse_settings(std::string_view json) {
     FIELDWATCH_TRY(read(document, "ipCollection", out.ip_collection));
     FIELDWATCH_TRY(read(document, "behaviour", out.behaviour));
     if (const auto found = document.find("behaviour.expectations"); found != document.end())
-        out.expectations =
-            FIELDWATCH_TRY(parse_expectations(found->dump(-1, ' ', false, Json::error_handler_t::replace)));
+        out.expectations = FIELDWATCH_TRY(parse_expectations(*found));
     FIELDWATCH_TRY(read(document, "testMode", out.test_mode));
     FIELDWATCH_TRY(read(document, "allowedPorts", out.allowed_ports));
     FIELDWATCH_TRY(read(document, "localSuffixes", out.local_suffixes));

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/result.hpp"
 #include "base/time.hpp"
 
@@ -44,8 +46,7 @@ Verdict verdict_on(const Behaviour& behaviour, const std::vector<Expectation>& e
 
 inline constexpr std::size_t kExpectationsMax = 1'000;  ///< asked in turn, for what is unusual only
 
-/// `[{"verdict","until","hub"?,"device"?,"type"?,"cause"?,"by"?,"note"?}]`. Errors: Malformed,
-/// InvalidArgument.
-Result<std::vector<Expectation>> parse_expectations(std::string_view json);
+/// `[{"verdict","until","hub"?,"device"?,"type"?,"cause"?,"by"?,"note"?}]`. Errors: InvalidArgument.
+Result<std::vector<Expectation>> parse_expectations(const nlohmann::json& lines);
 
 }  // namespace fieldwatch::detect

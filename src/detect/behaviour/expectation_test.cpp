@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 namespace fieldwatch::detect {
 namespace {
 
@@ -12,7 +14,7 @@ Behaviour of(std::string_view device, std::string_view cause) {
 }
 
 Verdict verdict_of(const Behaviour& behaviour, std::string_view lines) {
-    return verdict_on(behaviour, parse_expectations(lines).value());
+    return verdict_on(behaviour, parse_expectations(nlohmann::json::parse(lines)).value());
 }
 
 TEST(Expectation, CoversWhatItNamesAndAllThatItDoesNotName) {
@@ -49,11 +51,11 @@ TEST(Expectation, IsTheLastOneThatWasSaid) {
 
 TEST(Expectation, IsRefusedWhereItSaysNothingClear) {
     for (const std::string_view wrong :
-         {"", "{}", "[1]", R"([{"verdict":"maybe","until":"2027-02-01T00:00:00Z"}])",
+         {"null", "{}", "[1]", R"([{"verdict":"maybe","until":"2027-02-01T00:00:00Z"}])",
           R"([{"verdict":"expected"}])", R"([{"verdict":"expected","until":"some day"}])",
           R"([{"verdict":"expected","until":"2027-02-01T00:00:00Z","device":7}])",
           R"([{"verdict":"expected","until":"2027-02-01T00:00:00Z","note":[]}])"}) {
-        EXPECT_FALSE(parse_expectations(wrong)) << wrong;
+        EXPECT_FALSE(parse_expectations(nlohmann::json::parse(wrong))) << wrong;
     }
 }
 
