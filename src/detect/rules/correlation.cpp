@@ -114,6 +114,7 @@ std::vector<std::uint64_t> ways_of(const Expression& expression, const YAML::Nod
 void read_rule_condition(const YAML::Node& node, Correlation& out) {
     if (out.type != CorrelationType::Temporal && out.type != CorrelationType::TemporalOrdered)
         refuse(node, "the condition of this type of correlation is a map, such as {gte: 5}");
+    if (out.names.empty()) return;  // check() says what it lacks
     std::map<std::string, Expression, std::less<>> rules;
     for (std::uint32_t i = 0; i < out.names.size(); ++i)
         rules.emplace(out.names[i],

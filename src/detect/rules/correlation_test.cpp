@@ -173,6 +173,7 @@ TEST(Correlation, TakesATextOfItsRulesForACondition) {
     EXPECT_THAT(why("type: temporal_ordered" + rest + ", condition: failed_login or good_login"),
                 HasSubstr("'and' of all its rules"));
     EXPECT_THAT(why("type: event_count" + rest + ", condition: failed_login"), HasSubstr("{gte: 5}"));
+    EXPECT_THAT(why("type: temporal, timespan: 1m, condition: all of them"), HasSubstr("needs 'rules'"));
 }
 
 TEST(Correlation, KnowsTheRulesOfAnAliasByIdAndByName) {

@@ -167,7 +167,6 @@ class Runs {
         if (known) offer(std::move(all));
         runs_.assign(1, Run(in_));
         exact_.clear();
-        is_exact_ = false;
     }
     void offer(Needed needed) {
         const auto said = score(needed), best = score(best_);
@@ -175,7 +174,7 @@ class Runs {
     }
     Part take() {
         Part out;
-        if (is_exact_) out.exact = std::move(exact_);
+        if (!exact_.empty()) out.exact = std::move(exact_);
         interrupt();
         out.needed = std::move(best_);
         return out;
@@ -184,8 +183,7 @@ class Runs {
   private:
     In in_;
     std::vector<Run> runs_;
-    std::vector<Spelling> exact_ = {{}};  ///< of the whole sequence, while that is known
-    bool is_exact_ = true;
+    std::vector<Spelling> exact_ = {{}};  ///< of the whole sequence; none once it is not known
     Needed best_;
 };
 
