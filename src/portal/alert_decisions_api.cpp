@@ -13,7 +13,8 @@ namespace fieldwatch::portal {
 namespace {
 
 constexpr std::size_t kReasonBytesMax = 200, kCommentBytesMax = 2'000;
-constexpr std::size_t kDecidedMax = 500;  ///< alerts of one request: each is a committed record, about 1 ms
+constexpr std::size_t kDecidedMax = 500;  ///< alerts of one request: decided in one commit, or none
+static_assert(kDecidedMax <= registry::Registry::kPublishMax);
 
 /// What a person may say: members of docs/api.md.
 struct Decision {
@@ -180,12 +181,14 @@ Answer decide_many(const Context& context, const Call& call) {
     const auto scope = FIELDWATCH_TRY(scope_of(context, call));
     const auto table = FIELDWATCH_TRY(latest_rows(scope, unknown));
     Json decided = Json::array();
+    std::vector<model::Record> records;
     for (std::size_t i = 0; i < table.rows.size(); ++i) {
         const Row alert(table, i);
-        FIELDWATCH_TRY(context.parts.registry.publish(record_of(context, call, scope, alert, decision)));
+        records.push_back(record_of(context, call, scope, alert, decision));
         decided.push_back(alert.text("SystemAlertId"));
         std::erase(unknown, alert.text("SystemAlertId"));
     }
+    FIELDWATCH_TRY(context.parts.registry.publish_many(records));
     call.detail = fmt::format("{} alerts", decided.size());
     return json_reply(202, {{"decided", std::move(decided)}, {"unknown", unknown}});
 }
