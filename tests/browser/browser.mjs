@@ -41,6 +41,15 @@ class Browser {
     if (this.screenshots) await page.screenshot({ path: join(this.screenshots, `${name}.png`) });
   }
 
+  /** What is shown, photographed: open to everybody, and no wider than the window. */
+  async judge(page, name) {
+    await page.waitForTimeout(150); // what fades in has arrived
+    await this.picture(page, name);
+    await accessible(page, name);
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(overflow <= 0, `${name} is ${overflow} px wider than the window`);
+  }
+
   /** A page at `place`, signed in with `token`; what it complained of and whom it asked. */
   async signedIn(options = {}, place = "/", { awaited = "table.alerts tbody tr", token = this.server.profile.token } = {}) {
     const page = await this.newPage({ viewport: { width: 1360, height: 1000 }, ...options });

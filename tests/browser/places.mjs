@@ -436,11 +436,7 @@ const failed = await runAll({
       for (const [name, place, awaited] of places) {
         await page.goto(`${origin}${place}`);
         await page.waitForSelector(awaited);
-        await page.waitForTimeout(150); // what fades in has arrived
-        await browser.picture(page, `${name}${suffix}`);
-        await accessible(page, `${name}${suffix}`);
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(overflow <= 0, `${name}${suffix} is ${overflow} px wider than the window`);
+        await browser.judge(page, `${name}${suffix}`);
       }
       await page.close();
     }

@@ -261,11 +261,7 @@ const failed = await runAll({
         await page.goto(origin + place);
         await page.waitForSelector(awaited);
         if (name === "alerts-chosen") await page.getByLabel("Choose all in view").check();
-        await page.waitForTimeout(150);
-        await browser.picture(page, `${name}${suffix}`);
-        await accessible(page, `${name}${suffix}`);
-        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-        assert.ok(overflow <= 0, `${name}${suffix} is ${overflow} px wider than the window`);
+        await browser.judge(page, `${name}${suffix}`);
       }
       await page.close();
     }
