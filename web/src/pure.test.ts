@@ -1,4 +1,3 @@
-import { chartOf } from "./chart";
 import { alertDays, chosenAlerts, kqlText, worstFirst } from "./lists";
 import { axisTop, dayText } from "./daily_chart";
 import { concerns } from "./overview_concerns";
@@ -8,8 +7,6 @@ import type { Alert, DiagnosticSetting, Overview, Who } from "./model";
 import { addressOf, filterChanged, placeOf } from "./place";
 import { cleared, isSetUp, linesOf, saysOf, windowText, withRule } from "./groups";
 import { bytesText, isLoss, namesOf, type Series, seriesOf } from "./prometheus";
-import document from "../../docs/kql-support.md?raw";
-import { completionsAt, type KqlSchema, wordsOf } from "./kql_completion";
 import { diffLines, type Rule, takenOver, withFile } from "./rules";
 import { additionalValues, commandLine, emptiness, entityFields, linkedQuery, notesOf, processIds, textList, withAlert, withCounted } from "./state";
 import { csvOf, filtersTime, shownCell } from "./tables";
@@ -226,43 +223,6 @@ describe("lists", () => {
   });
 });
 
-describe("charts", () => {
-  const columns = (...pairs: [string, string][]) => pairs.map(([name, type]) => ({ name, type }));
-  it("set numbers against time, a series for each group", () => {
-    const chart = chartOf(
-      { columns: columns(["T", "datetime"], ["Sev", "string"], ["N", "long"]), rows: [["2026-11-22T00:00:00Z", "High", 2], ["2026-11-21T00:00:00Z", "High", 1], ["2026-11-22T00:00:00Z", "Low", 5]] },
-      { visualization: "timechart" },
-    );
-    expect(chart?.time).toBe(true);
-    expect(chart?.series).toEqual([
-      { name: "High", data: [["2026-11-21T00:00:00Z", 1], ["2026-11-22T00:00:00Z", 2]] },
-      { name: "Low", data: [["2026-11-22T00:00:00Z", 5]] },
-    ]);
-  });
-  it("stacks what happened at the same time, though a series lacks some of the times", () => {
-    const chart = chartOf(
-      { columns: columns(["T", "datetime"], ["Sev", "string"], ["N", "long"]), rows: [["2026-11-22T00:00:00Z", "High", 2], ["2026-11-21T00:00:00Z", "Low", 1], ["2026-11-22T00:00:00Z", "Low", 5]] },
-      { visualization: "columnchart" },
-    );
-    expect(chart?.stacked).toBe(true);
-    expect(chart?.series).toEqual([
-      { name: "High", data: [["2026-11-21T00:00:00Z", 0], ["2026-11-22T00:00:00Z", 2]] },
-      { name: "Low", data: [["2026-11-21T00:00:00Z", 1], ["2026-11-22T00:00:00Z", 5]] },
-    ]);
-  });
-  it("take the arrays of make-series apart", () => {
-    const chart = chartOf(
-      { columns: columns(["D", "string"], ["Msgs", "dynamic"], ["T", "dynamic"]), rows: [["a", "[1,2]", '["2026-11-21T00:00:00Z","2026-11-22T00:00:00Z"]']] },
-      { visualization: "timechart" },
-    );
-    expect(chart?.series).toEqual([{ name: "a", data: [["2026-11-21T00:00:00Z", 1], ["2026-11-22T00:00:00Z", 2]] }]);
-  });
-  it("need a number", () => {
-    expect(chartOf({ columns: columns(["a", "string"]), rows: [["x"]] }, { visualization: "piechart" })).toBeNull();
-    expect(chartOf({ columns: columns(["a", "string"], ["n", "long"]), rows: [["x", 3]] }, { visualization: "piechart" })?.series[0]?.data).toEqual([{ name: "x", value: 3 }]);
-  });
-});
-
 describe("security groups", () => {
   const range = { ruleType: "R", displayName: "r", description: "", isEnabled: true, minThreshold: 1, maxThreshold: 5, timeWindowSize: "PT015M" };
   const list = { ruleType: "L", displayName: "l", description: "", isEnabled: false, valueType: "Ip", allowlistValues: [] };
@@ -376,45 +336,6 @@ describe("a process tree", () => {
     const entities = [{ $id: "1", Type: "process", ProcessId: "31", ParentProcess: { $ref: "2" } }, { $id: "2", Type: "process", ProcessId: "20" }];
     expect([...processIds(entities, [])]).toEqual([31]);
     expect([...processIds([], [{ time: "", name: "ProcessCreate", details: { ProcessId: 7 } }])]).toEqual([7]);
-  });
-});
-
-describe("completion", () => {
-  const schema: KqlSchema = {
-    tables: [{ name: "SecurityAlert", columns: [{ name: "AlertType", type: "string" }] }, { name: "AzureDiagnostics", columns: [{ name: "Category", type: "string" }] }],
-    words: [{ kind: "operator", name: "summarize", signature: "", note: "" }, { kind: "aggregate", name: "dcount", signature: "dcount(value)", note: "" }, { kind: "function", name: "ago", signature: "ago(timespan)", note: "" }],
-  };
-  const at = (text: string) => completionsAt(text, schema).map((one) => one.label);
-  it("begins with tables, and takes operators behind a bar", () => {
-    expect(at("Sec")).toEqual(expect.arrayContaining(["SecurityAlert", "AzureDiagnostics", "union"]));
-    expect(at("SecurityAlert\n| sum")).toEqual(["summarize"]);
-    expect(at("let x = 1;\n")).toEqual(expect.arrayContaining(["SecurityAlert", "x"]));
-    expect(at("SecurityAlert | join kind=inner (")).toContain("AzureDiagnostics");
-  });
-  it("knows the columns of the tables that are named, and those that the query makes", () => {
-    const found = at("SecurityAlert | extend Day = bin(StartTime, 1d) | where ");
-    expect(found).toEqual(expect.arrayContaining(["AlertType", "Day", "ago", "has"]));
-    expect(found).not.toContain("Category");
-    expect(found).not.toContain("dcount");
-    expect(at("SecurityAlert | summarize N = dc")).toEqual(expect.arrayContaining(["dcount", "AlertType"]));
-    expect(at("SecurityAlert | where AlertType in (")).not.toContain("union");
-  });
-  it("says nothing inside texts and comments", () => {
-    expect(at('SecurityAlert | where AlertType == "Sec')).toEqual([]);
-    expect(at("// Sec")).toEqual([]);
-    expect(at('SecurityAlert | where AlertType == "a|b" | ')).toEqual(["summarize"]);
-    expect(at("print @'c:\\' | ")).toEqual(["summarize"]);
-  });
-});
-
-describe("the words of KQL", () => {
-  it("are those of the compiler's document", () => {
-    const words = wordsOf(document);
-    const kindOf = (name: string) => words.find((word) => word.name === name)?.kind;
-    expect([kindOf("summarize"), kindOf("mv-expand"), kindOf("dcount"), kindOf("strlen"), kindOf("ago")]).toEqual(["operator", "operator", "aggregate", "function", "function"]);
-    expect(kindOf("externaldata")).toBeUndefined();
-    expect(words.find((word) => word.name === "arg_max")?.signature).toBe("arg_max(value, column, …|*)");
-    expect(words.length).toBeGreaterThan(150);
   });
 });
 
