@@ -13,36 +13,46 @@ namespace {
 constexpr int kAlertDays = 60;  ///< eight half-lives of a High alert: nothing is left of what is older
 constexpr int kStateDays = 30;  ///< what is active is written again daily
 constexpr std::size_t kRowsMax = 10'000;
-constexpr std::size_t kRiskPageMax = 1'000, kFixedMax = 200;
+constexpr std::size_t kRiskPageMax = 1'000, kFixedMax = 200, kHistoryDaysMax = 90;
 
-std::string alerts_query(const Context& context, const Scope& scope) {
+/// Which versions of the rows are asked for: the newest of each, or the newest of each day.
+struct Span {
+    int days;
+    bool daily = false;
+};
+
+std::string newest_by(std::string_view id, const Span& span) {
+    return fmt::format("| summarize arg_max(TimeGenerated, *) by {}{} ", id,
+                       span.daily ? ", Day = bin(TimeGenerated, 1d)" : "");
+}
+
+std::string alerts_query(const Context& context, const Scope& scope, const Span& span) {
     return fmt::format(
-        "SecurityAlert | where TimeGenerated >= {} and ResourceId endswith {} "
-        "| summarize arg_max(TimeGenerated, *) by SystemAlertId | where Status != 'Dismissed' "
+        "SecurityAlert | where TimeGenerated >= {} and ResourceId endswith {} {}"
         "| project Id = SystemAlertId, Type = AlertType, Title = DisplayName, Device = "
         "iff(isempty(CompromisedEntity), {}, CompromisedEntity), Severity = AlertSeverity, Status, At = "
-        "EndTime",
-        kql_datetime(context.parts.clock.now() - std::chrono::hours(24 * kAlertDays)),
-        kql_string("/iothubs/" + scope.hub.name.value), kql_string(scope.hub.name.value));
+        "EndTime, Written = TimeGenerated, Gone = Status == 'Dismissed'",
+        kql_datetime(context.parts.clock.now() - std::chrono::hours(24 * span.days)),
+        kql_string("/iothubs/" + scope.hub.name.value), newest_by("SystemAlertId", span),
+        kql_string(scope.hub.name.value));
 }
 
 /// What is of the hub itself counts under the hub's name, as its alerts do.
-std::string states_query(const Context& context, const Scope& scope) {
+std::string states_query(const Context& context, const Scope& scope, const Span& span) {
     return fmt::format(
-        "SecurityRecommendation | where TimeGenerated >= {} and AssessedResourceId endswith {} "
-        "| summarize arg_max(TimeGenerated, *) by RecommendationId | where RecommendationState == 'Active' "
+        "SecurityRecommendation | where TimeGenerated >= {} and AssessedResourceId endswith {} {}"
         "| project Id = RecommendationId, Type = RecommendationName, Title = RecommendationDisplayName, "
         "Device = iff(isempty(DeviceId), {}, DeviceId), Severity = RecommendationSeverity, Status = "
-        "RecommendationState, At = "
-        "DiscoveredTimeUTC",
-        kql_datetime(context.parts.clock.now() - std::chrono::hours(24 * kStateDays)),
-        kql_string("/iothubs/" + scope.hub.name.value), kql_string(scope.hub.name.value));
+        "RecommendationState, At = DiscoveredTimeUTC, Written = TimeGenerated, Gone = RecommendationState != "
+        "'Active'",
+        kql_datetime(context.parts.clock.now() - std::chrono::hours(24 * span.days)),
+        kql_string("/iothubs/" + scope.hub.name.value), newest_by("RecommendationId", span),
+        kql_string(scope.hub.name.value));
 }
 
-Result<void> add_rows(const Scope& scope, std::string query, const std::optional<std::string>& device,
-                      bool alerts, std::vector<detect::RiskRow>& out) {
-    if (device) query += " | where Device == " + kql_string(*device);
-    const auto table = FIELDWATCH_TRY(ask(*scope.workspace, std::move(query), kRowsMax));
+Result<void> add_versions(const Scope& scope, const std::string& query, bool alerts,
+                          std::vector<detect::RiskVersion>& out) {
+    const auto table = FIELDWATCH_TRY(ask(*scope.workspace, query, kRowsMax));
     for (std::size_t i = 0; i < table.rows.size(); ++i) {
         const Row row(table, i);
         detect::RiskRow one{.id = row.text("Id"),
@@ -53,9 +63,42 @@ Result<void> add_rows(const Scope& scope, std::string query, const std::optional
         one.severity = model::severity_from(row.text("Severity")).value_or(model::Severity::Low);
         one.resolved = alerts && row.text("Status") == "Resolved";
         if (const auto at = parse_iso8601(row.text("At"))) one.at = at->time;
-        out.push_back(std::move(one));
+        const auto written = parse_iso8601(row.text("Written"));
+        out.push_back({.row = std::move(one),
+                       .written = written ? written->time : Timestamp{},
+                       .gone = row.flag("Gone")});
     }
     return {};
+}
+
+/// The rows as they are now.
+Result<std::vector<detect::RiskRow>> present_rows(const Context& context, const Scope& scope,
+                                                  const std::string& filter) {
+    std::vector<detect::RiskVersion> versions;
+    const auto there = filter + " | where not(Gone)";
+    FIELDWATCH_TRY(
+        add_versions(scope, alerts_query(context, scope, {.days = kAlertDays}) + there, true, versions));
+    FIELDWATCH_TRY(
+        add_versions(scope, states_query(context, scope, {.days = kStateDays}) + there, false, versions));
+    std::vector<detect::RiskRow> out;
+    for (auto& version : versions)
+        out.push_back(std::move(version.row));
+    return out;
+}
+
+/// One device's risk day by day.
+Result<Json> history_json(const Context& context, const Scope& scope, const std::string& filter, int days) {
+    std::vector<detect::RiskVersion> versions;
+    FIELDWATCH_TRY(
+        add_versions(scope, alerts_query(context, scope, {.days = kAlertDays + days, .daily = true}) + filter,
+                     true, versions));
+    FIELDWATCH_TRY(
+        add_versions(scope, states_query(context, scope, {.days = kStateDays + days, .daily = true}) + filter,
+                     false, versions));
+    Json out = Json::array();
+    for (const auto& one : detect::risk_history(std::move(versions), context.parts.clock.now(), days))
+        out.push_back({{"at", to_iso8601(one.at)}, {"risk", one.risk}});
+    return out;
 }
 
 Json device_json(const detect::DeviceRisk& device) {
@@ -95,11 +138,13 @@ Answer get_risk(const Context& context, const Call& call) {
     const auto scope = FIELDWATCH_TRY(scope_of(context, call));
     const auto top = FIELDWATCH_TRY(number_parameter(call.request, "top", 100, 1, kRiskPageMax));
     const auto fixed = FIELDWATCH_TRY(fixed_ids(call));
-    std::optional<std::string> device;
-    if (const auto asked = call.request.parameter("device")) device = std::string(*asked);
-    std::vector<detect::RiskRow> rows;
-    FIELDWATCH_TRY(add_rows(scope, alerts_query(context, scope), device, true, rows));
-    FIELDWATCH_TRY(add_rows(scope, states_query(context, scope), device, false, rows));
+    const auto days = FIELDWATCH_TRY(number_parameter(call.request, "days", 0, 0, kHistoryDaysMax));
+    const auto device = call.request.parameter("device");
+    if (days > 0 && !device)
+        return fail(Errc::InvalidArgument,
+                    "\"days\" tells one device's risk day by day: name the \"device\"");
+    const auto filter = device ? " | where Device == " + kql_string(*device) : std::string();
+    const auto rows = FIELDWATCH_TRY(present_rows(context, scope, filter));
     auto devices = detect::assess_risk(rows, context.parts.clock.now(), fixed);
     const auto fleet = detect::fleet_risk(devices);
     if (devices.size() > top) devices.resize(top);
@@ -108,6 +153,8 @@ Answer get_risk(const Context& context, const Call& call) {
         found.push_back(device_json(one));
     Json answer{{"value", std::move(found)}, {"sequence", context.notifier.sequence()}};
     if (!device) answer["fleet"] = fleet;
+    if (days > 0)
+        answer["history"] = FIELDWATCH_TRY(history_json(context, scope, filter, static_cast<int>(days)));
     return json_reply(200, answer);
 }
 

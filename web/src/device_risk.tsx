@@ -5,7 +5,7 @@ import { PlaceLink } from "./link";
 import { SeverityMark, Time } from "./marks";
 import type { Go } from "./place";
 import { Shown, useReading } from "./reading";
-import { bandOf, type DeviceRisk, kindNames, type RiskPoint, trendText } from "./risk";
+import { bandOf, type DeviceRisk, historyText, kindNames, lineOf, type RiskAt, type RiskPoint, trendText } from "./risk";
 import { type Column, Table } from "./table";
 import { visible } from "./visible";
 
@@ -33,9 +33,31 @@ const riskOf = async (api: Api, hub: string, device: string, without: readonly s
   return found ?? { device, risk: 0, dayBefore: 0, points: [] };
 };
 
+const historyDays = 30;
+const historyOf = async (api: Api, hub: string, device: string, signal: AbortSignal): Promise<RiskAt[]> => {
+  const parameters = new URLSearchParams({ hub, device, days: String(historyDays) });
+  return (await api.get<{ history: RiskAt[] }>(`/api/v1/risk?${parameters}`, signal)).history;
+};
+
+function RiskLine({ history }: { history: RiskAt[] }) {
+  const highest = Math.max(...history.map((one) => one.risk));
+  if (highest < 0.5) return null;
+  const text = historyText(history);
+  return (
+    <figure className="risk-line">
+      <svg viewBox="0 0 100 100" preserveAspectRatio="none" role="img" aria-label={text}><title>{text}</title>
+        <polygon points={`0,100 ${lineOf(history)} 100,100`} />
+        <polyline points={lineOf(history)} vectorEffect="non-scaling-stroke" />
+      </svg>
+      <figcaption className="quiet">{text}</figcaption>
+    </figure>
+  );
+}
+
 export function DeviceRiskCard({ api, hub, chosenHub, device, news, now, go }: Props) {
   const [gone, setGone] = useState<readonly string[]>([]);
   const reading = useReading((signal) => riskOf(api, hub, device, [], signal), [api, hub, device, news]);
+  const history = useReading((signal) => historyOf(api, hub, device, signal), [api, hub, device, news]);
   const asked = gone.join(",");
   const whatIf = useReading((signal) => (asked === "" ? Promise.resolve(null) : riskOf(api, hub, device, asked.split(","), signal)), [api, hub, device, asked]);
   const columns = useMemo((): Column<RiskPoint>[] => [
@@ -62,6 +84,7 @@ export function DeviceRiskCard({ api, hub, chosenHub, device, news, now, go }: P
               {whatIf.value && gone.length > 0 && <strong role="status">{Math.round(whatIf.value.risk)} without the {gone.length === 1 ? "one" : gone.length} chosen</strong>}
               {gone.length > 0 && <button type="button" onClick={() => setGone([])}>Choose none</button>}
             </p>
+            {history.value && <RiskLine history={history.value} />}
             {one.points.length === 0 ? (
               <p className="quiet">Nothing is known against it: no alert that still counts, no active recommendation.</p>
             ) : (

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { deviceTabs } from "./device_queries";
-import { bandOf, trendText } from "./risk";
+import { bandOf, historyText, lineOf, trendText } from "./risk";
 import { shownTime } from "./tables";
 import { localText } from "./times";
 import { chosenVulnerabilities, percentText, type Vulnerability } from "./vulnerabilities";
@@ -37,4 +37,12 @@ it("times say what is needed, and no more", () => {
 
 it("the timeline's rows say what they are, and name what they lead to", () => {
   expect(deviceTabs[0]?.query({ hub: "h", device: "d" })).toMatch(/Kind = "Alert", Id = SystemAlertId/);
+});
+
+it("tells risk day by day as a line from the left to the right, and a sentence", () => {
+  const history = [{ at: "2026-11-28T00:00:00Z", risk: 5 }, { at: "2026-11-29T00:00:00Z", risk: 62.4 }, { at: "2026-11-29T12:00:00Z", risk: 120 }];
+  expect(lineOf(history)).toBe("0.0,95.0 50.0,37.6 100.0,0.0");
+  expect(lineOf([])).toBe("");
+  expect(historyText(history.slice(0, 2).concat({ at: "2026-11-29T12:00:00Z", risk: 20 }))).toBe("Risk in the last 2 days: highest 62 on 2026-11-28, now 20");
+  expect(historyText([])).toBe("");
 });

@@ -15,6 +15,7 @@ using Json = nlohmann::json;
 struct RiskOptions {
     std::string device;
     std::vector<std::string> fixed;
+    int days = 0;
 };
 
 void print_fleet(const Session& session, const Json& answer) {
@@ -42,10 +43,22 @@ void print_device(const Session& session, const Json& device) {
     session.format == "csv" ? table.print_csv() : table.print();
 }
 
+void print_history(const Session& session, const Json& history) {
+    TextTable table({"UNTIL", "RISK", ""});
+    for (const auto& one : history) {
+        const auto risk = one.value("risk", 0.0);
+        table.add(
+            {short_time(one, "at"), fmt::format("{:.0f}", risk),
+             session.format == "csv" ? std::string() : std::string(static_cast<std::size_t>(risk / 2), '#')});
+    }
+    session.format == "csv" ? table.print_csv() : table.print();
+}
+
 Result<void> show(const Session& session, const RiskOptions& options) {
     auto target = fmt::format("/api/v1/risk?top=1000&hub={}&without={}", percent_encode(session.hub),
                               percent_encode(fmt::format("{}", fmt::join(options.fixed, ","))));
     if (!options.device.empty()) target += "&device=" + percent_encode(options.device);
+    if (options.days > 0) target += fmt::format("&days={}", options.days);
     const auto answer = FIELDWATCH_TRY(call(session, "GET", target));
     if (options.device.empty()) {
         if (session.format == "json")
@@ -56,7 +69,11 @@ Result<void> show(const Session& session, const RiskOptions& options) {
     }
     const auto& found = answer["value"];
     const Json calm{{"device", options.device}, {"risk", 0.0}, {"dayBefore", 0.0}, {"points", Json::array()}};
-    const auto& device = found.empty() ? calm : found[0];
+    auto device = found.empty() ? calm : found[0];
+    if (options.days > 0) {
+        if (session.format != "json") return print_history(session, answer["history"]), Result<void>{};
+        device["history"] = answer["history"];
+    }
     session.format == "json" ? void(std::puts(device.dump(2).c_str())) : print_device(session, device);
     return {};
 }
@@ -70,6 +87,10 @@ void add_risk(CLI::App& app, Session& session) {
     command->add_option("DEVICE", options->device, "One device, point by point; without it the fleet");
     command->add_option("--without", options->fixed,
                         "What if: these alerts or recommendations (ids) were gone");
+    command
+        ->add_option("--days", options->days,
+                     "How the device's risk went: at the end of each of so many days (UTC), and now")
+        ->check(CLI::Range(1, 90));
     add_session_options(*command, session);
     add_hub_option(*command, session);
     command->footer(
@@ -79,6 +100,7 @@ void add_risk(CLI::App& app, Session& session) {
         "Examples:\n"
         "  fieldwatch risk\n"
         "  fieldwatch risk camera-7\n"
+        "  fieldwatch risk camera-7 --days 14\n"
         "  fieldwatch risk camera-7 --without 5b0c2f6e-2f0a-5d2e-8a51-0d3f5e1c9a77");
     command->callback([options, &session] { run(session, [&] { return show(session, *options); }); });
 }

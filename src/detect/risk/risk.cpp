@@ -16,7 +16,8 @@ constexpr std::array<double, 4> kVulnerabilityPoints{0.5, 1, 5, 15};
 constexpr double kHalfLifeDays = 7;          ///< of an alert that nobody looked at
 constexpr double kResolvedHalfLifeDays = 1;  ///< of one that is resolved: it happened, after all
 constexpr double kRepeated = 0.5;            ///< the second alert of a type says half as much, and so on
-constexpr double kDayTicks = 24.0 * 3600 * 10'000'000;
+constexpr std::int64_t kDaySeconds = 24 * 3600;
+constexpr double kDayTicks = static_cast<double>(kDaySeconds) * 10'000'000;
 
 double weight_of(const RiskRow& row, Timestamp now) {
     const auto severity = static_cast<std::size_t>(row.severity);
@@ -89,6 +90,24 @@ std::vector<DeviceRisk> assess_risk(const std::vector<RiskRow>& rows, Timestamp 
         out.push_back(std::move(risk));
     }
     std::ranges::stable_sort(out, std::greater{}, &DeviceRisk::risk);
+    return out;
+}
+
+std::vector<RiskAt> risk_history(std::vector<RiskVersion> versions, Timestamp now, int days) {
+    std::ranges::stable_sort(versions, {}, &RiskVersion::written);
+    std::vector<RiskAt> out;
+    std::map<std::string_view, const RiskVersion*> newest;
+    auto next = versions.cbegin();
+    const std::int64_t today = now.unix_seconds() / kDaySeconds;
+    for (auto day = today - days; day <= today; ++day) {
+        const auto at = day == today ? now : Timestamp::from_unix_seconds((day + 1) * kDaySeconds);
+        for (; next != versions.cend() && next->written <= at; ++next)
+            newest[next->row.id] = &*next;
+        std::vector<const RiskRow*> rows;
+        for (const auto& [id, version] : newest)
+            if (!version->gone) rows.push_back(&version->row);
+        out.push_back({at, total(points_of(rows, at))});
+    }
     return out;
 }
 

@@ -39,6 +39,17 @@ struct DeviceRisk {
     std::vector<RiskPoint> points;  ///< heaviest first
 };
 
+/// A row as it was written at some time.
+struct RiskVersion {
+    RiskRow row;
+    Timestamp written;
+    bool gone = false;  ///< an alert that was dismissed, a recommendation whose cause is no more
+};
+struct RiskAt {
+    Timestamp at;
+    double risk = 0;
+};
+
 /// What kind a recommendation is: open ports, permissive firewalls and the like are exposure, vulnerable
 /// components vulnerability, the rest posture.
 RiskKind risk_kind_of_recommendation(std::string_view name);
@@ -47,6 +58,10 @@ RiskKind risk_kind_of_recommendation(std::string_view name);
 /// alerts must not be among the rows.
 std::vector<DeviceRisk> assess_risk(const std::vector<RiskRow>& rows, Timestamp now,
                                     const std::vector<std::string>& fixed = {});
+
+/// The risk of one device at the end of each of the last `days` whole days (UTC) and now, oldest first: from
+/// its rows as they stood then.
+std::vector<RiskAt> risk_history(std::vector<RiskVersion> versions, Timestamp now, int days);
 
 /// The fleet's: each device as often as its risk is high, so that one burning device shows among a thousand
 /// quiet ones. 0 without devices.

@@ -84,6 +84,35 @@ TEST(Risk, KnowsYesterday) {
     EXPECT_GT(list[0].risk, 40);
 }
 
+TEST(Risk, TellsEveryDayFromTheRowsAsTheyStoodThen) {
+    const auto days_ago = [](double days) {
+        return Timestamp::from_unix_seconds(kNow - static_cast<std::int64_t>(days * 86'400));
+    };
+    const auto raised = alert("a", "T", model::Severity::High, 4.5);
+    auto port = alert("r", "P", model::Severity::Medium, 6);
+    port.kind = RiskKind::Exposure;
+    const auto history = risk_history({{.row = raised, .written = days_ago(0.5), .gone = true},
+                                       {.row = raised, .written = days_ago(4.5)},
+                                       {.row = port, .written = days_ago(6)},
+                                       {.row = port, .written = days_ago(2.5), .gone = true}},
+                                      kAt, 6);
+    ASSERT_EQ(history.size(), 7u) << "six whole days, and today so far";
+    for (std::size_t i = 1; i < history.size(); ++i)
+        EXPECT_LT(history[i - 1].at, history[i].at);
+    EXPECT_EQ(history.back().at, kAt);
+    EXPECT_EQ(history.back().risk, 0) << "the alert was dismissed, the port closed";
+    const auto at = [&](double days) {
+        for (const auto& one : history)
+            if (one.at >= days_ago(days)) return one.risk;
+        return -1.0;
+    };
+    EXPECT_EQ(at(6), 5) << "an open port";
+    EXPECT_GT(at(4.5), 40) << "and the alert";
+    EXPECT_GT(at(2.4), 30) << "which fades";
+    EXPECT_LT(at(2.4), at(4.5) - 5);
+    EXPECT_EQ(risk_history({}, kAt, 3).size(), 4u);
+}
+
 TEST(Risk, ShowsOneBurningDeviceInAQuietFleet) {
     std::vector<RiskRow> rows{alert("a", "T", model::Severity::High)};
     for (int i = 0; i < 20; ++i) {
