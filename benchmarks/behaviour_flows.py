@@ -13,7 +13,7 @@ from common import BUILD, median, percentile, result
 WINDOW_S = 300
 LATE_S = 600  # behind an episode: what is told then still belongs to it
 MONTH_S = 30.44 * 86400
-HOMES, POISONED, CALM = range(301, 321), range(401, 406), range(501, 506)
+HOMES, POISONED, CALM, RESTLESS = range(301, 321), range(401, 406), range(501, 506), range(601, 611)
 
 
 def time_of(text):
@@ -58,11 +58,12 @@ def poisson_upper(count):
     return more * (1 - 1 / (9 * more) + 1.96 / (3 * math.sqrt(more))) ** 3
 
 
-def homes(seeds, poisoned=False, attacked=True):
+def homes(seeds, poisoned=False, attacks=None, restless=False):
+    """Each with four of the attacks, in turn, unless it is said which."""
     kinds = sorted(made_up_flows.ATTACKS)
     for at, seed in enumerate(seeds):
-        turn = [kinds[(at * 4 + k) % len(kinds)] for k in range(4)] if attacked else []
-        log, episodes = made_up_flows.make(seed, turn, poisoned)
+        turn = [kinds[(at * 4 + k) % len(kinds)] for k in range(4)] if attacks is None else attacks
+        log, episodes = made_up_flows.make(seed, turn, poisoned, restless)
         yield episodes, alerts_of(log)
 
 
@@ -70,8 +71,9 @@ def judge_flows(quick):
     found, delays = collections.defaultdict(lambda: [0, 0]), collections.defaultdict(list)
     poisoned = collections.defaultdict(lambda: [0, 0])
     false, months = [], 0.0
+    restless, restless_months = [], 0.0
     pick = slice(0, 2) if quick else slice(None)
-    for episodes, alerts in (*homes(HOMES[pick]), *homes(CALM[pick], attacked=False)):
+    for episodes, alerts in (*homes(HOMES[pick]), *homes(CALM[pick], attacks=[])):
         false += false_alerts(episodes, alerts)
         months += calm_seconds(episodes) / MONTH_S
         for episode in episodes:
@@ -84,6 +86,15 @@ def judge_flows(quick):
         for episode in episodes:
             poisoned[episode[0]][0] += first_alert(episode, alerts) is not None
             poisoned[episode[0]][1] += 1
+    for episodes, alerts in homes(RESTLESS[pick], attacks=["command and control in TLS"] * 2, restless=True):
+        restless += false_alerts(episodes, alerts)
+        restless_months += calm_seconds(episodes) / MONTH_S
+        for episode in episodes:
+            found["restless"][0] += first_alert(episode, alerts) is not None
+            found["restless"][1] += 1
+    one, of = found.pop("restless")
+    result("behaviour", "flows_restless_command_and_control_in_TLS_found", one, "1")
+    result("behaviour", "flows_restless_command_and_control_in_TLS_episodes", of, "1")
     for kind, (one, of) in sorted(found.items()):
         name = kind.replace(" ", "_")
         result("behaviour", f"flows_{name}_found", one, "1")
@@ -97,4 +108,7 @@ def judge_flows(quick):
     result("behaviour", "flows_false_alerts", len(false), "1")
     result("behaviour", "flows_false_alerts_per_device_month", len(false) / months, "1")
     result("behaviour", "flows_false_alerts_per_device_month_at_most", poisson_upper(len(false)) / months, "1")
+    result("behaviour", "flows_restless_exposure_device_months", restless_months, "1")
+    result("behaviour", "flows_restless_false_alerts", len(restless), "1")
+    result("behaviour", "flows_restless_false_alerts_per_device_month_at_most", poisson_upper(len(restless)) / restless_months, "1")
     return false

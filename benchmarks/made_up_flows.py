@@ -2,7 +2,9 @@
 
 Every home is one log of three days. Each of its devices is attacked at most once, at a random time behind the twelve hours in
 which it is learned; what was put in where is known exactly. The same seed gives the same log. `poisoned` homes are attacked
-from their first minutes on, and go on being attacked: what is taught by the attacker himself."""
+from their first minutes on, and go on being attacked: what is taught by the attacker himself. In `restless` homes every cloud
+is one address at a time and moves to another network about twice a day, now and then with an hour in which both are called; a
+television changes among thirty networks."""
 
 import math
 import random
@@ -16,13 +18,28 @@ FIELDS = ("ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration
 
 
 class Home:
-    def __init__(self, seed):
+    def __init__(self, seed, restless=False):
         self.rng, self.rows = random.Random(f"home/{seed}"), []
         self.router = "192.168.1.1"
-        self.clouds = {}
+        self.clouds, self.now = {}, START
+        self.restless, self.moves = restless, {}
+
+    def moves_of(self, name):
+        """When an operator moves, and for how long both networks are called: (second, seconds)."""
+        if name not in self.moves:
+            time, rng = START, random.Random(f"{name}/{self.rng.random()}")
+            self.moves[name] = []
+            while time < START + DAYS * DAY:
+                time += rng.expovariate(2 / DAY)
+                self.moves[name].append((time, HOUR if rng.random() < 0.3 else 0))
+        return self.moves[name]
 
     def cloud(self, name, count=4):
         """Addresses of one operator, in a network of its own."""
+        if self.restless:
+            begun = [(time, both) for time, both in self.moves_of(name) if time <= self.now]
+            stays = bool(begun) and self.now < sum(begun[-1]) and self.rng.random() < 0.5
+            name, count = f"{name}, {len(begun) - stays}", 1
         if name not in self.clouds:
             net = f"{self.rng.randrange(11, 100)}.{self.rng.randrange(256)}.{self.rng.randrange(256)}"
             self.clouds[name] = [f"{net}.{self.rng.randrange(1, 255)}" for _ in range(count)]
@@ -44,6 +61,7 @@ class Home:
         """Times of the three days, about so many seconds apart."""
         time = START + self.rng.uniform(0, seconds)
         while time < START + DAYS * DAY:
+            self.now = time
             yield time
             time += seconds * self.rng.uniform(1 - spread, 1 + spread)
 
@@ -114,6 +132,11 @@ def printer(home, device):
         home.flow(time, device, "224.0.0.251", 5353, "udp", "dns", "S0")
     for time in home.every(6 * HOUR):
         home.flow(time, device, home.cloud("ink"), 443, service="ssl", sent=4000, got=5000)
+
+
+def television(home, device):
+    for time in home.every(90):
+        home.flow(time, device, home.cloud(f"screen {home.rng.randrange(30)}"), 443, service="ssl", sent=2000, got=3000)
 
 
 DEVICES = {"192.168.1.10": camera, "192.168.1.11": plug, "192.168.1.12": thermostat, "192.168.1.13": hub,
@@ -191,11 +214,11 @@ ATTACKS = {"scan": scan, "slow scan": slow_scan, "ramped scan": ramped_scan, "po
            "command and control": command, "command and control in TLS": command_tls, "guesses": guesses, "carried out": carry_out}
 
 
-def make(seed, attacks, poisoned=False):
+def make(seed, attacks, poisoned=False, restless=False):
     """(log, [(attack, device, first second, last second)]): each attack on another device, in turn."""
-    home = Home(f"{seed}/{poisoned}")
+    home = Home(f"{seed}/{poisoned}", restless)
     for device, lives in DEVICES.items():
-        lives(home, device)
+        (television if restless and lives is phone else lives)(home, device)
     episodes = []
     for attack, device in zip(attacks, home.rng.sample(sorted(DEVICES), len(DEVICES))):
         if poisoned:

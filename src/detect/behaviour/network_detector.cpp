@@ -36,8 +36,9 @@ constexpr double kPortsTriedHour = 60, kGuessesHour = 60;
 // Bytes to one address within an hour that carry data out: to a network that is new to a known device, and
 // many times what it ever sent to one; much more where the port and the protocol are ordinary.
 constexpr double kBytesOut = 20e6, kBytesOutFactor = 8, kBytesOutCommon = 200e6, kBytesOutCommonFactor = 20;
-constexpr double kOutOfIn = 4;   ///< times what came back
-constexpr double kBusyPort = 8;  ///< addresses: a port that is being scanned makes no contacts
+constexpr double kOutOfIn = 4;           ///< times what came back
+constexpr std::size_t kFewNetworks = 4;  ///< that a device calls on one port within a day
+constexpr double kBusyPort = 8;          ///< addresses: a port that is being scanned makes no contacts
 constexpr Ticks kQuarter = std::chrono::minutes(15), kDay = std::chrono::hours(24);
 constexpr std::uint32_t kStandardWindows = 36;  ///< with traffic, before the device counts as known
 
@@ -79,6 +80,13 @@ std::uint64_t net_hash(const Flow& flow) {
     auto net = flow.remote;
     std::fill(net.bytes.begin() + (net.is_v4 ? 3 : 6), net.bytes.end(), std::uint8_t{0});
     return (hash_of(net) ^ port_hash(flow)) >> 13;
+}
+std::uint64_t net_hash(const ContactTable::Entry& contact) {
+    Flow flow;
+    flow.remote = contact.remote;
+    flow.port = contact.port;
+    flow.transport = contact.transport;
+    return net_hash(flow);
 }
 
 }  // namespace
@@ -296,14 +304,42 @@ void NetworkDetector::judge_hour(Sight& sight) {
 /// of which share another of its contacts.
 bool NetworkDetector::is_unlike_its_peers(const Sight& sight, const ContactTable::Entry& contact) const {
     const auto devices_of = [&](const ContactTable::Entry& entry) -> std::size_t {
-        Flow flow{.remote = entry.remote, .port = entry.port, .transport = entry.transport};
-        return devices_by_contact_.count(contact_hash(sight.event.hub, net_hash(flow)));
+        return devices_by_contact_.count(contact_hash(sight.event.hub, net_hash(entry)));
     };
     if (devices_.size() < 10 || devices_of(contact) > 1) return false;
     return std::ranges::any_of(sight.device.contacts.entries(), [&](const ContactTable::Entry& other) {
         return other.count > 0 && other.port != 53 && other.port != 123 &&
                devices_of(other) * 2 >= devices_.size();
     });
+}
+
+/// Whether a contact came beside what the device calls on that port, and not in its place: a cloud that moves
+/// leaves its old networks. Asked only of a device that calls few of them, for the others meet new ones
+/// daily.
+bool NetworkDetector::is_additional(const Sight& sight, const ContactTable::Entry& contact) const {
+    struct Network {
+        std::uint64_t key = 0;
+        Timestamp last;
+        double gap = 0;  ///< seconds
+    };
+    std::array<Network, kFewNetworks> networks{};
+    std::size_t count = 0;
+    const auto own = net_hash(contact);
+    for (const auto& other : sight.device.contacts.entries()) {
+        if (other.count < 3 || other.port != contact.port || other.transport != contact.transport) continue;
+        const auto key = net_hash(other);
+        if (key == own || contact.first - other.last > kDay) continue;
+        auto* at = std::ranges::find(networks.begin(), networks.begin() + count, key, &Network::key);
+        if (at == networks.begin() + count && count++ == kFewNetworks) return false;
+        *at = {
+            .key = key, .last = std::max(at->last, other.last), .gap = std::max(at->gap, other.median_gap())};
+    }
+    const auto stays = [&](const Network& network) {
+        const auto patience =
+            std::chrono::duration_cast<Ticks>(std::chrono::duration<double>(3 * network.gap));
+        return network.last >= contact.first + patience || sight.flow.time - network.last <= patience;
+    };
+    return count > 0 && std::ranges::all_of(networks.begin(), networks.begin() + count, stays);
 }
 
 /// Whether a contact that keeps its time is one to a command server.
@@ -317,20 +353,26 @@ bool NetworkDetector::beacons(const Sight& sight, const ContactTable::Entry& con
     const bool common = is_common(flow);
     const auto polled = std::uint64_t{1} << (port_hash(flow) & 63);
     const bool new_habit = contact.fresh && tcp && (device.standard.polled & polled) == 0;
+    const bool brief = contact.brief * 5 >= contact.count * 4;
+    const auto devices = [&] {
+        return devices_by_contact_.count(contact_hash(sight.event.hub, net_hash(flow)));
+    };
     // By what the device was known for, or by what nobody does.
     if ((in_vain && !common && contact.count >= 10 && regular >= 0.5) ||
         (contact.fresh && !common && contact.count >= 7 && regular >= 0.6) ||
         (contact.fresh && in_vain && contact.count >= 12 && regular >= 0.6) ||
         (new_habit && contact.count >= 15 && regular >= 0.75) ||
+        (contact.fresh && tcp && contact.count >= 20 && regular >= 0.75 && brief &&
+         devices() <= 1 &&  // what came with an update comes to the others too
+         is_additional(sight, contact)) ||
         (attacked && (contact.fresh || !sight.learned) && !common && contact.count >= 7 && regular >= 0.5) ||
         (is_ill_famed(flow) && contact.count >= 7 && regular >= 0.5))
         return true;
     if (sight.learned || contact.last - contact.first < kQuarter || contact.count < 15 || regular < 0.7)
         return false;
     // Infected before we first saw it: short calls in no known protocol, or what only one of many alike does.
-    const bool wordless = contact.wordless * 5 >= contact.count * 4 && contact.brief * 5 >= contact.count * 4;
-    const auto devices = devices_by_contact_.count(contact_hash(sight.event.hub, net_hash(flow)));
-    if (tcp && wordless && devices <= 2) return true;
+    const bool wordless = brief && contact.wordless * 5 >= contact.count * 4;
+    if (tcp && wordless && devices() <= 2) return true;
     return !common && is_unlike_its_peers(sight, contact);
 }
 
@@ -396,85 +438,6 @@ void NetworkDetector::judge_new_port(Sight& sight) {
          .expected_most = 0,
          .since = flow.time - kLongWindow,
          .one_address = false});
-}
-
-void NetworkDetector::save(ByteWriter& out) const {
-    out.u32(static_cast<std::uint32_t>(devices_.size()));
-    out.u64(devices_.evictions());
-    devices_by_contact_.save(out);
-    for (const auto& [key, device] : devices_) {
-        out.text(key);
-        out.i64(device.first.ticks);
-        out.i64(device.window);
-        out.i64(device.long_window);
-        out.i64(device.day);
-        out.i64(device.attack.ticks);
-        out.i64(device.answered.ticks);
-        device.ports.save(out);
-        device.long_ports.save(out);
-        device.day_ports.save(out);
-        device.hour.save(out);
-        out.f64(device.sent.packets_out);
-        out.f64(device.sent.packets_in);
-        out.u8(device.sent.raised ? 1 : 0);
-        device.destinations.save(out);
-        device.contacts.save(out);
-        out.f64(static_cast<double>(device.standard.addresses));
-        out.f64(static_cast<double>(device.standard.flows));
-        out.f64(static_cast<double>(device.standard.bytes_out));
-        out.u32(device.standard.windows);
-        out.u64(device.standard.polled);
-        for (const auto* const filter : {&device.standard.ports, &device.standard.nets})
-            for (const auto word : *filter)
-                out.u64(word);
-        out.u32(device.new_port_flows);
-        out.u16(device.new_port);
-        out.i64(device.rare_raised.ticks);
-    }
-}
-
-Result<void> NetworkDetector::restore(ByteReader& in) {
-    devices_.clear();
-    const auto count = FIELDWATCH_TRY(read_count(in, kDevicesMax));
-    const auto evictions = FIELDWATCH_TRY(in.u64());
-    FIELDWATCH_TRY(devices_by_contact_.restore(in));
-    const auto usual = [](double value) { return value >= 0 && value < 1e9; };
-    for (std::uint32_t i = 0; i < count; ++i) {
-        auto& device = devices_.get(FIELDWATCH_TRY(in.text()));
-        device.first = FIELDWATCH_TRY(read_time(in));
-        device.window = FIELDWATCH_TRY(read_amount(in));
-        device.long_window = FIELDWATCH_TRY(read_amount(in));
-        device.day = FIELDWATCH_TRY(read_amount(in));
-        device.attack = FIELDWATCH_TRY(read_time(in));
-        device.answered = FIELDWATCH_TRY(read_time(in));
-        FIELDWATCH_TRY(device.ports.restore(in));
-        FIELDWATCH_TRY(device.long_ports.restore(in));
-        FIELDWATCH_TRY(device.day_ports.restore(in));
-        FIELDWATCH_TRY(device.hour.restore(in));
-        device.sent.packets_out = FIELDWATCH_TRY(in.f64());
-        device.sent.packets_in = FIELDWATCH_TRY(in.f64());
-        device.sent.raised = FIELDWATCH_TRY(in.u8()) != 0;
-        FIELDWATCH_TRY(device.destinations.restore(in));
-        FIELDWATCH_TRY(device.contacts.restore(in));
-        const double addresses = FIELDWATCH_TRY(in.f64());
-        const double flows = FIELDWATCH_TRY(in.f64());
-        const double bytes_out = FIELDWATCH_TRY(in.f64());
-        if (!usual(addresses) || !usual(flows) || !(bytes_out >= 0 && bytes_out < 1e30))
-            return fail(Errc::Corrupt, "a device's standard is out of range");
-        device.standard.addresses = static_cast<float>(addresses);
-        device.standard.flows = static_cast<float>(flows);
-        device.standard.bytes_out = static_cast<float>(bytes_out);
-        device.standard.windows = FIELDWATCH_TRY(in.u32());
-        device.standard.polled = FIELDWATCH_TRY(in.u64());
-        for (auto* const filter : {&device.standard.ports, &device.standard.nets})
-            for (auto& word : *filter)
-                word = FIELDWATCH_TRY(in.u64());
-        device.new_port_flows = FIELDWATCH_TRY(in.u32());
-        device.new_port = FIELDWATCH_TRY(in.u16());
-        device.rare_raised = FIELDWATCH_TRY(read_time(in));
-    }
-    devices_.set_evictions(evictions);
-    return {};
 }
 
 }  // namespace fieldwatch::detect

@@ -71,6 +71,7 @@ class NetworkDetector {
     void judge_contact(Sight& sight);
     void judge_new_port(Sight& sight);
     bool beacons(const Sight& sight, const ContactTable::Entry& contact) const;
+    bool is_additional(const Sight& sight, const ContactTable::Entry& contact) const;
     bool is_unlike_its_peers(const Sight& sight, const ContactTable::Entry& contact) const;
 
     BoundedTable<Device> devices_{kDevicesMax};

@@ -192,6 +192,30 @@ TEST(NetworkDetector, SeesANewHabitOnAWebPortButNotAnOldOneWithANewAddress) {
     }
 }
 
+TEST(NetworkDetector, SeesACallBesideTheCloudButNoCloudThatMoves) {
+    enum class Cloud : std::uint8_t { Stays, Moves, IsMany };
+    const auto told = [](Cloud cloud, std::string_view others) {
+        Network network;
+        network.live(0, 14);
+        const auto call = [&](double at, const std::string& device) {
+            network.see({.at = at, .remote = "198.51.100.66", .device = device});
+        };
+        for (int i = 0; i < 120; ++i) {
+            const double at = 14 * 3600 + i * 60.0;
+            if (cloud != Cloud::Moves) network.live(at, 1.0 / 60, 100 + static_cast<std::uint64_t>(i));
+            for (int net = 0; cloud == Cloud::IsMany && net < 5; ++net)
+                network.see({.at = at + 52, .remote = "100.128." + std::to_string(net) + ".1"});
+            call(at + 55, "camera");
+            if (!others.empty()) call(at + 56, std::string(others));
+        }
+        return network.types();
+    };
+    EXPECT_EQ(told(Cloud::Stays, ""), Types{"IoT_X_Beacon"});
+    EXPECT_EQ(told(Cloud::Moves, ""), Types{}) << "its only one from now on";
+    EXPECT_EQ(told(Cloud::IsMany, ""), Types{}) << "who calls many meets new ones";
+    EXPECT_EQ(told(Cloud::Stays, "doorbell"), Types{}) << "the maker's new service";
+}
+
 TEST(NetworkDetector, LetsAnOldRegularContactBe) {
     Network network;
     for (int i = 0; i < 24 * 60; ++i)
