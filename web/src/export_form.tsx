@@ -105,7 +105,7 @@ export function ExportFields({ form, change, hubs, there }: Props) {
         </label>
         <label className="filter">
           <span>Quiet hours; empty: none</span>
-          <input value={form.quietHours} maxLength={20} spellCheck={false} placeholder="22:00-06:00+01:00" pattern="\d\d:\d\d-\d\d:\d\d(Z|[+\-]\d\d:\d\d)?" title="From-to in UTC, or with how far your clock is ahead of it: 22:00-06:00+01:00" onChange={(event) => set("quietHours", event.target.value)} />
+          <input className="hours" value={form.quietHours} maxLength={20} spellCheck={false} placeholder="22:00-06:00+01:00" pattern="\d\d:\d\d-\d\d:\d\d(Z|[+\-]\d\d:\d\d)?" title="From-to in UTC, or with how far your clock is ahead of it: 22:00-06:00+01:00" onChange={(event) => set("quietHours", event.target.value)} />
         </label>
         {hubs.length > 1 && <Boxes legend="Hubs; none: all of them" all={hubs} chosen={form.hubs} change={(next) => set("hubs", next)} />}
       </div>
