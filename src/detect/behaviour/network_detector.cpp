@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -39,6 +40,7 @@ constexpr double kBytesOut = 20e6, kBytesOutFactor = 8, kBytesOutCommon = 200e6,
 constexpr double kOutOfIn = 4;           ///< times what came back
 constexpr std::size_t kFewNetworks = 4;  ///< that a device calls on one port within a day
 constexpr double kBusyPort = 8;          ///< addresses: a port that is being scanned makes no contacts
+constexpr Ticks kBothCalled = std::chrono::minutes(90);  ///< by a device whose cloud moves, at most
 constexpr Ticks kQuarter = std::chrono::minutes(15), kDay = std::chrono::hours(24);
 constexpr std::uint32_t kStandardWindows = 36;  ///< with traffic, before the device counts as known
 
@@ -334,12 +336,15 @@ bool NetworkDetector::is_additional(const Sight& sight, const ContactTable::Entr
         *at = {
             .key = key, .last = std::max(at->last, other.last), .gap = std::max(at->gap, other.median_gap())};
     }
-    const auto stays = [&](const Network& network) {
+    bool any = false;
+    for (const auto& network : std::span(networks).first(count)) {
         const auto patience =
             std::chrono::duration_cast<Ticks>(std::chrono::duration<double>(3 * network.gap));
-        return network.last >= contact.first + patience || sight.flow.time - network.last <= patience;
-    };
-    return count > 0 && std::ranges::all_of(networks.begin(), networks.begin() + count, stays);
+        if (network.last + patience < contact.first) continue;  // left before, for another one
+        if (sight.flow.time - network.last > patience) return false;
+        any = true;
+    }
+    return any;
 }
 
 /// Whether a contact that keeps its time is one to a command server.
@@ -363,6 +368,7 @@ bool NetworkDetector::beacons(const Sight& sight, const ContactTable::Entry& con
         (contact.fresh && in_vain && contact.count >= 12 && regular >= 0.6) ||
         (new_habit && contact.count >= 15 && regular >= 0.75) ||
         (contact.fresh && tcp && contact.count >= 20 && regular >= 0.75 && brief &&
+         contact.last - contact.first >= kBothCalled &&
          devices() <= 1 &&  // what came with an update comes to the others too
          is_additional(sight, contact)) ||
         (attacked && (contact.fresh || !sight.learned) && !common && contact.count >= 7 && regular >= 0.5) ||

@@ -193,7 +193,7 @@ TEST(NetworkDetector, SeesANewHabitOnAWebPortButNotAnOldOneWithANewAddress) {
 }
 
 TEST(NetworkDetector, SeesACallBesideTheCloudButNoCloudThatMoves) {
-    enum class Cloud : std::uint8_t { Stays, Moves, IsMany };
+    enum class Cloud : std::uint8_t { Stays, Moves, MovesSlowly, IsMany };
     const auto told = [](Cloud cloud, std::string_view others) {
         Network network;
         network.live(0, 14);
@@ -202,7 +202,8 @@ TEST(NetworkDetector, SeesACallBesideTheCloudButNoCloudThatMoves) {
         };
         for (int i = 0; i < 120; ++i) {
             const double at = 14 * 3600 + i * 60.0;
-            if (cloud != Cloud::Moves) network.live(at, 1.0 / 60, 100 + static_cast<std::uint64_t>(i));
+            if (cloud != Cloud::Moves && (cloud != Cloud::MovesSlowly || i < 60))
+                network.live(at, 1.0 / 60, 100 + static_cast<std::uint64_t>(i));
             for (int net = 0; cloud == Cloud::IsMany && net < 5; ++net)
                 network.see({.at = at + 52, .remote = "100.128." + std::to_string(net) + ".1"});
             call(at + 55, "camera");
@@ -212,6 +213,7 @@ TEST(NetworkDetector, SeesACallBesideTheCloudButNoCloudThatMoves) {
     };
     EXPECT_EQ(told(Cloud::Stays, ""), Types{"IoT_X_Beacon"});
     EXPECT_EQ(told(Cloud::Moves, ""), Types{}) << "its only one from now on";
+    EXPECT_EQ(told(Cloud::MovesSlowly, ""), Types{}) << "both for an hour";
     EXPECT_EQ(told(Cloud::IsMany, ""), Types{}) << "who calls many meets new ones";
     EXPECT_EQ(told(Cloud::Stays, "doorbell"), Types{}) << "the maker's new service";
 }
