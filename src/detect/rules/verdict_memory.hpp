@@ -18,7 +18,7 @@ namespace fieldwatch::detect {
 /// nothing. One strand.
 class VerdictMemory {
   public:
-    static constexpr std::size_t kEntries = 32'768;  // some 8 MB of usual items; a power of two
+    static constexpr std::size_t kEntries = 65'536;  // some 16 MB of usual items, when so many are different
     static constexpr std::size_t kKeyBytesMax = 1'024;
     static constexpr std::size_t kHitBytesMax = 1'024;  // longer ones are found anew each time
 
@@ -28,13 +28,19 @@ class VerdictMemory {
             entries_.resize(kEntries);
             kept_.resize(kEntries);
             seen_.resize(kEntries);
+            newer_.resize(kSets);
         }
         const auto hash = hash64(as_bytes(key));
-        at_ = hash & (kEntries - 1);
+        set_ = hash & (kSets - 1);
         seen_at_ = hash >> 16 & (kEntries - 1);
         mark_ = static_cast<std::uint32_t>(hash >> 32) | 1;
-        const bool known = kept_[at_] == mark_ && entries_[at_].key == key;
-        return known ? &entries_[at_].hits : nullptr;
+        for (std::uint8_t way = 0; way < kWays; ++way) {
+            const auto at = set_ * kWays + way;
+            if (kept_[at] != mark_ || entries_[at].key != key) continue;
+            newer_[set_] = way;
+            return &entries_[at].hits;
+        }
+        return nullptr;
     }
 
     void remember(std::string_view key, const std::vector<RuleHit>& hits) {
@@ -43,9 +49,13 @@ class VerdictMemory {
         for (const auto& hit : hits)
             bytes += sizeof hit + hit.segment_text.size();
         if (bytes > kHitBytesMax) return;
-        kept_[at_] = mark_;
-        entries_[at_].key.assign(key);
-        entries_[at_].hits.assign(hits.begin(), hits.end());
+        // The one of the two that was asked for longer ago gives way.
+        const std::uint8_t way = newer_[set_] == 0 ? 1 : 0;
+        newer_[set_] = way;
+        const auto at = set_ * kWays + way;
+        kept_[at] = mark_;
+        entries_[at].key.assign(key);
+        entries_[at].hits.assign(hits.begin(), hits.end());
     }
 
   private:
@@ -53,10 +63,14 @@ class VerdictMemory {
         std::string key;
         std::vector<RuleHit> hits;
     };
+    // Each item has two places, so that two that share one do not push each other out by turns.
+    static constexpr std::size_t kWays = 2, kSets = kEntries / kWays;  // powers of two
+
     std::vector<Entry> entries_;
     // A part of the hash, by place: asked before the entry, which is far away in memory. 0: none.
     std::vector<std::uint32_t> kept_, seen_;
-    std::size_t at_ = 0, seen_at_ = 0;  ///< of the key that was asked for last
+    std::vector<std::uint8_t> newer_;    ///< of each set, the place that was asked for last
+    std::size_t set_ = 0, seen_at_ = 0;  ///< of the key that was asked for last
     std::uint32_t mark_ = 0;
 };
 
