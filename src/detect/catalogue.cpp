@@ -58,6 +58,10 @@ void Catalogue::observe(const model::Event& event, Context& context) {
         detector->observe(event, context);
 }
 
+bool Catalogue::concerns(CommandLine& command) const {
+    return std::ranges::any_of(detectors_, [&](const auto& one) { return one->concerns(command); });
+}
+
 void Catalogue::observe_command(const model::Event& event, const model::Item& item,
                                 const model::ProcessCreate& process, CommandLine& command, Context& context) {
     for (auto& detector : detectors_)

@@ -20,6 +20,8 @@ class Catalogue {
 
     void receive(const model::Event& event, Context& context);
     void observe(const model::Event& event, Context& context);
+    /// Whether a line concerns any of them.
+    bool concerns(CommandLine& command) const;
     void observe_command(const model::Event& event, const model::Item& item,
                          const model::ProcessCreate& process, CommandLine& command, Context& context);
     /// What cannot be read says so as a dead letter.

@@ -30,6 +30,7 @@ model::Alert device_alert(const AlertType& type, const model::Event& event,
 
 EntityWriter::EntityWriter(std::string& out, std::string_view hub, std::string_view device) : json_(out) {
     json_.begin_array();
+    if (hub.empty() && device.empty()) return;
     add("iotdevice", {{"DeviceId", device}, {"IoTHub", hub}, {"DeviceName", device}});
 }
 

@@ -47,7 +47,9 @@ class Detector {
     virtual void receive(const model::Event&, Context&) {}
     /// An event in time for detection. Of periodic kinds only the newest comes.
     virtual void observe(const model::Event&, Context&) {}
-    /// A process item of it, with its normalised command line.
+    /// Whether a command line holds anything for observe_command(): follows from the line alone.
+    virtual bool concerns(CommandLine&) const { return false; }
+    /// A process item of it whose line concerns some detector.
     virtual void observe_command(const model::Event&, const model::Item&, const model::ProcessCreate&,
                                  CommandLine&, Context&) {}
     virtual void identity(const IdentityDocument&, const model::RegistryChange&, Context&) {}
@@ -74,7 +76,8 @@ struct AlertType {
 model::Alert device_alert(const AlertType& type, const model::Event& event,
                           const model::LogPosition& evidence);
 
-/// Writes the Entities array of an alert, spec/alerts.md section 2.2: the device first, `$id` from "1" on.
+/// Writes the Entities array of an alert, spec/alerts.md section 2.2: the device first (none when there is
+/// neither hub nor device), `$id` from "1" on.
 class EntityWriter {
   public:
     EntityWriter(std::string& out, std::string_view hub, std::string_view device);

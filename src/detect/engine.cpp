@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/json_text.hpp"
 #include "detect/behaviour/device_detector.hpp"
 #include "detect/behaviour/metric_detector.hpp"
 #include "detect/behaviour/network_detector.hpp"
@@ -13,6 +12,7 @@
 #include "detect/custom/custom_alerts.hpp"
 #include "detect/detector.hpp"
 #include "detect/intel/command_source.hpp"
+#include "detect/intel/suspicious_address.hpp"
 #include "detect/lifecycle/alert_book.hpp"
 #include "detect/login/login_detector.hpp"
 #include "detect/rule_watcher.hpp"
@@ -28,16 +28,6 @@ namespace {
 constexpr std::uint16_t kStateVersion = 1;
 constexpr std::string_view kDownloadThenRun =
     "IoT_DownloadFileThenRun";  // A32, a rule: the better name for A24
-
-constexpr AlertType kSuspiciousAddress{
-    "fieldwatch-a33",
-    "IoT_TiConnection",
-    "Suspicious IP address communication",
-    "The device communicated with an address that threat intelligence names.",
-    "CommandAndControl",
-    model::Severity::Medium,
-    "T1071",
-    "Verify the connection; consider blocking the address"};
 
 model::RegistryChangeKind change_kind_of(model::RecordKind kind) {
     return kind == model::RecordKind::Twin             ? model::RegistryChangeKind::Twin
@@ -210,7 +200,8 @@ class ShardEngine final : public Engine {
         begin_item(event, item, extra);
         match(event, item, extra);
         const auto* const process = std::get_if<model::ProcessCreate>(&item.payload);
-        const auto source = process == nullptr
+        const auto line = process == nullptr ? std::uint8_t{} : line_note();
+        const auto source = (line & kMayHaveSource) == 0
                                 ? std::nullopt
                                 : known_source(context.intel, matcher_.command(), now_, values_);
         if (source) {  // the rules again, now that it is known where the command downloads from
@@ -226,8 +217,10 @@ class ShardEngine final : public Engine {
         correlator_.observe(event, item, hits_, known_fields, found_);
         raise_found(context);
         if (process != nullptr) {
-            downloads_.observe(event, item, *process, matcher_.command(), downloaded_and_ran, context);
-            catalogue_.observe_command(event, item, *process, matcher_.command(), context);
+            if ((line & kDownloads) != 0 || downloads_.waits(event))
+                downloads_.observe(event, item, *process, matcher_.command(), downloaded_and_ran, context);
+            if ((line & kConcerns) != 0)
+                catalogue_.observe_command(event, item, *process, matcher_.command(), context);
         } else if (const auto* const login = std::get_if<model::Login>(&item.payload)) {
             login_is_new = logins_.observe(event, item, *login, context);
         } else if (const auto* const connection = std::get_if<model::ConnectionCreate>(&item.payload)) {
@@ -237,6 +230,19 @@ class ShardEngine final : public Engine {
             observe_operation(event, item, *operation, context);
         }
         custom_.observe(event, item, login_is_new, context);
+    }
+
+    // What of a command line is whose business. Lines come again, and are parsed once for it.
+    enum LineNote : std::uint8_t { kRead = 1, kMayHaveSource = 2, kDownloads = 4, kConcerns = 8 };
+    std::uint8_t line_note() {
+        auto* const kept = matcher_.note();
+        if (kept != nullptr && *kept != 0) return *kept;
+        auto& command = matcher_.command();
+        const auto note = static_cast<std::uint8_t>(kRead | (may_have_source(command) ? kMayHaveSource : 0) |
+                                                    (DownloadRun::concerns(command) ? kDownloads : 0) |
+                                                    (catalogue_.concerns(command) ? kConcerns : 0));
+        if (kept != nullptr) *kept = note;
+        return note;
     }
 
     void match(const model::Event& event, const model::Item& item, ExtraFields extra) {
@@ -381,46 +387,26 @@ class ShardEngine final : public Engine {
     void raise_suspicious(const model::Event& event, const model::Item& item,
                           const model::ConnectionCreate& connection, const IntelSnapshot::Hit& known,
                           Context& context) {
-        auto alert = device_alert(kSuspiciousAddress, event, item.position);
-        if (event.kind == model::EventKind::Operation) alert.component = "IoT Hub";
-        alert.discriminator = connection.remote_address;
-        JsonWriter json(alert.extended_json);
-        write_indicator(write_ends(json.begin_object(), connection), known)
-            .member_if("Executable", connection.executable)
-            .member_if("CommandLine", connection.command_line)
-            .member("DeviceId", event.device)
-            .end_object();
-        JsonWriter entities(alert.entities_json);
-        entities.begin_array();
-        entities.begin_object()
-            .member("$id", "1")
-            .member("Type", "iotdevice")
-            .member("DeviceId", event.device)
-            .end_object();
-        entities.begin_object()
-            .member("$id", "2")
-            .member("Type", "ip")
-            .member("Address", connection.remote_address)
-            .member("ThreatIntelligence", known.source)
-            .end_object();
-        entities.end_array();
-        context.book.raise(std::move(alert), context.settings.dedup_window, now_, context.out);
+        context.book.raise(suspicious_address(event, item, connection, known), context.settings.dedup_window,
+                           now_, context.out);
     }
 
     // Names are part of the checkpoint format.
     template <class Visit>
     void for_each_section(Visit&& visit) const {
-        visit("alerts", book_) && visit("login", logins_) && visit("download-run", downloads_) &&
-            visit("custom", custom_) && visit("network-behaviour-2", network_) &&
-            visit("device-behaviour", device_behaviour_) && visit("metrics", metrics_) &&
-            visit("correlation", correlator_) && catalogue_.for_each_section(visit);
+        visit_sections(*this, visit);
     }
     template <class Visit>
     void for_each_section(Visit&& visit) {
-        visit("alerts", book_) && visit("login", logins_) && visit("download-run", downloads_) &&
-            visit("custom", custom_) && visit("network-behaviour-2", network_) &&
-            visit("device-behaviour", device_behaviour_) && visit("metrics", metrics_) &&
-            visit("correlation", correlator_) && catalogue_.for_each_section(visit);
+        visit_sections(*this, visit);
+    }
+    template <class Self, class Visit>
+    static void visit_sections(Self& self, Visit& visit) {
+        visit("alerts", self.book_) && visit("login", self.logins_) &&
+            visit("download-run", self.downloads_) && visit("custom", self.custom_) &&
+            visit("network-behaviour-2", self.network_) &&
+            visit("device-behaviour", self.device_behaviour_) && visit("metrics", self.metrics_) &&
+            visit("correlation", self.correlator_) && self.catalogue_.for_each_section(visit);
     }
 
     ContentPtr content_;

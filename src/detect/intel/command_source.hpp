@@ -11,6 +11,8 @@
 
 namespace fieldwatch::detect {
 
+/// Whether a line fetches anything, so that known_source() is worth asking.
+bool may_have_source(CommandLine& command);
 /// The first known one in the order of the line's segments; `command` is parsed. `scratch` keeps its memory.
 std::optional<IntelSnapshot::Hit> known_source(const IntelSnapshot& intel, CommandLine& command,
                                                Timestamp now, std::vector<std::string_view>& scratch);

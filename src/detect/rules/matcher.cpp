@@ -223,15 +223,14 @@ void MatcherState::match(const model::Event& event, const model::Item& item, std
     read_event(event, item, extra);
     // An item whose cost is measured is judged, and not remembered.
     const bool remembers = probe == nullptr && identity.size() <= VerdictMemory::kKeyBytesMax;
-    if (remembers) {
-        if (const auto* const known = verdicts.find(identity)) {
-            out.insert(out.end(), known->begin(), known->end());
-            return;
-        }
+    remembered = remembers ? verdicts.find(identity) : nullptr;
+    if (remembered != nullptr) {
+        out.insert(out.end(), remembered->hits.begin(), remembered->hits.end());
+        return;
     }
     found_hits.clear();
     judge(found_hits);
-    if (remembers) verdicts.remember(identity, found_hits);
+    if (remembers) remembered = verdicts.remember(identity, found_hits);
     std::ranges::move(found_hits, std::back_inserter(out));
 }
 
@@ -249,6 +248,9 @@ void Matcher::match(const model::Event& event, const model::Item& item, std::vec
 void Matcher::match_all(const model::Event& event, const model::Item& item, std::vector<RuleHit>& hits,
                         ExtraFields extra) {
     state_->match(event, item, hits, extra);
+}
+std::uint8_t* Matcher::note() {
+    return state_->remembered == nullptr ? nullptr : &state_->remembered->note;
 }
 CommandLine& Matcher::command() {
     return state_->parsed();

@@ -116,8 +116,9 @@ struct MatcherState {
     std::string key;
     std::string identity;
     VerdictMemory verdicts;
-    TextMemo<std::uint32_t> lines;  ///< rules that cannot hold for a line whatever its event
-    bool log_line = false;          ///< the item is one of a log: rules may seek words in all of it
+    VerdictMemory::Entry* remembered = nullptr;  ///< the item last matched, if it is kept
+    TextMemo<std::uint32_t> lines;               ///< rules that cannot hold for a line whatever its event
+    bool log_line = false;  ///< the item is one of a log: rules may seek words in all of it
     std::vector<RuleHit> found_hits;
     std::vector<FieldValue> values;
     std::vector<std::pair<FieldId, std::string_view>> read;  ///< those that rules read

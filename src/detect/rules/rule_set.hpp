@@ -138,6 +138,9 @@ class Matcher {
     void match_all(const model::Event& event, const model::Item& item, std::vector<RuleHit>& hits,
                    ExtraFields extra = {});
 
+    /// What the caller noted of the item last matched, kept as long as the verdict on it: 0 at first. Null
+    /// when nothing is kept. Only for what follows from the item's command line and directory.
+    std::uint8_t* note();
     /// The normalised command line of the item last matched; without segments if it has none.
     CommandLine& command();
     const RuleSet& rules() const;

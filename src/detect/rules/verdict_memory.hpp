@@ -22,8 +22,14 @@ class VerdictMemory {
     static constexpr std::size_t kKeyBytesMax = 1'024;
     static constexpr std::size_t kHitBytesMax = 1'024;  // longer ones are found anew each time
 
+    struct Entry {
+        std::string key;
+        std::vector<RuleHit> hits;
+        std::uint8_t note = 0;  ///< the caller's
+    };
+
     /// What was said of an item, or null; then remember() takes what it turns out to be.
-    const std::vector<RuleHit>* find(std::string_view key) {
+    Entry* find(std::string_view key) {
         if (entries_.empty()) {
             entries_.resize(kEntries);
             kept_.resize(kEntries);
@@ -38,31 +44,31 @@ class VerdictMemory {
             const auto at = set_ * kWays + way;
             if (kept_[at] != mark_ || entries_[at].key != key) continue;
             newer_[set_] = way;
-            return &entries_[at].hits;
+            return &entries_[at];
         }
         return nullptr;
     }
 
-    void remember(std::string_view key, const std::vector<RuleHit>& hits) {
-        if (std::exchange(seen_[seen_at_], mark_) != mark_) return;
+    /// The entry, if it is kept.
+    Entry* remember(std::string_view key, const std::vector<RuleHit>& hits) {
+        if (std::exchange(seen_[seen_at_], mark_) != mark_) return nullptr;
         std::size_t bytes = 0;
         for (const auto& hit : hits)
             bytes += sizeof hit + hit.segment_text.size();
-        if (bytes > kHitBytesMax) return;
+        if (bytes > kHitBytesMax) return nullptr;
         // The one of the two that was asked for longer ago gives way.
         const std::uint8_t way = newer_[set_] == 0 ? 1 : 0;
         newer_[set_] = way;
         const auto at = set_ * kWays + way;
         kept_[at] = mark_;
-        entries_[at].key.assign(key);
-        entries_[at].hits.assign(hits.begin(), hits.end());
+        auto& entry = entries_[at];
+        entry.key.assign(key);
+        entry.hits.assign(hits.begin(), hits.end());
+        entry.note = 0;
+        return &entry;
     }
 
   private:
-    struct Entry {
-        std::string key;
-        std::vector<RuleHit> hits;
-    };
     // Each item has two places, so that two that share one do not push each other out by turns.
     static constexpr std::size_t kWays = 2, kSets = kEntries / kWays;  // powers of two
 

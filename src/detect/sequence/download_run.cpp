@@ -56,6 +56,16 @@ std::string join_path(std::string_view directory, std::string_view name) {
 
 }  // namespace
 
+bool DownloadRun::concerns(CommandLine& command) {
+    return std::ranges::any_of(command.segments(),
+                               [](const Segment& segment) { return segment.has(Fact::Downloads); });
+}
+
+bool DownloadRun::waits(const model::Event& event) {
+    const auto* const device = devices_.find(device_key(event.hub, event.device));
+    return device != nullptr && !device->files.empty();
+}
+
 void DownloadRun::observe(const model::Event& event, const model::Item& item,
                           const model::ProcessCreate& process, CommandLine& command, bool absorbed,
                           Context& context) {
@@ -134,27 +144,13 @@ void DownloadRun::run(Device& device, std::string_view path, const model::Event&
             .member("HitCount", event.hit_count)
             .member("DeviceId", event.device)
             .end_object();
-        JsonWriter entities(alert.entities_json);
-        entities.begin_array();
-        entities.begin_object()
-            .member("$id", "1")
-            .member("Type", "iotdevice")
-            .member("DeviceId", event.device)
-            .end_object();
-        entities.begin_object()
-            .member("$id", "2")
-            .member("Type", "process")
-            .member("ProcessId", std::to_string(process.process_id))
-            .member("CommandLine", process.command_line)
-            .end_object();
         const auto slash = file->path.rfind('/');
-        entities.begin_object()
-            .member("$id", "3")
-            .member("Type", "file")
-            .member("Directory", slash == std::string::npos ? "" : file->path.substr(0, slash))
-            .member("Name", basename(file->path))
-            .end_object();
-        entities.end_array();
+        EntityWriter(alert.entities_json, event.hub, event.device)
+            .add("process",
+                 {{"ProcessId", std::to_string(process.process_id)}, {"CommandLine", process.command_line}})
+            .add("file", {{"Directory", slash == std::string::npos ? "" : file->path.substr(0, slash)},
+                          {"Name", basename(file->path)}})
+            .end();
         context.book.raise(std::move(alert), context.settings.dedup_window, context.now, context.out);
         device.files.erase(file);
         return;

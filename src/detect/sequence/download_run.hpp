@@ -19,6 +19,10 @@ class DownloadRun {
     static constexpr std::size_t kFilesMax =
         64;  ///< downloads of one device that wait to be run; the oldest goes, counted
 
+    /// Whether a line downloads; if not, it concerns only a device that waits().
+    static bool concerns(CommandLine& command);
+    /// Whether the event's device downloaded files that may yet be run.
+    bool waits(const model::Event& event);
     /// `command` is the item's normalised line; `absorbed` says that a rule called the download by a better
     /// name.
     void observe(const model::Event& event, const model::Item& item, const model::ProcessCreate& process,

@@ -89,6 +89,14 @@ bool is_architecture_probe(CommandLine& command, const Segment& segment,
 
 }  // namespace
 
+bool Reconnaissance::concerns(CommandLine& command) const {
+    std::vector<std::string_view> scratch;
+    return std::ranges::any_of(command.segments(), [&](const Segment& segment) {
+        return !look_of(command, segment, scratch).empty() ||
+               is_architecture_probe(command, segment, scratch);
+    });
+}
+
 void Reconnaissance::observe_command(const model::Event& event, const model::Item& item,
                                      const model::ProcessCreate& process, CommandLine& command,
                                      Context& context) {

@@ -14,6 +14,7 @@ class Reconnaissance final : public Detector {
     static constexpr std::size_t kLooksMax = 128;  ///< more than there are commands to look with
 
     std::string_view section() const override { return "reconnaissance"; }
+    bool concerns(CommandLine& command) const override;
     void observe_command(const model::Event& event, const model::Item& item,
                          const model::ProcessCreate& process, CommandLine& command,
                          Context& context) override;
