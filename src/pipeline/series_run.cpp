@@ -9,6 +9,7 @@
 #include "base/line_reader.hpp"
 #include "detect/behaviour/alert_budget.hpp"
 #include "detect/behaviour/series_model.hpp"
+#include "detect/detector.hpp"
 
 namespace fieldwatch::pipeline {
 namespace {
@@ -53,13 +54,7 @@ model::Alert alert_of(const std::string& device, std::uint64_t record, const Ser
     alert.evidence = {{.offset = record - 1}};
     alert.discriminator = std::string(to_string(score.cause()));
     alert.id = Uuid::named(Uuid{}, fmt::format("{}/{}/{}", device, record, model::to_string(severity)));
-    JsonWriter entities(alert.entities_json);
-    entities.begin_array()
-        .begin_object()
-        .member("$id", "1")
-        .member("Type", "iotdevice")
-        .member("DeviceId", device);
-    entities.end_object().end_array();
+    detect::EntityWriter(alert.entities_json, alert.hub.value, device).end();
     JsonWriter extended(alert.extended_json);
     extended.begin_object().member("DeviceId", device).member("Cause", to_string(score.cause()));
     extended.key("Observed").real(*line.value);

@@ -283,13 +283,7 @@ void DeviceDetector::raise(Judged& judged, Timestamp end, Context& context) {
     write_contributions(extended, score.contributions);
     extended.member(kEvidenceQueryKey, evidence_query(device.name, end, score.contributions));
     extended.end_object();
-    JsonWriter entities(alert.entities_json);
-    entities.begin_array()
-        .begin_object()
-        .member("$id", "1")
-        .member("Type", "iotdevice")
-        .member("DeviceId", device.name);
-    entities.end_object().end_array();
+    EntityWriter(alert.entities_json, alert.hub.value, device.name).end();
     device.raised = {end, score.score};
     device.raised_type = alert.type;
     device.raised_discriminator = alert.discriminator;

@@ -27,12 +27,7 @@ model::Alert network_alert(const NetworkAlert& what, const model::Event& event, 
         evidence_query(FlowRows{
             .device = event.device, .flow = flow, .since = what.since, .one_address = what.one_address}));
     extended.end_object();
-    JsonWriter entities(alert.entities_json);
-    entities.begin_array();
-    entities.begin_object().member("$id", "1").member("Type", "iotdevice").member("DeviceId", event.device);
-    entities.end_object();
-    entities.begin_object().member("$id", "2").member("Type", "ip").member("Address", remote);
-    entities.end_object().end_array();
+    EntityWriter(alert.entities_json, event.hub, event.device).add("ip", {{"Address", remote}}).end();
     return alert;
 }
 

@@ -1,6 +1,7 @@
 #include "detect/custom/custom_alert.hpp"
 
 #include "base/json_text.hpp"
+#include "detect/detector.hpp"
 
 namespace fieldwatch::detect {
 
@@ -79,14 +80,7 @@ model::Alert custom_alert(RuleType type, std::string_view hub, std::string_view 
     out.compromised_entity = device;
     out.rule = {
         "custom/" + std::string(rule.name), std::string(rule.display_name), "Fieldwatch", "Apache-2.0", {}};
-    JsonWriter(out.entities_json)
-        .begin_array()
-        .begin_object()
-        .member("$id", "1")
-        .member("Type", "iotdevice")
-        .member("DeviceId", device)
-        .end_object()
-        .end_array();
+    EntityWriter(out.entities_json, hub, device).end();
     return out;
 }
 

@@ -53,24 +53,13 @@ void add_name(std::vector<std::string>& names, std::string_view name) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.emplace_back(name);
 }
 
-std::string entities(std::string_view device, std::string_view user, std::string_view address) {
+std::string entities(std::string_view hub, std::string_view device, std::string_view user,
+                     std::string_view address) {
     std::string out;
-    JsonWriter json(out);
-    json.begin_array();
-    json.begin_object()
-        .member("$id", "1")
-        .member("Type", "iotdevice")
-        .member("DeviceId", device)
-        .end_object();
-    if (!user.empty())
-        json.begin_object().member("$id", "2").member("Type", "account").member("Name", user).end_object();
-    if (!address.empty())
-        json.begin_object()
-            .member("$id", user.empty() ? "2" : "3")
-            .member("Type", "ip")
-            .member("Address", address)
-            .end_object();
-    json.end_array();
+    EntityWriter writer(out, hub, device);
+    if (!user.empty()) writer.add("account", {{"Name", user}});
+    if (!address.empty()) writer.add("ip", {{"Address", address}});
+    writer.end();
     return out;
 }
 
@@ -137,7 +126,7 @@ void LoginDetector::local(const model::Event& event, const model::Item& item, co
     const std::string_view user = login.user_name.empty() ? login.user_id : login.user_name;
     const std::string_view remote = login.remote_address.empty() ? "?" : login.remote_address;
     alert.discriminator = std::string(user) + "|" + std::string(remote);
-    alert.entities_json = entities(event.device, user, {});
+    alert.entities_json = entities(event.hub, event.device, user, {});
     JsonWriter json(alert.extended_json);
     json.begin_object()
         .member("Remote Address", remote)
@@ -228,7 +217,7 @@ void LoginDetector::succeed(Device& device, const model::Event& event, const mod
     const auto failed = context.book.open_id(event.hub, kBruteForceFail.type, event.device, source.address);
     const auto correlation = failed ? failed->text() : std::string();
     alert.extended_json = burst_properties(event.device, source.endpoints, source.users, correlation);
-    alert.entities_json = entities(event.device, login.user_name, source.address);
+    alert.entities_json = entities(event.hub, event.device, login.user_name, source.address);
     if (failed)
         context.book.absorb(event.hub, kBruteForceFail.type, event.device, source.address, correlation,
                             context.now, context.out);
@@ -248,7 +237,7 @@ void LoginDetector::report_failed(const Device& device, Source& source, Context&
     alert.hit_count = source.failures;
     alert.discriminator = source.address;
     alert.extended_json = burst_properties(device.name, source.endpoints, source.users, {});
-    alert.entities_json = entities(device.name, {}, source.address);
+    alert.entities_json = entities(device.hub, device.name, {}, source.address);
     source.reported = true;
     context.book.raise(std::move(alert), context.settings.dedup_window, context.now, context.out);
 }

@@ -211,6 +211,7 @@ model::Alert make_alert(const RuleMeta& rule, const RuleHit& hit, const model::E
         auto& device = entities.add("iotdevice");
         device["DeviceId"] = text(event.device);
         device["IoTHub"] = text(event.hub);
+        device["DeviceName"] = text(event.device);
         extended["DeviceId"] = text(event.device);
     }
     const auto* operation = std::get_if<model::Operation>(&item.payload);

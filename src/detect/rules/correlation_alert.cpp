@@ -18,7 +18,11 @@ Json entities_of(const Correlator::Found& found) {
     const auto add = [&](const char* type, const char* key, const std::string& value) {
         list.push_back({{"$id", std::to_string(list.size() + 1)}, {"Type", type}, {key, value}});
     };
-    if (!found.device.empty()) add("iotdevice", "DeviceId", found.device);
+    if (!found.device.empty()) {
+        add("iotdevice", "DeviceId", found.device);
+        list.back()["IoTHub"] = found.hub;
+        list.back()["DeviceName"] = found.device;
+    }
     for (const auto& [name, value] : found.values) {
         const std::string_view field(name);
         if (field.ends_with("Ip") || field.ends_with("_ip") || field.ends_with("address")) {

@@ -52,25 +52,15 @@ Result<QueryFinding> read_finding(const FindingBody& body) {
 }
 
 /// The device first, when there is one; then what else the rows name.
-std::string query_entities_json(const QueryFinding& finding) {
+std::string query_entities_json(std::string_view hub, const QueryFinding& finding) {
     std::string out;
-    JsonWriter json(out);
-    json.begin_array();
-    int number = 0;
-    const auto add = [&](std::string_view type, std::string_view member, std::string_view value) {
-        json.begin_object()
-            .member("$id", std::to_string(++number))
-            .member("Type", type)
-            .member(member, value)
-            .end_object();
-    };
-    if (const auto device = finding.device(); !device.empty()) add("iotdevice", "DeviceId", device);
+    EntityWriter writer(out, finding.device().empty() ? std::string_view() : hub, finding.device());
     for (const auto& [kind, value] : finding.entities) {
         for (const auto& shape : kEntityShapes) {
-            if (shape.kind == kind) add(shape.type, shape.member, value);
+            if (shape.kind == kind) writer.add(shape.type, {{shape.member, value}});
         }
     }
-    json.end_array();
+    writer.end();
     return out;
 }
 
@@ -145,7 +135,7 @@ Result<model::Alert> alert_of_query_finding(const model::RecordView& record) {
                   .author = finding_text(body, "author"),
                   .license = {},
                   .references = {}};
-    alert.entities_json = query_entities_json(finding);
+    alert.entities_json = query_entities_json(record.hub, finding);
     JsonWriter json(alert.extended_json);
     json.begin_object()
         .member("RuleId", rule)
