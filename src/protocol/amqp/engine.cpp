@@ -17,36 +17,13 @@
 #include <vector>
 
 #include "base/assert.hpp"
+#include "protocol/amqp/ended_sessions.hpp"
 #include "protocol/amqp/proton_data.hpp"
 #include "protocol/amqp/sasl.hpp"
 
 namespace fieldwatch::amqp {
 
 namespace {
-
-std::string text_of(const char* text) {
-    return text == nullptr ? std::string() : std::string(text);
-}
-
-void set_condition(pn_condition_t* to, const Condition& condition) {
-    if (condition.name.empty()) return;
-    pn_condition_set_name(to, condition.name.c_str());
-    pn_condition_set_description(to, condition.description.c_str());
-}
-
-std::uint64_t disposition_of(Outcome outcome) {
-    switch (outcome) {
-        case Outcome::Accepted:
-            return PN_ACCEPTED;
-        case Outcome::Rejected:
-            return PN_REJECTED;
-        case Outcome::Released:
-            return PN_RELEASED;
-        case Outcome::Modified:
-            return PN_MODIFIED;
-    }
-    return PN_REJECTED;
-}
 
 // Numbers of ours ride in proton's context pointers.
 void* as_context(std::uint64_t id) {
@@ -81,13 +58,9 @@ class Engine::Impl {
 
     bool received(ByteView input) {
         while (!input.empty()) {
-            const auto room = pn_connection_driver_read_buffer(&driver_);
-            if (room.size == 0) return false;
-            const auto count = std::min(room.size, input.size());
-            std::memcpy(room.start, input.data(), count);
-            pn_connection_driver_read_done(&driver_, count);
-            input = input.subspan(count);
-            handle_events();
+            const auto step = ended_sessions_.next(input);
+            input = input.subspan(step.used);
+            if (!hear(step.heard)) return false;
         }
         return !pn_connection_driver_read_closed(&driver_) && !over_;
     }
@@ -106,7 +79,13 @@ class Engine::Impl {
     std::chrono::milliseconds tick(std::chrono::milliseconds now) {
         const auto next = pn_transport_tick(driver_.transport, now.count());
         handle_events();
-        return next == 0 ? std::chrono::milliseconds(0) : std::chrono::milliseconds(next) - now;
+        auto wait = next == 0 ? std::chrono::milliseconds(0) : std::chrono::milliseconds(next) - now;
+        // Proton counts half of the peer's time from the tick that first sees what was sent last: looked at
+        // only then, a frame might come after the whole of it.
+        const std::chrono::milliseconds look_again(pn_transport_get_remote_idle_timeout(driver_.transport) /
+                                                   4);
+        if (look_again.count() > 0 && (next == 0 || look_again < wait)) wait = look_again;
+        return wait;
     }
 
     bool finished() const {
@@ -224,11 +203,6 @@ class Engine::Impl {
     }
 
   private:
-    static Condition condition_of(pn_condition_t* condition) {
-        return {.name = text_of(pn_condition_get_name(condition)),
-                .description = text_of(pn_condition_get_description(condition))};
-    }
-
     void connect() {
         pn_sasl_allowed_mechs(pn_sasl(driver_.transport), "ANONYMOUS");
         pn_connection_set_hostname(driver_.connection, options_.connect_to.c_str());
@@ -242,9 +216,25 @@ class Engine::Impl {
         return found == links_.end() ? nullptr : found->second;
     }
 
+    bool hear(ByteView input) {
+        while (!input.empty()) {
+            const auto room = pn_connection_driver_read_buffer(&driver_);
+            if (room.size == 0) return false;
+            const auto count = std::min(room.size, input.size());
+            std::memcpy(room.start, input.data(), count);
+            pn_connection_driver_read_done(&driver_, count);
+            input = input.subspan(count);
+            handle_events();
+        }
+        return true;
+    }
+
     void handle_events() {
+        if (handling_) return;  // inside a call of the peer's; the loop that made it goes on behind it
+        handling_ = true;
         while (auto* const event = pn_connection_driver_next_event(&driver_))
             handle(event);
+        handling_ = false;
     }
 
     void handle(pn_event_t* event) {
@@ -446,7 +436,8 @@ class Engine::Impl {
     std::uint64_t last_id_ = 0;
     Bytes transfer_;
     pn_session_t* session_ = nullptr;  // of a client
-    bool over_ = false;
+    EndedSessions ended_sessions_;
+    bool handling_ = false, over_ = false;
 };
 
 Engine::Engine(Peer& peer, const EngineOptions& options) : impl_(std::make_unique<Impl>(peer, options)) {}

@@ -83,6 +83,7 @@ class Engine {
     bool received(ByteView input);
     void take_output(Bytes& out);  ///< appends
     /// Time passes: empty frames, idle timeout. Returns when it wants to be called again; 0 = not needed.
+    /// Also to be called once the peer has opened: from then on it may want frames from us.
     std::chrono::milliseconds tick(std::chrono::milliseconds now);
     bool finished() const;
     std::string error() const;  ///< of the transport, "" when there was none

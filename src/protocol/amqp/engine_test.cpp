@@ -14,6 +14,8 @@
 #include <cstring>
 #include <vector>
 
+#include "protocol/amqp/ended_sessions.hpp"
+
 namespace fieldwatch::amqp {
 namespace {
 
@@ -106,6 +108,19 @@ class AmqpEngine : public ::testing::Test {
                 }
             }
         }
+    }
+    /// What the client has to say, and the engine has not heard.
+    Bytes said() {
+        Bytes out;
+        while (pn_connection_driver_next_event(&client_) != nullptr) {
+        }
+        for (auto ready = pn_connection_driver_write_buffer(&client_); ready.size > 0;
+             ready = pn_connection_driver_write_buffer(&client_)) {
+            const auto* const bytes = reinterpret_cast<const std::byte*>(ready.start);
+            out.insert(out.end(), bytes, bytes + ready.size);
+            pn_connection_driver_write_done(&client_, ready.size);
+        }
+        return out;
     }
     static pn_delivery_t* send(pn_link_t* link, std::string_view text) {
         static int tag = 0;
@@ -248,6 +263,137 @@ TEST_F(AmqpEngine, ForgetsLinksOfASessionThatEnds) {
     exchange();
     EXPECT_TRUE(peer_.has("closed"));
     EXPECT_TRUE(engine_.finished());
+}
+
+/// One frame of AMQP; `list` is the performative's fields, none of them above a byte's count.
+std::string frame(int channel, int performative, const std::string& list = {}, int count = 0) {
+    std::string body("\x00\x53", 2);
+    body += static_cast<char>(performative);
+    if (count == 0)
+        body += '\x45';
+    else
+        body += std::string("\xc0") + static_cast<char>(list.size() + 1) + static_cast<char>(count) + list;
+    std::string out("\x00\x00\x00", 3);
+    out += static_cast<char>(8 + body.size());
+    out += std::string("\x02\x00\x00", 3) + static_cast<char>(channel);
+    return out + body;
+}
+/// The client has taken the session's first delivery.
+std::string disposition(int channel) {
+    return frame(channel, 0x15, std::string("\x41\x43\x43\x41\x00\x53\x24\x45", 8), 5);
+}
+
+// rhea acknowledges what arrives on a session whose end is under way. That once cost the connection, and with
+// it the answers to all that had been ended in the same read: the event hubs' client waited a minute for
+// them.
+TEST_F(AmqpEngine, GoesOnWhenAClientAcknowledgesOnASessionThatItHasEnded) {
+    open();
+    auto* const other_session = pn_session(client_.connection);
+    pn_session_open(other_session);
+    auto* const link = attach("x", true);
+    auto* const other = pn_sender(other_session, "y");
+    pn_terminus_set_address(pn_link_target(other), "y");
+    pn_link_open(other);
+    exchange();
+    ASSERT_TRUE(pn_link_state(other) & PN_REMOTE_ACTIVE);
+    pn_link_close(link);
+    pn_session_close(session_);
+    auto bytes = said();
+    for (const auto& late : {disposition(0), frame(0, 0x13, std::string("\x43\x52\x40\x43\x52\x40", 6), 4)})
+        bytes.insert(bytes.end(), as_bytes(late).begin(), as_bytes(late).end());
+    EXPECT_TRUE(engine_.received(bytes)) << engine_.error();
+    exchange();
+    EXPECT_TRUE(pn_link_state(link) & PN_REMOTE_CLOSED) << "the link's end is answered";
+    EXPECT_TRUE(pn_session_state(session_) & PN_REMOTE_CLOSED) << "and the session's";
+    EXPECT_TRUE(engine_.received(as_bytes(disposition(0)))) << "also after the answer";
+    auto* const delivery = send(other, "still here");
+    exchange();
+    EXPECT_TRUE(peer_.has("message still here"));
+    EXPECT_EQ(pn_delivery_remote_state(delivery), PN_ACCEPTED);
+    session_ = pn_session(client_.connection);
+    pn_session_open(session_);
+    auto* const again = attach("z", true);  // on the channel that was free
+    exchange();
+    send(again, "and again");
+    exchange();
+    EXPECT_TRUE(peer_.has("message and again"));
+    EXPECT_FALSE(engine_.finished()) << engine_.error();
+}
+
+TEST(EndedSessions, PassesOverWhatComesTooLateHoweverTheBytesAreCut) {
+    const std::string empty("\x00\x00\x00\x08\x02\x00\x00\x01", 8);
+    const std::string sasl("\x00\x00\x00\x0c\x02\x01\x00\x01\x00\x53\x17\x45", 12);
+    const std::string long_end("\x00\x00\x00\x13\x02\x00\x00\x01\x00\x80\x00\x00\x00\x00\x00\x00\x00\x17\x45",
+                               19);
+    const std::string head = "AMQP" + std::string("\x00\x01\x00\x00", 4);
+    const std::pair<std::string, bool> parts[] = {{head, true},
+                                                  {sasl, true},
+                                                  {frame(1, 0x11), true},
+                                                  {disposition(1), true},
+                                                  {long_end, true},
+                                                  {empty, true},
+                                                  {disposition(1), false},
+                                                  {disposition(2), true},
+                                                  {frame(1, 0x16), false},
+                                                  {frame(1, 0x10), true},
+                                                  {frame(1, 0x17), false},
+                                                  {frame(1, 0x11), true},
+                                                  {disposition(1), true},
+                                                  {frame(1, 0x17), true},
+                                                  {disposition(1), false},
+                                                  {frame(1, 0x18), true}};
+    std::string input, expected;
+    for (const auto& [text, heard] : parts) {
+        input += text;
+        if (heard) expected += text;
+    }
+    for (std::size_t size = 1; size <= input.size(); ++size) {
+        EndedSessions sessions;
+        std::string heard;
+        for (std::size_t at = 0; at < input.size(); at += size) {
+            const auto piece = input.substr(at, size);
+            for (auto rest = as_bytes(piece); !rest.empty();) {
+                const auto step = sessions.next(rest);
+                heard += as_text(step.heard);
+                rest = rest.subspan(step.used);
+            }
+        }
+        ASSERT_EQ(heard, expected) << size << " bytes at a time";
+    }
+}
+
+TEST(EndedSessions, LeavesWhatIsNoFrameToTheEngine) {
+    EndedSessions sessions;
+    const std::string text = "GET / HTTP/1.1\r\nHost: hub\r\n\r\n" + std::string(100, '\0');
+    std::string heard;
+    for (auto rest = as_bytes(text); !rest.empty();) {
+        const auto step = sessions.next(rest.first(1));
+        heard += as_text(step.heard);
+        rest = rest.subspan(step.used);
+    }
+    EXPECT_EQ(heard, text);
+}
+
+// Spec section 5.1: an idle peer gets empty frames, and none may come after its time is over.
+TEST_F(AmqpEngine, AnIdlePeerHearsOfUsWellWithinItsTime) {
+    using std::chrono::milliseconds;
+    pn_transport_set_idle_timeout(client_.transport, 4'000);  // proton advertises half
+    open();
+    exchange();
+    milliseconds now{1'000}, last = now, longest{0};
+    for (const auto until = now + milliseconds(60'000); now < until;) {
+        const auto wait = engine_.tick(now);
+        ASSERT_GT(wait.count(), 0);
+        Bytes out;
+        engine_.take_output(out);
+        if (!out.empty()) {
+            longest = std::max(longest, now - last);
+            last = now;
+        }
+        now += wait;
+    }
+    EXPECT_GT(longest.count(), 0);
+    EXPECT_LE(longest, milliseconds(1'500)) << "of 2,000";
 }
 
 TEST_F(AmqpEngine, EndsOnBytesThatAreNoAmqp) {

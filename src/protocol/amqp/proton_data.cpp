@@ -1,5 +1,7 @@
 #include "protocol/amqp/proton_data.hpp"
 
+#include <proton/disposition.h>
+
 #include <algorithm>
 
 namespace fieldwatch::amqp {
@@ -24,6 +26,35 @@ bool has_symbol(const Value& value, std::string_view symbol) {
     if (value.is_text()) return value.text == symbol;
     return std::any_of(value.items.begin(), value.items.end(),
                        [&](const Value& item) { return item.text == symbol; });
+}
+
+std::string text_of(const char* text) {
+    return text == nullptr ? std::string() : std::string(text);
+}
+
+Condition condition_of(pn_condition_t* condition) {
+    return {.name = text_of(pn_condition_get_name(condition)),
+            .description = text_of(pn_condition_get_description(condition))};
+}
+
+void set_condition(pn_condition_t* to, const Condition& condition) {
+    if (condition.name.empty()) return;
+    pn_condition_set_name(to, condition.name.c_str());
+    pn_condition_set_description(to, condition.description.c_str());
+}
+
+std::uint64_t disposition_of(Outcome outcome) {
+    switch (outcome) {
+        case Outcome::Accepted:
+            return PN_ACCEPTED;
+        case Outcome::Rejected:
+            return PN_REJECTED;
+        case Outcome::Released:
+            return PN_RELEASED;
+        case Outcome::Modified:
+            return PN_MODIFIED;
+    }
+    return PN_REJECTED;
 }
 
 }  // namespace fieldwatch::amqp

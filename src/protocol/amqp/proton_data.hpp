@@ -1,9 +1,14 @@
-// Proton's data trees as values of ours. Inside src/protocol/amqp only.
+// Proton's data trees, conditions and dispositions as values of ours, and the other way. Inside
+// src/protocol/amqp only.
 #pragma once
 
 #include <proton/codec.h>
+#include <proton/condition.h>
 
-#include "protocol/amqp/value.hpp"
+#include <cstdint>
+#include <string>
+
+#include "protocol/amqp/engine.hpp"
 
 namespace fieldwatch::amqp {
 
@@ -12,5 +17,10 @@ Value value_of(pn_data_t* data);
 
 /// Whether `value` is that symbol, or an array that holds it: capabilities come either way.
 bool has_symbol(const Value& value, std::string_view symbol);
+
+std::string text_of(const char* text);  ///< "" for null
+Condition condition_of(pn_condition_t* condition);
+void set_condition(pn_condition_t* to, const Condition& condition);
+std::uint64_t disposition_of(Outcome outcome);
 
 }  // namespace fieldwatch::amqp
