@@ -432,7 +432,7 @@ void Session::arm() {
         // be.
         next = std::min<nanoseconds>(next, time + seconds(60));
         if (token_end_) {
-            const auto left = *token_end_ - core_.shared.parts.clock.now();
+            const auto left = std::min<Ticks>(*token_end_ - core_.shared.parts.clock.now(), seconds(60));
             next = std::min<nanoseconds>(next, time + std::max<nanoseconds>(left, milliseconds(1)));
         }
     }

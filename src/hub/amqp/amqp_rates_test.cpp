@@ -1,5 +1,5 @@
 // Over AMQP: what a device and a hub may be asked at most, held as over MQTT and HTTPS. Messages wait, and
-// everything else is refused with the condition that SDKs know as throttling.
+// everything else is refused with the condition that SDKs know as throttling. And how long it is let in.
 #include <map>
 #include <set>
 
@@ -233,6 +233,76 @@ TEST_F(AmqpRates, EachIdentityThatAPolicysTokenOpensTakesFromTheRateOfConnects) 
     EXPECT_EQ(gateway.ended_by(gateway.sender("/devices/d1/messages/events")), "") << "it is in already";
     EXPECT_EQ(gateway.ended_by(gateway.sender("/devices/d1/modules/azureiotsecurity/messages/events")),
               kThrottled);
+}
+
+class AmqpTokens : public AmqpRates {
+  protected:
+    static constexpr const char* kEvents = "/devices/d1/messages/events";
+    static constexpr const char* kModuleEvents = "/devices/d1/modules/azureiotsecurity/messages/events";
+    static constexpr std::int64_t kShort = 2;
+    void SetUp() override {
+        AmqpRates::SetUp();
+        begin({.token_grace = 0s});
+    }
+    /// Takes what comes for so long.
+    void pass(AmqpClient& client, std::chrono::seconds time) {
+        const auto end = clock_.monotonic() + time;
+        client.until([&] { return clock_.monotonic() >= end; });
+    }
+    static bool is_accepted(AmqpClient& client, amqp::LinkId link) {
+        amqp::Message message;
+        message.data = {"m"};
+        return client.all_are(client.send(link, 1, message), amqp::Outcome::Accepted);
+    }
+};
+
+TEST_F(AmqpTokens, LinksEndForThatReasonWhenTheirTokenDoes) {  // spec section 5.2
+    auto device = client();
+    ASSERT_EQ(device.put_token(token("d1", kKey, kShort)), 200);
+    const auto link = device.sender(kEvents);
+    EXPECT_TRUE(is_accepted(device, link));
+    const auto from = clock_.monotonic();
+    EXPECT_TRUE(device.until([&] { return !device.ended_by(link).empty(); }));
+    EXPECT_LT(clock_.monotonic() - from, 20s) << "not at the next look of a minute";
+    EXPECT_EQ(device.ended_by(link), "amqp:unauthorized-access");
+    operations("deviceDisconnect", "401003");
+    operations("deviceDisconnect", "404104");
+}
+
+TEST_F(AmqpTokens, ATokenThatIsRenewedKeepsItsLinks) {
+    auto device = client();
+    ASSERT_EQ(device.put_token(token("d1", kKey, kShort)), 200);
+    const auto link = device.sender(kEvents);
+    ASSERT_EQ(device.put_token(token("d1", kKey, kShort + 1)), 200);
+    ASSERT_EQ(device.put_token(token("d1")), 200);
+    pass(device, 4s);
+    EXPECT_EQ(device.ended_by(link), "");
+    EXPECT_TRUE(is_accepted(device, link));
+    ASSERT_EQ(device.put_token(token("d1", kKey, -3'600)), 401) << "which takes nothing away";
+    EXPECT_TRUE(is_accepted(device, link));
+}
+
+TEST_F(AmqpTokens, OneIdentitysEndIsNotTheOthersOfTheConnection) {
+    auto gateway = client();
+    ASSERT_EQ(gateway.put_token(token("d1", kKey, kShort)), 200);
+    ASSERT_EQ(gateway.put_token(token("d1/azureiotsecurity")), 200);
+    const auto first = gateway.sender(kEvents), second = gateway.sender(kModuleEvents);
+    EXPECT_TRUE(gateway.until([&] { return !gateway.ended_by(first).empty(); }));
+    pass(gateway, 2s);
+    EXPECT_EQ(gateway.ended_by(second), "");
+    EXPECT_TRUE(is_accepted(gateway, second));
+    ASSERT_EQ(gateway.put_token(token("d1")), 200);
+    EXPECT_TRUE(is_accepted(gateway, gateway.sender(kEvents))) << "with a new token it is in again";
+}
+
+TEST_F(AmqpTokens, WhoShowsABetterTokenInTimeMayStay) {
+    auto device = client();
+    ASSERT_EQ(device.put_token(token("d1", kKey, kShort)), 200);
+    const auto link = device.sender(kEvents);
+    EXPECT_TRUE(device.until([&] { return !device.ended_by(link).empty(); }));
+    ASSERT_EQ(device.put_token(token("d1")), 200);
+    pass(device, 2s);  // past the second that a client has to go by itself
+    EXPECT_TRUE(is_accepted(device, device.sender(kEvents)));
 }
 
 }  // namespace

@@ -47,8 +47,11 @@ void DeviceEndpoint::set_client_version(std::string_view text) {
     if (!text.empty()) speaker_.sdk_version = text.substr(0, 256);
 }
 
-void DeviceEndpoint::log_lapse() {
-    log("Connections", "deviceDisconnect", 401003, "the token has expired");
+void DeviceEndpoint::lapse() {
+    constexpr std::string_view kWhy = "the token has expired";
+    log("Connections", "deviceDisconnect", 401003, kWhy);
+    leave(404104, "the connection was closed after its token expired");
+    session_.end_endpoint(*this, condition_of(401003, kWhy));  // spec section 5.2
 }
 
 void DeviceEndpoint::leave(int result, std::string_view description) {

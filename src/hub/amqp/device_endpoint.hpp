@@ -31,9 +31,10 @@ class DeviceEndpoint final : public Endpoint {
     const model::Identity& identity() const { return speaker_.identity; }
     void renew(const Admission& admission);  ///< a newer token for the same identity
     void set_client_version(std::string_view text);
-    /// Closes what the token no longer carries; true = it has lapsed, and the endpoint is to be ended.
+    /// When the token no longer carries it; none for a certificate.
+    std::optional<Timestamp> token_end() const { return token_end_; }
     bool lapsed(Timestamp now) const { return token_end_ && now >= *token_end_; }
-    void log_lapse();
+    void lapse();  ///< ends it for that; it is gone afterwards
     /// Says goodbye in the log; once.
     void leave(int result, std::string_view description);
 

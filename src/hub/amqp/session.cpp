@@ -42,6 +42,7 @@ std::size_t AmqpSession::received(ByteView input) {
     inside_ = false;
     pump();
     if (!alive || engine_.finished()) finish();
+    if (std::exchange(arm_again_, false) && !closing_) arm();
     return input.size();
 }
 
@@ -113,6 +114,11 @@ void AmqpSession::arm() {
         next = std::min(next, authenticate_until_);
     if (paused_) next = std::min(next, paused_until_);
     if (close_at_) next = std::min(next, *close_at_);
+    if (const auto end = first_token_end()) {
+        // Of a token for a thousand years no more than fits into nanoseconds.
+        const auto left = std::min<Ticks>(*end - hub().parts.clock.now(), kLookAgain);
+        next = std::min<std::chrono::nanoseconds>(next, time + left);
+    }
     const auto wanted = engine_.tick(std::chrono::duration_cast<milliseconds>(time));
     if (wanted.count() > 0) next = std::min<std::chrono::nanoseconds>(next, time + wanted);
     connection_.deadline_after(std::max(milliseconds(1), std::chrono::ceil<milliseconds>(next - time)));
@@ -124,15 +130,26 @@ void AmqpSession::check_tokens() {
     std::vector<DeviceEndpoint*> over;
     for (auto& [identity, endpoint] : endpoints_)
         if (endpoint->lapsed(time)) over.push_back(endpoint.get());
-    for (auto* const endpoint : over) {
-        endpoint->log_lapse();
-        endpoint->end(404104, "the connection was closed after its token expired");
-    }
+    for (auto* const endpoint : over)
+        endpoint->lapse();
     const bool service_over = service_ && time >= service_->expiry + grace;
     const bool events_over = events_ && time >= events_->expiry + grace;
     if (!service_over && !events_over) return;
     engine_.close({"amqp:unauthorized-access", "the token has expired"});
     clean_ = true;
+}
+
+std::optional<Timestamp> AmqpSession::first_token_end() const {
+    const auto grace = std::chrono::duration_cast<Ticks>(core_.core.shared.options.token_grace);
+    std::optional<Timestamp> first;
+    const auto take = [&](std::optional<Timestamp> end) {
+        if (end && (!first || *end < *first)) first = end;
+    };
+    for (const auto& [identity, endpoint] : endpoints_)
+        take(endpoint->token_end());
+    if (service_) take(service_->expiry + grace);
+    if (events_) take(events_->expiry + grace);
+    return first;
 }
 
 void AmqpSession::pause_reading(std::chrono::nanoseconds at_most) {
@@ -164,6 +181,7 @@ void AmqpSession::poke() {
 
 void AmqpSession::opened(std::string_view hostname, std::string_view) {
     hostname_ = hostname;
+    arm_again_ = true;  // it may want frames from us
 }
 
 void AmqpSession::message(amqp::LinkId link, amqp::DeliveryId delivery, ByteView bytes, bool settled) {

@@ -106,6 +106,7 @@ class AmqpSession final : public net::Handler, public amqp::Peer {
     DeviceEndpoint* enter(Admission admission);
     void refuse(const amqp::Attach& attach, int result, std::string_view description);
     void check_tokens();
+    std::optional<Timestamp> first_token_end() const;
     std::chrono::nanoseconds now() const { return core_.core.shared.parts.clock.monotonic(); }
 
     net::Connection& connection_;
@@ -123,7 +124,8 @@ class AmqpSession final : public net::Handler, public amqp::Peer {
     std::chrono::nanoseconds authenticate_until_{0}, paused_until_{0};
     std::optional<std::chrono::nanoseconds> close_at_;  ///< its only identity was ended
     std::size_t refused_tokens_ = 0;
-    bool inside_ = false;  ///< a call of the engine is under way: the pump comes after it
+    bool inside_ = false;     ///< a call of the engine is under way: the pump comes after it
+    bool arm_again_ = false;  ///< after what is read now
     bool paused_ = false, closing_ = false, clean_ = false;
 };
 

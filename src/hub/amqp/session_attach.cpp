@@ -71,6 +71,7 @@ int AmqpSession::take_token(std::string_view text) {
         if (!access) return refuse(access.error());
         if (const auto rule = network_of(access->hub); !rule) return refuse(rule.error());
         events_ = *access;
+        arm_again_ = true;
         return 0;
     }
     const auto token = sas::parse_token(text);
@@ -97,10 +98,13 @@ int AmqpSession::take_token(std::string_view text) {
         tokens_.emplace_back(text);
     }
     service_ = *caller;
+    arm_again_ = true;
     return 0;
 }
 
 DeviceEndpoint* AmqpSession::enter(Admission admission) {
+    arm_again_ = true;  // its end is another
+    close_at_.reset();  // a client that was told to go, and has shown a better token instead
     const auto found = endpoints_.find(admission.identity);
     if (found != endpoints_.end()) {
         found->second->renew(admission);
