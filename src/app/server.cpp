@@ -307,6 +307,8 @@ Result<void> serve(const ServerConfig& config) {
                                                         .https_port = config.https_port,
                                                         .https_optional = config.https_port == 443,
                                                         .uploads_directory = data + "/uploads",
+                                                        .token_grace = config.token_grace,
+                                                        .clock_skew = config.token_skew,
                                                         .rates = hub::rates_of_units(config.hub_units)}));
     hub::Routes routes({.registry = *registry,
                         .journal = *journal,

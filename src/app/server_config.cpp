@@ -39,6 +39,15 @@ std::function<void(const YAML::Node&)> hours(std::chrono::hours& into) {
     };
 }
 
+std::function<void(const YAML::Node&)> seconds_up_to_a_day(std::chrono::seconds& into) {
+    return [&into](const YAML::Node& node) {
+        const auto value = node.as<std::uint32_t>();
+        if (value > 86'400)
+            throw YAML::RepresentationException(node.Mark(), "it is a number of seconds, at most 86400");
+        into = std::chrono::seconds(value);
+    };
+}
+
 }  // namespace
 
 Result<ServerConfig> read_config(const std::string& path, ServerConfig config) {
@@ -55,6 +64,8 @@ Result<ServerConfig> read_config(const std::string& path, ServerConfig config) {
          [&](const YAML::Node& node) { config.host_names = node.as<std::vector<std::string>>(); }},
         {"partitions", number(config.partition_count, 1, 64)},
         {"hub_units", number(config.hub_units, 1, 10'000)},
+        {"token_grace_seconds", seconds_up_to_a_day(config.token_grace)},
+        {"token_skew_seconds", seconds_up_to_a_day(config.token_skew)},
         {"rules_directory", text(config.rules_directory)},
         {"exports_directory", text(config.exports_directory)},
         {"raw_event_days", hours(config.raw_retention)},

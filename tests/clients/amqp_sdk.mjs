@@ -1,6 +1,8 @@
 // The vendor's Node SDKs over AMQP, unmodified, against the real server: devices and modules, services, readers of
 // events. usage: node amqp_sdk.mjs FOLDER (for the packages, kept between runs)
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { parts, pause, processMessage, runAll, sasToken, Server, until, within } from "../integration/harness.mjs";
@@ -9,7 +11,9 @@ import { install, mayTake443, trust } from "./packages.mjs";
 const require = install(path.resolve(process.argv[2]));
 const address = "127.0.43.2";
 const hasWeb = await mayTake443(address);
-const server = await Server.start("--listen", address, ...(hasWeb ? ["--https-port", "443"] : []));
+const settings = path.join(mkdtempSync(path.join(tmpdir(), "fieldwatch-settings-")), "server.yaml");
+writeFileSync(settings, "token_grace_seconds: 1\n");
+const server = await Server.start("--listen", address, "--config", settings, ...(hasWeb ? ["--https-port", "443"] : []));
 trust(server); // the service and event clients have no option for it
 const { Client, ModuleClient, Message } = require("azure-iot-device");
 const { Amqp, AmqpWs } = require("azure-iot-device-amqp");
@@ -61,8 +65,9 @@ async function read(enough, startPosition = earliestEventPosition, options = {})
       options.started?.();
     }), "events", 20);
   } finally {
-    await subscription?.close();
-    await client.close();
+    // Where an answer is missing the client waits a minute for it, and says nothing.
+    await within(Promise.resolve(subscription?.close()), "the end of the subscription", 30);
+    await within(client.close(), "the end of the reader", 30);
   }
   return events;
 }
@@ -145,7 +150,7 @@ const failed = await runAll({
     message.properties.add("k 1", "v&1");
     await within(client.sendEvent(message), "sendEvent");
     await Promise.all(["two", "three"].map((text) => within(client.sendEvent(new Message(text)), "sendEvent")));
-    await client.close();
+    await within(client.close(), "close", 30);
     const mine = (event) => event.systemProperties["iothub-connection-device-id"] === "d1";
     const events = (await read((all) => all.filter(mine).length >= 3)).filter(mine);
     const [first] = events;
@@ -274,6 +279,54 @@ const failed = await runAll({
       | extend P = parse_json(properties_s) | where P.deviceId == "d9"`);
   },
 
+  async "links end with their token, unless it is renewed in time"() {
+    const withToken = async (known, seconds) => {
+      const client = Client.fromSharedAccessSignature(sasToken({ ...known, HostName: host }, seconds), Amqp);
+      client.setRetryPolicy(new NoRetry());
+      await within(client.open(), "open");
+      await within(client.sendEvent(new Message("hello")), "sendEvent");
+      return client;
+    };
+    const lapsing = parts(await create("d11")), renewing = parts(await create("d12"));
+    const [ends, stays] = await Promise.all([withToken(lapsing, 3), withToken(renewing, 3)]);
+    const gone = new Promise((resolve) => ends.once("disconnect", resolve));
+    await within(stays.updateSharedAccessSignature(sasToken({ ...renewing, HostName: host })), "updateSharedAccessSignature");
+    await within(gone, "disconnect of the client whose token ended", 20);
+    for (const result of ["401003", "404104"]) {
+      await server.rows(`AzureDiagnostics | where OperationName == "deviceDisconnect" and ResultType == "${result}"
+        | extend P = parse_json(properties_s) | where P.deviceId == "d11"`);
+    }
+    await within(stays.sendEvent(new Message("still here")), "sendEvent");
+    await within(stays.close(), "close", 30);
+    await assert.rejects(withToken(lapsing, -3600), { name: "UnauthorizedError" });
+  },
+
+  async "what a client still acknowledges on a session that it has ended disturbs no other"() {
+    const { create_container: createContainer } = require("rhea");
+    const connection = createContainer().connect({ transport: "tls", host: address, port: server.profile.amqpPort, ca: server.ca, reconnect: false });
+    const hears = (from, name) => within(new Promise((resolve) => from.once(name, resolve)), name);
+    let lost = false;
+    for (const name of ["connection_error", "disconnected", "error"]) connection.on(name, () => (lost = true));
+    await hears(connection, "connection_open");
+    const session = connection.create_session(), other = connection.create_session();
+    session.open();
+    other.open();
+    const receiver = session.open_receiver({ source: "$cbs", autoaccept: false }), sender = session.open_sender("$cbs");
+    const answer = hears(receiver, "message");
+    await hears(sender, "sendable");
+    sender.send({ message_id: "1", application_properties: { operation: "put-token" }, body: "no token" });
+    const { delivery } = await answer;
+    const ends = Promise.all([hears(session, "session_close"), hears(other, "session_close")]);
+    session.close();
+    await new Promise(setImmediate); // the end is written
+    delivery.accept(); // as rhea does by itself with what arrives now
+    other.close();
+    await ends;
+    assert.ok(!lost, "the connection goes on");
+    connection.close();
+    await hears(connection, "connection_close");
+  },
+
   async "partitions are told, and read by offset, sequence number, time and from now on"() {
     const reader = consumer();
     const hub = await within(reader.getEventHubProperties(), "getEventHubProperties");
@@ -309,4 +362,5 @@ const failed = await runAll({
   },
 });
 await server.stop();
+rmSync(path.dirname(settings), { recursive: true, force: true });
 process.exit(failed === 0 ? 0 : 1);
