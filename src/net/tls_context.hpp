@@ -14,6 +14,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "net/certificate_strength.hpp"
+#include "net/ticket_keys.hpp"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -38,8 +39,9 @@ class TlsServerContext {
     TlsServerContext(const TlsServerContext&) = delete;
     TlsServerContext& operator=(const TlsServerContext&) = delete;
 
-    /// Whoever connects from now on is shown this certificate; connections that stand go on. Sessions of
-    /// before are not resumed. Errors: Malformed; the certificate of before stays then.
+    /// Whoever connects from now on is shown this certificate; connections that stand go on, and sessions of
+    /// before are still resumed: a fleet is not made to shake hands in full by it. Errors: Malformed; the
+    /// certificate of before stays then.
     Result<void> renew(const std::string& chain_pem, const std::string& key_pem);
 
     /// The state of one connection; null when there is no memory for it.
@@ -49,12 +51,13 @@ class TlsServerContext {
     explicit TlsServerContext(TlsServerOptions options) : options_(std::move(options)) {}
 
     TlsServerOptions options_;  ///< without its certificate
+    TicketKeys ticket_keys_;
     mutable std::mutex mutex_;
     ssl_ctx_st* context_ = nullptr;
 };
 
-/// The certificate a client showed, if it did. Nothing about it is verified but that the client holds its
-/// key.
+/// The certificate a client showed, if it did, on this connection or on the one that it resumes. Nothing
+/// about it is verified but that the client holds its key.
 struct PeerCertificate {
     Bytes der;
     Timestamp not_before, not_after;

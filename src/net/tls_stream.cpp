@@ -127,8 +127,81 @@ struct ContextDeleter {
 };
 using Context = std::unique_ptr<SSL_CTX, ContextDeleter>;
 
-/// Without a certificate. `options` outlives it and every connection of it.
-Context make_context(TlsServerOptions& options) {
+// A ticket carries the client's own certificate, but not those it sent besides: a device whose certificate
+// leads to its authority over others would be a stranger when it resumes. So they ride along: each with four
+// bytes of length before it, or one byte alone when they are too many for a ticket.
+
+constexpr int kChainMax = 8;
+constexpr std::size_t kChainBytesMax = 16u << 10;
+
+/// What a client sent besides its own certificate.
+std::vector<Bytes> shown_chain(SSL* ssl) {
+    std::vector<Bytes> out;
+    const auto* const chain = SSL_get_peer_cert_chain(ssl);  // without the leaf, as a server sees it
+    const int count = chain == nullptr ? 0 : std::min(sk_X509_num(chain), kChainMax);
+    for (int i = 0; i < count; ++i) {
+        unsigned char* one = nullptr;
+        const int length = i2d_X509(sk_X509_value(chain, i), &one);
+        if (length <= 0) continue;
+        const auto* begin = reinterpret_cast<const std::byte*>(one);
+        out.emplace_back(begin, begin + length);
+        OPENSSL_free(one);
+    }
+    return out;
+}
+
+int before_ticket(SSL* ssl, void*) {
+    if (SSL_session_reused(ssl) == 1) return 1;  // it has them from its ticket
+    Bytes text;
+    for (const auto& one : shown_chain(ssl)) {
+        for (int shift = 24; shift >= 0; shift -= 8)
+            text.push_back(static_cast<std::byte>(one.size() >> shift));
+        text.insert(text.end(), one.begin(), one.end());
+    }
+    if (text.empty()) return 1;
+    if (text.size() > kChainBytesMax) text.resize(1);
+    return SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), text.data(), text.size());
+}
+
+ByteView ticket_chain(SSL_SESSION* session) {
+    void* data = nullptr;
+    std::size_t size = 0;
+    if (session == nullptr || SSL_SESSION_get0_ticket_appdata(session, &data, &size) != 1) return {};
+    return {static_cast<const std::byte*>(data), size};
+}
+
+SSL_TICKET_RETURN after_ticket(SSL*, SSL_SESSION* session, const unsigned char*, std::size_t,
+                               SSL_TICKET_STATUS status, void*) {
+    const bool cannot_tell_all = ticket_chain(session).size() == 1;
+    switch (status) {
+        case SSL_TICKET_SUCCESS:
+            return cannot_tell_all ? SSL_TICKET_RETURN_IGNORE_RENEW : SSL_TICKET_RETURN_USE;
+        case SSL_TICKET_SUCCESS_RENEW:
+            return cannot_tell_all ? SSL_TICKET_RETURN_IGNORE_RENEW : SSL_TICKET_RETURN_USE_RENEW;
+        case SSL_TICKET_EMPTY:
+        case SSL_TICKET_NO_DECRYPT:
+            return SSL_TICKET_RETURN_IGNORE_RENEW;
+        default:
+            return SSL_TICKET_RETURN_ABORT;
+    }
+}
+
+std::vector<Bytes> resumed_chain(SSL* ssl) {
+    std::vector<Bytes> out;
+    for (auto rest = ticket_chain(SSL_get_session(ssl)); rest.size() > 4;) {
+        std::size_t size = 0;
+        for (std::size_t at = 0; at < 4; ++at)
+            size = size << 8 | std::to_integer<std::size_t>(rest[at]);
+        rest = rest.subspan(4);
+        if (size > rest.size()) break;
+        out.emplace_back(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(size));
+        rest = rest.subspan(size);
+    }
+    return out;
+}
+
+/// Without a certificate. `options` and `keys` outlive it and every connection of it.
+Context make_context(TlsServerOptions& options, TicketKeys& keys) {
     Context made(SSL_CTX_new(TLS_server_method()));
     auto* const context = made.get();
     if (context == nullptr) return made;
@@ -141,11 +214,14 @@ Context make_context(TlsServerOptions& options) {
     // Resumption by tickets only: a cache on this side would grow with what strangers do.
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 1);
+    keys.attach(context);
+    SSL_CTX_set_session_ticket_cb(context, before_ticket, after_ticket, nullptr);
     static constexpr unsigned char kSessionContext[] = "fieldwatch";
     SSL_CTX_set_session_id_context(context, kSessionContext, sizeof kSessionContext - 1);
     if (options.request_client_certificate) {
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-        SSL_CTX_set_cert_verify_callback(context, [](X509_STORE_CTX*, void*) { return 1; }, nullptr);
+        SSL_CTX_set_cert_verify_callback(
+            context, [](X509_STORE_CTX*, void*) { return 1; }, nullptr);
     }
     if (!options.application_protocols.empty())
         SSL_CTX_set_alpn_select_cb(context, select_protocol, &options.application_protocols);
@@ -165,7 +241,7 @@ Result<std::shared_ptr<TlsServerContext>> TlsServerContext::create(const TlsServ
 }
 
 Result<void> TlsServerContext::renew(const std::string& chain_pem, const std::string& key_pem) {
-    auto fresh = make_context(options_);
+    auto fresh = make_context(options_, ticket_keys_);
     if (!fresh) return fail(Errc::Internal, openssl_error("no TLS context"));
     FIELDWATCH_TRY(use_chain(fresh.get(), chain_pem));
     FIELDWATCH_TRY(use_key(fresh.get(), key_pem));
@@ -297,16 +373,7 @@ std::optional<PeerCertificate> TlsStream::peer_certificate() const {
     X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name, sizeof name);
     peer.common_name = name;
     peer.strength = strength_of(certificate);
-    const auto* const chain = SSL_get_peer_cert_chain(ssl_);  // without the leaf, as a server sees it
-    const int count = chain == nullptr ? 0 : std::min(sk_X509_num(chain), 8);
-    for (int i = 0; i < count; ++i) {
-        unsigned char* one = nullptr;
-        const int length = i2d_X509(sk_X509_value(chain, i), &one);
-        if (length <= 0) continue;
-        const auto* begin = reinterpret_cast<const std::byte*>(one);
-        peer.chain.emplace_back(begin, begin + length);
-        OPENSSL_free(one);
-    }
+    peer.chain = SSL_session_reused(ssl_) == 1 ? resumed_chain(ssl_) : shown_chain(ssl_);
     return peer;
 }
 
