@@ -1,4 +1,5 @@
-"""hub: our durable QoS 1 publishes over TLS against Mosquitto, which keeps nothing, under the same load in the same run."""
+"""hub: our durable QoS 1 publishes over TLS against Mosquitto, which keeps nothing, under the same load in the same run; the same
+messages over AMQP and HTTPS against our MQTT; connects with TLS handshakes in full and resumed."""
 
 import json
 import os
@@ -13,17 +14,29 @@ from common import BUILD, build, cpu_seconds, median, percentile, register, resu
 WINDOW = 8
 
 
-def run_load(pid, port, ca, clients, connections, seconds):
-    """The load's figures, and the CPU time that the server `pid` had for each message, handshakes not counted."""
+def generate(pid, port, ca, clients, connections, *more):
+    """The load's figures, and the CPU time that the server `pid` had from READY on."""
     process = subprocess.Popen([BUILD / "benchmarks" / "hub_load", "--port", str(port), "--ca", ca, "--clients", clients, "--connections",
-                                str(connections), "--window", str(WINDOW), "--seconds", str(seconds)], stdout=subprocess.PIPE, text=True)
+                                str(connections), *map(str, more)], stdout=subprocess.PIPE, text=True)
     ready = process.stdout.readline().strip() == "READY"
     before = cpu_seconds(pid)
     text = process.communicate()[0]
     if not ready or process.returncode != 0:
         raise SystemExit("the load generator failed")
-    out = json.loads(text)
-    out["server_us_per_publish"] = 1e6 * (cpu_seconds(pid) - before) / out["publishes"]
+    return json.loads(text) | {"server_s": cpu_seconds(pid) - before}
+
+
+def run_load(pid, port, ca, clients, connections, seconds, protocol="mqtt", window=WINDOW):
+    out = generate(pid, port, ca, clients, connections, "--window", window, "--seconds", seconds, "--protocol", protocol)
+    out["server_us_per_publish"] = 1e6 * out["server_s"] / out["publishes"]
+    return out
+
+
+def run_connects(pid, port, ca, clients, connects, *how):
+    """As many devices connect and go at once as there are handshakes under way in run_load."""
+    out = generate(pid, port, ca, clients, 64, "--connects", connects, *how)
+    out["server_us_per_connect"] = 1e6 * out["server_s"] / connects
+    out["connects_load_cpu_percent"] = out["load_cpu_percent"]
     return out
 
 
@@ -100,10 +113,54 @@ def line_of(name, credentials):
     return f"{name}\t{user}\t{credentials.token()}\tdevices/{name}/messages/events/\n"
 
 
+def of(runs, metric):
+    return median([run[metric] for run in runs])
+
+
+def report(runs, peer, peer_runs, metrics, prefix=""):
+    for metric, unit in metrics:
+        result("hub", prefix + metric, of(runs, metric), unit, peer, of(peer_runs, metric))
+
+
+def loads(server, peer, files, connections, seconds, turns):
+    """Durable messages over each protocol. HTTP/1.1 has one request on a connection at a time, the others have a window."""
+    pid, ports, (ca, clients, plain) = server.process.pid, server.profile, files
+    mqtt, theirs, amqp, https = [], [], [], []
+    for turn in range(turns):  # interleaved: all see the same machine
+        say(f"hub: {connections} TLS connections, turn {turn + 1} of {turns}")
+        mqtt.append(run_load(pid, ports["hubPort"], ca, clients, connections, seconds))
+        theirs.append(run_load(peer.process.pid, peer.port, ca, plain, connections, seconds))
+        amqp.append(run_load(pid, ports["amqpPort"], ca, clients, connections, seconds, "amqp"))
+        https.append(run_load(pid, ports["hubHttpsPort"], ca, clients, connections, seconds, "https", window=1))
+    metrics = [("publish_per_s", "1/s"), ("ack_ms_p50", "ms"), ("ack_ms_p99", "ms"), ("load_cpu_percent", "%"), ("server_us_per_publish", "us")]
+    report(mqtt, "mosquitto", theirs, [*metrics, ("handshakes_per_s", "1/s")])
+    report(amqp, "mqtt", mqtt, metrics, "amqp_")
+    report(https, "mqtt", mqtt, metrics, "https_")
+
+
+def reconnects(server, peer, files, connects, turns):
+    """Devices that come and go, with TLS handshakes in full and with resumed ones."""
+    pid, port, (ca, clients, plain) = server.process.pid, server.profile["hubPort"], files
+    full, their_full, resumed, their_resumed = [], [], [], []
+    for turn in range(turns):
+        say(f"hub: {connects} connects, turn {turn + 1} of {turns}")
+        full.append(run_connects(pid, port, ca, clients, connects))
+        their_full.append(run_connects(peer.process.pid, peer.port, ca, plain, connects))
+        resumed.append(run_connects(pid, port, ca, clients, connects, "--resume"))
+        their_resumed.append(run_connects(peer.process.pid, peer.port, ca, plain, connects, "--resume"))
+    if any(run["resumed"] != connects for run in resumed):
+        raise AssertionError(f"of {connects} sessions {[run['resumed'] for run in resumed]} were resumed")
+    metrics = [("connects_per_s", "1/s"), ("connect_ms_p50", "ms"), ("connect_ms_p99", "ms"), ("server_us_per_connect", "us")]
+    report(full, "mosquitto", their_full, [*metrics, ("connects_load_cpu_percent", "%")])
+    report(resumed, "mosquitto", their_resumed, [*metrics, ("connects_load_cpu_percent", "%")], "resumed_")
+    report(resumed, "full handshakes", full, [("connects_per_s", "1/s"), ("server_us_per_connect", "us")], "resumed_to_full_")
+
+
 def bench(quick):
     from harness import Server
     build("hub_load", "fieldwatch")
     connections, seconds, turns, idle_connections = (100, 2, 1, 400) if quick else (1000, 8, 3, 10_000)
+    connects = 200 if quick else 1500  # within what a server lets in at once (5,000, and 500 a second)
     work = pathlib.Path(tempfile.mkdtemp(prefix="fieldwatch-bench-", dir=BUILD))  # /tmp may be memory
     try:
         (work / "server").mkdir()
@@ -117,17 +174,12 @@ def bench(quick):
             ca = server.data / "ca" / "ca.pem"
             idle(server, clients, idle_connections)  # before any load: afterwards the allocator has room to reuse
             peer = Mosquitto(server.data / "ca", work)
-            ours, theirs = [], []
+            files = (ca, clients, plain)
             try:
-                for turn in range(turns):  # interleaved: both see the same machine
-                    say(f"hub: {connections} TLS connections, turn {turn + 1} of {turns}")
-                    ours.append(run_load(server.process.pid, server.profile["hubPort"], ca, clients, connections, seconds))
-                    theirs.append(run_load(peer.process.pid, peer.port, ca, plain, connections, seconds))
+                loads(server, peer, files, connections, seconds, turns)
+                reconnects(server, peer, files, connects, turns)
             finally:
                 peer.close()
-            for metric, unit in (("publish_per_s", "1/s"), ("ack_ms_p50", "ms"), ("ack_ms_p99", "ms"), ("handshakes_per_s", "1/s"),
-                                 ("load_cpu_percent", "%"), ("server_us_per_publish", "us")):
-                result("hub", metric, median([run[metric] for run in ours]), unit, "mosquitto", median([run[metric] for run in theirs]))
             result("hub", "fdatasync_ms_p99", sync_ms_p99(work), "ms")
     finally:
         shutil.rmtree(work, ignore_errors=True)

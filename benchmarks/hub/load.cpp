@@ -1,64 +1,62 @@
-// An MQTT load generator of our own: N TLS connections on one thread, each with W publishes of QoS 1 in
-// flight. The same program loads our hub and its peer in the same run, so that only the server differs.
-// Prints READY when every connection is, and one JSON line at the end.
-//   hub_load --host H --port P --ca FILE --connections N --window W --seconds S --payload BYTES --clients
-//   FILE [--idle] [--rate R] [--security]
+// A load generator of our own: N TLS connections on one thread, each with W messages in flight that are not
+// acknowledged yet. The same program loads our hub and its peer in the same run, so that only the server
+// differs. Prints READY when every connection is, and one JSON line at the end.
+//   hub_load --host H --port P --ca FILE --protocol mqtt|amqp|https --connections N --window W --seconds S
+//   --payload BYTES --clients FILE [--idle] [--rate R] [--security] [--connects COUNT [--resume]]
 // --rate sends R publishes a second over all connections, and no more; --security sends security messages
-// with one process event each, every one with an id of its own, in the place of PAYLOAD bytes. FILE has a
-// line a connection: client id, user name, password, topic, separated by tabs; empty fields are not sent.
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
+// with one process event each, every one with an id of its own, in the place of PAYLOAD bytes. --connects
+// publishes nothing: the N clients connect, are let in and go, COUNT times in all after once each; with
+// --resume each resumes the TLS session of its time before. FILE has a line a connection: client id, user
+// name, password, topic, separated by tabs; empty fields are not sent.
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
+#include <deque>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "hub/conversation.hpp"
+#include "hub/reconnects.hpp"
+#include "hub/tls_connection.hpp"
+
 namespace {
+
+using load::Client;
+using load::Conversation;
+using load::die;
+using load::TlsConnection;
 
 using Clock = std::chrono::steady_clock;
 
 struct Options {
     std::string host = "127.0.0.1";
     std::string port = "8883";
-    std::string ca, clients;
-    std::size_t connections = 100, window = 8, payload = 300;
+    std::string ca, clients, protocol = "mqtt";
+    std::size_t connections = 100, window = 8, payload = 300, connects = 0;
     double seconds = 10, rate = 0;
-    bool idle = false, security = false;
+    bool idle = false, security = false, resume = false;
 };
-
-[[noreturn]] void die(const std::string& what) {
-    std::fprintf(stderr, "hub_load: %s\n", what.c_str());
-    std::exit(1);
-}
 
 Options parse(int argc, char** argv) {
     Options options;
     for (int i = 1; i < argc; ++i) {
         const std::string name = argv[i];
-        if (name == "--idle") {
-            options.idle = true;
-            continue;
-        }
-        if (name == "--security") {
-            options.security = true;
+        bool* const flag = name == "--idle"       ? &options.idle
+                           : name == "--security" ? &options.security
+                           : name == "--resume"   ? &options.resume
+                                                  : nullptr;
+        if (flag != nullptr) {
+            *flag = true;
             continue;
         }
         if (i + 1 == argc) die(name + " needs a value");
@@ -71,6 +69,10 @@ Options parse(int argc, char** argv) {
             options.ca = value;
         else if (name == "--clients")
             options.clients = value;
+        else if (name == "--protocol")
+            options.protocol = value;
+        else if (name == "--connects")
+            options.connects = std::stoul(value);
         else if (name == "--connections")
             options.connections = std::stoul(value);
         else if (name == "--window")
@@ -86,10 +88,6 @@ Options parse(int argc, char** argv) {
     }
     return options;
 }
-
-struct Client {
-    std::string id, user, password, topic;
-};
 
 std::vector<Client> read_clients(const std::string& path, std::size_t count) {
     std::ifstream file(path);
@@ -110,51 +108,19 @@ std::vector<Client> read_clients(const std::string& path, std::size_t count) {
     return out;
 }
 
-void put_text(std::string& out, const std::string& text) {
-    out += static_cast<char>(text.size() >> 8);
-    out += static_cast<char>(text.size() & 255);
-    out += text;
+std::unique_ptr<Conversation> conversation(const std::string& protocol, const Client& client) {
+    if (protocol == "mqtt") return load::mqtt_conversation(client);
+    if (protocol == "amqp") return load::amqp_conversation(client);
+    if (protocol == "https") return load::https_conversation(client);
+    die("no protocol " + protocol);
 }
-
-std::string packet(unsigned char head, const std::string& rest) {
-    std::string out(1, static_cast<char>(head));
-    auto size = rest.size();
-    do {
-        auto byte = static_cast<unsigned char>(size % 128);
-        size /= 128;
-        if (size > 0) byte |= 128;
-        out += static_cast<char>(byte);
-    } while (size > 0);
-    return out + rest;
-}
-
-std::string connect_packet(const Client& client) {
-    std::string rest;
-    put_text(rest, "MQTT");
-    rest += '\4';
-    unsigned char flags = 2;  // clean session: no queue is left behind
-    if (!client.user.empty()) flags |= 0x80;
-    if (!client.password.empty()) flags |= 0x40;
-    rest += static_cast<char>(flags);
-    rest += '\2';
-    rest += '\130';  // keep-alive 600 s
-    put_text(rest, client.id);
-    if (!client.user.empty()) put_text(rest, client.user);
-    if (!client.password.empty()) put_text(rest, client.password);
-    return packet(0x10, rest);
-}
-
-enum class State { Connecting, Handshaking, WaitingForConnack, Ready, Closed };
 
 struct Connection {
-    int socket = -1;
-    SSL* ssl = nullptr;
-    State state = State::Connecting;
-    const Client* client = nullptr;
-    std::string out, in;
-    std::vector<Clock::time_point> sent;  // by packet id - 1: ring of the window
-    std::uint16_t next_id = 0;
-    std::size_t in_flight = 0;
+    std::unique_ptr<TlsConnection> tls;
+    std::unique_ptr<Conversation> conversation;
+    std::string in;
+    bool begun = false, ready = false;
+    std::deque<Clock::time_point> sent;  // at most the window
 };
 
 struct Totals {
@@ -168,13 +134,8 @@ class Load {
     explicit Load(const Options& options)
         : options_(options),
           clients_(read_clients(options.clients, options.connections)),
+          context_(load::client_context(options.ca)),
           payload_(options.payload, 'x') {
-        context_ = SSL_CTX_new(TLS_client_method());
-        if (!options.ca.empty() && SSL_CTX_load_verify_locations(context_, options.ca.c_str(), nullptr) != 1)
-            die("cannot read " + options.ca);
-        SSL_CTX_set_verify(context_, SSL_VERIFY_PEER, nullptr);
-        SSL_CTX_set_mode(context_, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                       SSL_MODE_RELEASE_BUFFERS);
         poll_ = ::epoll_create1(0);
     }
 
@@ -205,21 +166,14 @@ class Load {
         }
         totals_.warm_up = std::exchange(totals_.acknowledged, 0);
         totals_.ack_ms.clear();
-        rusage before{};
-        getrusage(RUSAGE_SELF, &before);
+        const auto before = load::cpu_seconds();
         const auto started = Clock::now();
         const auto end = started + std::chrono::duration_cast<Clock::duration>(
                                        std::chrono::duration<double>(options_.seconds));
         while (Clock::now() < end)
             turn();
         seconds_ = std::chrono::duration<double>(Clock::now() - started).count();
-        rusage after{};
-        getrusage(RUSAGE_SELF, &after);
-        const auto cpu = [](const rusage& use) {
-            return static_cast<double>(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-                   static_cast<double>(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
-        };
-        cpu_percent_ = 100 * (cpu(after) - cpu(before)) / seconds_;
+        cpu_percent_ = 100 * (load::cpu_seconds() - before) / seconds_;
         return totals_;
     }
     double seconds() const { return seconds_; }
@@ -227,28 +181,13 @@ class Load {
 
   private:
     void open(std::size_t index) {
-        addrinfo hints{};
-        hints.ai_socktype = SOCK_STREAM;
-        addrinfo* found = nullptr;
-        if (::getaddrinfo(options_.host.c_str(), options_.port.c_str(), &hints, &found) != 0)
-            die("no address for " + options_.host);
         auto& connection = connections_[index];
-        connection.client = &clients_[index];
-        connection.sent.resize(options_.window);
-        connection.socket = ::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        if (connection.socket < 0) die(std::string("socket: ") + std::strerror(errno));
-        const int one = 1;
-        ::setsockopt(connection.socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-        if (::connect(connection.socket, found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS)
-            die(std::string("connect: ") + std::strerror(errno));
-        ::freeaddrinfo(found);
-        connection.ssl = SSL_new(context_);
-        SSL_set_fd(connection.ssl, connection.socket);
-        SSL_set_connect_state(connection.ssl);
+        connection.conversation = conversation(options_.protocol, clients_[index]);
+        connection.tls = std::make_unique<TlsConnection>(context_.get(), options_.host, options_.port);
         epoll_event event{};
         event.events = EPOLLIN | EPOLLOUT | EPOLLET;
         event.data.u64 = index;
-        ::epoll_ctl(poll_, EPOLL_CTL_ADD, connection.socket, &event);
+        ::epoll_ctl(poll_, EPOLL_CTL_ADD, connection.tls->socket(), &event);
     }
 
     void turn() {
@@ -256,7 +195,7 @@ class Load {
         if (options_.rate == 0) return;
         for (std::size_t i = 0; i < connections_.size() && may_send(); ++i) {
             auto& connection = connections_[next_sender_++ % connections_.size()];
-            if (connection.in_flight == options_.window) continue;
+            if (connection.sent.size() == options_.window) continue;
             publish(connection);
             flush(connection);
         }
@@ -275,83 +214,47 @@ class Load {
     }
 
     void close(Connection& connection) {
-        if (connection.state == State::Closed) return;
-        if (connection.state == State::Ready) die("a connection was closed by the server while loaded");
+        if (connection.tls == nullptr) return;
+        if (connection.ready) die("a connection was closed by the server while loaded");
         ++totals_.refused;
-        connection.state = State::Closed;
-        ::close(connection.socket);
+        connection.tls.reset();
     }
 
     void advance(Connection& connection) {
-        if (connection.state == State::Closed) return;
-        if (connection.state == State::Connecting) connection.state = State::Handshaking;
-        if (connection.state == State::Handshaking) {
-            const int done = SSL_do_handshake(connection.ssl);
-            if (done != 1) {
-                const int why = SSL_get_error(connection.ssl, done);
-                if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) close(connection);
-                return;
-            }
-            connection.state = State::WaitingForConnack;
-            connection.out += connect_packet(*connection.client);
-        }
-        char chunk[16384];
-        for (;;) {
-            const int got = SSL_read(connection.ssl, chunk, sizeof(chunk));
-            if (got > 0) {
-                connection.in.append(chunk, static_cast<std::size_t>(got));
-                continue;
-            }
-            const int why = SSL_get_error(connection.ssl, got);
-            if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) return close(connection);
-            break;
-        }
-        consume(connection);
+        if (connection.tls == nullptr) return;
+        if (!connection.tls->advance(connection.in)) return close(connection);
+        if (!connection.tls->established()) return;
+        if (!std::exchange(connection.begun, true))
+            hear(connection, connection.conversation->begin(connection.tls->output()));
+        if (connection.tls != nullptr && !connection.in.empty())
+            hear(connection, connection.conversation->received(connection.in, connection.tls->output()));
+        if (connection.tls == nullptr) return;
+        if (publishing_) fill(connection);
         flush(connection);
     }
 
-    void consume(Connection& connection) {
-        std::size_t at = 0;
-        while (connection.in.size() - at >= 4) {
-            const auto kind = static_cast<unsigned char>(connection.in[at]) >> 4;
-            const auto size = static_cast<unsigned char>(connection.in[at + 1]);
-            if (size > 127 || connection.in.size() - at < 2u + size) break;
-            if (kind == 2) {
-                if (connection.in[at + 3] != 0) return close(connection);
-                connection.state = State::Ready;
-                ++totals_.ready;
-            } else if (kind == 4) {
-                const auto id =
-                    static_cast<std::size_t>(static_cast<unsigned char>(connection.in[at + 2]) << 8 |
-                                             static_cast<unsigned char>(connection.in[at + 3]));
-                ++totals_.acknowledged;
-                --connection.in_flight;
-                totals_.ack_ms.push_back(std::chrono::duration<float, std::milli>(
-                                             Clock::now() - connection.sent[id % options_.window])
-                                             .count());
-            }
-            at += 2u + size;
+    void hear(Connection& connection, const Conversation::Heard& heard) {
+        if (heard.refused) return close(connection);
+        if (heard.ready && !std::exchange(connection.ready, true)) ++totals_.ready;
+        const auto now = Clock::now();
+        for (std::size_t count = 0; count < heard.acknowledged; ++count) {
+            totals_.ack_ms.push_back(
+                std::chrono::duration<float, std::milli>(now - connection.sent.front()).count());
+            connection.sent.pop_front();
         }
-        connection.in.erase(0, at);
-        if (publishing_) fill(connection);
+        totals_.acknowledged += heard.acknowledged;
     }
 
     void fill(Connection& connection) {
-        while (options_.rate == 0 && connection.in_flight < options_.window)
+        while (options_.rate == 0 && connection.sent.size() < options_.window)
             publish(connection);
         flush(connection);
     }
 
     void publish(Connection& connection) {
-        if (++connection.next_id == 0) connection.next_id = 1;
-        std::string rest;
-        put_text(rest, connection.client->topic);
-        rest += static_cast<char>(connection.next_id >> 8);
-        rest += static_cast<char>(connection.next_id & 255);
-        rest += options_.security ? security_message() : payload_;
-        connection.out += packet(0x32, rest);
-        connection.sent[connection.next_id % options_.window] = Clock::now();
-        ++connection.in_flight;
+        connection.conversation->publish(options_.security ? security_message() : payload_,
+                                         connection.tls->output());
+        connection.sent.push_back(Clock::now());
         ++published_;
     }
 
@@ -378,22 +281,13 @@ class Load {
     }
 
     void flush(Connection& connection) {
-        while (!connection.out.empty() && connection.state != State::Closed) {
-            const int done =
-                SSL_write(connection.ssl, connection.out.data(), static_cast<int>(connection.out.size()));
-            if (done <= 0) {
-                const int why = SSL_get_error(connection.ssl, done);
-                if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE) close(connection);
-                return;
-            }
-            connection.out.erase(0, static_cast<std::size_t>(done));
-        }
+        if (!connection.tls->flush()) close(connection);
     }
 
     Options options_;
     std::vector<Client> clients_;
+    load::Context context_;
     std::string payload_;
-    SSL_CTX* context_ = nullptr;
     int poll_ = -1;
     std::vector<Connection> connections_;
     Totals totals_;
@@ -402,13 +296,6 @@ class Load {
     std::size_t published_ = 0, next_sender_ = 0;
     double seconds_ = 0, cpu_percent_ = 0;
 };
-
-double percentile(std::vector<float>& values, double share) {
-    if (values.empty()) return 0;
-    const auto at = static_cast<std::size_t>(share * static_cast<double>(values.size() - 1));
-    std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(at), values.end());
-    return values[at];
-}
 
 }  // namespace
 
@@ -419,13 +306,22 @@ int main(int argc, char** argv) {
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    Load load(options);
-    auto totals = load.run();
+    if (options.connects > 0) {
+        load::reconnect({.host = options.host,
+                         .port = options.port,
+                         .ca = options.ca,
+                         .connects = options.connects,
+                         .resume = options.resume},
+                        read_clients(options.clients, options.connections));
+        return 0;
+    }
+    Load generator(options);
+    auto totals = generator.run();
     std::printf(
         "{\"connections\":%zu,\"handshakes_per_s\":%.1f,\"publish_per_s\":%.1f,\"publishes\":%zu,"
         "\"ack_ms_p50\":%.3f,\"ack_ms_p99\":%.3f,\"load_cpu_percent\":%.1f}\n",
         options.connections, static_cast<double>(options.connections) / totals.handshake_seconds,
-        static_cast<double>(totals.acknowledged) / load.seconds(), totals.acknowledged + totals.warm_up,
-        percentile(totals.ack_ms, 0.5), percentile(totals.ack_ms, 0.99), load.cpu_percent());
+        static_cast<double>(totals.acknowledged) / generator.seconds(), totals.acknowledged + totals.warm_up,
+        load::percentile(totals.ack_ms, 0.5), load::percentile(totals.ack_ms, 0.99), generator.cpu_percent());
     return 0;
 }
