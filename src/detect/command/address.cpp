@@ -88,6 +88,51 @@ std::optional<Address> parse_address(std::string_view text) {
     return address;
 }
 
+namespace {
+
+/// As C reads an integer: 0x… is hexadecimal, 0… octal.
+std::optional<std::uint64_t> parse_c_number(std::string_view digits) {
+    int base = 10;
+    if (digits.starts_with("0x") || digits.starts_with("0X")) {
+        base = 16;
+        digits.remove_prefix(2);
+    } else if (digits.size() > 1 && digits.front() == '0') {
+        base = 8;
+    }
+    std::uint64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
+    if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+    return value;
+}
+
+}  // namespace
+
+std::optional<Address> parse_typed_address(std::string_view text) {
+    if (const auto address = parse_address(text)) return address;
+    std::array<std::uint64_t, 4> parts{};
+    std::size_t count = 0;
+    for (bool more = true; more; ++count) {
+        const auto dot = text.find('.');
+        const auto part = parse_c_number(text.substr(0, dot));
+        if (!part || count == parts.size()) return std::nullopt;
+        parts[count] = *part;
+        more = dot != std::string_view::npos;
+        if (more) text.remove_prefix(dot + 1);
+    }
+    auto value = parts[count - 1];
+    if (value >> (8 * (5 - count)) != 0) return std::nullopt;
+    for (std::size_t i = 0; i + 1 < count; ++i) {
+        if (parts[i] > 255) return std::nullopt;
+        value |= parts[i] << (24 - 8 * i);
+    }
+    Address address;
+    address.v4 = true;
+    address.bytes[10] = address.bytes[11] = 0xff;
+    for (std::size_t i = 0; i < 4; ++i)
+        address.bytes[12 + i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
+    return address;
+}
+
 std::optional<Prefix> parse_prefix(std::string_view text) {
     const auto slash = text.find('/');
     const auto address = parse_address(text.substr(0, slash));

@@ -98,6 +98,7 @@ enum class CommandList : std::uint8_t {
     Hosts,         ///< host names and literal addresses
     ExternalHosts,
     Urls,
+    Images,     ///< of containers: what an engine is asked to run or to fetch
     PipesTo,    ///< names of the later commands of the pipeline
     PipesFrom,  ///< names of the earlier ones
     Facts,
@@ -218,6 +219,8 @@ class CommandLine {
     void settings(const Segment& s, std::vector<std::string_view>& out);
     void paths(const Segment& s, bool basenames, std::vector<std::string_view>& out);
     void hosts(const Segment& s, bool external_only, std::vector<std::string_view>& out);
+    void images(const Segment& s, std::vector<std::string_view>& out);
+    void outer_wrappers(const Segment& s, std::vector<std::string_view>& out);
     void redirected(const Segment& s, bool writes, std::vector<std::string_view>& out);
     void destinations(const Segment& s, std::vector<std::string_view>& out);
     void copied(const Segment& s, std::vector<std::string_view>& out);

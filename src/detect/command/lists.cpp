@@ -1,8 +1,11 @@
 // The multi-valued properties of a segment, made only when a rule asks for them.
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <string>
 
 #include "detect/command/command.hpp"
+#include "detect/command/lexer.hpp"
 #include "detect/command/words.hpp"
 
 namespace fieldwatch::detect {
@@ -38,6 +41,27 @@ void list_options(std::span<const std::string_view> words, Values& out) {
     }
 }
 
+/// Options of curl and wget whose values are told to the host or to the tool: what stands there is asked
+/// nobody. A `Host:` header is: it says who is meant.
+bool is_request_text(std::string_view command, std::span<const std::string_view> words, std::size_t at) {
+    const bool curl = command == "curl";
+    if ((!curl && command != "wget") || at == 0) return false;
+    static constexpr std::array<std::string_view, 18> kLong{
+        "--header",      "--user-agent", "--referer",   "--output",          "--data",
+        "--data-raw",    "--data-ascii", "--form",      "--data-urlencode",  "--data-binary",
+        "--form-string", "--cookie",     "--post-data", "--output-document", "--directory-prefix",
+        "--json",        "--write-out",  "--body-data"};
+    const std::string_view letters = curl ? "AHeodbcFw" : "OoaPUA";
+    const auto word = words[at];
+    if (word.starts_with("Host:") || word.starts_with("host:")) return false;
+    const auto before = words[at - 1];
+    if (std::ranges::find(kLong, before) != kLong.end()) return true;
+    if (before.size() > 1 && before[0] == '-' && before[1] != '-' &&
+        before.find_first_of(letters, 1) == before.size() - 1)
+        return true;
+    return word.starts_with("--") && std::ranges::find(kLong, word.substr(0, word.find('='))) != kLong.end();
+}
+
 struct FactName {
     Fact fact;
     std::string_view name;
@@ -60,11 +84,11 @@ constexpr FactName kFactNames[] = {
 
 /// Commands whose plain operands may be host names. Elsewhere `a.sh` is a file.
 bool takes_hosts(std::string_view name) {
-    static constexpr std::array<std::string_view, 30> kNames{
-        "ssh",   "scp",     "sftp",        "rsync",    "nc",       "ncat",    "netcat", "telnet",
-        "curl",  "wget",    "ftp",         "tftp",     "ping",     "ftpget",  "socat",  "nmap",
-        "redir", "rinetd",  "simpleproxy", "ncftpput", "iptables", "dig",     "netsh",  "ftpput",
-        "plink", "autossh", "dbclient",    "wget2",    "aria2c",   "ncftpget"};
+    static constexpr std::array<std::string_view, 36> kNames{
+        "ssh",   "scp",     "sftp",        "rsync",    "nc",       "ncat",    "netcat", "telnet",  "lftp",
+        "curl",  "wget",    "ftp",         "tftp",     "ping",     "ftpget",  "socat",  "nmap",    "lynx",
+        "redir", "rinetd",  "simpleproxy", "ncftpput", "iptables", "dig",     "netsh",  "ftpput",  "fetch",
+        "plink", "autossh", "dbclient",    "wget2",    "aria2c",   "ncftpget", "axel",  "netsh.exe", "ip6tables"};
     return std::ranges::find(kNames, name) != kNames.end();
 }
 
@@ -85,9 +109,30 @@ bool looks_like_name(std::string_view token) {
     });
 }
 
+/// An IPv4 address as a program reads it, in its usual form. Where a number need not be a host, only what
+/// nobody writes by chance counts: hexadecimal, four parts with an octal among them, a large number in front
+/// of a path.
+std::optional<std::string> typed_address(std::string_view token, bool is_host, char stop) {
+    if (token.empty() || token.front() < '0' || token.front() > '9') return std::nullopt;
+    const bool hexadecimal = token.starts_with("0x") && token.size() >= 9;
+    const bool four_parts = std::ranges::count(token, '.') == 3;
+    const bool large = stop == '/' && token.size() >= 8 && token.front() != '0';
+    if (!is_host && !hexadecimal && !four_parts && !large) return std::nullopt;
+    const auto address = parse_typed_address(token);
+    if (!address || !address->v4) return std::nullopt;
+    std::string text;
+    for (std::size_t i = 12; i < address->bytes.size(); ++i)
+        text.append(text.empty() ? "" : ".").append(std::to_string(address->bytes[i]));
+    return text;
+}
+
 /// Walks the parts of one word and reports hosts: literal addresses anywhere; names behind `://`, `@`,
 /// `/dev/tcp/`, and where the command takes hosts.
-void hosts_of(std::string_view word, bool names, Values& out) {
+struct PlainWords {
+    bool names = false;    ///< a word may be the name of a host
+    bool numbers = false;  ///< or an address written as a number
+};
+void hosts_of(std::string_view word, PlainWords plain, TextArena& arena, Values& out) {
     // What a URL asks its host for names no host of the command.
     if (const auto scheme = word.find("://"); scheme != std::string_view::npos)
         word = word.substr(0, word.find_first_of("?#", scheme));
@@ -109,10 +154,19 @@ void hosts_of(std::string_view word, bool names, Values& out) {
         const char stop = end < word.size() ? word[end] : '\0';
         const bool user_part = stop == '@';
         if (!token.empty() && !user_part) {
+            const auto dash = token.find('-');
             if (parse_address(token)) {
                 out.push_back(token);
+            } else if (dash != std::string_view::npos && parse_address(token.substr(0, dash)) &&
+                       parse_address(token.substr(dash + 1))) {  // a range
+                out.push_back(token.substr(0, dash));
+                out.push_back(token.substr(dash + 1));
+            } else if (const auto typed = after_mark || (plain.numbers && !in_path && !is_file)
+                                              ? typed_address(token, after_mark, stop)
+                                              : std::nullopt) {
+                out.push_back(arena.copy(*typed));
             } else if (after_mark ? !token.empty()
-                                  : (names && !in_path && !is_file && looks_like_name(token))) {
+                                  : (plain.names && !in_path && !is_file && looks_like_name(token))) {
                 out.push_back(token);
             }
             after_mark = false;
@@ -201,17 +255,31 @@ void CommandLine::paths(const Segment& segment, bool basenames, Values& out) {
 
 void CommandLine::hosts(const Segment& segment, bool external_only, Values& out) {
     const auto first = out.size();
-    const bool names = takes_hosts(segment.name);
+    const PlainWords plain{.names = takes_hosts(segment.name), .numbers = is_downloader(segment.name)};
     const auto words = argv(segment);
-    for (const auto word : words)
-        hosts_of(word, names && word.data() != words[0].data(), out);
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        if (!is_request_text(segment.name, words, i))
+            hosts_of(words[i], i > 0 ? plain : PlainWords{}, arena_, out);
+    }
     for (const auto& redirect : redirects(segment))
-        hosts_of(redirect.target, false, out);
+        hosts_of(redirect.target, {}, arena_, out);
     if (!external_only) return;
     const auto outside = [&](std::string_view host) { return is_external(host, settings_.addresses); };
     out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
                              [&](std::string_view host) { return !outside(host); }),
               out.end());
+}
+
+/// Those of the command itself, and nohup of the shell that runs it: what a shell starts ignores hang-ups too.
+void CommandLine::outer_wrappers(const Segment& segment, Values& out) {
+    const auto own = wrappers(segment);
+    out.insert(out.end(), own.begin(), own.end());
+    for (const auto* inner = &segment; inner->origin == Origin::Shell && inner->parent >= 0;) {
+        inner = &segments_[static_cast<std::size_t>(inner->parent)];
+        if (is_remote_shell(inner->name)) return;
+        if (std::ranges::find(wrappers(*inner), std::string_view("nohup")) != wrappers(*inner).end())
+            out.push_back("nohup");
+    }
 }
 
 void CommandLine::list(const Segment& s, CommandList which, Values& out) {
@@ -254,8 +322,13 @@ void CommandLine::list(const Segment& s, CommandList which, Values& out) {
             hosts(s, true, out);
             break;
         case CommandList::Urls:
-            std::ranges::copy_if(words, std::back_inserter(out),
-                                 [](auto word) { return word.find("://") != std::string_view::npos; });
+            for (std::size_t i = 0; i < words.size(); ++i) {
+                if (words[i].find("://") != std::string_view::npos && !is_request_text(s.name, words, i))
+                    out.push_back(words[i]);
+            }
+            break;
+        case CommandList::Images:
+            images(s, out);
             break;
         case CommandList::PipesTo:
         case CommandList::PipesFrom: {
@@ -271,11 +344,9 @@ void CommandLine::list(const Segment& s, CommandList which, Values& out) {
                 if (s.has(entry.fact)) out.push_back(entry.name);
             }
             break;
-        case CommandList::Wrappers: {
-            const auto stripped = wrappers(s);
-            out.insert(out.end(), stripped.begin(), stripped.end());
+        case CommandList::Wrappers:
+            outer_wrappers(s, out);
             break;
-        }
         case CommandList::Assignments: {
             const auto assigned = assignments(s);
             out.insert(out.end(), assigned.begin(), assigned.end());

@@ -78,8 +78,8 @@ std::size_t behind_options(std::span<const LexedWord> words, std::size_t at,
         if (!is_option(word)) break;
         if (word.starts_with("--")) {
             if (std::ranges::find(kLongWithValue, word) != kLongWithValue.end()) ++at;
-        } else if (short_with_value.find(word.back()) != std::string_view::npos) {
-            ++at;
+        } else if (word.find_first_of(short_with_value, 1) == word.size() - 1) {
+            ++at;  // else the value is the rest of the word: -p22, -oBatchMode=yes
         }
     }
     return at;
@@ -155,14 +155,20 @@ void CommandUnwrapper::queue_from(std::size_t word) {
                   static_cast<std::uint8_t>(segment_.depth + 1));
 }
 
+/// The words from `first` on with a blank between, as programs do that give them to a shell.
+std::string_view CommandUnwrapper::joined_from(std::size_t first) {
+    std::string text;
+    for (const auto& word : words_.subspan(std::min(first, words_.size())))
+        text.append(text.empty() ? "" : " ").append(word.value);
+    return line_.arena_.copy(text);
+}
+
 /// `eval` joins its words and reads the result: what variables stood for is in the words only.
 void CommandUnwrapper::queue_joined() {
-    std::string text;
-    for (const auto& word : words_.subspan(std::min<std::size_t>(1, words_.size())))
-        text.append(text.empty() ? "" : " ").append(word.value);
+    const auto text = joined_from(1);
     if (text.empty()) return;
     segment_.add(Fact::Unwrapped);
-    line_.enqueue(line_.arena_.copy(text), static_cast<std::int32_t>(line_.segments_.size()), Origin::Shell,
+    line_.enqueue(text, static_cast<std::int32_t>(line_.segments_.size()), Origin::Shell,
                   static_cast<std::uint8_t>(segment_.depth + 1));
 }
 
@@ -171,14 +177,21 @@ void CommandUnwrapper::queue_shell_text() {
     if (segment_.name == "env") return queue_split_string();
     if (segment_.name == "find") return queue_find_exec();
     if (segment_.name == "adb") return queue_device_shell();
+    if (segment_.name == "cmd" || segment_.name.ends_with("cmd.exe")) return queue_windows_shell();
     const bool carries = is_shell(segment_.name) || segment_.name == "su" || segment_.name == "runuser";
-    if (!carries) return queue_carried() ? void() : queue_carried_shell();
+    if (!carries) {
+        const bool other = interpreter_of(segment_.name) != Interpreter::None && queue_system_script();
+        return other || queue_carried() ? void() : queue_carried_shell();
+    }
     for (std::size_t i = 1; i < words_.size(); ++i) {
         const auto word = words_[i].value;
         const bool cluster = word.size() > 1 && word[0] == '-' && word[1] != '-';
         if (word == "--command" || (cluster && word.find('c') != std::string_view::npos))
             return queue_from(i + 1);
-        if (!word.starts_with('-') && is_shell(segment_.name)) return;  // a script: no -c follows
+        if (!word.starts_with('-') && is_shell(segment_.name)) {  // a script: no -c follows
+            queue_system_script();
+            return;
+        }
     }
     if (segment_.name == "runuser") queue_carried();
 }
@@ -193,6 +206,30 @@ void CommandUnwrapper::queue_carried_shell() {
         const auto option = words_[i + 1].value;
         const bool runs = option.starts_with('-') && !option.starts_with("--") && option.ends_with('c');
         if (runs && i + 2 < words_.size() && is_shell(basename_of(word))) return queue_from(i + 2);
+    }
+}
+
+/// `/bin/sh /usr/sbin/service X stop`, `perl -w /usr/sbin/adduser X`: many commands of the system are scripts,
+/// and are seen as their interpreter runs them. Each is read as the command that was typed, too.
+bool CommandUnwrapper::queue_system_script() {
+    static constexpr std::array<std::string_view, 8> kPrograms{
+        "/bin/",           "/sbin/",      "/usr/bin/",  "/usr/sbin/", "/usr/local/bin/",
+        "/usr/local/sbin/", "/etc/init.d/", "/etc/rc.d/"};
+    const auto script = std::ranges::find_if(words_.subspan(1), [](const auto& word) {
+        return !is_option(word.value);
+    });
+    if (script == words_.end()) return false;
+    const bool program = std::ranges::any_of(
+        kPrograms, [&](auto directory) { return script->value.starts_with(directory); });
+    if (program) queue_beside(text_.substr(script->begin, end_ - script->begin));
+    return program;
+}
+
+/// `cmd.exe /c X`.
+void CommandUnwrapper::queue_windows_shell() {
+    for (std::size_t i = 1; i + 1 < words_.size(); ++i) {
+        const auto word = words_[i].value;
+        if (word == "/c" || word == "/C" || word == "/k" || word == "/K") return queue_from(i + 1);
     }
 }
 

@@ -86,7 +86,8 @@ Interpreter interpreter_of(std::string_view name) {
     if (versioned(name, "php") || name == "php-cgi") return Interpreter::Php;
     if (name == "node" || name == "nodejs") return Interpreter::Node;
     if (versioned(name, "lua") || name == "luajit") return Interpreter::Lua;
-    if (name == "pwsh" || name == "powershell") return Interpreter::PowerShell;
+    if (name == "pwsh" || name == "powershell" || name == "pwsh.exe" || name == "powershell.exe")
+        return Interpreter::PowerShell;
     return Interpreter::None;
 }
 

@@ -77,6 +77,16 @@ std::string burst_properties(std::string_view device, const std::vector<std::str
     return out;
 }
 
+/// What a log-in left with its source; with failures beside it only that it was one.
+template <class Source>
+void forget_success(Source& source) {
+    source.won = false;
+    if (!source.recent.empty()) return;
+    source.users.clear();
+    source.endpoints.clear();
+    source.evidence.clear();
+}
+
 /// One spelling of an address, that the same source is counted once: `::ffff:192.0.2.7` is 192.0.2.7.
 std::string one_spelling(std::string_view text) {
     const auto address = parse_ip(text);
@@ -169,6 +179,7 @@ void LoginDetector::fail(Device& device, const model::Event& event, const model:
         source = Source{};
         source.address = std::move(address);
     }
+    if (source.won && !source.burst && event.time >= source.last) forget_success(source);
     const auto needed = static_cast<std::size_t>(context.settings.bruteforce_failures);
     const auto points = std::min<std::int64_t>(event.hit_count, context.settings.bruteforce_failures);
     const auto from = event.hit_count > 1 ? event.window_start.ticks : event.time.ticks;
@@ -188,11 +199,14 @@ void LoginDetector::fail(Device& device, const model::Event& event, const model:
         source.last = std::max(source.last, Timestamp{to});
     } else if (source.recent.size() >= needed &&
                source.recent.back() - source.recent.front() <= window.count()) {
+        const auto success = source.last;
         source.burst = true;
         source.start = Timestamp{source.recent.front()};
         source.last = Timestamp{source.recent.back()};
         source.failures =
             std::max<std::int64_t>(static_cast<std::int64_t>(source.recent.size()), event.hit_count);
+        if (source.won && success > source.last && success <= source.last + window)
+            return report_won(device, source, event, {}, success, context);
     }
     source.last_received = context.now;
     if (source.burst && !source.reported) open_.emplace(device_key(device.hub, device.name), source.address);
@@ -203,27 +217,50 @@ void LoginDetector::succeed(Device& device, const model::Event& event, const mod
     const auto address = one_spelling(login.remote_address);
     const auto found = std::find_if(device.sources.begin(), device.sources.end(),
                                     [&](const Source& s) { return s.address == address; });
-    if (found == device.sources.end() || !found->burst) return;
+    if (found == device.sources.end() || !found->burst) {
+        if (found != device.sources.end() || device.sources.size() < kSourcesMax / 2)
+            remember(device, event, item, login, address);
+        return;
+    }
     if (event.time < found->start || event.time > found->last + context.settings.bruteforce_window) return;
     auto& source = *found;
     add_name(source.users, login.user_name.empty() ? login.user_id : login.user_name);
     add_name(source.endpoints, source.address + ":" + std::string(login.remote_port));
     add_evidence(source.evidence, item.position);
+    report_won(device, source, event, login.user_name, event.time, context);
+}
+
+/// Events may come out of order: failures that are late find the log-in that they led to.
+void LoginDetector::remember(Device& device, const model::Event& event, const model::Item& item,
+                             const model::Login& login, std::string_view address) {
+    auto& source = source_of(device, address);
+    if (source.won && source.last >= event.time) return;
+    if (source.won) forget_success(source);
+    source.won = true;
+    source.last = event.time;
+    add_name(source.users, login.user_name.empty() ? login.user_id : login.user_name);
+    add_name(source.endpoints, source.address + ":" + std::string(login.remote_port));
+    add_evidence(source.evidence, item.position);
+}
+
+void LoginDetector::report_won(Device& device, Source& source, const model::Event& event,
+                               std::string_view user, Timestamp at, Context& context) {
     auto alert = device_alert(kBruteForceSuccess, event, source.evidence.front());
     alert.evidence = source.evidence;
     alert.start = source.start;
+    alert.end = std::max(alert.end, at);
     alert.hit_count = source.failures;
     alert.discriminator = source.address;
     const auto failed = context.book.open_id(event.hub, kBruteForceFail.type, event.device, source.address);
     const auto correlation = failed ? failed->text() : std::string();
     alert.extended_json = burst_properties(event.device, source.endpoints, source.users, correlation);
-    alert.entities_json = entities(event.hub, event.device, login.user_name, source.address);
+    alert.entities_json = entities(event.hub, event.device, user, source.address);
     if (failed)
         context.book.absorb(event.hub, kBruteForceFail.type, event.device, source.address, correlation,
                             context.now, context.out);
     context.book.raise(std::move(alert), context.settings.dedup_window, context.now, context.out);
     open_.erase({device_key(device.hub, device.name), source.address});
-    device.sources.erase(found);
+    device.sources.erase(device.sources.begin() + (&source - device.sources.data()));
 }
 
 void LoginDetector::report_failed(const Device& device, Source& source, Context& context) {
@@ -284,7 +321,8 @@ void LoginDetector::save(ByteWriter& out) const {
             out.u32(static_cast<std::uint32_t>(source.recent.size()));
             for (const auto ticks : source.recent)
                 out.i64(ticks);
-            out.u8(static_cast<std::uint8_t>((source.burst ? 1 : 0) | (source.reported ? 2 : 0)));
+            out.u8(static_cast<std::uint8_t>((source.burst ? 1 : 0) | (source.reported ? 2 : 0) |
+                                             (source.won ? 4 : 0)));
             out.i64(source.start.ticks);
             out.i64(source.last.ticks);
             out.i64(source.last_received.ticks);
@@ -325,6 +363,7 @@ Result<void> LoginDetector::restore(ByteReader& in) {
             const auto flags = FIELDWATCH_TRY(in.u8());
             source.burst = (flags & 1) != 0;
             source.reported = (flags & 2) != 0;
+            source.won = (flags & 4) != 0;
             source.start = FIELDWATCH_TRY(read_time(in));
             source.last = FIELDWATCH_TRY(read_time(in));
             source.last_received = FIELDWATCH_TRY(read_time(in));

@@ -37,6 +37,7 @@ class LoginDetector {
         std::vector<std::int64_t> recent;  ///< the newest `minFailures` failures, ascending ticks
         bool burst = false;                ///< the threshold was reached
         bool reported = false;             ///< A36 is out
+        bool won = false;                  ///< a log-in came, its failures may be late: `last` is its time
         Timestamp start, last;             ///< of the burst, event time
         Timestamp last_received;           ///< log time of its newest failure
         std::int64_t failures = 0;
@@ -61,6 +62,11 @@ class LoginDetector {
               Context& context);
     void succeed(Device& device, const model::Event& event, const model::Item& item,
                  const model::Login& login, Context& context);
+    void remember(Device& device, const model::Event& event, const model::Item& item,
+                  const model::Login& login, std::string_view address);
+    /// A06; the source is done with.
+    void report_won(Device& device, Source& source, const model::Event& event, std::string_view user,
+                    Timestamp at, Context& context);
     void report_failed(const Device& device, Source& source, Context& context);
     void local(const model::Event& event, const model::Item& item, const model::Login& login,
                Context& context);

@@ -220,7 +220,7 @@ std::optional<CommandField> command_field(std::string_view suffix) {
         {"operand1", CommandScalar::Operand1},
         {"operand2", CommandScalar::Operand2},
     }};
-    static constexpr std::array<std::pair<std::string_view, CommandList>, 18> kLists{{
+    static constexpr std::array<std::pair<std::string_view, CommandList>, 19> kLists{{
         {"args", CommandList::Args},
         {"operands", CommandList::Operands},
         {"options", CommandList::Options},
@@ -234,6 +234,7 @@ std::optional<CommandField> command_field(std::string_view suffix) {
         {"hosts", CommandList::Hosts},
         {"external_hosts", CommandList::ExternalHosts},
         {"urls", CommandList::Urls},
+        {"images", CommandList::Images},
         {"pipes_to", CommandList::PipesTo},
         {"pipes_from", CommandList::PipesFrom},
         {"facts", CommandList::Facts},
@@ -250,11 +251,11 @@ std::optional<CommandField> command_field(std::string_view suffix) {
 }
 
 std::span<const std::string_view> command_field_names() {
-    static constexpr std::array<std::string_view, 27> kNames{
+    static constexpr std::array<std::string_view, 28> kNames{
         "name",      "names",    "path",       "line",         "raw",      "script",     "interpreter",
         "operand1",  "operand2", "args",       "operands",     "options",  "settings",   "paths",
         "basenames", "writes",   "reads",      "destinations", "homes",    "hosts",      "external_hosts",
-        "urls",      "pipes_to", "pipes_from", "facts",        "wrappers", "assignments"};
+        "urls",      "images",   "pipes_to",   "pipes_from",   "facts",    "wrappers",   "assignments"};
     return kNames;
 }
 

@@ -29,7 +29,7 @@ bool keeps_words(CommandField field) {
     if (field.is_scalar) return true;
     return field.list != CommandList::Settings && field.list != CommandList::Hosts &&
            field.list != CommandList::ExternalHosts && field.list != CommandList::Urls &&
-           field.list != CommandList::Destinations;
+           field.list != CommandList::Destinations && field.list != CommandList::Images;
 }
 
 /// What the command normaliser needs to see before it states a fact (src/detect/command/command.cpp).
