@@ -121,6 +121,10 @@ def logins():
     late = [log.event("Login", login("Fail", "203.0.113.5", pid=600 + i), i) for i in range(20)]
     late.append(log.event("Login", login("Success", "203.0.113.5", pid=900), 30))
     log.message("late", 30 + WINDOW + 1, *late[:-1]).message("late", 30 + WINDOW + 2, late[-1])
+    for device, won in (("positive-late-failures", 30), ("negative-late-failures", 3)):
+        events = [log.event("Login", login("Fail", "203.0.113.5", pid=600 + i), i) for i in range(12)]
+        success = log.event("Login", login("Success", "203.0.113.5", pid=900), won)
+        log.message(device, 31, success).message(device, 40, *events)
     for device, again in (("duplicate", 60), ("replayed", DAY)):
         events = [log.event("Login", login("Fail", "203.0.113.5", pid=600 + i), i) for i in range(12)]
         events.append(log.event("Login", login("Success", "203.0.113.5", pid=900), 30))
