@@ -72,8 +72,8 @@ constexpr std::array kRemoteShells{
 };
 
 constexpr std::array<std::string_view, 12> kEngines{
-    "docker", "podman", "nerdctl", "crictl",         "ctr",            "kubectl",
-    "oc",     "lxc",    "incus",   "docker-compose", "podman-compose", "buildah"};
+    "docker", "podman", "nerdctl",        "crictl",         "ctr",    "kubectl", "oc",
+    "lxc",    "incus",  "docker-compose", "podman-compose", "buildah"};
 
 /// Long options of `docker run` and its like that take no value; all the others take the next word.
 constexpr std::array<std::string_view, 18> kContainerFlags{"--rm",
@@ -199,7 +199,7 @@ void CommandLine::images(const Segment& segment, std::vector<std::string_view>& 
     const auto verb = verb_of(words, {"run", "create", "pull", "start"});
     if (verb >= words.size()) return;
     // `docker network create X`: what has no image.
-    static constexpr std::array<std::string_view, 6> kOthers{"network", "volume", "secret",
+    static constexpr std::array<std::string_view, 6> kOthers{"network", "volume",  "secret",
                                                              "config",  "context", "buildx"};
     if (std::ranges::find(kOthers, words[verb - 1]) != kOthers.end()) return;
     if (words[verb] == "run" || words[verb] == "create") {

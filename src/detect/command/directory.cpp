@@ -49,7 +49,7 @@ void CommandLine::place(std::size_t first, std::int32_t parent) {
     const bool inner = parent >= 0 && static_cast<std::size_t>(parent) < first;
     const auto* const outer = inner ? &segments_[static_cast<std::size_t>(parent)] : nullptr;
     // Where a command begins on another machine is not known here.
-    auto directory = outer == nullptr                ? working_directory_
+    auto directory = outer == nullptr               ? working_directory_
                      : is_remote_shell(outer->name) ? std::string_view{}
                                                     : outer->directory;
     for (auto i = first; i < segments_.size(); ++i) {

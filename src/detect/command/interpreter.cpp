@@ -20,7 +20,8 @@ bool takes_word(Interpreter family, std::string_view option) {
                                      : family == Perl  ? "I"
                                      : family == Lua   ? "l"
                                                        : "";
-    if (family == Node && (option == "--require" || option == "--import" || option == "--loader")) return true;
+    if (family == Node && (option == "--require" || option == "--import" || option == "--loader"))
+        return true;
     return option.size() == 2 && letters.find(option[1]) != std::string_view::npos;
 }
 

@@ -85,10 +85,11 @@ constexpr FactName kFactNames[] = {
 /// Commands whose plain operands may be host names. Elsewhere `a.sh` is a file.
 bool takes_hosts(std::string_view name) {
     static constexpr std::array<std::string_view, 36> kNames{
-        "ssh",   "scp",     "sftp",        "rsync",    "nc",       "ncat",    "netcat", "telnet",  "lftp",
-        "curl",  "wget",    "ftp",         "tftp",     "ping",     "ftpget",  "socat",  "nmap",    "lynx",
-        "redir", "rinetd",  "simpleproxy", "ncftpput", "iptables", "dig",     "netsh",  "ftpput",  "fetch",
-        "plink", "autossh", "dbclient",    "wget2",    "aria2c",   "ncftpget", "axel",  "netsh.exe", "ip6tables"};
+        "ssh",      "scp",    "sftp",      "rsync",    "nc",          "ncat",     "netcat",   "telnet",
+        "lftp",     "curl",   "wget",      "ftp",      "tftp",        "ping",     "ftpget",   "socat",
+        "nmap",     "lynx",   "redir",     "rinetd",   "simpleproxy", "ncftpput", "iptables", "dig",
+        "netsh",    "ftpput", "fetch",     "plink",    "autossh",     "dbclient", "wget2",    "aria2c",
+        "ncftpget", "axel",   "netsh.exe", "ip6tables"};
     return std::ranges::find(kNames, name) != kNames.end();
 }
 
@@ -126,12 +127,14 @@ std::optional<std::string> typed_address(std::string_view token, bool is_host, c
     return text;
 }
 
+/// What a word of a command may be when nothing marks it as a host.
+struct PlainWords {
+    bool names = false;    ///< the name of one
+    bool numbers = false;  ///< an address written as a number
+};
+
 /// Walks the parts of one word and reports hosts: literal addresses anywhere; names behind `://`, `@`,
 /// `/dev/tcp/`, and where the command takes hosts.
-struct PlainWords {
-    bool names = false;    ///< a word may be the name of a host
-    bool numbers = false;  ///< or an address written as a number
-};
 void hosts_of(std::string_view word, PlainWords plain, TextArena& arena, Values& out) {
     // What a URL asks its host for names no host of the command.
     if (const auto scheme = word.find("://"); scheme != std::string_view::npos)
@@ -270,7 +273,8 @@ void CommandLine::hosts(const Segment& segment, bool external_only, Values& out)
               out.end());
 }
 
-/// Those of the command itself, and nohup of the shell that runs it: what a shell starts ignores hang-ups too.
+/// Those of the command itself, and nohup of the shell that runs it: what a shell starts ignores hang-ups
+/// too.
 void CommandLine::outer_wrappers(const Segment& segment, Values& out) {
     const auto own = wrappers(segment);
     out.insert(out.end(), own.begin(), own.end());

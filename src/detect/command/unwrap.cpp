@@ -209,18 +209,17 @@ void CommandUnwrapper::queue_carried_shell() {
     }
 }
 
-/// `/bin/sh /usr/sbin/service X stop`, `perl -w /usr/sbin/adduser X`: many commands of the system are scripts,
-/// and are seen as their interpreter runs them. Each is read as the command that was typed, too.
+/// `/bin/sh /usr/sbin/service X stop`, `perl -w /usr/sbin/adduser X`: many commands of the system are
+/// scripts, and are seen as their interpreter runs them. Each is read as the command that was typed, too.
 bool CommandUnwrapper::queue_system_script() {
     static constexpr std::array<std::string_view, 8> kPrograms{
-        "/bin/",           "/sbin/",      "/usr/bin/",  "/usr/sbin/", "/usr/local/bin/",
-        "/usr/local/sbin/", "/etc/init.d/", "/etc/rc.d/"};
-    const auto script = std::ranges::find_if(words_.subspan(1), [](const auto& word) {
-        return !is_option(word.value);
-    });
+        "/bin/",           "/sbin/",           "/usr/bin/",    "/usr/sbin/",
+        "/usr/local/bin/", "/usr/local/sbin/", "/etc/init.d/", "/etc/rc.d/"};
+    const auto script =
+        std::ranges::find_if(words_.subspan(1), [](const auto& word) { return !is_option(word.value); });
     if (script == words_.end()) return false;
-    const bool program = std::ranges::any_of(
-        kPrograms, [&](auto directory) { return script->value.starts_with(directory); });
+    const bool program =
+        std::ranges::any_of(kPrograms, [&](auto directory) { return script->value.starts_with(directory); });
     if (program) queue_beside(text_.substr(script->begin, end_ - script->begin));
     return program;
 }

@@ -252,10 +252,10 @@ std::optional<CommandField> command_field(std::string_view suffix) {
 
 std::span<const std::string_view> command_field_names() {
     static constexpr std::array<std::string_view, 28> kNames{
-        "name",      "names",    "path",       "line",         "raw",      "script",     "interpreter",
-        "operand1",  "operand2", "args",       "operands",     "options",  "settings",   "paths",
-        "basenames", "writes",   "reads",      "destinations", "homes",    "hosts",      "external_hosts",
-        "urls",      "images",   "pipes_to",   "pipes_from",   "facts",    "wrappers",   "assignments"};
+        "name",      "names",    "path",     "line",         "raw",     "script",   "interpreter",
+        "operand1",  "operand2", "args",     "operands",     "options", "settings", "paths",
+        "basenames", "writes",   "reads",    "destinations", "homes",   "hosts",    "external_hosts",
+        "urls",      "images",   "pipes_to", "pipes_from",   "facts",   "wrappers", "assignments"};
     return kNames;
 }
 
