@@ -371,6 +371,32 @@ TEST(ShardCore, LeavesAPropertyOfTheSameNameToTheDevicesThatSetIt) {
     EXPECT_EQ(apply_change(core, 1, "1"), 1u);
 }
 
+/// What the clock of a device that is an hour behind makes of its messages, `seconds` apart.
+std::size_t corrected_of(int messages, std::int64_t seconds) {
+    EventTimes times;
+    std::size_t corrected = 0;
+    for (int i = 0; i < messages; ++i) {
+        const auto received = Timestamp::from_unix_seconds(kFirst + i * seconds);
+        model::Event event;
+        event.device_time = received - std::chrono::hours(1);
+        times.apply("h/d", received, {&event, 1});
+        corrected += event.time == received;
+        Bytes state, again;
+        times.save(state);
+        EventTimes restored;
+        ByteReader reader(state);
+        EXPECT_TRUE(restored.restore(reader));
+        restored.save(again);
+        EXPECT_EQ(again, state);
+    }
+    return corrected;
+}
+
+TEST(EventTimes, CorrectsAClockThatIsSlowForLongButNotWhatComesLateInOneGo) {
+    EXPECT_EQ(corrected_of(10, 300), 3u);
+    EXPECT_EQ(corrected_of(30, 2), 0u);
+}
+
 TEST(ShardCore, OpensAStateOfVersionOne) {
     const auto compiled = content();
     const auto lookup = [&](std::string_view) -> Result<detect::ContentPtr> { return compiled; };

@@ -23,6 +23,9 @@ class EventTimes {
     /// So many messages must agree before a clock counts as slow: a spool that is being emptied looks alike,
     /// but its delay shrinks from message to message.
     static constexpr std::size_t kAgreeing = 8;
+    /// And so far apart: what comes late in one go, be it event by event, keeps its own time, else it would
+    /// be torn apart where the eighth message moves the rest.
+    static constexpr Ticks kApart = std::chrono::minutes(2);
 
     /// Sets time, window and lateness of one message's events, which are all of `identity`.
     void apply(std::string_view identity, Timestamp received, std::span<model::Event> events);
@@ -33,9 +36,10 @@ class EventTimes {
 
   private:
     struct Device {
-        std::vector<std::int64_t> behind;  ///< received minus newest stamp of the last messages, ticks
+        std::vector<std::int64_t> behind;  ///< received minus newest stamp of earlier messages, ticks
+        Timestamp sampled;                 ///< when the last of them came
     };
-    static Ticks offset_of(Device& device, Ticks behind);
+    static Ticks offset_of(Device& device, Timestamp received, Ticks behind);
 
     BoundedTable<Device> devices_{kDevicesMax};
     std::uint64_t corrected_ = 0;
