@@ -113,7 +113,10 @@ void CommandLine::parse(std::string_view line, std::string_view working_director
     for (std::size_t next = 0; next < pending_.size(); ++next) {
         const auto pending = pending_[next];  // a copy: lexing queues more
         const auto first = segments_.size();
-        CommandLexer(*this, pending.text, pending.parent, pending.origin, pending.depth).run();
+        const bool joined = pending.origin == Origin::Line || pending.origin == Origin::Shell;
+        CommandLexer(*this, joined ? mended(pending.text) : pending.text, pending.parent, pending.origin,
+                     pending.depth)
+            .run();
         place(first, pending.parent);
         for (auto i = first; i < segments_.size(); ++i)
             describe(segments_[i]);

@@ -183,6 +183,7 @@ class CommandLine {
         Origin origin;
         std::uint8_t depth;
     };
+    std::string_view mended(std::string_view text);
     void enqueue(std::string_view text, std::int32_t parent, Origin origin, std::uint8_t depth);
     void decode_pipelines(std::size_t first_segment);
     void describe(Segment& segment);

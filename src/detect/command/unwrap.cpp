@@ -85,6 +85,40 @@ std::size_t behind_options(std::span<const LexedWord> words, std::size_t at,
     return at;
 }
 
+/// Agents join argv by blanks: of `sh -c "X | Y; Z"` the quotes are lost, and X alone would look like the
+/// shell's. Everything behind -c was one word, and is made one again.
+std::string_view CommandLine::mended(std::string_view text) {
+    constexpr std::size_t kQuotesMax = 1'000;  // each takes room
+    bool shell = false;
+    std::size_t at = 0;
+    for (bool found = false; !found;) {
+        at = std::min(text.find_first_not_of(" \t", at), text.size());
+        const auto word = text.substr(at, text.find_first_of(" \t", at) - at);
+        at += word.size();
+        if (word.empty() || word.find_first_of("\"'`$;|&<>()\\\n") != std::string_view::npos) return text;
+        const bool option = is_option(word);
+        found = shell && option && !word.starts_with("--") && word.find('c') != std::string_view::npos;
+        if (shell && !option) return text;  // a script
+        if (shell || option) continue;
+        shell = is_shell(basename_of(word));
+        const bool in_front =
+            shell || assignment_name(word) > 0 || (word.front() >= '0' && word.front() <= '9') ||
+            std::ranges::find(kWrappers, basename_of(word), &OuterCommand::name) != kWrappers.end();
+        if (!in_front) return text;
+    }
+    at = std::min(text.find_first_not_of(" \t", at), text.size());
+    const auto script = text.substr(at);
+    if (script.find_first_of(";|&\n") == std::string_view::npos || script.front() == '"' ||
+        script.front() == '\'' || script.starts_with("$'") ||
+        static_cast<std::size_t>(std::ranges::count(script, '\'')) > kQuotesMax)
+        return text;
+    buffer_.assign(text.substr(0, at)).push_back('\'');
+    for (const char c : script)
+        buffer_.append(c == '\'' ? std::string_view("'\\''") : std::string_view(&c, 1));
+    buffer_.push_back('\'');
+    return arena_.copy(buffer_);
+}
+
 void CommandUnwrapper::run() {
     segment_.wrappers_first = static_cast<std::uint32_t>(line_.wrappers_.size());
     segment_.assignments_first = static_cast<std::uint32_t>(line_.assignments_.size());
