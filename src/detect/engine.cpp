@@ -217,7 +217,7 @@ class ShardEngine final : public Engine {
         correlator_.observe(event, item, hits_, known_fields, found_);
         raise_found(context);
         if (process != nullptr) {
-            if ((line & kDownloads) != 0 || downloads_.waits(event))
+            if ((line & kDownloads) != 0 || downloads_.waits(event, *process))
                 downloads_.observe(event, item, *process, matcher_.command(), downloaded_and_ran, context);
             if ((line & kConcerns) != 0)
                 catalogue_.observe_command(event, item, *process, matcher_.command(), context);

