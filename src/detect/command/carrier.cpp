@@ -113,16 +113,16 @@ std::string_view value_of(std::string_view word) {
 }
 
 /// Where the first of `verbs` stands among the words of an engine; their number for none.
-template <class Words>
-std::size_t verb_of(const Words& words, std::initializer_list<std::string_view> verbs) {
+template <class WordList>
+std::size_t verb_of(const WordList& words, std::initializer_list<std::string_view> verbs) {
     std::size_t at = 1;
     while (at < words.size() && std::ranges::find(verbs, value_of(words[at])) == verbs.end())
         ++at;
     return at;
 }
 
-template <class Words>
-std::size_t behind_engine_options(const Words& words, std::size_t at) {
+template <class WordList>
+std::size_t behind_engine_options(const WordList& words, std::size_t at) {
     while (at < words.size() && is_option(value_of(words[at])))
         at += is_boolean(value_of(words[at])) ? 1 : 2;
     return at;
