@@ -13,11 +13,11 @@ class Presence : public ::testing::Test {
   protected:
     Presence() : engine_(make_engine(compile({}).value())) {}
 
-    void message(std::int64_t hour) {
+    void message(std::int64_t hour, std::string_view device = "d") {
         model::Event event;
         event.kind = model::EventKind::Heartbeat;
         event.hub = "h";
-        event.device = "d";
+        event.device = device;
         event.module = "azureiotsecurity";
         event.time = event.received = at(hour);
         event.position.offset = next_++;
@@ -76,6 +76,29 @@ TEST_F(Presence, TimeWithoutTicksIsNoSilence) {
     message(0);
     engine_->advance(at(500), findings_);
     EXPECT_TRUE(silences().empty());
+}
+
+TEST_F(Presence, WithoutTicksADeviceIsSilentWhileOthersAreHeard) {
+    message(0);
+    for (std::int64_t hour = 20; hour <= 60; hour += 20)
+        message(hour, "other");
+    EXPECT_TRUE(silences().empty());
+    message(80, "other");
+    EXPECT_EQ(silences(), std::vector{model::AlertStatus::New});
+    message(81);
+    EXPECT_EQ(silences(), (std::vector{model::AlertStatus::New, model::AlertStatus::Resolved}));
+}
+
+TEST_F(Presence, WithoutTicksNothingIsKnownOfTimeInWhichNobodyWasHeard) {
+    message(0);
+    message(20, "other");
+    message(50, "other");  // more than a day later: listened to from here on
+    message(73, "other");
+    message(95, "other");
+    message(118, "other");
+    EXPECT_TRUE(silences().empty());
+    message(122, "other");
+    EXPECT_EQ(silences(), std::vector{model::AlertStatus::New});
 }
 
 TEST_F(Presence, ADisabledDeviceMayBeSilent) {

@@ -1,5 +1,5 @@
-// The scripts. Together they raise every alert of the catalogue that recorded input can raise (A35, silence,
-// is live only).
+// The scripts. Together they raise every alert of the catalogue that an hour or two can raise (A35, silence,
+// takes three days).
 #include "simulate/attack.hpp"
 
 namespace fieldwatch::simulate {

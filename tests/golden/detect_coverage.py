@@ -15,7 +15,7 @@ sort there are, and the input files, beside which lies what must come of them (`
 hub's configuration, of an input; its name says what must come of it. "–": the sort does not apply (a state has no hit count), or
 is a property of all events alike that other rows show. C: the customer's own rules, of which each file has ranges or a list of its own;
 "late" is for what agents say, and what came in one message (HitCount) for what can. X: ours, beside the catalogue.
-A35, silence, is judged by ticks of a running server alone: recorded input must raise none, which its file shows; that it is raised is in
+A35, silence: in recorded input others must have been heard at least once a day meanwhile; what the ticks of a running server show is in
 `src/detect/presence_test.cpp`.
 
 """

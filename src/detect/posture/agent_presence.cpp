@@ -27,6 +27,9 @@ constexpr Ticks kGrace = std::chrono::seconds(10);  ///< a device and its module
 constexpr Ticks kFirstMessageWithin = std::chrono::hours(24);
 constexpr Ticks kLookEvery = std::chrono::minutes(10);  ///< the spec asks for an hour at most
 
+/// Records that follow one another within it show that somebody was listening between them.
+constexpr Ticks kHeardWithin = std::chrono::hours(24);
+
 constexpr std::string_view kSecurityModules[] = {"azureiotsecurity", "Microsoft.Security",
                                                  "defender-iot-micro-agent"};
 
@@ -65,6 +68,7 @@ void AgentPresence::owe(Device& device, Timestamp due) {
 }
 
 void AgentPresence::receive(const model::Event& event, Context& context) {
+    listen(context);
     // Numbers out of telemetry are the hub's to tell: no agent needs to be there for it.
     if (!is_message(event) || event.device.empty() || event.agent_version == model::kTelemetryMetricsAgent)
         return;
@@ -175,6 +179,20 @@ void AgentPresence::tick(Context& context) {
     }
 }
 
+/// Recorded input has no ticks. There a device is silent while others are heard, and nobody is where nothing
+/// came at all. Logs of other origin, which have no module, are excerpts too often.
+void AgentPresence::listen(Context& context) {
+    if (context.now > heard_ + kHeardWithin) listening_since_ = context.now;
+    heard_ = context.now;
+    if (context.now < listened_ + kLookEvery) return;
+    listened_ = context.now;
+    for (auto& [key, device] : devices_) {
+        if (device.reporting.empty() || !device.enabled || device.silent_since.ticks != 0) continue;
+        const auto since = std::max(device.last_message, listening_since_);
+        if (context.now >= since + context.settings.silent_after) raise_silent(device, context);
+    }
+}
+
 void AgentPresence::raise_onboarded(const model::Event& event, Context& context) const {
     auto alert = device_alert(kOnboarded, event, event.position);
     alert.start = alert.end = event.time;
@@ -225,6 +243,8 @@ void AgentPresence::save(ByteWriter& out) const {
         write(out, device.evidence);
         write(out, device.last_position);
     }
+    for (const auto time : {heard_, listening_since_, listened_})
+        out.i64(time.ticks);
 }
 
 Result<void> AgentPresence::restore(ByteReader& in) {
@@ -249,6 +269,10 @@ Result<void> AgentPresence::restore(ByteReader& in) {
         device.last_position = FIELDWATCH_TRY(read_position(in));
         owe(device, due);
     }
+    heard_ = listening_since_ = listened_ = {};
+    if (in.empty()) return {};  // an older state
+    for (auto* time : {&heard_, &listening_since_, &listened_})
+        *time = FIELDWATCH_TRY(read_time(in));
     return {};
 }
 

@@ -43,12 +43,14 @@ class AgentPresence final : public Detector {
     Device& device_of(std::string_view hub, std::string_view name);
     void owe(Device& device, Timestamp due);
     void judge(Device& device, Context& context);
+    void listen(Context& context);
     void raise_onboarded(const model::Event& event, Context& context) const;
     void raise_silent(Device& device, Context& context) const;
 
     BoundedTable<Device> devices_{kDevicesMax};
     std::set<std::pair<std::int64_t, std::string>> due_;  // by time, then key
     Timestamp looked_{0};                                 // for silence
+    Timestamp heard_{0}, listening_since_{0}, listened_{0};  // for silence that records alone show
 };
 
 }  // namespace fieldwatch::detect
