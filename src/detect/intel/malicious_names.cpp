@@ -1,5 +1,6 @@
 #include "detect/intel/malicious_names.hpp"
 
+#include "detect/intel/domain_name.hpp"
 #include "detect/intel/intel.hpp"
 
 namespace fieldwatch::detect {
@@ -15,6 +16,14 @@ constexpr AlertType kName{"fieldwatch-a47",
                           "T1071.004",
                           "Take the source off the network; do incident response"};
 
+/// As the resolver asks: small letters, other alphabets in punycode, neither the root's dot nor a port.
+std::string asked(std::string_view name) {
+    if (const auto colon = name.find(':'); name.find(':', colon + 1) == std::string_view::npos)
+        name = name.substr(0, colon);
+    if (name.ends_with('.')) name.remove_suffix(1);
+    return lower_case(ascii_name(name).value_or(std::string(name)));
+}
+
 }  // namespace
 
 void MaliciousNames::observe(const model::Event& event, Context& context) {
@@ -22,8 +31,7 @@ void MaliciousNames::observe(const model::Event& event, Context& context) {
     for (const auto& item : event.items) {
         const auto* const flow = std::get_if<model::ConnectionCreate>(&item.payload);
         if (flow == nullptr || flow->dns_name.empty()) continue;
-        auto name = lower_case(flow->dns_name);
-        if (name.ends_with('.')) name.pop_back();  // the root's label
+        const auto name = asked(flow->dns_name);
         const auto known = context.intel.find_domain(name, context.now);
         if (!known) continue;
         auto alert = device_alert(kName, event, item.position);
