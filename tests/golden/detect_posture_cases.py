@@ -244,6 +244,8 @@ def edge(write):
     registry = lambda user, address="plant.azurecr.io": {"credentials": {"r": {"username": user, "password": "never shown", "address": address}}}
     agent(log, "positive", **registry("plant")), agent(log, "negative", **registry("0f8fad5b-d9cb-469f-a165-70867728950e"))
     agent(log, "boundary-in", **registry("0f8fad5b-d9cb-469f-a165-7086772895")), agent(log, "negative-own-registry", **registry("plant", "registry.plant.example"))
+    agent(log, "positive-scheme-port", **registry("plant", "https://Plant.azurecr.io:443/team"))
+    agent(log, "negative-elsewhere", **registry("plant", "plant.azurecr.io.example"))
     agent(log, "resolved", **registry("plant")), agent(log, "resolved", 60)
     write("R11_IoT_ACRAuthentication", log)
 
@@ -262,6 +264,11 @@ def edge(write):
             agent(log, device, 1, modules=image(tag))
     agent(log, "resolved", 60, modules=image(1))
     agent(log, "negative-no-group", 1, modules=image(2))
+    pump = lambda tag: {"pump": image(tag)["app"]}
+    for device, tag, group in (("negative-default-1", 1, None), ("negative-default-2", 1, "Default"), ("positive-default", 2, None)):
+        if group:
+            log.twin(device, 0, "tags", {"SecurityGroup": group})
+        agent(log, device, 1, modules=pump(tag))
     write("R16_IoT_InconsistentModuleSettings", log)
 
     log = Log("R17")

@@ -11,6 +11,7 @@ namespace fieldwatch::detect {
 namespace {
 
 constexpr std::string_view kEdgeAgent = "$edgeAgent";
+constexpr std::string_view kDefaultGroup = "default";  ///< of whoever has no tag
 constexpr std::size_t kGatewaysLeast = 3;  ///< a module on fewer gateways has no usual settings
 
 RecommendationBook::Assessment assessment_of(std::string_view type, std::string_view hub,
@@ -32,6 +33,13 @@ void assess_list(RecommendationBook::Assessment found, std::string_view key, con
     context.posture.assess(std::move(found), context.settings, context.now, context.out);
 }
 
+/// `https://plant.azurecr.io:443/team` is the registry plant.azurecr.io.
+std::string registry_host(std::string_view address) {
+    if (const auto scheme = address.find("://"); scheme != std::string_view::npos)
+        address.remove_prefix(scheme + 3);
+    return lower_case(address.substr(0, address.find_first_of("/:")));
+}
+
 }  // namespace
 
 void EdgeModules::twin(const TwinDocument& twin, const model::RegistryChange& change, Context& context) {
@@ -39,7 +47,9 @@ void EdgeModules::twin(const TwinDocument& twin, const model::RegistryChange& ch
     if (twin.module.empty() && twin.tags != nullptr && change.role.home) {
         const Key key{std::string(change.hub), twin.device};
         if (auto* const gateway = gateway_of(key)) {
-            regroup(key, *gateway, text_member(*twin.tags, "SecurityGroup"));
+            auto group = text_member(*twin.tags, "SecurityGroup");
+            if (group.empty() && !gateway->modules.empty()) group = kDefaultGroup;
+            regroup(key, *gateway, std::move(group));
             if (gateway->group.empty())  // nobody to be compared with
                 context.posture.assess(assessment_of("IoT_InconsistentModuleSettings", change.hub,
                                                      twin.device, change.time, change.position),
@@ -58,7 +68,8 @@ void EdgeModules::twin(const TwinDocument& twin, const model::RegistryChange& ch
         gateway->modules[module.name] = module.settings;
     gateway->evidence = change.position;
     gateway->time = change.time;
-    if (!gateway->group.empty()) dirty_.emplace(key.first, gateway->group);
+    if (gateway->group.empty()) regroup(key, *gateway, std::string(kDefaultGroup));
+    dirty_.emplace(key.first, lower_case(gateway->group));
 }
 
 void EdgeModules::identity(const IdentityDocument& identity, const model::RegistryChange& change,
@@ -97,7 +108,7 @@ void EdgeModules::assess_device(const EdgeDeployment& deployment, std::string_vi
         privileged_json.end_array().end_object();
     }
     for (const auto& registry : deployment.registries) {
-        const auto address = lower_case(registry.address);
+        const auto address = registry_host(registry.address);
         const bool hosted = std::ranges::any_of(context.settings.registry_suffixes, [&](const auto& suffix) {
             return address.ends_with(lower_case(suffix));
         });
@@ -132,15 +143,16 @@ EdgeModules::Gateway* EdgeModules::gateway_of(const Key& key) {
 void EdgeModules::regroup(const Key& key, Gateway& gateway, std::string group) {
     if (gateway.group == group) return;
     if (!gateway.group.empty()) {
-        const Key old{key.first, gateway.group};
+        const Key old{key.first, lower_case(gateway.group)};  // names are compared without case
         groups_[old].erase(key.second);
         if (groups_[old].empty()) groups_.erase(old);
         dirty_.insert(old);
     }
     gateway.group = std::move(group);
     if (gateway.group.empty()) return;
-    groups_[{key.first, gateway.group}].insert(key.second);
-    dirty_.emplace(key.first, gateway.group);
+    const auto name = lower_case(gateway.group);
+    groups_[{key.first, name}].insert(key.second);
+    dirty_.emplace(key.first, name);
 }
 
 void EdgeModules::advance(Context& context) {
@@ -179,7 +191,7 @@ void EdgeModules::compare(const std::string& hub, const std::string& group, Cont
             JsonWriter(found.additional_json)
                 .begin_object()
                 .member("ModuleName", module)
-                .member("SecurityGroup", group)
+                .member("SecurityGroup", gateway.group)
                 .member("Differences", json_list(differences))
                 .end_object();
             break;
@@ -229,7 +241,7 @@ Result<void> EdgeModules::restore(ByteReader& in) {
             for (auto& hash : settings)
                 hash = FIELDWATCH_TRY(in.u64());
         }
-        if (!gateway.group.empty()) groups_[{hub, gateway.group}].insert(device);
+        if (!gateway.group.empty()) groups_[{hub, lower_case(gateway.group)}].insert(device);
         gateways_[{std::move(hub), std::move(device)}] = std::move(gateway);
     }
     count = FIELDWATCH_TRY(read_count(in));
