@@ -300,6 +300,7 @@ def sequences():
     log.send("positive-child", "NetworkActivity", named("a.b.Evil.Example."), version="2.0")
     log.send("negative", "NetworkActivity", named("notevil.example"), version="2.0")
     log.send("negative-parent", "NetworkActivity", named("example"), version="2.0")
+    log.send("positive-port", "NetworkActivity", named("evil.example.:443"), version="2.0")
     more = {"version": "2.0"}
     log.send("late", "NetworkActivity", named("evil.example"), delay=WINDOW + 1, **more)
     log.send("boundary-in-age", "NetworkActivity", named("evil.example"), delay=WINDOW, **more)
@@ -337,6 +338,17 @@ def sequences():
         log.send(device, "ProcessCreate", process("ls"))
     log.send("negative-gap", "ProcessCreate", process("ls"), 5 * DAY)
     write("A35_IoT_DeviceSilent", log)
+
+    log = Log("A35-others")
+    for device in ("positive", "positive-comes-back", "negative-disabled", "negative-within", "noise"):
+        log.send(device, "ProcessCreate", process("ls"))
+    log.identity("negative-disabled", HOUR, change="update", status="disabled")
+    for hours in range(20, 120, 20):
+        log.send("noise", "ProcessCreate", process("ls"), hours * HOUR)
+    for hours in (71, 99):
+        log.send("negative-within", "ProcessCreate", process("ls"), hours * HOUR)
+    log.send("positive-comes-back", "ProcessCreate", process("ls"), 99 * HOUR)
+    write("A35-others_IoT_DeviceSilent", log)
 
     log = Log("A49")
     log.send("positive", "ProcessCreate", process("ls")).send("duplicate", "ProcessCreate", process("ls")).send("duplicate", "ProcessCreate", process("id"), 9)
