@@ -28,8 +28,15 @@ model::Alert suspicious_address(const model::Event& event, const model::Item& it
         .member_if("CommandLine", connection.command_line)
         .member("DeviceId", event.device)
         .end_object();
+    const bool in = connection.direction == model::Direction::In;
     EntityWriter(alert.entities_json, event.hub, event.device)
         .add("ip", {{"Address", connection.remote_address}, {"ThreatIntelligence", known.source}})
+        .add("network-connection",
+             {{"SourceAddress", in ? connection.remote_address : connection.local_address},
+              {"SourcePort", in ? connection.remote_port : connection.local_port},
+              {"DestinationAddress", in ? connection.local_address : connection.remote_address},
+              {"DestinationPort", in ? connection.local_port : connection.remote_port},
+              {"Protocol", connection.protocol}})
         .end();
     return alert;
 }

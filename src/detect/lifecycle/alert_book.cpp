@@ -106,6 +106,18 @@ void add_note(std::string& properties, const model::AlertDecision& decision) {
     set_notes(properties, std::move(notes));
 }
 
+/// A repeat counts in the properties too, where readers of the table look for it. Inside of texts the name's
+/// quotes are escaped, so that it is found nowhere else.
+void set_hits(std::string& properties, std::int64_t hits) {
+    constexpr std::string_view kHits = "\"HitCount\":";
+    const auto at = properties.find(kHits);
+    if (at == std::string::npos) return;
+    const auto begin = at + kHits.size();
+    const auto end = properties.find_first_not_of("0123456789", begin);
+    if (end == begin || end == std::string::npos) return;
+    properties.replace(begin, end - begin, std::to_string(hits));
+}
+
 }  // namespace
 
 void AlertBook::raise(model::Alert alert, Ticks suppression, Timestamp now,
@@ -190,6 +202,7 @@ void AlertBook::restate(const model::Alert& newer, Timestamp now, std::vector<mo
 void AlertBook::emit(Open& open, Timestamp now, std::vector<model::Finding>& out) {
     open.last_row = now;
     open.alert.processed = now;
+    if (open.alert.update) set_hits(open.alert.extended_json, open.alert.hit_count);
     out.emplace_back(open.alert);
 }
 

@@ -54,6 +54,16 @@ TEST_F(Notes, StayWhenTheAlertSaysMore) {
                                 {"Comment", "our own \"miner\""}}));
 }
 
+TEST_F(Notes, ARepeatCountsInThePropertiesToo) {
+    book_.raise(miner(R"({"CommandLine":"echo '\"HitCount\":7'","HitCount":1})"), std::chrono::hours(1), at(0), found_);
+    book_.raise(miner(R"({"HitCount":1})"), std::chrono::hours(1), at(300), found_);
+    book_.advance(at(3'000), found_);
+    EXPECT_EQ(last().hit_count, 2);
+    const auto properties = Json::parse(last().extended_json);
+    EXPECT_EQ(properties["HitCount"], 2);
+    EXPECT_EQ(properties["CommandLine"], "echo '\"HitCount\":7'");
+}
+
 TEST_F(Notes, SayWhoseTheAlertIsUntilItIsSomebodyElses) {
     const auto mine = [&] { return Json::parse(last().extended_json).value("AssignedTo", ""); };
     const auto assign = [&](std::string name) {

@@ -148,6 +148,20 @@ model::ProcessCreate process_of(const model::OtherPayload& other) {
             .working_directory = get("CurrentDirectory")};
 }
 
+/// What was plugged in: an interface has a name, another device the place that lsusb shows.
+void describe_hardware(const model::OtherPayload& other, Json& extended) {
+    const auto get = [&](std::string_view key) { return model::find(other.fields, key); };
+    if (const auto interface = get("InterfaceName"); !interface.empty()) {
+        extended["Interface"] = text(interface);
+        return;
+    }
+    const auto digits = [](std::string_view number) {
+        return std::string(number.size() < 3 ? 3 - number.size() : 0, '0') + text(number);
+    };
+    extended["Device Name"] =
+        "Bus " + digits(get("BusNumber")) + " Device " + digits(get("KernelDeviceNumber"));
+}
+
 std::string discriminator(const RuleMeta& rule, const RuleHit& hit, const model::Item& item,
                           const std::vector<FieldValue>& fields, const model::Operation* operation) {
     const auto get = [&](std::string_view name) -> std::string {
@@ -174,6 +188,8 @@ std::string discriminator(const RuleMeta& rule, const RuleHit& hit, const model:
     }
     std::string out;
     for (const auto& name : rule.fields)
+        out += get(name) + "\n";
+    for (const auto& name : rule.extended)  // one device is not another
         out += get(name) + "\n";
     return out;
 }
@@ -235,6 +251,7 @@ model::Alert make_alert(const RuleMeta& rule, const RuleHit& hit, const model::E
             const auto key = text(name);
             if (other->category != "process_creation" && !extended.contains(key)) extended[key] = text(value);
         }
+        if (event.kind == model::EventKind::Peripheral) describe_hardware(*other, extended);
     }
     std::vector<FieldValue> fields;
     NumberText numbers;
