@@ -196,6 +196,7 @@ const failed = await runAll({
     const { page, complaints } = await at("/devices/pump-1?tab=agent&span=P1D", "table.rows");
     await page.getByText(/connections by BPF, UDP by polling/).first().waitFor();
     const lost = page.locator("section", { has: page.getByRole("heading", { name: "Lost on the device" }) });
+    await lost.locator("tbody tr").first().waitFor();
     assert.deepEqual((await lost.locator("tbody td").allInnerTexts()).slice(0, 3), ["Low", "200", "50"]);
     await page.locator("section", { has: page.getByRole("heading", { name: "What it reported" }) }).getByText("Information").waitFor();
     assert.equal(await page.getByLabel("Time range").inputValue(), "P1D");
