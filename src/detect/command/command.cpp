@@ -237,7 +237,8 @@ void CommandLine::decode_pipelines(std::size_t first) {
 /// decoded.
 void CommandLine::enqueue_piped_text(std::size_t index) {
     const auto& shell = segments_[index];
-    if (shell.interpreter != Interpreter::Shell || !shell.has(Fact::ReadsCode)) return;
+    const bool queues = (shell.name == "at" || shell.name == "batch") && shell.before == Operator::Pipe;
+    if (!queues && (shell.interpreter != Interpreter::Shell || !shell.has(Fact::ReadsCode))) return;
     std::string text;
     bool hidden = false;
     for (const auto& redirect : redirects(shell)) {

@@ -59,6 +59,30 @@ TEST(CommandLine, SeesABareRedirectionBehindAKeyword) {
     EXPECT_EQ(command.segments()[2].name, "done");  // it only receives what the loop prints
 }
 
+TEST(CommandLine, PassesOverDocumentsThatNothingRuns) {
+    EXPECT_THAT(texts("cat > /srv/notes.txt <<'E'\nrm -rf /\nE\nls"), ElementsAre("cat", "ls"));
+    EXPECT_THAT(texts("cat <<E\nusage: rm -rf /\nE\nls"), ElementsAre("cat", "ls"));
+    EXPECT_THAT(texts("cat <<-E && id\n\trm x\n\tE\nls"), ElementsAre("cat", "id", "ls"));
+    EXPECT_THAT(texts("python3 - <<E\nrm x\nE"), ElementsAre("python3 -"));
+    for (const std::string_view run :
+         {"sh <<'E'\nrm x\nE", "cat <<E | sh\nrm x\nE", "ssh h <<E\nrm x\nE", "cat > a <<E\nrm x\nE",
+          "cat > a.txt <<E\nrm x\nE\nsh a.txt", "cat > a.txt <<E\nrm x\nno end"})
+        EXPECT_THAT(texts(run), Contains("rm x")) << run;
+}
+
+TEST(CommandLine, ReadsWhatCodeGivesToAShell) {
+    EXPECT_THAT(texts("python3 -c \"import os; os.system('rm x')\""), Contains("rm x"));
+    EXPECT_THAT(texts("python3 -c 'import subprocess as s; subprocess.call([\"rm\", \"x\"])'"), Contains("rm x"));
+    EXPECT_THAT(texts("perl -e 'system(\"rm x\")'"), Contains("rm x"));
+    EXPECT_THAT(texts("php -r 'shell_exec(\"rm x\");'"), Contains("rm x"));
+    EXPECT_THAT(texts("node -e \"require('child_process').execSync('rm x')\""), Contains("rm x"));
+    EXPECT_THAT(texts("python3 -c \"exec('rm x')\""), ::testing::Not(Contains("rm x")));
+    EXPECT_THAT(texts("python3 -c \"filesystem('rm x')\""), ::testing::Not(Contains("rm x")));
+    EXPECT_THAT(texts("sh -c -- 'rm x'"), Contains("rm x"));
+    EXPECT_THAT(texts("flock /tmp/l -c 'rm x'"), Contains("rm x"));
+    EXPECT_THAT(texts("echo 'rm x' | at now"), Contains("rm x"));
+}
+
 TEST(CommandLine, SeesThroughShellsAndWrappers) {
     EXPECT_THAT(texts("sh -c \"echo cpuminer-multi\""),
                 ElementsAre("sh -c echo cpuminer-multi", "echo cpuminer-multi"));

@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "detect/command/escape.hpp"
+#include "detect/command/words.hpp"
 
 namespace fieldwatch::detect {
 namespace {
@@ -122,6 +123,7 @@ void CommandLexer::end_segment(Operator after, std::size_t end) {
         line_.redirects_.insert(line_.redirects_.end(), redirects_.begin(), redirects_.end());
         CommandUnwrapper(line_, segment, text_, end, words_).run();
         line_.note_exports(segment);
+        note_documents(segment);
         line_.segments_.push_back(segment);
     }
     if (after != Operator::Pipe) pipeline_ = line_.pipelines_++;
@@ -164,7 +166,57 @@ bool CommandLexer::lex_operator() {
     end_word();
     at_ += length;
     end_segment(found, end);
+    if (found == Operator::Newline && !documents_.empty()) skip_documents();
     return true;
+}
+
+void CommandLexer::note_documents(const Segment& segment) {
+    static constexpr std::array<std::string_view, 16> kReaders{"mail",  "mailx", "sendmail", "mysql",
+                                                               "psql",  "jq",    "sqlite3",  "ftp",
+                                                               "sftp",  "gpg",   "openssl",  "sort",
+                                                               "logger", "grep",  "awk",      "sed"};
+    static constexpr std::array<std::string_view, 14> kTexts{".txt", ".md",  ".log", ".conf", ".cfg",
+                                                             ".json", ".yml", ".yaml", ".html", ".ini",
+                                                             ".xml",  ".csv", ".rst", ".toml"};
+    const auto& redirects = line_.redirects(segment);
+    std::string_view file;
+    for (const auto& redirect : redirects) {
+        if (redirect.operation.starts_with('>')) file = redirect.target;
+    }
+    const auto is = [&](const auto& names, auto matches) { return std::ranges::any_of(names, matches); };
+    const bool text = is(kTexts, [&](auto extension) { return file.ends_with(extension); });
+    const auto interpreter = interpreter_of(segment.name);
+    const bool other_code = interpreter != Interpreter::None && interpreter != Interpreter::Shell;
+    const bool reads = other_code || is(kReaders, [&](auto name) { return name == segment.name; });
+    const bool is_data =
+        segment.after != Operator::Pipe && (segment.name == "cat" ? file.empty() || text : reads);
+    for (const auto& redirect : redirects) {
+        if (redirect.operation == "<<" && !redirect.target.empty())
+            documents_.push_back({redirect.target, file, is_data});
+    }
+}
+
+/// Data is passed over. What a shell reads, or a file that the line goes on to name, is read as commands.
+void CommandLexer::skip_documents() {
+    for (const auto& document : documents_) {
+        const bool tabs = document.end.size() > 1 && document.end.front() == '-';
+        const auto end = document.end.substr(tabs ? 1 : 0);
+        auto line = at_;
+        bool found = false;
+        while (line < text_.size() && !found) {
+            const auto stop = std::min(text_.find('\n', line), text_.size());
+            auto body = text_.substr(line, stop - line);
+            while (tabs && body.starts_with('\t'))
+                body.remove_prefix(1);
+            found = body == end;
+            line = std::min(stop + 1, text_.size());
+        }
+        const auto file = basename_of(document.file);
+        const bool named = !file.empty() && text_.substr(line).find(file) != std::string_view::npos;
+        if (!found || !document.is_data || named) break;  // those behind it follow its text
+        at_ = segment_begin_ = line;
+    }
+    documents_.clear();
 }
 
 bool CommandLexer::lex_redirect() {

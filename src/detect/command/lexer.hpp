@@ -23,6 +23,11 @@ class CommandLexer {
     void run();
 
   private:
+    /// A here-document that begins at the next line.
+    struct Document {
+        std::string_view end, file;  ///< the line that ends it; where it goes, if it goes to a file
+        bool is_data;                ///< whatever reads it runs none of it
+    };
     void end_word();
     void end_segment(Operator after, std::size_t end);
     void begin_building();
@@ -35,6 +40,8 @@ class CommandLexer {
     void lex_backtick();
     void lex_backslash();
     std::size_t closing_parenthesis(std::size_t open) const;
+    void note_documents(const Segment& segment);
+    void skip_documents();
     void append(std::string_view text);
     char at(std::size_t offset) const { return offset < text_.size() ? text_[offset] : '\0'; }
 
@@ -48,6 +55,7 @@ class CommandLexer {
     std::size_t segment_begin_ = 0;
     std::size_t word_begin_ = std::string_view::npos;
     bool building_ = false, quoted_ = false;
+    std::vector<Document> documents_;
     std::string_view redirect_;  ///< waiting for its target
     Operator before_ = Operator::None;
     std::uint32_t pipeline_ = 0;
@@ -93,6 +101,7 @@ class CommandUnwrapper {
     void queue_device_shell();
     void queue_windows_shell();
     bool queue_system_script();
+    void queue_code_calls();
     bool queue_carried();
     bool queue_daemon();
     void queue_beside(std::string_view text);

@@ -216,16 +216,25 @@ void CommandUnwrapper::queue_shell_text() {
     if (segment_.name == "find") return queue_find_exec();
     if (segment_.name == "adb") return queue_device_shell();
     if (segment_.name == "cmd" || segment_.name.ends_with("cmd.exe")) return queue_windows_shell();
+    if (segment_.name == "flock") {  // `flock FILE -c X`; without -c it carries a command's words
+        for (std::size_t i = 1; i + 1 < words_.size(); ++i) {
+            if (words_[i].value == "-c" || words_[i].value == "--command") return queue_from(i + 1);
+        }
+    }
     const bool carries = is_shell(segment_.name) || segment_.name == "su" || segment_.name == "runuser";
     if (!carries) {
-        const bool other = interpreter_of(segment_.name) != Interpreter::None && queue_system_script();
+        const bool interprets = interpreter_of(segment_.name) != Interpreter::None;
+        if (interprets) queue_code_calls();
+        const bool other = interprets && queue_system_script();
         return other || queue_carried() ? void() : queue_carried_shell();
     }
     for (std::size_t i = 1; i < words_.size(); ++i) {
         const auto word = words_[i].value;
         const bool cluster = word.size() > 1 && word[0] == '-' && word[1] != '-';
-        if (word == "--command" || (cluster && word.find('c') != std::string_view::npos))
-            return queue_from(i + 1);
+        if (word == "--command" || (cluster && word.find('c') != std::string_view::npos)) {
+            const bool ends = i + 1 < words_.size() && words_[i + 1].value == "--";
+            return queue_from(i + (ends ? 2 : 1));
+        }
         if (!word.starts_with('-') && is_shell(segment_.name)) {  // a script: no -c follows
             queue_system_script();
             return;
@@ -267,6 +276,47 @@ void CommandUnwrapper::queue_windows_shell() {
     for (std::size_t i = 1; i + 1 < words_.size(); ++i) {
         const auto word = words_[i].value;
         if (word == "/c" || word == "/C" || word == "/k" || word == "/K") return queue_from(i + 1);
+    }
+}
+
+/// What code on the command line gives to a shell or starts: `os.system("X")`, `system 'X'`,
+/// `subprocess.call(["X", "Y"])`, `execSync("X")`. Literals only.
+void CommandUnwrapper::queue_code_calls() {
+    static constexpr std::array<std::string_view, 12> kCalls{
+        "system",     "popen",    "Popen",      "getoutput", "check_output", "check_call",
+        "shell_exec", "passthru", "os.execute", "execSync",  "spawnSync",    "subprocess.run"};
+    static constexpr std::array<std::string_view, 2> kMoreCalls{"subprocess.call", "exec"};
+    constexpr std::size_t kCallsMax = 8;
+    const bool python = interpreter_of(segment_.name) == Interpreter::Python;  // its exec runs Python
+    std::size_t calls = 0;
+    for (const auto& word : words_.subspan(1)) {
+        const auto code = word.value;
+        const auto take = [&](std::string_view name) {
+            for (auto at = code.find(name); at != std::string_view::npos && calls < kCallsMax;
+                 at = code.find(name, at + 1)) {
+                const char before = at > 0 ? code[at - 1] : ' ';
+                if ((before >= 'a' && before <= 'z') || (before >= 'A' && before <= 'Z') || before == '_')
+                    continue;
+                std::string text;
+                auto next = code.find_first_not_of(" (", at + name.size());
+                while (next < code.size()) {
+                    next = code.find_first_not_of(" ,[", next);
+                    const char quote = next < code.size() ? code[next] : '\0';
+                    if (quote != '\'' && quote != '"') break;
+                    if (!text.empty()) text.push_back(' ');
+                    for (++next; next < code.size() && code[next] != quote; ++next) {
+                        if (code[next] == '\\' && next + 1 < code.size()) ++next;
+                        text.push_back(code[next]);
+                    }
+                    ++next;
+                }
+                if (text.empty()) continue;
+                ++calls;
+                queue_beside(line_.arena_.copy(text));
+            }
+        };
+        std::ranges::for_each(kCalls, take);
+        std::ranges::for_each(std::span(kMoreCalls).first(python ? 1 : 2), take);
     }
 }
 
