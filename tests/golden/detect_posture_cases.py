@@ -116,7 +116,7 @@ def agent_state(write):
     write("R22_IoT_X_DroppedEvents", log)
 
     log = Log("R21")
-    for device, version, module in (("positive", "1.0.9", "azureiotsecurity"), ("negative", "1.0.11", "azureiotsecurity"), ("boundary-out", "1.0.10", "azureiotsecurity"),
+    for device, version, module in (("positive", "1.0.9", "azureiotsecurity"), ("negative", "1.0.11", "azureiotsecurity"), ("boundary-out", "1.0.10", "azureiotsecurity"), ("boundary-in-preview", "1.0.10-rc1", "azureiotsecurity"), ("boundary-out-prefix", "v1.0.10", "azureiotsecurity"),
                                     ("positive-micro", "4.1.0", "defender-iot-micro-agent"), ("negative-micro", "4.10.0", "defender-iot-micro-agent")):
         log.message(device, 1, log.event("ProcessCreate", process("ls"), 0), module=module, agent_version=version)
     log.message("resolved", 1, log.event("ProcessCreate", process("ls"), 0), agent_version="1.0.9")

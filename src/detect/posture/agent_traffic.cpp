@@ -186,6 +186,16 @@ Result<void> AgentTraffic::restore(ByteReader& in) {
 }
 
 bool is_older_version(std::string_view left, std::string_view right) {
+    for (auto* text : {&left, &right}) {
+        if (text->starts_with('v') || text->starts_with('V')) text->remove_prefix(1);
+    }
+    // 1.0.0-rc1 comes before 1.0.0; 1.0.0-1 is a package of it.
+    const auto is_preview = [](std::string_view text) {
+        const auto dash = text.find('-');
+        return dash != text.npos && dash + 1 < text.size() && (text[dash + 1] | 0x20) >= 'a' &&
+               (text[dash + 1] | 0x20) <= 'z';
+    };
+    const bool preview = is_preview(left) && !is_preview(right);
     const auto next = [](std::string_view& rest) {
         std::int64_t value = 0;
         const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
@@ -198,7 +208,7 @@ bool is_older_version(std::string_view left, std::string_view right) {
         const auto b = next(right);
         if (a != b) return a < b;
     }
-    return false;
+    return preview;
 }
 
 }  // namespace fieldwatch::detect
