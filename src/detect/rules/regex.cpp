@@ -41,7 +41,7 @@ std::unique_ptr<re2::RE2> re2_of(const Pattern& pattern) {
     re2::RE2::Options options;
     options.set_encoding(re2::RE2::Options::EncodingLatin1);
     options.set_log_errors(false);
-    options.set_max_mem(1 << 20);
+    options.set_max_mem(4 << 20);  // in part for states, as they are met
     options.set_case_sensitive(pattern.cased);
     options.set_dot_nl(pattern.dot_all);
     const auto text = pattern.multiline ? "(?m)" + pattern.text : pattern.text;
@@ -51,8 +51,8 @@ std::unique_ptr<re2::RE2> re2_of(const Pattern& pattern) {
 }  // namespace
 
 struct Regex::Machine {
-    Database vectorscan;
-    std::unique_ptr<re2::RE2> other;  ///< where Vectorscan cannot
+    std::unique_ptr<re2::RE2> re2;
+    Database vectorscan;  ///< where RE2 cannot
 };
 
 Regex::Regex(Regex&& other) noexcept
@@ -68,10 +68,9 @@ Regex::~Regex() {
 
 Result<Regex> Regex::create(const Pattern& pattern) {
     Regex out(pattern);
-    // RE2 reads an expression in a thirtieth of the time that Vectorscan takes to compile it.
     const auto read = re2_of(pattern);
     if (read->ok()) return out;
-    auto machine = std::make_unique<Machine>(vectorscan_of(pattern), nullptr);
+    auto machine = std::make_unique<Machine>(nullptr, vectorscan_of(pattern));
     if (machine->vectorscan == nullptr)
         return fail(Errc::Malformed,
                     "the expression '" + pattern.text + "' is not understood: " + read->error());
@@ -81,8 +80,7 @@ Result<Regex> Regex::create(const Pattern& pattern) {
 
 const Regex::Machine& Regex::machine() const {
     if (const auto* const known = machine_.load(std::memory_order_acquire)) return *known;
-    auto made = std::make_unique<Machine>(vectorscan_of(pattern_), nullptr);
-    if (made->vectorscan == nullptr) made->other = re2_of(pattern_);  // which understood it before
+    auto made = std::make_unique<Machine>(re2_of(pattern_), nullptr);  // which understood it before
     const Machine* known = nullptr;
     if (machine_.compare_exchange_strong(known, made.get(), std::memory_order_acq_rel))
         known = made.release();
@@ -98,8 +96,13 @@ void Regex::prepare(hs_scratch*& scratch) const {
 bool Regex::occurs_in(std::string_view value, hs_scratch* scratch) const {
     value = value.substr(0, kScanBytesMax);
     const auto& machine = this->machine();
-    if (machine.other != nullptr)
-        return re2::RE2::PartialMatch(re2::StringPiece(value.data(), value.size()), *machine.other);
+    if (machine.re2 != nullptr) {
+        const auto occurs = [&](std::string_view in) {
+            return re2::RE2::PartialMatch(re2::StringPiece(in.data(), in.size()), *machine.re2);
+        };
+        // `$` stands before a last line break too, as PCRE has it.
+        return occurs(value) || (value.ends_with('\n') && occurs(value.substr(0, value.size() - 1)));
+    }
     bool found = false;
     const auto on_match = [](unsigned, unsigned long long, unsigned long long, unsigned, void* raw) {
         *static_cast<bool*>(raw) = true;

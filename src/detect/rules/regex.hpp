@@ -1,4 +1,4 @@
-// One regular expression of a rule: Vectorscan, or RE2 for what that cannot express.
+// One regular expression of a rule: RE2, or Vectorscan for what that cannot express (ADR 0230).
 #pragma once
 
 #include <atomic>
