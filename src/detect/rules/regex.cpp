@@ -37,15 +37,24 @@ Database vectorscan_of(const Pattern& pattern) {
     return nullptr;
 }
 
-std::unique_ptr<re2::RE2> re2_of(const Pattern& pattern) {
+// Of one expression's program and of the states it is met in, which hostile lines can make many. Hardly any
+// needs the second.
+constexpr std::int64_t kBytesMax = 1 << 20, kLargeBytesMax = 4 << 20;
+
+std::unique_ptr<re2::RE2> re2_of(const Pattern& pattern, std::int64_t bytes_max) {
     re2::RE2::Options options;
     options.set_encoding(re2::RE2::Options::EncodingLatin1);
     options.set_log_errors(false);
-    options.set_max_mem(4 << 20);  // in part for states, as they are met
+    options.set_max_mem(bytes_max);
     options.set_case_sensitive(pattern.cased);
     options.set_dot_nl(pattern.dot_all);
     const auto text = pattern.multiline ? "(?m)" + pattern.text : pattern.text;
     return std::make_unique<re2::RE2>(text, options);
+}
+std::unique_ptr<re2::RE2> re2_of(const Pattern& pattern) {
+    auto small = re2_of(pattern, kBytesMax);
+    return small->error_code() == re2::RE2::ErrorPatternTooLarge ? re2_of(pattern, kLargeBytesMax)
+                                                                 : std::move(small);
 }
 
 }  // namespace
