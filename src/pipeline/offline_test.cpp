@@ -382,11 +382,13 @@ std::size_t corrected_of(int messages, std::int64_t seconds) {
         times.apply("h/d", received, {&event, 1});
         corrected += event.time == received;
         Bytes state, again;
-        times.save(state);
+        ByteWriter writer(state);
+        times.save(writer);
         EventTimes restored;
         ByteReader reader(state);
         EXPECT_TRUE(restored.restore(reader));
-        restored.save(again);
+        ByteWriter second(again);
+        restored.save(second);
         EXPECT_EQ(again, state);
     }
     return corrected;
