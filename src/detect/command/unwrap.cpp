@@ -138,6 +138,7 @@ void CommandUnwrapper::run() {
         name.remove_suffix(1);
     segment_.name = basename_of(name);
     if (segment_.name.starts_with('-') && is_shell(segment_.name)) segment_.name.remove_prefix(1);
+    if (interpreter_of(segment_.name) != Interpreter::None && !is_shell(segment_.name)) queue_code_calls();
     queue_shell_text();
 }
 
@@ -184,6 +185,7 @@ bool CommandUnwrapper::strip_wrapper() {
 
 /// The text from a word to the end of the segment: quoted, it is that word; else the blanks' loss is mended.
 void CommandUnwrapper::queue_from(std::size_t word) {
+    if (word + 1 < words_.size() && words_[word].value == "--") ++word;  // `sh -c -- X`
     if (word >= words_.size()) return;
     const auto text = words_[word].quoted || word + 1 == words_.size()
                           ? words_[word].value
@@ -223,18 +225,14 @@ void CommandUnwrapper::queue_shell_text() {
     }
     const bool carries = is_shell(segment_.name) || segment_.name == "su" || segment_.name == "runuser";
     if (!carries) {
-        const bool interprets = interpreter_of(segment_.name) != Interpreter::None;
-        if (interprets) queue_code_calls();
-        const bool other = interprets && queue_system_script();
+        const bool other = interpreter_of(segment_.name) != Interpreter::None && queue_system_script();
         return other || queue_carried() ? void() : queue_carried_shell();
     }
     for (std::size_t i = 1; i < words_.size(); ++i) {
         const auto word = words_[i].value;
         const bool cluster = word.size() > 1 && word[0] == '-' && word[1] != '-';
-        if (word == "--command" || (cluster && word.find('c') != std::string_view::npos)) {
-            const bool ends = i + 1 < words_.size() && words_[i + 1].value == "--";
-            return queue_from(i + (ends ? 2 : 1));
-        }
+        if (word == "--command" || (cluster && word.find('c') != std::string_view::npos))
+            return queue_from(i + 1);
         if (!word.starts_with('-') && is_shell(segment_.name)) {  // a script: no -c follows
             queue_system_script();
             return;
