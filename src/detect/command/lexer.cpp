@@ -171,13 +171,14 @@ bool CommandLexer::lex_operator() {
 }
 
 void CommandLexer::note_documents(const Segment& segment) {
-    static constexpr std::array<std::string_view, 16> kReaders{"mail",  "mailx", "sendmail", "mysql",
-                                                               "psql",  "jq",    "sqlite3",  "ftp",
-                                                               "sftp",  "gpg",   "openssl",  "sort",
-                                                               "logger", "grep",  "awk",      "sed"};
-    static constexpr std::array<std::string_view, 14> kTexts{".txt", ".md",  ".log", ".conf", ".cfg",
+    constexpr std::size_t kUnendedMax = 16;
+    if (unended_ >= kUnendedMax) return;
+    static constexpr std::array<std::string_view, 16> kReaders{
+        "mail", "mailx", "sendmail", "mysql", "psql",   "jq",   "sqlite3", "ftp",
+        "sftp", "gpg",   "openssl",  "sort",  "logger", "grep", "awk",     "sed"};
+    static constexpr std::array<std::string_view, 14> kTexts{".txt",  ".md",  ".log",  ".conf", ".cfg",
                                                              ".json", ".yml", ".yaml", ".html", ".ini",
-                                                             ".xml",  ".csv", ".rst", ".toml"};
+                                                             ".xml",  ".csv", ".rst",  ".toml"};
     const auto& redirects = line_.redirects(segment);
     std::string_view file;
     for (const auto& redirect : redirects) {
@@ -213,6 +214,7 @@ void CommandLexer::skip_documents() {
         }
         const auto file = basename_of(document.file);
         const bool named = !file.empty() && text_.substr(line).find(file) != std::string_view::npos;
+        unended_ += found ? 0 : 1;
         if (!found || !document.is_data || named) break;  // those behind it follow its text
         at_ = segment_begin_ = line;
     }
