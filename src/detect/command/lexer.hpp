@@ -56,7 +56,7 @@ class CommandLexer {
     std::size_t word_begin_ = std::string_view::npos;
     bool building_ = false, quoted_ = false;
     std::vector<Document> documents_;
-    std::size_t unended_ = 0;  ///< documents without an end, each looked for once through the text
+    std::size_t unended_ = 0;    ///< documents without an end, each looked for once through the text
     std::string_view redirect_;  ///< waiting for its target
     Operator before_ = Operator::None;
     std::uint32_t pipeline_ = 0;
