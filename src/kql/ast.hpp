@@ -56,6 +56,7 @@ struct Operator {
     std::vector<Item> items, by;
     std::vector<Pipeline> inputs;
     std::vector<std::pair<std::string, std::string>> parameters;  ///< kind=, withsource=, render's
+    std::vector<std::pair<std::string, Span>> places;             ///< where their values stand
     NodePtr count, from, to, step, on;
     bool has_by = false;
     /// The value of `key=`, or "".
@@ -64,6 +65,13 @@ struct Operator {
             if (given == key) return value;
         }
         return "";
+    }
+    /// Where that stands, or the operator.
+    Span place(std::string_view key) const {
+        for (const auto& [given, where] : places) {
+            if (given == key) return where;
+        }
+        return span;
     }
     bool end_included = false;  ///< make-series … in range(…)
 };

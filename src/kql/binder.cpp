@@ -134,6 +134,9 @@ void Binder::add_field(std::vector<Field>& fields, std::string name, ExprPtr val
 }
 
 Parsed<std::int64_t> Binder::constant_count(const Node& node, std::string_view what, std::int64_t max) {
+    if (node.kind == NodeKind::Name && !defined(node.text))
+        return semantic_error(
+            node.span, fmt::format("{} needs a constant whole number, and '{}' is none", what, node.text));
     const auto value = FIELDWATCH_TRY(expression(node, {}));
     const auto number = integer_value(value);
     if (!number || !is_integral(value->type))

@@ -10,6 +10,23 @@ namespace {
 
 using enum ColumnType;
 
+/// What other languages call a kind of join.
+std::string_view kind_called_here(std::string_view kind) {
+    constexpr std::pair<std::string_view, std::string_view> kNames[] = {{"outer", "fullouter"},
+                                                                        {"full", "fullouter"},
+                                                                        {"left", "leftouter"},
+                                                                        {"right", "rightouter"},
+                                                                        {"semi", "leftsemi"}};
+    for (const auto& [theirs, ours] : kNames) {
+        if (theirs == kind) return ours;
+    }
+    return "";
+}
+
+bool has_column(const Relation& relation, std::string_view name) {
+    return std::ranges::find(relation.fields, name, &Field::name) != relation.fields.end();
+}
+
 /// Strings of a side without a match are '', not null.
 void fill_strings(Relation& relation) {
     for (auto& field : relation.fields) {
@@ -25,7 +42,8 @@ Parsed<> Binder::join(Relation& left, const Operator& op) {
     auto kind = op.parameter("kind");
     if (kind.empty()) kind = lookup ? "leftouter" : "innerunique";
     if (lookup && kind != "leftouter" && kind != "inner")
-        return semantic_error(op.span, fmt::format("lookup's kind is leftouter or inner, not '{}'", kind));
+        return semantic_error(op.place("kind"),
+                              fmt::format("lookup's kind is leftouter or inner, not '{}'", kind));
     static const std::map<std::string, JoinKind> kKinds{
         {"inner", JoinKind::Inner},           {"innerunique", JoinKind::Inner},
         {"leftouter", JoinKind::LeftOuter},   {"rightouter", JoinKind::RightOuter},
@@ -38,7 +56,10 @@ Parsed<> Binder::join(Relation& left, const Operator& op) {
         std::vector<std::string> names;
         for (const auto& [name, unused] : kKinds)
             names.push_back(name);
-        return semantic_error(op.span,
+        if (const auto ours = kind_called_here(kind); !ours.empty())
+            return semantic_error(op.place("kind"),
+                                  fmt::format("unknown join kind '{}'; here it is called '{}'", kind, ours));
+        return semantic_error(op.place("kind"),
                               fmt::format("unknown join kind '{}'{}", kind, did_you_mean(kind, names)));
     }
     for (const auto& [key, value] : op.parameters) {
@@ -65,6 +86,14 @@ Parsed<> Binder::join(Relation& left, const Operator& op) {
         const auto& node = *key;
         ExprPtr a, b;
         if (node.kind == NodeKind::Name) {
+            const bool in_left = has_column(left, node.text), in_right = has_column(right, node.text);
+            if (in_left != in_right)
+                return semantic_error(
+                    node.span, fmt::format("the {0} table has no column '{1}'; columns of two names are "
+                                           "joined as $left.{2} == $right.{3}{4}",
+                                           in_left ? "right" : "left", node.text, in_left ? node.text : "…",
+                                           in_left ? "…" : node.text,
+                                           did_you_mean(node.text, visible_names(in_left ? &right : &left))));
             a = FIELDWATCH_TRY(name(node, {.relation = &left}));
             b = FIELDWATCH_TRY(name(node, {.relation = &right}));
             right_keys.insert(node.text);

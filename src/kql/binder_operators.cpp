@@ -68,6 +68,7 @@ Parsed<ExprPtr> Binder::binary(const Node& node, const Scope& scope) {
         return compare(op, std::move(left), std::move(right), node.span);
     if (op == "+" || op == "-" || op == "*" || op == "/" || op == "%")
         return arithmetic(op, left, right, node.span);
+    if (op == "matches" && text_value(right)) FIELDWATCH_TRY(check_regex(right, node.args[1]->span));
     return text_operator(op, left, right, node.span);
 }
 

@@ -53,6 +53,8 @@ std::vector<std::string_view> refused_operator_names() {
 
 /// Operator names may have hyphens, which the lexer took for minus.
 Parsed<std::string> Parser::operator_name() {
+    if (is("|") && at_ > 0 && peek().span.offset == tokens_[at_ - 1].span.offset + 1)
+        return syntax_error(tokens_[at_ - 1].span + peek().span, "'||' is written 'or' here");
     auto word = FIELDWATCH_TRY(name("an operator after '|'"));
     while (is("-") && peek().span.offset == tokens_[at_ - 1].span.offset + tokens_[at_ - 1].span.length &&
            peek(1).kind == TokenKind::Name && peek(1).span.offset == peek().span.offset + 1) {
@@ -228,6 +230,7 @@ Parsed<bool> Parser::parameter(Operator& op) {
     if (value.kind != TokenKind::Name && value.kind != TokenKind::Text && value.kind != TokenKind::Number)
         return syntax_error(value.span, fmt::format("expected a value for '{}'", key));
     op.parameters.emplace_back(key, value.text);
+    op.places.emplace_back(key, value.span);
     at_ += ahead + 2;
     return true;
 }

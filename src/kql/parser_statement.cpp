@@ -1,4 +1,6 @@
 // A statement's outline: let, pipelines, and what begins one.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "kql/parser.hpp"
@@ -24,6 +26,20 @@ Parsed<Statement> Parser::statement() {
     return result;
 }
 
+namespace {
+
+/// The operator between two operands that a word in capitals stands for, or "".
+std::string_view lower_case_operator(std::string_view word) {
+    constexpr std::string_view kOperators[] = {"and",     "or",      "in",      "has",        "contains",
+                                               "between", "has_any", "has_all", "startswith", "endswith"};
+    const auto same = [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + 32 : b); };
+    const auto at = std::ranges::find_if(
+        kOperators, [&](std::string_view known) { return std::ranges::equal(known, word, same); });
+    return at == std::end(kOperators) || *at == word ? "" : *at;
+}
+
+}  // namespace
+
 /// What the word that stands where none is expected may have been meant for.
 std::string Parser::missing() const {
     const auto is_operator = [](const Token& token) {
@@ -47,7 +63,10 @@ std::string Parser::missing() const {
     if (before.kind == TokenKind::Name && is_operator(before))
         return fmt::format("; '{}' is an operator, which stands behind '|'", before.text);
     if (peek().text == "not") return "; negative operators are !in, !has, !contains and so on";
-    if (peek().text == "is") return "; isnull(…) and isempty(…) ask whether a value is there";
+    if (peek().text == "is" || peek().text == "IS")
+        return "; isnull(…), isnotnull(…) and isempty(…) ask whether a value is there";
+    if (const auto word = lower_case_operator(peek().text); !word.empty())
+        return fmt::format("; the operator is written in lower case, '{}'", word);
     return peek().text == "by" ? "" : "; a comma, an operator or 'by' is missing before it";
 }
 
