@@ -1,8 +1,7 @@
-// evaluate's plugins, whose columns may be named by what the rows hold, and parse-kv.
+// evaluate's plugins, whose columns may be named by what the rows hold.
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <re2/re2.h>
 
 #include "kql/binder.hpp"
 
@@ -278,46 +277,6 @@ Parsed<> Binder::narrow(Relation& relation, const Operator& op) {
     relation = {plan,
                 {{"Row", row}, {"Column", column_ref(name, String)}, {"Value", column_ref(value, String)}},
                 {{row, false, true}}};
-    return {};
-}
-
-/// A key's value ends at the next pair's delimiter, or at the closing quote when it begins with one.
-Parsed<> Binder::parse_pairs(Relation& relation, const Operator& op) {
-    auto text = FIELDWATCH_TRY(expression(*op.on, {.relation = &relation}));
-    if (text->type == Dynamic) text = to_string_expr(text);
-    if (text->type != String)
-        return semantic_error(op.on->span,
-                              fmt::format("parse-kv takes a string, but this is {}", to_string(text->type)));
-    std::string pair = " ", between = "=", quote;
-    for (const auto& [key, value] : op.parameters) {
-        if (key == "pair_delimiter")
-            pair = value;
-        else if (key == "kv_delimiter")
-            between = value;
-        else if (key == "quote")
-            quote = value;
-        else
-            return unsupported(op.span, fmt::format("parse-kv's property '{}' is not supported", key));
-    }
-    if (pair.empty() || between.empty() || quote.size() > 1)
-        return semantic_error(op.span, "delimiters are not empty, and a quote is one character");
-    const auto end = RE2::QuoteMeta(pair), mark = RE2::QuoteMeta(quote);
-    auto result = relation;
-    for (const auto& key : op.items) {
-        const auto quoted = quote.empty() ? "" : fmt::format("{0}([^{0}]*){0}|", mark);
-        const auto pattern =
-            text_constant(fmt::format("(?s)(?:^|{0})\\s*{1}\\s*{2}\\s*(?:{3}(.*?))(?:{0}|$)", end,
-                                      RE2::QuoteMeta(key.names[0]), RE2::QuoteMeta(between), quoted));
-        FIELDWATCH_TRY(check_regex(pattern, op.span));
-        const auto value =
-            quote.empty()
-                ? call(String, "trim(regexp_extract({0}, {1}, 1))", {text, pattern})
-                : call(String,
-                       "coalesce(nullif(regexp_extract({0}, {1}, 1), ''), trim(regexp_extract({0}, {1}, 2)))",
-                       {text, pattern});
-        set_field(result, key.names[0], convert(value, *type_by_name(key.type)));
-    }
-    relation = std::move(result);
     return {};
 }
 
