@@ -6,6 +6,7 @@
 
 #include "kql/binder.hpp"
 #include "kql/functions.hpp"
+#include "kql/functions_sql.hpp"
 
 namespace fieldwatch::kql {
 namespace {
@@ -77,6 +78,10 @@ ExprPtr folded_start_of_day(const Node& node, const std::vector<ExprPtr>& args) 
     const auto ticks = integer_value(args[0]);
     if (!ticks || *ticks < 0) return nullptr;
     return constant(DateTime, *ticks - *ticks % kTicksPerDay);
+}
+
+bool goes_over_lists(const ExprPtr& expr) {
+    return expr->sql.contains("lambda") || std::ranges::any_of(expr->args, goes_over_lists);
 }
 
 }  // namespace
@@ -255,6 +260,10 @@ Parsed<ExprPtr> Binder::table_function(const Node& node, std::vector<ExprPtr> ar
         return unsupported(node.span, fmt::format("{} of a random value is not supported; extend a column "
                                                   "with the value first",
                                                   node.text));
+    constexpr std::string_view kZone = KNOWN_ZONE;
+    if (const auto at = sql.find(kZone);
+        at != std::string::npos && args.size() > 1 && !is_constant(args[1]) && goes_over_lists(args[1]))
+        sql.replace(at, kZone.size(), LISTED_ZONE);
     return call(type_of_letter(best->result), std::move(sql), std::move(args), best->traits);
 }
 

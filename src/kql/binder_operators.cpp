@@ -1,5 +1,6 @@
 // Operators between expressions: logic, comparison, arithmetic, text, between and in.
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -160,6 +161,16 @@ Parsed<ExprPtr> Binder::arithmetic(std::string_view op, const ExprPtr& left_in, 
                     fmt::format("TRY_CAST(CAST({{0}} AS HUGEINT) {} {{1}} AS {})", symbol, sql_type(type)),
                     {left, right});
     };
+    // Between the years 1 and 9999, else null: below zero no UBIGINT, above the last tick no BIGINT is left.
+    const auto datetime = [&](std::string_view symbol) {
+        constexpr std::int64_t kBeyond = std::numeric_limits<std::int64_t>::max() - kLastTick;
+        return call(
+            DateTime,
+            fmt::format("(TRY_CAST(CAST(TRY_CAST(CAST({{0}} AS HUGEINT) {} {{1}} AS UBIGINT) AS HUGEINT) "
+                        "+ {} AS BIGINT) - {})",
+                        symbol, kBeyond, kBeyond),
+            {left, right});
+    };
     // Times lie within 0 … 3.2e18, so a constant below 2^62 cannot overflow, and plain SQL is quickest.
     const auto small = [](const ExprPtr& e) {
         return integer_value(e) && std::abs(*integer_value(e)) < (std::int64_t{1} << 62);
@@ -174,13 +185,14 @@ Parsed<ExprPtr> Binder::arithmetic(std::string_view op, const ExprPtr& left_in, 
         if (integer_value(left) && small(right)) {
             std::int64_t sum = 0;
             const auto a = *integer_value(left), b = *integer_value(right);
-            if (!(op == "+" ? __builtin_add_overflow(a, b, &sum) : __builtin_sub_overflow(a, b, &sum)))
-                return constant(DateTime, sum);
+            const bool fits =
+                !(op == "+" ? __builtin_add_overflow(a, b, &sum) : __builtin_sub_overflow(a, b, &sum));
+            return fits && sum >= 0 && sum <= kLastTick ? constant(DateTime, sum) : null_of(DateTime);
         }
         return small(right) ? call(DateTime, fmt::format("({{0}} {} {{1}})", op), {left, right})
-                            : exact(DateTime, op);
+                            : datetime(op);
     }
-    if (l == TimeSpan && r == DateTime && op == "+") return exact(DateTime, op);
+    if (l == TimeSpan && r == DateTime && op == "+") return datetime(op);
     if (l == TimeSpan && r == TimeSpan) {
         if (additive) return exact(TimeSpan, op);
         if (op == "/") return call(Real, "(CAST({0} AS DOUBLE) / CAST({1} AS DOUBLE))", {left, right});

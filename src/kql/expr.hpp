@@ -10,6 +10,7 @@
 namespace fieldwatch::kql {
 
 inline constexpr std::int64_t kTicksPerDay = 864'000'000'000;
+inline constexpr std::int64_t kLastTick = 3'155'378'975'999'999'999;  ///< of the year 9999
 /// Equality and inequality of values that may be null; the emitter writes them plainly where null and false
 /// are the same, so that filters reach the scan.
 inline constexpr std::string_view kEqualSql = "coalesce({0} = {1}, false)";

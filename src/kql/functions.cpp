@@ -17,8 +17,11 @@ namespace {
 /// {0} as a timestamp, and a timestamp as ticks; the tick below a microsecond is carried along.
 #define AS_TIMESTAMP "make_timestamp(({0} - {0} % 10 - 621355968000000000) // 10)"
 #define FROM_TIMESTAMP(t) "(epoch_us(" t ") * 10 + 621355968000000000 + {0} % 10)"
-/// The engine stops at a zone that it does not know.
-#define KNOWN_ZONE "(SELECT any_value(name) FROM pg_timezone_names() WHERE name = {1})"
+/// The bytes as `reader` gives them. Within CASE: what two expressions have in common the engine computes
+/// apart, also out of TRY, and then stops at what is malformed.
+#define FROM_BASE64(reader) "CASE WHEN length({0}) % 4 = 0 THEN TRY(" reader "(from_base64({0}))) END"
+/// {0} is at most {2} from {1}.
+#define WITHIN "({0} BETWEEN CAST({1} AS HUGEINT) - {2} AND CAST({1} AS HUGEINT) + {2})"
 /// Where {1} stands in {0}: the places from {2} on within `length` characters, and one of them.
 #define PLACES(length, which)                                                                            \
     "list_transform([CASE WHEN {2} < 0 THEN greatest(length({0}) + greatest({2}, -2147483647), 0) ELSE " \
@@ -90,7 +93,8 @@ constexpr FunctionRow kScalarRows[] = {
     {"strrep", "sl", 's', "coalesce(repeat({0}, CAST(least(greatest({1}, 0), 1024) AS BIGINT)), '')",
      "as repeat_string"},
     {"strrep", "sls", 's',
-     "CASE WHEN {1} <= 0 THEN '' ELSE {0} || repeat({2} || {0}, CAST(least({1}, 1024) - 1 AS BIGINT)) END",
+     "CASE WHEN {1} <= 0 THEN '' ELSE {0} || repeat({2} || {0}, CAST(least(greatest({1}, 1), 1024) - 1 AS "
+     "BIGINT)) END",
      "with a delimiter between them"},
     {"indexof", "ssl", 'l', PLACES("-1", "[1]"),
      "from the given place on, a negative one from the end; -1 when absent"},
@@ -141,21 +145,21 @@ constexpr FunctionRow kScalarRows[] = {
      "0 AND "
      "255 THEN printf('%02x', CAST(e AS BIGINT)) ELSE 'x' END), '')))), '') ELSE '' END",
      "an array of bytes; anything else ''"},
-    {"base64_decode_tostring", "s", 's', "coalesce(TRY(decode(from_base64({0}))), '')",
+    {"base64_decode_tostring", "s", 's', "coalesce(" FROM_BASE64("decode") ", '')",
      "malformed input or no UTF-8: ''"},
-    {"base64_decodestring", "s", 's', "coalesce(TRY(decode(from_base64({0}))), '')",
-     "as base64_decode_tostring"},
+    {"base64_decodestring", "s", 's', "coalesce(" FROM_BASE64("decode") ", '')", "as base64_decode_tostring"},
     {"base64_decode_toarray", "s", 'j',
-     "list_transform([TRY(hex(from_base64({0})))], lambda h: CASE WHEN h IS NOT NULL THEN "
-     "CAST(to_json(list_transform(range(CAST(length(h) // 2 AS BIGINT)), lambda i: CAST('0x' || substring(h, "
-     "i * 2 "
-     "+ 1, 2) AS BIGINT))) AS VARCHAR) END)[1]",
+     "list_transform([" FROM_BASE64("hex") "], lambda h: CASE WHEN h IS NOT NULL THEN "
+                                           "CAST(to_json(list_transform(range(CAST(length(h) // 2 AS "
+                                           "BIGINT)), lambda i: CAST('0x' || substring(h, "
+                                           "i * 2 "
+                                           "+ 1, 2) AS BIGINT))) AS VARCHAR) END)[1]",
      "the bytes; malformed input is null"},
     {"base64_encode_fromguid", "g", 's',
      LET("h", "replace({0}, '-', '')", "coalesce(base64(unhex(" GUID_BYTES("h") ")), '')"),
      "in the order of bytes that .NET gives a guid; null is ''"},
     {"base64_decode_toguid", "s", 'g',
-     LET("h", "TRY(lower(hex(from_base64({0}))))",
+     LET("h", "lower(" FROM_BASE64("hex") ")",
          LET("g", "CASE WHEN length(h) = 32 THEN " GUID_BYTES("h") " END",
              "CAST(CAST(g AS UUID) AS VARCHAR)")),
      "what base64_encode_fromguid gave; anything else null"},
@@ -193,9 +197,9 @@ constexpr FunctionRow kScalarRows[] = {
     {"isnotempty", "n", 'b', "({0} IS NOT NULL)", "null is empty"},
     {"isnotempty", "b", 'b', "({0} IS NOT NULL)", "null is empty"},
     {"isnotempty", "g", 'b', "({0} IS NOT NULL)", "null is empty"},
-    {"around", "lll", 'b', "({0} BETWEEN {1} - {2} AND {1} + {2})", "within so much of the second"},
+    {"around", "lll", 'b', WITHIN, "within so much of the second"},
     {"around", "rrr", 'b', "({0} BETWEEN {1} - {2} AND {1} + {2})", "within so much of the second"},
-    {"around", "ttn", 'b', "({0} BETWEEN {1} - {2} AND {1} + {2})", "within so much of the second"},
+    {"around", "ttn", 'b', WITHIN, "within so much of the second"},
     {"not", "b", 'b', "(NOT {0})", "null stays null"},
     // numbers
     {"abs", "l", 'l', "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)", "overflow is null"},
@@ -220,7 +224,7 @@ constexpr FunctionRow kScalarRows[] = {
     {"tohex", "l", 's', "coalesce(lower(to_hex({0})), '')", "two's complement; null is ''"},
     {"tohex", "ll", 's',
      "coalesce(CASE WHEN length(to_hex({0})) >= {1} THEN lower(to_hex({0})) ELSE "
-     "lpad(lower(to_hex({0})), CAST(least({1}, 1024) AS INTEGER), '0') END, '')",
+     "lpad(lower(to_hex({0})), CAST(least(greatest({1}, 0), 1024) AS INTEGER), '0') END, '')",
      "at least so many digits"},
     {"binary_and", "ll", 'l', "({0} & {1})", ""},
     {"binary_or", "ll", 'l', "({0} | {1})", ""},

@@ -12,6 +12,11 @@
 /// `expression` over `name`, which stands for `value`: computed once, however often it is read.
 #define LET(name, value, expression) "list_transform([" value "], lambda " name ": " expression ")[1]"
 
+/// The zone {1}: the engine stops at one that it does not know. The other form where {1} goes over a list,
+/// which the engine does not take inside a sub-query that asks for each row.
+#define KNOWN_ZONE "(SELECT any_value(name) FROM pg_timezone_names() WHERE name = {1})"
+#define LISTED_ZONE "CASE WHEN list_contains((SELECT list(name) FROM pg_timezone_names()), {1}) THEN {1} END"
+
 /// The elements as numbers, null where one is none; and a list of numbers as an array.
 #define NUMBERS(x) "list_transform(" TEXTS(x) ", lambda e: TRY_CAST(e AS DOUBLE))"
 #define AS_NUMBERS(list) "CAST(to_json(" list ") AS VARCHAR)"

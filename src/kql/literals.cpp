@@ -209,7 +209,7 @@ std::optional<std::int64_t> parse_datetime_literal(std::string_view text) {
     const auto parsed = parse_iso8601(*full);
     if (!parsed) return std::nullopt;
     const auto ticks = parsed->time.ticks + kUnixEpochTicks;
-    if (ticks < 0 || ticks > 3'155'378'975'999'999'999) return std::nullopt;
+    if (ticks < 0 || ticks > kLastTick) return std::nullopt;
     return ticks;
 }
 
