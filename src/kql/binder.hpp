@@ -216,6 +216,7 @@ class Binder {
     Parsed<ExprPtr> call_of(const Node& node, std::string_view name, std::vector<ExprPtr> args);
     Parsed<ExprPtr> pack_array(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> range_of(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> sorted_arrays(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> zip(const Node& node, const Scope& scope);
     Parsed<ExprPtr> any_element(const Node& node, std::string_view one, const ExprPtr& text,
                                 const ExprPtr& array);

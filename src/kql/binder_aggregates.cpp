@@ -222,18 +222,26 @@ Parsed<ExprPtr> Binder::collect(const Node& node, std::string_view name, std::ve
     const std::string filter = name == "make_list_with_nulls" ? "true"
                                : conditional                  ? "{0} IS NOT NULL AND {1}"
                                                               : "{0} IS NOT NULL";
+    const bool dynamic = args[0]->type == Dynamic;
     args[0] = to_dynamic(args[0]);
     if (name.starts_with("make_bag"))
         return aggregate_call(Dynamic, fmt::format(fmt::runtime(kMergedBags), conditional ? " AND {1}" : ""),
                               args, scope.relation->order);
     if (name.starts_with("make_set") || name == "makeset") {
+        auto values = fmt::format("list(DISTINCT {{0}}) FILTER (WHERE {})", filter);
+        if (dynamic)  // of arrays their elements
+            values = fmt::format(
+                "list_filter(list_distinct(flatten(list_transform({}, lambda e: CASE json_type(e) WHEN "
+                "'ARRAY' "
+                "THEN CAST(json_extract(e, '$[*]') AS VARCHAR[]) ELSE [e] END))), lambda e: e <> 'null')",
+                values);
         return aggregate_call(
             Dynamic,
             fmt::format(
-                "'[' || coalesce(array_to_string(list_transform(list_sort(list_transform(list(DISTINCT "
-                "{{0}}) FILTER (WHERE {}), lambda e: struct_pack(n := TRY_CAST(e AS DOUBLE), v := e)), "
-                "'ASC', 'NULLS LAST')[1:{}], lambda e: e.v), ','), '') || ']'",
-                filter, most),
+                "'[' || coalesce(array_to_string(list_transform(list_sort(list_transform({}, lambda e: "
+                "struct_pack(n := TRY_CAST(e AS DOUBLE), v := e)), 'ASC', 'NULLS LAST')[1:{}], lambda "
+                "e: e.v), ','), '') || ']'",
+                values, most),
             args);
     }
     return aggregate_call(

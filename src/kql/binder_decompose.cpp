@@ -18,12 +18,14 @@ using enum ColumnType;
     "CASE WHEN len(" s ") > 1 THEN (list_inner_product(" s ", list_transform(range(len(" s ")), lambda i: CAST(i AS DOUBLE))) - " \
     "list_sum(" s ") * (len(" s ") - 1) / 2) / (len(" s ") * (len(" s ") * len(" s ") - 1.0) / 12) ELSE 0 END"
 #define QUANTILE(s, p) "list_aggregate(" s ", 'quantile_cont', " p ")"
-/// `s` without its line, and with what is far out brought nearer: neither has a period.
+/// `s` with what is far out brought nearer: it has no period, and would turn the line.
+#define NEARER(s) \
+    LET("h", "struct_pack(a := " QUANTILE(s, "0.1") ", b := " QUANTILE(s, "0.9") ")", \
+        "list_transform(" s ", lambda e: least(greatest(e, h.a - (h.b - h.a) / 2), h.b + (h.b - h.a) / 2))")
+/// That without its line.
 #define LEVELLED(s) \
-    LET("f", "struct_pack(m := list_avg(" s "), b := " RISE(s) ")", \
-    LET("g", "list_transform(" s ", lambda e, i: e - f.m - f.b * (i - 1 - (len(" s ") - 1) / 2))", \
-    LET("h", "struct_pack(a := " QUANTILE("g", "0.1") ", b := " QUANTILE("g", "0.9") ")", \
-        "list_transform(g, lambda e: least(greatest(e, h.a - (h.b - h.a) / 2), h.b + (h.b - h.a) / 2))")))
+    LET("q", NEARER(s), LET("f", "struct_pack(m := list_avg(q), b := " RISE("q") ")", \
+    LET("g", "list_transform(q, lambda e, i: e - f.m - f.b * (i - 1 - (len(q) - 1) / 2))", NEARER("g"))))
 /// How alike `d` is to itself after 1, 2, 3 … points, up to half its length.
 #define ALIKE(d) \
     "list_transform(range(1, least(len(" d ") // 2, 1000) + 2), lambda k: list_inner_product(" d "[1:len(" d ") - k], " d "[k + 1:]) / " \
@@ -72,11 +74,11 @@ ExprPtr scores(const ExprPtr& series, double low, double high) {
 
 /// series_decompose(series[, period, trend, points, threshold]) as one bag, and its kin from that:
 /// _anomalies(series[, threshold, period, trend, points, fence, season threshold]),
-/// _forecast(series, points[, period, trend, season threshold]).
+/// _forecast(series, points[, period, trend, season threshold]), series_seasonal(series[, period]).
 Parsed<ExprPtr> Binder::decompose(const Node& node, std::vector<ExprPtr> args) {
     const auto& n = node.text;
     const bool anomalies = n.ends_with("_anomalies"), forecast = n.ends_with("_forecast");
-    const std::size_t most = anomalies ? 7 : 5, least = forecast ? 2 : 1;
+    const std::size_t most = anomalies ? 7 : n == "series_seasonal" ? 2 : 5, least = forecast ? 2 : 1;
     if (args.size() < least || args.size() > most)
         return semantic_error(
             node.span, fmt::format("{} takes {} to {} arguments, not {}", n, least, most, args.size()));
@@ -112,6 +114,7 @@ Parsed<ExprPtr> Binder::decompose(const Node& node, std::vector<ExprPtr> args) {
                     {args[0], long_constant(static_cast<std::int64_t>(period)), text_constant(trend),
                      long_constant(static_cast<std::int64_t>(points)), constant(Real, alike)});
     if (forecast) return json_member(bag, "baseline");
+    if (n == "series_seasonal") return json_member(bag, "seasonal");
     if (!anomalies) return bag;
     const auto limit = FIELDWATCH_TRY(number(1, 1.5));
     const auto fence = FIELDWATCH_TRY(word(5, {"ctukey", "tukey"}));

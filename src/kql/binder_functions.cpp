@@ -91,6 +91,13 @@ int capture_groups(const std::string& pattern) {
     return compiled.NumberOfCapturingGroups();
 }
 
+int capture_group(const std::string& pattern, const std::string& name) {
+    const RE2 compiled(pattern, RE2::Quiet);
+    const auto& names = compiled.NamedCapturingGroups();
+    const auto at = names.find(name);
+    return at == names.end() ? 0 : at->second;
+}
+
 namespace {
 
 /// What other languages call a function.

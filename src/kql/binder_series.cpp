@@ -11,12 +11,21 @@ namespace {
 
 using enum ColumnType;
 
-/// A function that gives several columns, and the one that gives them as a bag; "" is Binder::decompose.
+/// How many arrays array_sort_asc() or array_sort_desc() is given: the last argument may say where nulls go.
+std::size_t arrays_sorted(const Node& node) {
+    if (node.kind != NodeKind::Call || !node.text.starts_with("array_sort_")) return 0;
+    const bool flag = node.args.size() > 1 && node.args.back()->kind == NodeKind::Literal &&
+                      node.args.back()->token.word == "bool";
+    return node.args.size() - flag;
+}
+
+/// A function that gives several columns, and the one that gives them as a bag; "" is Binder::decompose, or
+/// Binder::sorted_arrays.
 struct Spread {
     std::string_view name, bag;
     std::vector<std::pair<std::string_view, ColumnType>> columns;
 };
-const Spread* spread_of(const Node& node) {
+std::optional<Spread> spread_of(const Node& node) {
     static const std::vector<Spread> kSpreads{
         {"series_fit_line",
          "series_fit_line_dynamic",
@@ -41,9 +50,14 @@ const Spread* spread_of(const Node& node) {
         {"series_decompose_anomalies",
          "",
          {{"ad_flag", Dynamic}, {"ad_score", Dynamic}, {"baseline", Dynamic}}}};
-    if (node.kind != NodeKind::Call) return nullptr;
+    if (node.kind != NodeKind::Call) return std::nullopt;
+    if (const auto arrays = arrays_sorted(node); arrays > 1) {
+        Spread spread{.name = node.text, .bag = "", .columns = {}};
+        spread.columns.resize(arrays, {"sorted", Dynamic});
+        return spread;
+    }
     const auto at = std::ranges::find(kSpreads, node.text, &Spread::name);
-    return at == kSpreads.end() ? nullptr : &*at;
+    return at == kSpreads.end() ? std::nullopt : std::optional(*at);
 }
 
 }  // namespace
@@ -162,7 +176,15 @@ Parsed<> Binder::make_series(Relation& relation, const Operator& op) {
                          slots("{1}", "{2}", "{3}")),
              {from, from, to, step, point});
     add_field(result.fields, axis_name, axis);
-    result.plan = std::move(outer);
+    if (outer->keys.empty() && op.parameter("kind") != "nonempty") {  // of no rows no series
+        const auto rows = new_id();
+        outer->columns.push_back({rows, aggregate_call(Long, "count(*)", {})});
+        auto told = make_plan(PlanKind::Filter, {outer});
+        told->exprs.push_back(call(Bool, "({0} > 0)", {column_ref(rows, Long)}));
+        result.plan = std::move(told);
+    } else {
+        result.plan = std::move(outer);
+    }
     relation = std::move(result);
     return {};
 }
@@ -173,14 +195,15 @@ Parsed<std::map<const Item*, ExprPtr>> Binder::spread_bags(Relation& relation,
     std::map<const Item*, ExprPtr> bags;
     std::vector<const Item*> found;
     for (const auto& item : items) {
-        const auto* spread = spread_of(*item.value);
+        const auto spread = spread_of(*item.value);
         if (!spread) continue;
         if (item.names.size() > spread->columns.size())
             return semantic_error(item.span,
                                   fmt::format("{} gives {} columns", spread->name, spread->columns.size()));
         auto args = FIELDWATCH_TRY(arguments(*item.value, {.relation = &relation}));
-        auto bag = FIELDWATCH_TRY(spread->bag.empty() ? decompose(*item.value, std::move(args))
-                                                      : call_of(*item.value, spread->bag, std::move(args)));
+        auto bag = FIELDWATCH_TRY(arrays_sorted(*item.value) ? sorted_arrays(*item.value, std::move(args))
+                                  : spread->bag.empty()      ? decompose(*item.value, std::move(args))
+                                                        : call_of(*item.value, spread->bag, std::move(args)));
         relation.fields.push_back({"$spread", std::move(bag), true});
         found.push_back(&item);
     }
@@ -193,18 +216,22 @@ Parsed<std::map<const Item*, ExprPtr>> Binder::spread_bags(Relation& relation,
     return bags;
 }
 
-/// The columns that such a call gives: named as the item says, or by call and argument. A single name is the
-/// first column's.
+/// The columns that such a call gives: named as the item says, or by call and argument, sorted arrays by
+/// theirs. A single name is the first column's.
 std::vector<Field> Binder::spread_columns(const Item& item, const ExprPtr& bag) const {
-    const auto& spread = *spread_of(*item.value);
-    const auto argument = item.value->args.empty() ? std::string() : default_name(*item.value->args[0]);
+    const auto spread = *spread_of(*item.value);
+    const bool sorted = arrays_sorted(*item.value) > 0;
+    const auto& args = item.value->args;
+    const auto argument = args.empty() ? std::string() : default_name(*args[0]);
     std::vector<Field> out;
     for (std::size_t i = 0; i < spread.columns.size(); ++i) {
         if (item.tuple && i >= item.names.size()) break;
         const auto& [key, type] = spread.columns[i];
-        out.push_back(
-            {i < item.names.size() ? item.names[i] : fmt::format("{}_{}_{}", spread.name, argument, key),
-             convert(json_member(bag, key), type)});
+        auto name = sorted ? default_name(*args[i]) : fmt::format("{}_{}", spread.name, argument);
+        if (name.empty()) name = fmt::format("array{}", i + 1);
+        out.push_back({i < item.names.size() ? item.names[i] : fmt::format("{}_{}", name, key),
+                       sorted ? json_element(bag, static_cast<std::int64_t>(i))
+                              : convert(json_member(bag, key), type)});
     }
     return out;
 }

@@ -254,8 +254,12 @@ Parsed<ExprPtr> Binder::extract_all(const Node& node, std::vector<ExprPtr> args)
     if (args.size() == 3) {
         const auto* json = std::get_if<std::string>(&args[1]->value);
         const auto list = args[1]->type == Dynamic && json ? json_strings(*json) : std::nullopt;
-        if (!list) return semantic_error(node.args[1]->span, "the groups are a constant array of numbers");
-        groups = *list;
+        if (!list)
+            return semantic_error(node.args[1]->span, "the groups are a constant array of numbers and names");
+        for (const auto& group : *list) {
+            const auto number = capture_group(pattern, group);
+            groups.push_back(number ? std::to_string(number) : group);
+        }
     } else {
         for (int i = 1; i <= capture_groups(pattern); ++i)
             groups.push_back(std::to_string(i));

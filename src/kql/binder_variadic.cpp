@@ -6,6 +6,7 @@
 
 #include "kql/binder.hpp"
 #include "kql/functions.hpp"
+#include "kql/functions_sql.hpp"
 
 namespace fieldwatch::kql {
 namespace {
@@ -15,6 +16,15 @@ using enum ColumnType;
 bool folds(std::string_view name) {
     return name == "array_concat" || name == "set_union" || name == "set_intersect" ||
            name == "set_difference" || name == "bag_merge";
+}
+
+/// Functions of two series that go element by element, one of which may be one number for all elements.
+bool goes_by_elements(std::string_view name) {
+    constexpr std::string_view kNames[] = {
+        "series_add",        "series_subtract",       "series_multiply",   "series_divide",
+        "series_pow",        "series_equals",         "series_greater",    "series_less",
+        "series_not_equals", "series_greater_equals", "series_less_equals"};
+    return std::ranges::find(kNames, name) != std::end(kNames);
 }
 
 }  // namespace
@@ -78,9 +88,23 @@ Parsed<std::optional<ExprPtr>> Binder::variadic(const Node& node, const Scope& s
         }
         return FIELDWATCH_TRY(bag(node, std::move(entries)));
     }
+    if (n == "array_sort_asc" || n == "array_sort_desc")
+        return FIELDWATCH_TRY(sorted_arrays(node, FIELDWATCH_TRY(arguments(node, scope))));
+    if (goes_by_elements(n) && node.args.size() == 2) {
+        auto args = FIELDWATCH_TRY(arguments(node, scope));
+        for (std::size_t i = 0; i < 2; ++i) {
+            if (is_number(args[i]->type) && args[1 - i]->type == Dynamic)
+                args[i] = call(Dynamic,
+                               IF_ARRAY("{1}",
+                                        "CAST(to_json(list_transform(range(CAST(json_array_length({1}) AS "
+                                        "BIGINT)), lambda i: {0})) AS VARCHAR)"),
+                               {args[i], args[1 - i]});
+        }
+        return FIELDWATCH_TRY(table_function(node, std::move(args)));
+    }
     if (n == "percentile_tdigest") return FIELDWATCH_TRY(percentile_of_sketch(node, scope));
     if (n == "series_outliers") return FIELDWATCH_TRY(outliers(node, FIELDWATCH_TRY(arguments(node, scope))));
-    if (n == "series_decompose_forecast")
+    if (n == "series_decompose_forecast" || n == "series_seasonal")
         return FIELDWATCH_TRY(decompose(node, FIELDWATCH_TRY(arguments(node, scope))));
     if (n == "repeat") {
         auto args = FIELDWATCH_TRY(arguments(node, scope));
@@ -103,6 +127,52 @@ Parsed<ExprPtr> Binder::pack_array(const Node& node, std::vector<ExprPtr> args) 
         args[i] = to_dynamic(args[i]);
     }
     return call(Dynamic, "(" + sql + " || ']')", std::move(args));
+}
+
+/// array_sort_…(array [, array …] [, nulls last]): the first in order, the others in that order too; of
+/// several an array of them all, in which one of another length than the first is null.
+Parsed<ExprPtr> Binder::sorted_arrays(const Node& node, std::vector<ExprPtr> args) {
+    const bool descending = node.text == "array_sort_desc";
+    bool nulls_last = true;
+    if (args.size() > 1 && args.back()->type == Bool) {
+        const auto* flag = std::get_if<bool>(&args.back()->value);
+        if (!flag || !is_constant(args.back()))
+            return unsupported(node.args.back()->span, "whether nulls come last is a constant");
+        nulls_last = *flag;
+        args.pop_back();
+    }
+    if (args.empty()) return semantic_error(node.span, fmt::format("{} takes an array", node.text));
+    if (args.size() > 16) return limit_error(node.span, fmt::format("{} takes at most 16 arrays", node.text));
+    std::string arrays;
+    for (std::size_t i = 0; i < args.size(); ++i) {
+        if (args[i]->type != Dynamic)
+            return semantic_error(node.args[i]->span, fmt::format("{} takes dynamic arrays, but this is {}",
+                                                                  node.text, to_string(args[i]->type)));
+        const auto hole = fmt::format("{{{}}}", i);
+        const auto same_length =
+            fmt::format("json_type({0}) = 'ARRAY' AND json_array_length({0}) = len(o)", hole);
+        const auto elements = fmt::format(ELEMENTS("{}"), hole);
+        arrays += fmt::format("{}CASE WHEN {} THEN " AS_ARRAY(
+                                  LET("c", "{}", "list_transform(o, lambda e: c[e.i])")) " ELSE 'null' END",
+                              i ? " || ',' || " : "", same_length, elements);
+    }
+    constexpr std::string_view kNulls = "list_filter(s, lambda e: e.t IS NULL)";
+    const auto values =
+        fmt::format("list_sort(list_filter(s, lambda e: e.t IS NOT NULL), '{}', 'NULLS LAST')",
+                    descending ? "DESC" : "ASC");
+    const auto all = args.size() > 1 ? "'[' || " + arrays + " || ']'" : arrays;
+    const auto order = nulls_last ? fmt::format("list_concat({}, {})", values, kNulls)
+                                  : fmt::format("list_concat({}, {})", kNulls, values);
+    return call(Dynamic,
+                fmt::format(IF_ARRAY("{{0}}",
+                                     LET("s",
+                                         "list_transform(" ELEMENTS(
+                                             "{{0}}") ", lambda e, i: struct_pack(n := "
+                                                      "TRY_CAST(json_extract_string(e, '$') AS DOUBLE), t := "
+                                                      "json_extract_string(e, '$'), i := i))",
+                                         LET("o", "{0}", "{1}"))),
+                            order, all),
+                std::move(args));
 }
 
 /// range() over times and reals. Times go by hours where no step is given, reals by one.

@@ -38,5 +38,7 @@ std::span<const std::string_view> refused_function_names();
 
 /// How many groups a regular expression that compiles has.
 int capture_groups(const std::string& pattern);
+/// The number of its group of that name, or 0.
+int capture_group(const std::string& pattern, const std::string& name);
 
 }  // namespace fieldwatch::kql

@@ -5,14 +5,6 @@
 namespace fieldwatch::kql {
 namespace {
 
-/// Numbers before texts, each in their own order.
-#define SORTED(x, order)                                                                                    \
-    IF_ARRAY(x,                                                                                             \
-             AS_ARRAY("list_transform(list_sort(list_transform(" ELEMENTS(                                  \
-                 x) ", lambda e: struct_pack(n := "                                                         \
-                    "TRY_CAST(json_extract_string(e, '$') AS DOUBLE), t := json_extract_string(e, '$'), v " \
-                    ":= e)), '" order "', 'NULLS LAST'), lambda e: e.v)"))
-
 // clang-format off
 #define BOUNDED(n) "least(greatest(" n ", -1048577), 1048577)"
 /// Where an array is cut: a negative place counts from the end.
@@ -96,8 +88,6 @@ constexpr FunctionRow kDynamicRows[] = {
      "-1 when absent; elements compared as text"},
     {"array_reverse", "j", 'j', IF_ARRAY("{0}", AS_ARRAY("list_reverse(" ELEMENTS("{0}") ")")),
      "not an array: null"},
-    {"array_sort_asc", "j", 'j', SORTED("{0}", "ASC"), "numbers, then texts; not an array: null"},
-    {"array_sort_desc", "j", 'j', SORTED("{0}", "DESC"), "texts, then numbers; not an array: null"},
     // clang-format off: an expression reads better in the lines that it has
     {"set_union", "jj", 'j',
      IF_ARRAYS("{0}", "{1}", AS_ARRAY(UNIQUE("list_concat(" ELEMENTS("{0}") ", " ELEMENTS("{1}") ")"))),

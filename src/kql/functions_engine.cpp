@@ -31,12 +31,25 @@ namespace {
     "pow(sin(radians({2} - {0}) / 2), 2)))))"
 #define WORDS_OF_PLACE "CAST({0} AS VARCHAR) || ' ' || CAST({1} AS VARCHAR) || ' ' || CAST({2} AS VARCHAR)"
 
+/// The labels of a domain name, each as `one` makes it of `e`.
+#define PUNYCODE_LABELS(one) "coalesce(array_to_string(list_transform(string_split({0}, '.'), lambda e: " one "), '.'), '')"
+
 constexpr FunctionRow kEngineRows[] = {
     HASH_ROWS("hash"),
     HASH_ROWS("hash_xxhash64"),
     {"parse_xml", "s", 'j', "kql_xml({0})",
      "attributes are @name, text beside them #text, elements of one name an array; no XML, over 1 MiB, or with a document type: null"},
     {"dynamic_to_json", "j", 's', "coalesce(kql_sorted_json({0}), '')", "with the names of each bag in order; null is ''"},
+    {"treepath", "j", 'j', "kql_tree_paths({0})",
+     "the path of each member; elements of an array share one, [0]; no bag and no array: null"},
+    {"ipv4_range_to_cidr_list", "ss", 'j', "kql_ipv4_networks({0} || ' ' || {1})",
+     "the fewest networks between two addresses; no addresses, or the second before the first: null"},
+    {"punycode_from_string", "s", 's', "coalesce(kql_to_punycode({0}), '')", "RFC 3492, without a prefix"},
+    {"punycode_to_string", "s", 's', "coalesce(kql_from_punycode({0}), '')", "no Punycode: ''"},
+    {"punycode_domain_from_string", "s", 's', PUNYCODE_LABELS("CASE WHEN regexp_full_match(e, '[\\x00-\\x7F]*') THEN e ELSE 'xn--' || kql_to_punycode(e) END"),
+     "each label that is not ASCII, with the prefix xn--"},
+    {"punycode_domain_to_string", "s", 's', PUNYCODE_LABELS("CASE WHEN starts_with(lower(e), 'xn--') THEN coalesce(kql_from_punycode(substring(e, 5)), e) ELSE e END"),
+     "as punycode_domain_from_string"},
     {"geo_distance_2points", "rrrr", 'r',
      "CASE WHEN " IS_PLACE("{0}", "{1}") " AND " IS_PLACE("{2}", "{3}") " THEN " DISTANCE " END",
      "longitude and latitude of two places; metres on a sphere; no such place: null"},

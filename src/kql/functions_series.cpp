@@ -29,8 +29,7 @@ namespace {
 // clang-format on
 
 constexpr FunctionRow kSeriesRows[] = {
-    {"series_add", "jj", 'j', PAIRWISE("p[1] + p[2]"),
-     "element by element; two arrays, anything else is null"},
+    {"series_add", "jj", 'j', PAIRWISE("p[1] + p[2]"), "element by element; two arrays, or one and a number"},
     {"series_subtract", "jj", 'j', PAIRWISE("p[1] - p[2]"), "as series_add"},
     {"series_multiply", "jj", 'j', PAIRWISE("p[1] * p[2]"), "as series_add"},
     {"series_divide", "jj", 'j', PAIRWISE("p[1] / nullif(p[2], 0)"), "as series_add; by zero is null"},
@@ -55,14 +54,15 @@ constexpr FunctionRow kSeriesRows[] = {
          "{0}", "{1}",
          "list_sum(list_transform(list_zip(" NUMBERS("{0}") ", " NUMBERS("{1}") "), lambda p: p[1] * p[2]))"),
      ""},
-    {"series_pearson_correlation",
-     "jj",
-     'r',
+    // clang-format off: an expression reads better in the lines that it has
+    {"series_pearson_correlation", "jj", 'r',
      IF_ARRAYS("{0}", "{1}",
-               "(SELECT corr(p[1], p[2]) FROM (SELECT unnest(list_zip(" NUMBERS("{0}") ", " NUMBERS(
-                   "{1}") ")) AS p))"),
-     "constant series: null",
-     {.asks_table = true}},
+               LET("z", "list_filter(list_zip(" NUMBERS("{0}") ", " NUMBERS("{1}") "), lambda p: p[1] IS NOT NULL AND p[2] IS NOT NULL)",
+               LET("m", "struct_pack(a := list_avg(list_transform(z, lambda p: p[1])), b := list_avg(list_transform(z, lambda p: p[2])))",
+               "list_sum(list_transform(z, lambda p: (p[1] - m.a) * (p[2] - m.b))) / nullif(sqrt(list_sum(list_transform(z, lambda p: "
+               "(p[1] - m.a) * (p[1] - m.a))) * list_sum(list_transform(z, lambda p: (p[2] - m.b) * (p[2] - m.b)))), 0)"))),
+     "constant series: null"},
+    // clang-format on
     {"series_fill_const", "jr", 'j', ELEMENTWISE("coalesce(a, {1})"), "for elements that are no number"},
     // clang-format off: an expression reads better in the lines that it has
     {"series_stats_dynamic", "j", 'j',

@@ -80,6 +80,12 @@ constexpr SpecialRow kSpecials[] = {
      "RE2, constant pattern; an array, of arrays where there are several groups; null when nothing matches"},
     {"pack_dictionary", "pack_dictionary(name, value, …)", "as pack"},
     {"bag_pack_columns", "bag_pack_columns(column, …)", "a bag of these columns"},
+    {"array_sort_asc", "array_sort_asc(array[, array, …][, nulls_last])",
+     "numbers, then texts, then nulls; the other arrays in the order of the first, null where their length "
+     "is "
+     "another: as columns in extend, project and print, else as one array"},
+    {"array_sort_desc", "array_sort_desc(array[, array, …][, nulls_last])",
+     "texts, then numbers, then nulls; as array_sort_asc"},
     {"repeat", "repeat(value, count)", "an array; at most 1,048,576 elements"},
     {"has_any_ipv4", "has_any_ipv4(text, address, …)", "has_ipv4 of one of them, or of an array's"},
     {"has_any_ipv4_prefix", "has_any_ipv4_prefix(text, prefix, …)",
@@ -101,6 +107,7 @@ constexpr SpecialRow kSpecials[] = {
      "(ad_flag, ad_score, baseline); as series_decompose, its residual as series_outliers"},
     {"series_decompose_forecast", "series_decompose_forecast(series, points[, period[, trend[, threshold]]])",
      "the baseline of series_decompose"},
+    {"series_seasonal", "series_seasonal(series[, period])", "the season of series_decompose"},
     {"percentile_tdigest", "percentile_tdigest(digest, percentage[, typeof(T)])",
      "exact, nearest rank; without a type a real"},
     {"series_outliers", "series_outliers(series[, kind[, ignored[, low, high]]])",
@@ -108,6 +115,7 @@ constexpr SpecialRow kSpecials[] = {
 };
 
 constexpr std::string_view kRefusedFunctions[] = {
+    "assert",
     "bin_auto",
     "hash_combine",
     "hash_many",
@@ -126,11 +134,8 @@ constexpr std::string_view kRefusedFunctions[] = {
     "gzip_decompress_from_base64_string",
     "zlib_compress_to_base64_string",
     "zlib_decompress_from_base64_string",
-    "ipv4_range_to_cidr_list",
     "percentrank_tdigest",
     "rank_tdigest",
-    "punycode_from_string",
-    "punycode_to_string",
     "series_fft",
     "series_ifft",
     "series_fit_2lines",
@@ -138,7 +143,6 @@ constexpr std::string_view kRefusedFunctions[] = {
     "series_fit_poly",
     "series_periods_detect",
     "series_periods_validate",
-    "series_seasonal",
     "welch_test",
 };
 
@@ -158,7 +162,8 @@ constexpr SpecialRow kAggregates[] = {
     {"maxif", "maxif(value, condition)", "as max"},
     {"arg_max", "arg_max(value, column, …|*)", "one whole row; rows with null value are left out"},
     {"arg_min", "arg_min(value, column, …|*)", "one whole row; rows with null value are left out"},
-    {"make_set", "make_set(value[, max])", "distinct, sorted: numbers, then texts; nulls left out"},
+    {"make_set", "make_set(value[, max])",
+     "distinct, sorted: numbers, then texts; nulls left out; of arrays their elements"},
     {"makeset", "makeset(value[, max])", "as make_set"},
     {"make_set_if", "make_set_if(value, condition[, max])", "as make_set"},
     {"make_list", "make_list(value[, max])", "in the order of the last sort; nulls left out"},

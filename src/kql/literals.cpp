@@ -31,7 +31,18 @@ std::optional<std::int64_t> digits(std::string_view text) {
     return value;
 }
 
-/// Reads JSON, and writes it without blanks. Single-quoted strings are read too.
+/// As tostring() gives it: [-][d.]hh:mm:ss[.fffffff].
+std::string timespan_text(std::int64_t ticks) {
+    const auto size = ticks < 0 ? 0 - static_cast<std::uint64_t>(ticks) : static_cast<std::uint64_t>(ticks);
+    const auto days = size / static_cast<std::uint64_t>(kTicksPerDay), seconds = size / 10'000'000,
+               fraction = size % 10'000'000;
+    return fmt::format("{}{}{:02}:{:02}:{:02}{}", ticks < 0 ? "-" : "", days ? fmt::format("{}.", days) : "",
+                       seconds / 3600 % 24, seconds / 60 % 60, seconds % 60,
+                       fraction ? fmt::format(".{:07}", fraction) : "");
+}
+
+/// Reads JSON, and writes it without blanks. Single-quoted strings are read too, and literals of the
+/// language: datetime(…), 1h.
 class JsonReader {
   public:
     JsonReader(std::string_view text, Span span) : text_(text), span_(span) {}
@@ -70,7 +81,22 @@ class JsonReader {
         while (at_ < text_.size() &&
                std::string_view(",]} \t\r\n:").find(text_[at_]) == std::string_view::npos)
             ++at_;
+        if (const auto open = text_.substr(begin, at_ - begin).find('('); open != std::string_view::npos) {
+            const auto close = text_.find(')', begin + open);
+            if (close == std::string_view::npos) return bad();
+            at_ = close + 1;
+            return typed(text_.substr(begin, open), text_.substr(begin + open + 1, close - begin - open - 1));
+        }
         const auto word = text_.substr(begin, at_ - begin);
+        const auto digits_end = std::min(word.find_first_not_of("-.0123456789"), word.size());
+        if (digits_end > 0 && digits_end < word.size()) {
+            const bool negative = word[0] == '-';
+            if (const auto ticks =
+                    duration_ticks(word.substr(negative, digits_end - negative), word.substr(digits_end))) {
+                out_ += json_quote(timespan_text(negative ? -*ticks : *ticks));
+                return {};
+            }
+        }
         double number = 0;
         const bool is_number =
             !word.empty() && (word[0] == '-' || (word[0] >= '0' && word[0] <= '9')) && word != "-" &&
@@ -80,6 +106,34 @@ class JsonReader {
             (word.size() < 2 || word[0] != '0' || word[1] == '.' || word[1] == 'e') && word.back() != '.';
         if (word != "true" && word != "false" && word != "null" && !is_number) return bad();
         out_ += word;
+        return {};
+    }
+
+    /// A literal with its type before it: times and guids are their texts.
+    Parsed<> typed(std::string_view type, std::string_view inside) {
+        if (trimmed(inside) == "null") {
+            out_ += "null";
+        } else if (type == "datetime" || type == "date") {
+            const auto ticks = parse_datetime_literal(inside);
+            if (!ticks) return bad();
+            out_ += json_quote(to_iso8601({*ticks - kUnixEpochTicks}));
+        } else if (type == "timespan" || type == "time") {
+            const auto ticks = parse_timespan_literal(inside);
+            if (!ticks) return bad();
+            out_ += json_quote(timespan_text(*ticks));
+        } else if (type == "guid") {
+            static const RE2 kGuid("(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}");
+            std::string guid(bare(inside));
+            if (!RE2::FullMatch(guid, kGuid)) return bad();
+            for (char& c : guid)
+                c = c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c;
+            out_ += json_quote(guid);
+        } else if (type == "int" || type == "long" || type == "real" || type == "double" || type == "bool") {
+            JsonReader reader(trimmed(inside), span_);
+            out_ += FIELDWATCH_TRY(reader.run());
+        } else {
+            return bad();
+        }
         return {};
     }
 

@@ -348,6 +348,9 @@ Parsed<> Parser::table_list(Operator& op) {
 }
 
 Parsed<> Parser::make_series(Operator& op) {
+    while ((is_word("hint") && is(".", 1)) || (is_word("kind") && is("=", 1) && peek(2).text == "nonempty")) {
+        if (!FIELDWATCH_TRY(parameter(op))) break;
+    }
     do {
         auto next = FIELDWATCH_TRY(item());
         if (take_word("default")) {
