@@ -304,40 +304,6 @@ Parsed<> Binder::extend(Relation& relation, const Operator& op) {
     return {};
 }
 
-Parsed<> Binder::project_names(Relation& relation, const Operator& op) {
-    std::vector<bool> chosen(relation.fields.size());
-    std::vector<Field> picked;
-    for (const auto& item : op.items) {
-        const auto& pattern = item.names[0];
-        bool any = false;
-        std::vector<Field> found;
-        for (std::size_t i = 0; i < relation.fields.size(); ++i) {
-            if (!matches(relation.fields[i].name, pattern)) continue;
-            any = true;
-            if (!chosen[i]) found.push_back(relation.fields[i]);
-            chosen[i] = true;
-        }
-        if (item.order == "asc") std::ranges::sort(found, {}, &Field::name);
-        if (item.order == "desc") std::ranges::sort(found, std::ranges::greater{}, &Field::name);
-        std::ranges::move(found, std::back_inserter(picked));
-        if (!any && pattern.find('*') == std::string::npos)
-            return semantic_error(item.span, fmt::format("unknown column '{}'{}", pattern,
-                                                         did_you_mean(pattern, visible_names(&relation))));
-    }
-    std::vector<Field> rest, kept;
-    for (std::size_t i = 0; i < relation.fields.size(); ++i)
-        (chosen[i] ? kept : rest).push_back(relation.fields[i]);
-    if (op.name == "project-away") {
-        relation.fields = std::move(rest);
-    } else if (op.name == "project-keep") {
-        relation.fields = std::move(kept);
-    } else {
-        relation.fields = std::move(picked);
-        std::ranges::move(rest, std::back_inserter(relation.fields));
-    }
-    return {};
-}
-
 Parsed<> Binder::rename(Relation& relation, const Operator& op) {
     for (const auto& item : op.items) {
         if (item.names.empty() || item.value->kind != NodeKind::Name)

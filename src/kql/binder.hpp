@@ -155,7 +155,8 @@ class Binder {
     Parsed<> bag_unpack(Relation& relation, const Operator& op);
     Parsed<> pivot(Relation& relation, const Operator& op);
     Parsed<> narrow(Relation& relation, const Operator& op);
-    Parsed<> ipv4_lookup(Relation& relation, const Operator& op);
+    Parsed<> address_lookup(Relation& relation, const Operator& op);
+    Parsed<> dcount_intersect(Relation& relation, const Operator& op);
     Parsed<> basket(Relation& relation, const Operator& op);
     Parsed<std::vector<DiscoveredColumn>> discover(Relation relation, const Operator& op);
     Parsed<> parse_pairs(Relation& relation, const Operator& op);

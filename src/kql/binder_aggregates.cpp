@@ -334,7 +334,10 @@ Parsed<> Binder::summarize(Relation& relation, const Operator& op) {
                                   "summarize takes aggregates, such as count() or max(…); columns to group "
                                   "by stand behind 'by'");
         auto name = item.names.empty() ? default_name(node) : item.names[0];
-        if (name.empty()) name = fmt::format("Column{}", plan->columns.size() + 1);
+        for (int number = 1; name.empty(); ++number) {
+            auto free = fmt::format("Column{}", number);
+            if (std::ranges::find(fields, free, &Field::name) == fields.end()) name = std::move(free);
+        }
         add(std::move(name), value);
     }
     auto partition = through_aggregate(relation.partition, *plan);

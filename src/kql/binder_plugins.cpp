@@ -54,7 +54,8 @@ Parsed<> Binder::evaluate(Relation& relation, const Operator& op) {
     if (plugin == "bag_unpack") return bag_unpack(relation, op);
     if (plugin == "pivot") return pivot(relation, op);
     if (plugin == "narrow") return narrow(relation, op);
-    if (plugin == "ipv4_lookup") return ipv4_lookup(relation, op);
+    if (plugin == "ipv4_lookup" || plugin == "ipv6_lookup") return address_lookup(relation, op);
+    if (plugin == "dcount_intersect") return dcount_intersect(relation, op);
     if (plugin == "basket") return basket(relation, op);
     if (plugin == "autocluster" || plugin == "diffpatterns")
         return unsupported(op.on->span,
@@ -171,13 +172,12 @@ Parsed<> Binder::bag_unpack(Relation& relation, const Operator& op) {
     return {};
 }
 
-/// pivot(Column [, aggregate] [, Column …]): a column for each value of the first, by all others.
+/// pivot(Column [, aggregate] [, Column …]): a column for each value of the first, by all others; or for
+/// those values that a declared schema names.
 Parsed<> Binder::pivot(Relation& relation, const Operator& op) {
     const auto& node = *op.on;
     if (node.args.empty() || node.args[0]->kind != NodeKind::Name)
         return semantic_error(node.span, "pivot takes the column whose values become columns");
-    if (!op.items.empty())
-        return unsupported(op.span, "pivot with a declared schema is not supported; leave it away");
     const bool counts = node.args.size() < 2 || node.args[1]->kind != NodeKind::Call;
     Node count;
     count.kind = NodeKind::Call;
@@ -224,11 +224,21 @@ Parsed<> Binder::pivot(Relation& relation, const Operator& op) {
             if (!field.hidden && !used.contains(field.name)) FIELDWATCH_TRY(group(field));
         }
     }
-    auto distinct = make_plan(PlanKind::Aggregate, {relation.plan});
-    const auto name = new_id();
-    distinct->keys.push_back({name, pivot_value});
-    const auto found = FIELDWATCH_TRY(
-        discover({distinct, {{"name", column_ref(name, String)}, {"types", text_constant("")}}, {}}, op));
+    std::vector<DiscoveredColumn> found;
+    const auto groups = result.fields;
+    const auto is_group = [&](const std::string& name) {
+        return std::ranges::find(groups, name, &Field::name) != groups.end();
+    };
+    if (op.items.empty()) {
+        auto distinct = make_plan(PlanKind::Aggregate, {relation.plan});
+        const auto name = new_id();
+        distinct->keys.push_back({name, pivot_value});
+        found = FIELDWATCH_TRY(
+            discover({distinct, {{"name", column_ref(name, String)}, {"types", text_constant("")}}, {}}, op));
+    }
+    for (const auto& item : op.items) {
+        if (!is_group(item.names[0])) found.push_back({item.names[0], ""});
+    }
     const auto of = new_id(), value = new_id();
     inner->keys.push_back({of, pivot_value});
     inner->columns.push_back({value, aggregated});
@@ -249,6 +259,16 @@ Parsed<> Binder::pivot(Relation& relation, const Operator& op) {
         outer->columns.push_back({id, cell});
         add_field(result.fields, column.name.empty() ? fmt::format("Column{}", ++unnamed) : column.name,
                   column_ref(id, type));
+    }
+    if (!op.items.empty()) {
+        auto declared = op.has_by ? groups : std::vector<Field>{};
+        for (const auto& item : op.items) {
+            if (op.has_by && is_group(item.names[0])) continue;
+            const auto& value = std::ranges::find(result.fields, item.names[0], &Field::name)->value;
+            const auto wanted = *type_by_name(item.type);
+            add_field(declared, item.names[0], value->type == wanted ? value : convert(value, wanted));
+        }
+        result.fields = std::move(declared);
     }
     result.plan = outer;
     relation = std::move(result);

@@ -1,9 +1,72 @@
-// Operators that end a query with several tables: facet and fork.
+// Which columns a result has and where (project-away and its kin), and operators that end a query with
+// several tables: facet and fork.
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "kql/binder.hpp"
 
 namespace fieldwatch::kql {
+namespace {
+
+/// A name whose numbers stand in the order of their values: each after the count of its digits.
+std::string with_wide_numbers(std::string_view name) {
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    std::string wide;
+    for (std::size_t at = 0; at < name.size();) {
+        if (!is_digit(name[at])) {
+            wide.push_back(name[at++]);
+            continue;
+        }
+        const auto end = std::ranges::find_if_not(name.substr(at), is_digit) - name.begin();
+        while (at + 1 < static_cast<std::size_t>(end) && name[at] == '0')
+            ++at;
+        const auto digits = name.substr(at, static_cast<std::size_t>(end) - at);
+        wide += fmt::format("{:04}{}", digits.size(), digits);
+        at = static_cast<std::size_t>(end);
+    }
+    return wide;
+}
+
+}  // namespace
+
+Parsed<> Binder::project_names(Relation& relation, const Operator& op) {
+    std::vector<bool> chosen(relation.fields.size());
+    std::vector<Field> picked;
+    for (const auto& item : op.items) {
+        const auto& pattern = item.names[0];
+        bool any = false;
+        std::vector<Field> found;
+        for (std::size_t i = 0; i < relation.fields.size(); ++i) {
+            if (!matches(relation.fields[i].name, pattern)) continue;
+            any = true;
+            if (!chosen[i]) found.push_back(relation.fields[i]);
+            chosen[i] = true;
+        }
+        const auto key = [&](const Field& field) {
+            return item.nulls.empty() ? field.name : with_wide_numbers(field.name);
+        };
+        if (item.order == "asc") std::ranges::stable_sort(found, {}, key);
+        if (item.order == "desc") std::ranges::stable_sort(found, std::ranges::greater{}, key);
+        std::ranges::move(found, std::back_inserter(picked));
+        if (!any && pattern.find('*') == std::string::npos)
+            return semantic_error(item.span, fmt::format("unknown column '{}'{}", pattern,
+                                                         did_you_mean(pattern, visible_names(&relation))));
+    }
+    std::vector<Field> rest, kept;
+    for (std::size_t i = 0; i < relation.fields.size(); ++i)
+        (chosen[i] ? kept : rest).push_back(relation.fields[i]);
+    if (op.name == "project-away") {
+        relation.fields = std::move(rest);
+    } else if (op.name == "project-keep") {
+        relation.fields = std::move(kept);
+    } else {
+        relation.fields = std::move(picked);
+        std::ranges::move(rest, std::back_inserter(relation.fields));
+    }
+    return {};
+}
 
 /// The relation as one of the query's results.
 Parsed<BoundQuery> Binder::finished(Relation relation, std::string name, Span span) const {

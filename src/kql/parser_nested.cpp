@@ -104,12 +104,14 @@ Parsed<> Parser::top_nested(Operator& op) {
 /// `plugin(arguments)`, and perhaps `: (Name: type, …)`, which says what it gives.
 Parsed<> Parser::evaluate(Operator& op) {
     FIELDWATCH_TRY(parameters_are_hints(op));
-    constexpr std::string_view kPlugins[] = {"autocluster", "bag_unpack", "basket", "diffpatterns",
-                                             "ipv4_lookup", "narrow",     "pivot"};
+    constexpr std::string_view kPlugins[] = {"autocluster",      "bag_unpack",   "basket",
+                                             "dcount_intersect", "diffpatterns", "ipv4_lookup",
+                                             "ipv6_lookup",      "narrow",       "pivot"};
     const auto& plugin = peek().text;  // before its arguments, which may be of a form of their own
     if (is_name() && is("(", 1) && std::ranges::find(kPlugins, plugin) == std::end(kPlugins))
         return unsupported(peek().span, fmt::format("the plugin '{}' is not supported; bag_unpack, basket, "
-                                                    "ipv4_lookup, narrow and pivot are",
+                                                    "dcount_intersect, ipv4_lookup, ipv6_lookup, narrow and "
+                                                    "pivot are",
                                                     plugin));
     op.on = FIELDWATCH_TRY(postfix());
     if (op.on->kind != NodeKind::Call)

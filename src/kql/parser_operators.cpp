@@ -108,6 +108,10 @@ Parsed<> Parser::body(Operator& op) {
             }
             if (pattern.empty())
                 return syntax_error(peek().span, fmt::format("expected a column, found {}", found()));
+            if (is_word("granny") && is("-", 1)) {  // numbers in names by their value
+                item.nulls = "granny";
+                at_ += 2;
+            }
             if (is_word("asc") || is_word("desc")) item.order = tokens_[at_++].text;
             item.span = since(item.span);
             item.names.push_back(std::move(pattern));
