@@ -220,8 +220,7 @@ Context make_context(TlsServerOptions& options, TicketKeys& keys) {
     SSL_CTX_set_session_id_context(context, kSessionContext, sizeof kSessionContext - 1);
     if (options.request_client_certificate) {
         SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-        SSL_CTX_set_cert_verify_callback(
-            context, [](X509_STORE_CTX*, void*) { return 1; }, nullptr);
+        SSL_CTX_set_cert_verify_callback(context, [](X509_STORE_CTX*, void*) { return 1; }, nullptr);
     }
     if (!options.application_protocols.empty())
         SSL_CTX_set_alpn_select_cb(context, select_protocol, &options.application_protocols);
