@@ -133,6 +133,7 @@ Parsed<ExprPtr> Binder::aggregate(const Node& node, const Scope& scope) {
     // The last argument of the …if forms is the condition.
     std::string filter;
     if (n.ends_with("if")) {
+        if (n == "dcountif" && args.size() == 3) args.pop_back();  // the accuracy: it is exact
         auto& condition = args.back();
         if (n != "countif" && args.size() != 2) return wrong("takes a value and a condition");
         if (condition->type == Dynamic) condition = convert(condition, Bool);

@@ -17,13 +17,13 @@ using enum ColumnType;
 
 }  // namespace
 
-/// hll(value[, accuracy]), hll_if(value, condition), tdigest(value): an array of the values;
+/// hll(value[, accuracy]), hll_if(value, condition[, accuracy]), tdigest(value): an array of the values;
 /// hll_merge(sketch), tdigest_merge(sketch): all of theirs.
 Parsed<ExprPtr> Binder::sketch(const Node& node, std::vector<ExprPtr> args) {
     const auto& n = node.text;
     const bool distinct = n.starts_with("hll"), merge = n.ends_with("_merge") || n.starts_with("merge_");
     const bool conditional = n.ends_with("_if");
-    if (args.size() > (conditional || n == "hll" ? 2 : 1) || args.size() < (conditional ? 2 : 1))
+    if (args.size() > (conditional ? 3 : n == "hll" ? 2 : 1) || args.size() < (conditional ? 2 : 1))
         return semantic_error(node.span, fmt::format("{} has the wrong number of arguments", n));
     if (conditional && args[1]->type != Bool)
         return semantic_error(node.args[1]->span, "a condition is expected here");

@@ -62,9 +62,9 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
     const auto count_is = [&](std::size_t low, std::size_t high) -> Parsed<> {
         if (node.args.size() >= low && node.args.size() <= high) return {};
         return semantic_error(
-            node.span, fmt::format("{} takes {} arguments, not {}", n,
+            node.span, fmt::format("{} takes {} argument{}, not {}", n,
                                    low == high ? std::to_string(low) : fmt::format("{} to {}", low, high),
-                                   node.args.size()));
+                                   high == 1 ? "" : "s", node.args.size()));
     };
     if (n == "extractjson" || n == "extract_json") return FIELDWATCH_TRY(json_path(node, scope));
     if (n == "toscalar") {

@@ -187,11 +187,15 @@ constexpr std::string_view kIntegerText = "'\\s*([+-]?\\d+|0[xX][0-9a-fA-F]+)\\s
 constexpr std::string_view kTextToDateTime =
     "epoch_us(coalesce(TRY_CAST(nullif(regexp_replace({0}, '^\\s*(\\d\\d?)/(\\d\\d?)/(\\d\\d\\d\\d)', "
     "'\\3-\\1-\\2'), '') AS TIMESTAMP), try_strptime(regexp_replace({0}, "
-    "'^\\s*[A-Za-z]+,\\s*|\\s*(?:GMT|UTC|Z)\\s*$', '', 'g'), ['%d %b %Y %H:%M:%S', '%d %b %Y %H:%M', "
+    "'^\\s*[A-Za-z]+,\\s*|\\s*(?:GMT|UTC|Z|\\s[+-]\\d\\d:?\\d\\d)\\s*$', '', 'g'), ['%d %b %Y %H:%M:%S', '%d "
+    "%b %Y %H:%M', "
     "'%d %b %Y', '%d %B %Y %H:%M:%S', '%d %B %Y', '%d-%b-%y %H:%M:%S', '%d-%b-%y', '%m/%d/%Y %I:%M:%S %p', "
-    "'%m/%d/%Y %I:%M %p', '%Y-%m-%d %I:%M:%S %p']))) * 10 + 621355968000000000 + "
+    "'%m/%d/%Y %I:%M %p', '%Y-%m-%d %I:%M:%S %p', '%Y-%m-%d %I:%M %p', '%Y-%m-%d %H:%M:%S.%f', "
+    "'%Y-%m-%d %H:%M:%S', '%Y-%m-%d %H:%M', '%Y-%m-%dT%H:%M:%S.%f', '%Y-%m-%dT%H:%M:%S']))) * 10 + "
+    "621355968000000000 + "
     "coalesce(TRY_CAST(regexp_extract({0}, ':\\d\\d[.]\\d{6}(\\d)', 1) AS BIGINT), 0) - "
-    "coalesce(TRY_CAST(regexp_extract({0}, ':\\d\\d(?:[.]\\d+)?([+-])\\d\\d:?\\d\\d$', 1) || '1' AS BIGINT) "
+    "coalesce(TRY_CAST(regexp_extract({0}, ':\\d\\d(?:[.]\\d+)?\\s*([+-])\\d\\d:?\\d\\d$', 1) || '1' AS "
+    "BIGINT) "
     "* "
     "(TRY_CAST(regexp_extract({0}, '[+-](\\d\\d):?\\d\\d$', 1) AS BIGINT) * 60 + "
     "TRY_CAST(regexp_extract({0}, '[+-]\\d\\d:?(\\d\\d)$', 1) AS BIGINT)) * 600000000, 0)";
