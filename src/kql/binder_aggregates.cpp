@@ -33,6 +33,12 @@ constexpr auto kWeightedPercentile = FMT_STRING(
     "0))], lambda s: list_transform([list_transform(s, lambda e: e.w)], lambda w: s[coalesce(list_position("
     "list_transform(w, lambda e, i: list_sum(w[1:i]) >= {:.12f} * list_sum(w)), true), 1)].v)[1])[1]");
 
+/// The engine stops at squares that do not fit; of such values, infinities and NaN among others it is NaN.
+constexpr auto kDeviation = FMT_STRING(
+    "CASE WHEN coalesce(bool_or(abs({{0}}) >= 1e150){}, false) THEN 'nan'::DOUBLE ELSE coalesce({}({{0}}) "
+    "FILTER "
+    "(WHERE abs({{0}}) < 1e150{}), 0) END");
+
 /// What stands before the argument's name in the name of an aggregate's result; "" where the name stands
 /// alone.
 std::string_view result_prefix(std::string_view aggregate) {
@@ -187,14 +193,20 @@ Parsed<ExprPtr> Binder::aggregate(const Node& node, const Scope& scope) {
         const std::string_view function = base.starts_with("stdev")
                                               ? (population ? "stddev_pop" : "stddev_samp")
                                               : (population ? "var_pop" : "var_samp");
-        return aggregate_call(Real, fmt::format("coalesce({}({{0}}){}, 0)", function, filter), args);
+        if (value->type != Real)
+            return aggregate_call(Real, fmt::format("coalesce({}({{0}}){}, 0)", function, filter), args);
+        return aggregate_call(
+            Real, fmt::format(kDeviation, filter, function, filter.empty() ? "" : " AND {1}"), args);
     }
     if (base.starts_with("covariance")) {
         const auto other = args.size() == 2 ? widen(args[1], Real) : nullptr;
         if (!other) return wrong("takes two numbers");
         return aggregate_call(
             Real,
-            fmt::format("coalesce({}({{0}}, {{1}}), 0)", base == "covariance" ? "covar_samp" : "covar_pop"),
+            fmt::format("CASE WHEN coalesce(bool_or(abs({{0}}) >= 1e150 OR abs({{1}}) >= 1e150), false) THEN "
+                        "'nan'::DOUBLE ELSE coalesce({}({{0}}, {{1}}) FILTER (WHERE abs({{0}}) < 1e150 AND "
+                        "abs({{1}}) < 1e150), 0) END",
+                        base == "covariance" ? "covar_samp" : "covar_pop"),
             {value, other});
     }
     if (base.starts_with("binary_all_")) {

@@ -55,7 +55,7 @@ constexpr std::string_view kDecomposed =
 constexpr std::string_view kScores =
     IF_ARRAY("{0}",
     LET("s", NUMBERS("{0}"),
-    LET("f", "struct_pack(a := " QUANTILE("s", "{1}") ", b := " QUANTILE("s", "{2}") ", d := list_aggregate(s, 'stddev_pop'))",
+    LET("f", "struct_pack(a := " QUANTILE("s", "{1}") ", b := " QUANTILE("s", "{2}") ", d := list_aggregate(list_filter(s, lambda e: abs(e) < 1e150), 'stddev_pop'))",
     AS_NUMBERS("list_transform(s, lambda e: coalesce(CASE WHEN e > f.b THEN e - f.b WHEN e < f.a THEN e - f.a END / "
                "coalesce(nullif(f.b - f.a, 0), nullif(f.d, 0)), 0))"))));
 // clang-format on

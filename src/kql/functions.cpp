@@ -55,10 +55,14 @@ namespace {
             "printf('%.*f', CAST(least(greatest(" digits ", 0), 15) AS INTEGER), round({0} / "          \
             "pow(1024, " POWER_OF_UNIT("u") "), CAST(least(greatest(" digits ", 0), 15) AS INTEGER)))", \
             "CASE WHEN " digits " > 0 THEN rtrim(rtrim(t, '0'), '.') ELSE t END || ' ' || u")) ", '')"
-#define FROM_CODE_POINTS                                                \
-    "CASE WHEN json_type({0}) = 'ARRAY' THEN "                          \
-    "coalesce(array_to_string(list_transform(CAST(json_extract_string(" \
-    "{0}, '$[*]') AS VARCHAR[]), lambda e: chr(coalesce(TRY_CAST(e AS INTEGER), 32))), ''), '') ELSE '' END"
+#define FROM_CODE_POINTS                                                                                     \
+    "CASE WHEN json_type({0}) = 'ARRAY' THEN "                                                               \
+    "coalesce(array_to_string(list_transform(CAST(json_extract_string("                                      \
+    "{0}, '$[*]') AS VARCHAR[]), lambda e: CASE WHEN coalesce(TRY_CAST(e AS INTEGER), 32) BETWEEN 0 AND "    \
+    "55295 OR "                                                                                              \
+    "TRY_CAST(e AS INTEGER) BETWEEN 57344 AND 1114111 THEN chr(coalesce(TRY_CAST(e AS INTEGER), 32)) END), " \
+    "''), "                                                                                                  \
+    "'') ELSE '' END"
 
 constexpr FunctionRow kScalarRows[] = {
     // text

@@ -68,8 +68,8 @@ constexpr FunctionRow kSeriesRows[] = {
     {"series_stats_dynamic", "j", 'j',
      IF_ARRAY("{0}", LET("s", NUMBERS("{0}"),
               "CAST(json_object('min', list_min(s), 'min_idx', list_position(s, list_min(s)) - 1, 'max', list_max(s), 'max_idx', "
-              "list_position(s, list_max(s)) - 1, 'avg', list_avg(s), 'stdev', coalesce(list_stddev_samp(s), 0), 'variance', "
-              "coalesce(list_var_samp(s), 0), 'sum', list_sum(s), 'len', len(s)) AS VARCHAR)")),
+              "list_position(s, list_max(s)) - 1, 'avg', list_avg(s), 'stdev', coalesce(list_stddev_samp(list_filter(s, lambda e: abs(e) < 1e150)), 0), 'variance', "
+              "coalesce(list_var_samp(list_filter(s, lambda e: abs(e) < 1e150)), 0), 'sum', list_sum(s), 'len', len(s)) AS VARCHAR)")),
      "what is no number is left out"},
     {"series_fit_line_dynamic", "j", 'j',
      IF_ARRAY("{0}", LET("t", LET("s", "list_transform(" NUMBERS("{0}") ", lambda a: coalesce(a, 0))",
