@@ -109,8 +109,13 @@ bool Regex::occurs_in(std::string_view value, hs_scratch* scratch) const {
         const auto occurs = [&](std::string_view in) {
             return re2::RE2::PartialMatch(re2::StringPiece(in.data(), in.size()), *machine.re2);
         };
-        // `$` stands before a last line break too, as PCRE has it.
-        return occurs(value) || (value.ends_with('\n') && occurs(value.substr(0, value.size() - 1)));
+        if (!value.ends_with('\n')) return occurs(value);
+        // `$` stands before a last line break too, and `^` not behind it, as PCRE has it.
+        if (occurs(value.substr(0, value.size() - 1))) return true;
+        re2::StringPiece where;
+        const re2::StringPiece whole(value.data(), value.size());
+        return machine.re2->Match(whole, 0, whole.size(), re2::RE2::UNANCHORED, &where, 1) &&
+               (!pattern_.multiline || where.data() != value.data() + value.size());
     }
     bool found = false;
     const auto on_match = [](unsigned, unsigned long long, unsigned long long, unsigned, void* raw) {
