@@ -101,7 +101,7 @@ Parsed<Relation> Binder::range(const Operator& op) {
     const auto type = from->type;
     if (type == ColumnType::DateTime || type == ColumnType::TimeSpan) {
         if (to->type != type || step->type != ColumnType::TimeSpan)
-            return semantic_error(op.span,
+            return semantic_error(to->type != type ? op.to->span : op.step->span,
                                   "range over times needs an end of the same type and a timespan as step");
     } else if (is_integral(type) && is_integral(to->type) && is_integral(step->type)) {
     } else if (is_number(type) && is_number(to->type) && is_number(step->type)) {
@@ -109,8 +109,10 @@ Parsed<Relation> Binder::range(const Operator& op) {
         to = widen(to, ColumnType::Real);
         step = widen(step, ColumnType::Real);
     } else {
-        return semantic_error(op.span, fmt::format("range does not go from {} to {} by {}", to_string(type),
-                                                   to_string(to->type), to_string(step->type)));
+        const auto& wrong = !is_number(type) ? op.from : !is_number(to->type) ? op.to : op.step;
+        return semantic_error(wrong->span,
+                              fmt::format("range does not go from {} to {} by {}", to_string(type),
+                                          to_string(to->type), to_string(step->type)));
     }
     auto plan = make_plan(PlanKind::Range);
     const auto id = new_id();
