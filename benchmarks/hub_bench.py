@@ -160,7 +160,7 @@ def bench(quick):
     from harness import Server
     build("hub_load", "fieldwatch")
     connections, seconds, turns, idle_connections = (100, 2, 1, 400) if quick else (1000, 8, 3, 10_000)
-    connects = 200 if quick else 1500  # within what a server lets in at once (5,000, and 500 a second)
+    connects = 500 if quick else 1500  # within what a server lets in at once (5,000, and 500 a second)
     work = pathlib.Path(tempfile.mkdtemp(prefix="fieldwatch-bench-", dir=BUILD))  # /tmp may be memory
     try:
         (work / "server").mkdir()
