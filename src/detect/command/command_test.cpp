@@ -72,7 +72,8 @@ TEST(CommandLine, PassesOverDocumentsThatNothingRuns) {
 
 TEST(CommandLine, ReadsWhatCodeGivesToAShell) {
     EXPECT_THAT(texts("python3 -c \"import os; os.system('rm x')\""), Contains("rm x"));
-    EXPECT_THAT(texts("python3 -c 'import subprocess as s; subprocess.call([\"rm\", \"x\"])'"), Contains("rm x"));
+    EXPECT_THAT(texts("python3 -c 'import subprocess as s; subprocess.call([\"rm\", \"x\"])'"),
+                Contains("rm x"));
     EXPECT_THAT(texts("perl -e 'system(\"rm x\")'"), Contains("rm x"));
     EXPECT_THAT(texts("php -r 'shell_exec(\"rm x\");'"), Contains("rm x"));
     EXPECT_THAT(texts("node -e \"require('child_process').execSync('rm x')\""), Contains("rm x"));

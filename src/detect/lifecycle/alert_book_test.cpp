@@ -55,7 +55,8 @@ TEST_F(Notes, StayWhenTheAlertSaysMore) {
 }
 
 TEST_F(Notes, ARepeatCountsInThePropertiesToo) {
-    book_.raise(miner(R"({"CommandLine":"echo '\"HitCount\":7'","HitCount":1})"), std::chrono::hours(1), at(0), found_);
+    book_.raise(miner(R"({"CommandLine":"echo '\"HitCount\":7'","HitCount":1})"), std::chrono::hours(1),
+                at(0), found_);
     book_.raise(miner(R"({"HitCount":1})"), std::chrono::hours(1), at(300), found_);
     book_.advance(at(3'000), found_);
     EXPECT_EQ(last().hit_count, 2);

@@ -48,8 +48,8 @@ class AgentPresence final : public Detector {
     void raise_silent(Device& device, Context& context) const;
 
     BoundedTable<Device> devices_{kDevicesMax};
-    std::set<std::pair<std::int64_t, std::string>> due_;  // by time, then key
-    Timestamp looked_{0};                                 // for silence
+    std::set<std::pair<std::int64_t, std::string>> due_;     // by time, then key
+    Timestamp looked_{0};                                    // for silence
     Timestamp heard_{0}, listening_since_{0}, listened_{0};  // for silence that records alone show
 };
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kEdgeAgent = "$edgeAgent";
 constexpr std::string_view kDefaultGroup = "default";  ///< of whoever has no tag
-constexpr std::size_t kGatewaysLeast = 3;  ///< a module on fewer gateways has no usual settings
+constexpr std::size_t kGatewaysLeast = 3;              ///< a module on fewer gateways has no usual settings
 
 RecommendationBook::Assessment assessment_of(std::string_view type, std::string_view hub,
                                              std::string_view device, Timestamp time,
