@@ -279,8 +279,8 @@ void CommandUnwrapper::queue_windows_shell() {
     }
 }
 
-/// What code on the command line gives to a shell or starts: `os.system("X")`, `system 'X'`,
-/// `subprocess.call(["X", "Y"])`, `execSync("X")`. Literals only.
+/// What code on the command line gives to a shell or starts: os.system of Python, Perl's system, subprocess
+/// calls with lists, execSync. Literals only.
 void CommandUnwrapper::queue_code_calls() {
     static constexpr std::array<std::string_view, 12> kCalls{
         "system",     "popen",    "Popen",      "getoutput", "check_output", "check_call",
