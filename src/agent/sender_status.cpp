@@ -56,7 +56,7 @@ std::string format_status(const AgentStatus& status, Timestamp now) {
 std::string place_status_file(const std::string& runtime_directory) {
     constexpr const char* kName = "status.json";
     if (runtime_directory.empty()) return kName;
-    const auto path = runtime_directory + "/" + kName;
+    auto path = runtime_directory + "/" + kName;
     char there[4'096];
     const auto size = ::readlink(kName, there, sizeof there);
     if (size > 0 && std::string_view(there, static_cast<std::size_t>(size)) == path) return path;
