@@ -13,6 +13,7 @@
 #include "base/random.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "base/unicode.hpp"
 #include "base/uuid.hpp"
 
 namespace fieldwatch {
@@ -168,6 +169,36 @@ TEST(IpAddress, IsTheOneOfIPv4ThatItOnlyWraps) {
     EXPECT_EQ(parse_ip("::ffff:192.0.2.7")->unmapped(), parse_ip("192.0.2.7"));
     for (const auto* const text : {"192.0.2.7", "::192.0.2.7", "64:ff9b::c000:207", "2001:db8::1"})
         EXPECT_EQ(parse_ip(text)->unmapped(), parse_ip(text)) << text;
+}
+
+TEST(Unicode, GoesIntoUtf8AndOutOfIt) {
+    const std::string text = "a\u00e9\u4e2d\U0001F600";
+    const auto points = code_points(text);
+    ASSERT_TRUE(points);
+    EXPECT_EQ(*points, U"a\u00e9\u4e2d\U0001F600");
+    std::string again;
+    for (const auto point : *points)
+        append_utf8(again, point);
+    EXPECT_EQ(again, text);
+    for (const std::string_view bad : {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xe4\xb8"})
+        EXPECT_FALSE(code_points(bad)) << bad;
+}
+
+TEST(Unicode, IsWrittenInPunycode) {
+    const std::pair<std::u32string_view, std::string_view> known[] = {
+        // RFC 3492 section 7.1, and plain ones
+        {U"\u4ed6\u4eec\u4e3a\u4ec0\u4e48\u4e0d\u8bf4\u4e2d\u6587", "ihqwcrb4cv8a8dqg056pqjye"},
+        {U"3\u5e74B\u7d44\u91d1\u516b\u5148\u751f", "3B-ww4c5e180e575a65lsy2b"},
+        {U"m\u00fcnchen", "mnchen-3ya"},
+        {U"abc", "abc-"},
+        {U"", ""}};
+    for (const auto& [points, written] : known) {
+        EXPECT_EQ(to_punycode(points), written);
+        EXPECT_EQ(from_punycode(written), std::u32string(points));
+    }
+    for (const std::string_view bad : {"a-!", "\xc3-a", "99999999999", "a-9"})
+        EXPECT_FALSE(from_punycode(bad)) << bad;
+    EXPECT_EQ(to_punycode(from_punycode("a-zzzzzzzzzzz").value()), "a-zzzzzzzzzzz");
 }
 
 }  // namespace

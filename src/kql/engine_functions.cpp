@@ -12,6 +12,8 @@
 #include <xxhash.h>
 #include <nlohmann/json.hpp>
 
+#include "base/ip_address.hpp"
+#include "base/unicode.hpp"
 #include "kql/xml.hpp"
 
 namespace fieldwatch::kql {
@@ -206,29 +208,17 @@ std::optional<std::string> tree_paths(std::string_view text) {
     return out.dump(-1, ' ', false, Schema::error_handler_t::replace);
 }
 
-std::optional<std::uint32_t> ipv4_number(std::string_view text) {
-    std::uint32_t number = 0;
-    for (int part = 0; part < 4; ++part) {
-        const auto end = part < 3 ? text.find('.') : text.size();
-        if (end == std::string_view::npos || end == 0 || end > 3) return std::nullopt;
-        const auto value = number_of<std::uint32_t>(text.substr(0, end));
-        if (!value || *value > 255) return std::nullopt;
-        number = number << 8 | *value;
-        text.remove_prefix(std::min(end + 1, text.size()));
-    }
-    return number;
-}
-
 /// Two addresses: the fewest networks that hold what lies between them.
 std::optional<std::string> ipv4_networks(std::string_view argument) {
     const auto words = words_of(argument);
     if (words.size() != 2) return std::nullopt;
-    const auto first = ipv4_number(words[0]), last = ipv4_number(words[1]);
-    if (!first || !last || *last < *first) return std::nullopt;
+    const auto from = parse_ip(words[0]), to = parse_ip(words[1]);
+    if (!from || !to || !from->is_v4 || !to->is_v4 || to->v4() < from->v4()) return std::nullopt;
+    const std::uint64_t last = to->v4();
     std::string out = "[";
-    for (std::uint64_t at = *first; at <= *last;) {
+    for (std::uint64_t at = from->v4(); at <= last;) {
         int free_bits = at == 0 ? 32 : std::min(std::countr_zero(at), 32);
-        while (at + (std::uint64_t{1} << free_bits) - 1 > *last)
+        while (at + (std::uint64_t{1} << free_bits) - 1 > last)
             --free_bits;
         out += fmt::format("{}\"{}.{}.{}.{}/{}\"", out.size() > 1 ? "," : "", at >> 24, at >> 16 & 255,
                            at >> 8 & 255, at & 255, 32 - free_bits);
@@ -237,151 +227,24 @@ std::optional<std::string> ipv4_networks(std::string_view argument) {
     return out + "]";
 }
 
-/// Punycode (RFC 3492 section 5): any text as letters, digits and hyphens, as labels of domain names carry
-/// it.
-constexpr std::uint32_t kBase = 36, kLowest = 1, kHighest = 26, kSkew = 38, kDamp = 700, kBias = 72,
-                        kFirst = 128;
-constexpr std::size_t kBytesMax = 4096;  // work grows with the square of the length
-
-std::optional<std::u32string> code_points_of(std::string_view text) {
-    std::u32string points;
-    for (std::size_t at = 0; at < text.size();) {
-        const auto lead = static_cast<unsigned char>(text[at]);
-        const std::size_t length = lead < 0x80   ? 1
-                                   : lead < 0xC2 ? 0
-                                   : lead < 0xE0 ? 2
-                                   : lead < 0xF0 ? 3
-                                   : lead < 0xF5 ? 4
-                                                 : 0;
-        if (length == 0 || at + length > text.size()) return std::nullopt;
-        char32_t point = length == 1 ? lead : lead & (0x7Fu >> length);
-        for (std::size_t i = 1; i < length; ++i) {
-            const auto next = static_cast<unsigned char>(text[at + i]);
-            if ((next & 0xC0) != 0x80) return std::nullopt;
-            point = point << 6 | (next & 0x3Fu);
-        }
-        points.push_back(point);
-        at += length;
-    }
-    return points;
-}
-
-std::string utf8_of(const std::u32string& points) {
-    std::string text;
-    for (const auto point : points) {
-        const auto tail = [&](int shift) {
-            text.push_back(static_cast<char>(0x80 | (point >> shift & 0x3F)));
-        };
-        if (point < 0x80) {
-            text.push_back(static_cast<char>(point));
-        } else if (point < 0x800) {
-            text.push_back(static_cast<char>(0xC0 | point >> 6));
-            tail(0);
-        } else if (point < 0x10000) {
-            text.push_back(static_cast<char>(0xE0 | point >> 12));
-            tail(6), tail(0);
-        } else {
-            text.push_back(static_cast<char>(0xF0 | point >> 18));
-            tail(12), tail(6), tail(0);
-        }
-    }
-    return text;
-}
-
-std::uint32_t adapted(std::uint64_t delta, std::uint64_t points, bool first) {
-    delta /= first ? kDamp : 2;
-    delta += delta / points;
-    std::uint32_t steps = 0;
-    for (; delta > (kBase - kLowest) * kHighest / 2; steps += kBase)
-        delta /= kBase - kLowest;
-    return steps + static_cast<std::uint32_t>((kBase - kLowest + 1) * delta / (delta + kSkew));
-}
-
-std::uint32_t threshold(std::uint32_t at, std::uint32_t bias) {
-    return at <= bias ? kLowest : std::min(at - bias, kHighest);
-}
+constexpr std::size_t kPunycodeBytesMax = 4096;
 
 /// Of a text in UTF-8; none, or over 4 KiB: null.
-std::optional<std::string> to_punycode(std::string_view text) {
-    if (text.size() > kBytesMax) return std::nullopt;
-    const auto points = code_points_of(text);
-    if (!points) return std::nullopt;
-    std::string out;
-    for (const auto point : *points) {
-        if (point < kFirst) out.push_back(static_cast<char>(point));
-    }
-    const std::uint64_t basic = out.size();
-    if (basic > 0) out.push_back('-');
-    std::uint64_t delta = 0, handled = basic;
-    std::uint32_t next = kFirst, bias = kBias;
-    while (handled < points->size()) {
-        std::uint32_t lowest = 0x110000;
-        for (const auto point : *points) {
-            if (point >= next) lowest = std::min<std::uint32_t>(lowest, point);
-        }
-        delta += std::uint64_t{lowest - next} * (handled + 1);
-        next = lowest;
-        for (const auto point : *points) {
-            if (point < next) ++delta;
-            if (point != next) continue;
-            auto rest = delta;
-            for (std::uint32_t at = kBase;; at += kBase) {
-                const auto limit = threshold(at, bias);
-                const auto digit = rest < limit ? rest : limit + (rest - limit) % (kBase - limit);
-                out.push_back(static_cast<char>(digit < 26 ? 'a' + digit : '0' + digit - 26));
-                if (rest < limit) break;
-                rest = (rest - limit) / (kBase - limit);
-            }
-            bias = adapted(delta, handled + 1, handled == basic);
-            delta = 0;
-            ++handled;
-        }
-        ++delta;
-        ++next;
-    }
-    return out;
+std::optional<std::string> punycode_of(std::string_view text) {
+    if (text.size() > kPunycodeBytesMax) return std::nullopt;
+    const auto points = code_points(text);
+    return points ? std::optional(to_punycode(*points)) : std::nullopt;
 }
 
-/// The text that to_punycode() was given.
-std::optional<std::string> from_punycode(std::string_view text) {
-    if (text.size() > kBytesMax) return std::nullopt;
-    std::u32string points;
-    const auto hyphen = text.rfind('-');
-    if (hyphen != std::string_view::npos) {
-        for (const char c : text.substr(0, hyphen)) {
-            if (static_cast<unsigned char>(c) >= kFirst) return std::nullopt;
-            points.push_back(static_cast<char32_t>(c));
-        }
-        text.remove_prefix(hyphen + 1);
-    }
-    std::uint64_t place = 0, next = kFirst;
-    std::uint32_t bias = kBias;
-    while (!text.empty()) {
-        const auto before = place;
-        std::uint64_t weight = 1;
-        for (std::uint32_t at = kBase;; at += kBase) {
-            if (text.empty()) return std::nullopt;
-            const char c = text.front();
-            text.remove_prefix(1);
-            const int digit = c >= 'a' && c <= 'z'   ? c - 'a'
-                              : c >= 'A' && c <= 'Z' ? c - 'A'
-                              : c >= '0' && c <= '9' ? c - '0' + 26
-                                                     : -1;
-            if (digit < 0) return std::nullopt;
-            place += static_cast<std::uint64_t>(digit) * weight;
-            const auto limit = threshold(at, bias);
-            if (static_cast<std::uint32_t>(digit) < limit) break;
-            weight *= kBase - limit;
-            if (place > 0xFFFF'FFFF || weight > 0xFFFF'FFFF) return std::nullopt;
-        }
-        bias = adapted(place - before, points.size() + 1, before == 0);
-        next += place / (points.size() + 1);
-        place %= points.size() + 1;
-        if (next > 0x10FFFF || (next >= 0xD800 && next < 0xE000)) return std::nullopt;
-        points.insert(points.begin() + static_cast<std::ptrdiff_t>(place), static_cast<char32_t>(next));
-        ++place;
-    }
-    return utf8_of(points);
+/// The text that punycode_of() was given.
+std::optional<std::string> text_of_punycode(std::string_view text) {
+    if (text.size() > kPunycodeBytesMax) return std::nullopt;
+    const auto points = from_punycode(text);
+    if (!points) return std::nullopt;
+    std::string out;
+    for (const auto point : *points)
+        append_utf8(out, point);
+    return out;
 }
 
 constexpr EngineFunction kFunctions[] = {{"kql_hash", hash},
@@ -392,8 +255,8 @@ constexpr EngineFunction kFunctions[] = {{"kql_hash", hash},
                                          {"kql_geohash", geohash},
                                          {"kql_tree_paths", tree_paths},
                                          {"kql_ipv4_networks", ipv4_networks},
-                                         {"kql_to_punycode", to_punycode},
-                                         {"kql_from_punycode", from_punycode}};
+                                         {"kql_to_punycode", punycode_of},
+                                         {"kql_from_punycode", text_of_punycode}};
 
 }  // namespace
 

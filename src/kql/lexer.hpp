@@ -71,7 +71,4 @@ struct Token {
 
 Parsed<std::vector<Token>> tokenize(std::string_view text);
 
-/// A code point as UTF-8.
-void append_utf8(std::string& out, std::uint32_t code);
-
 }  // namespace fieldwatch::kql

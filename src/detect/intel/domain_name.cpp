@@ -1,10 +1,8 @@
 #include "detect/intel/domain_name.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <vector>
 
-#include "base/bytes.hpp"
+#include "base/unicode.hpp"
 
 namespace fieldwatch::detect {
 
@@ -14,20 +12,6 @@ constexpr std::size_t kNameBytesMax = 253, kLabelBytesMax = 63;
 
 bool is_ascii_letter(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/// `text` is UTF-8 that has been checked.
-std::vector<char32_t> code_points(std::string_view text) {
-    std::vector<char32_t> out;
-    for (std::size_t i = 0; i < text.size();) {
-        const auto lead = static_cast<unsigned char>(text[i++]);
-        const int more = lead < 0x80 ? 0 : lead < 0xE0 ? 1 : lead < 0xF0 ? 2 : 3;
-        char32_t point = more == 0 ? lead : lead & (0x3Fu >> more);
-        for (int k = 0; k < more; ++k)
-            point = point << 6 | (static_cast<unsigned char>(text[i++]) & 0x3Fu);
-        out.push_back(point);
-    }
-    return out;
 }
 
 /// The small letter of the alphabets that registries sell: Latin, Greek, Cyrillic, Armenian.
@@ -43,60 +27,15 @@ char32_t small(char32_t c) {
     return c;
 }
 
-/// RFC 3492 section 6.3 with the constants of section 5; `label` has some point outside of ASCII, and at most
-/// kNameBytesMax of them.
-std::string punycode(const std::vector<char32_t>& label) {
-    constexpr std::uint32_t kBase = 36, kMin = 1, kMax = 26, kSkew = 38, kDamp = 700;
-    std::string out;
-    for (const auto c : label) {
-        if (c < 0x80) out += static_cast<char>(c);
-    }
-    const auto basic = static_cast<std::uint32_t>(out.size());
-    if (basic > 0) out += '-';
-    std::uint32_t next = 0x80, delta = 0, bias = 72, handled = basic;
-    while (handled < label.size()) {
-        char32_t least = 0x110000;
-        for (const auto c : label) {
-            if (c >= next) least = std::min(least, c);
-        }
-        delta += (least - next) * (handled + 1);  // 1.1 M × 254 fits
-        next = least;
-        for (const auto c : label) {
-            if (c < next) ++delta;
-            if (c != next) continue;
-            auto rest = delta;
-            for (std::uint32_t k = kBase;; k += kBase) {
-                const auto threshold = k <= bias ? kMin : std::min(k - bias, kMax);
-                if (rest < threshold) break;
-                const auto digit = threshold + (rest - threshold) % (kBase - threshold);
-                out += static_cast<char>(digit < 26 ? 'a' + digit : '0' + digit - 26);
-                rest = (rest - threshold) / (kBase - threshold);
-            }
-            out += static_cast<char>(rest < 26 ? 'a' + rest : '0' + rest - 26);
-            delta = handled == basic ? delta / kDamp : delta / 2;
-            delta += delta / (handled + 1);
-            std::uint32_t k = 0;
-            for (; delta > (kBase - kMin) * kMax / 2; k += kBase)
-                delta /= kBase - kMin;
-            bias = k + (kBase - kMin + 1) * delta / (delta + kSkew);
-            delta = 0;
-            ++handled;
-        }
-        ++delta;
-        ++next;
-    }
-    return "xn--" + out;
-}
-
-bool append_label(const std::vector<char32_t>& label, std::string& out) {
+bool append_label(std::u32string_view label, std::string& out) {
     if (std::all_of(label.begin(), label.end(), [](char32_t c) { return c < 0x80; })) {
         for (const auto c : label)
             out += static_cast<char>(c);
         return true;
     }
-    auto folded = label;
+    std::u32string folded(label);
     std::transform(folded.begin(), folded.end(), folded.begin(), small);
-    const auto written = punycode(folded);
+    const auto written = "xn--" + to_punycode(folded);
     out += written;
     return written.size() <= kLabelBytesMax;
 }
@@ -128,10 +67,12 @@ bool is_domain(std::string_view text) {
 
 std::optional<std::string> ascii_name(std::string_view text) {
     if (is_ascii(text)) return std::string(text);
-    if (text.size() > 4 * kNameBytesMax || !is_utf8(text)) return std::nullopt;
+    if (text.size() > 4 * kNameBytesMax) return std::nullopt;
+    const auto points = code_points(text);
+    if (!points) return std::nullopt;
     std::string out;
-    std::vector<char32_t> label;
-    for (const auto point : code_points(text)) {
+    std::u32string label;
+    for (const auto point : *points) {
         // RFC 3490 section 3.1: other full stops separate labels too.
         if (point != U'.' && point != U'\u3002' && point != U'\uFF0E' && point != U'\uFF61') {
             label.push_back(point);

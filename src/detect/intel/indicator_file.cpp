@@ -6,6 +6,7 @@
 
 #include "base/ip_address.hpp"
 #include "base/text.hpp"
+#include "base/unicode.hpp"
 #include "detect/intel/indicator_csv.hpp"
 #include "detect/intel/indicator_json.hpp"
 #include "detect/intel/indicator_value.hpp"
@@ -176,17 +177,7 @@ std::optional<std::string> from_utf16(std::string_view text) {
             c = 0x10000 + ((c & 0x3FF) << 10) + (unit(at + 2) & 0x3FF);
             at += 2;
         }
-        if (c < 0x80) {
-            out += static_cast<char>(c);
-        } else if (c < 0x800) {
-            out += {static_cast<char>(0xC0 | c >> 6), static_cast<char>(0x80 | (c & 0x3F))};
-        } else if (c < 0x10000) {
-            out += {static_cast<char>(0xE0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3F)),
-                    static_cast<char>(0x80 | (c & 0x3F))};
-        } else {
-            out += {static_cast<char>(0xF0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3F)),
-                    static_cast<char>(0x80 | (c >> 6 & 0x3F)), static_cast<char>(0x80 | (c & 0x3F))};
-        }
+        append_utf8(out, c);
     }
     return out;
 }
