@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kAlertDays = 60;  ///< eight half-lives of a High alert: nothing is left of what is older
 constexpr int kStateDays = 30;  ///< what is active is written again daily
-constexpr std::size_t kRowsMax = 10'000;
+constexpr std::size_t kRowsMax = 10'000, kVersionsMax = 50'000;
 constexpr std::size_t kRiskPageMax = 1'000, kFixedMax = 200, kHistoryDaysMax = 90;
 
 /// Which versions of the rows are asked for: the newest of each, or the newest of each day.
@@ -50,9 +50,9 @@ std::string states_query(const Context& context, const Scope& scope, const Span&
         kql_string(scope.hub.name.value));
 }
 
-Result<void> add_versions(const Scope& scope, const std::string& query, bool alerts,
+Result<void> add_versions(const Scope& scope, const std::string& query, bool alerts, std::size_t rows_max,
                           std::vector<detect::RiskVersion>& out) {
-    const auto table = FIELDWATCH_TRY(ask(*scope.workspace, query, kRowsMax));
+    const auto table = FIELDWATCH_TRY(ask(*scope.workspace, query, rows_max));
     for (std::size_t i = 0; i < table.rows.size(); ++i) {
         const Row row(table, i);
         detect::RiskRow one{.id = row.text("Id"),
@@ -76,10 +76,10 @@ Result<std::vector<detect::RiskRow>> present_rows(const Context& context, const 
                                                   const std::string& filter) {
     std::vector<detect::RiskVersion> versions;
     const auto there = filter + " | where not(Gone)";
-    FIELDWATCH_TRY(
-        add_versions(scope, alerts_query(context, scope, {.days = kAlertDays}) + there, true, versions));
-    FIELDWATCH_TRY(
-        add_versions(scope, states_query(context, scope, {.days = kStateDays}) + there, false, versions));
+    FIELDWATCH_TRY(add_versions(scope, alerts_query(context, scope, {.days = kAlertDays}) + there, true,
+                                kRowsMax, versions));
+    FIELDWATCH_TRY(add_versions(scope, states_query(context, scope, {.days = kStateDays}) + there, false,
+                                kRowsMax, versions));
     std::vector<detect::RiskRow> out;
     for (auto& version : versions)
         out.push_back(std::move(version.row));
@@ -91,10 +91,15 @@ Result<Json> history_json(const Context& context, const Scope& scope, const std:
     std::vector<detect::RiskVersion> versions;
     FIELDWATCH_TRY(
         add_versions(scope, alerts_query(context, scope, {.days = kAlertDays + days, .daily = true}) + filter,
-                     true, versions));
+                     true, kVersionsMax, versions));
     FIELDWATCH_TRY(
         add_versions(scope, states_query(context, scope, {.days = kStateDays + days, .daily = true}) + filter,
-                     false, versions));
+                     false, kVersionsMax, versions));
+    if (versions.size() >= kVersionsMax)
+        return fail(Errc::TooLarge,
+                    fmt::format("the device had {} states of alerts or more in that time: ask "
+                                "for fewer \"days\"",
+                                kVersionsMax));
     Json out = Json::array();
     for (const auto& one : detect::risk_history(std::move(versions), context.parts.clock.now(), days))
         out.push_back({{"at", to_iso8601(one.at)}, {"risk", one.risk}});

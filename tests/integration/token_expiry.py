@@ -45,12 +45,17 @@ def gone(connection, link, seconds):
     return "closed without a word"
 
 
-def an_amqp_link_ends_with_its_token():
-    known = server.make_device("lapses")
+def admitted(name, expiry):
+    """A device whose token ends then: (device, hub, connection, its link)."""
+    known = server.make_device(name)
     hub = Hub(server)
     connection = hub.connect()
-    assert hub.put_token(connection, known.token(time.time() + SHORT)) == 200
-    sender = connection.create_sender(f"/{known.prefix}/messages/events")
+    assert hub.put_token(connection, known.token(expiry)) == 200
+    return known, hub, connection, connection.create_sender(f"/{known.prefix}/messages/events")
+
+
+def an_amqp_link_ends_with_its_token():
+    _, _, connection, sender = admitted("lapses", time.time() + SHORT)
     send(sender)
     reason = gone(connection, sender, (SHORT + GRACE + 15) * PATIENCE)
     assert reason and "amqp:unauthorized-access" in reason, reason
@@ -58,11 +63,7 @@ def an_amqp_link_ends_with_its_token():
 
 
 def a_renewed_token_keeps_an_amqp_link():
-    known = server.make_device("renews")
-    hub = Hub(server)
-    connection = hub.connect()
-    assert hub.put_token(connection, known.token(time.time() + SHORT)) == 200
-    sender = connection.create_sender(f"/{known.prefix}/messages/events")
+    known, hub, connection, sender = admitted("renews", time.time() + SHORT)
     send(sender)
     assert hub.put_token(connection, known.token(time.time() + 3600)) == 200
     assert gone(connection, sender, SHORT + GRACE + 3) is None
@@ -71,12 +72,8 @@ def a_renewed_token_keeps_an_amqp_link():
 
 
 def a_renewal_within_the_grace_is_in_time():
-    known = server.make_device("late")
-    hub = Hub(server)
-    connection = hub.connect()
     expiry = int(time.time()) + 1
-    assert hub.put_token(connection, known.token(expiry)) == 200
-    sender = connection.create_sender(f"/{known.prefix}/messages/events")
+    known, hub, connection, sender = admitted("late", expiry)
     time.sleep(max(0.0, expiry + 0.3 - time.time()))
     assert hub.put_token(connection, known.token(time.time() + 3600)) == 200
     assert gone(connection, sender, GRACE + 3) is None

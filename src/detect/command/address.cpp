@@ -107,8 +107,7 @@ std::optional<std::uint64_t> parse_c_number(std::string_view digits) {
 
 }  // namespace
 
-std::optional<Address> parse_typed_address(std::string_view text) {
-    if (const auto address = parse_address(text)) return address;
+std::optional<IpAddress> parse_typed_address(std::string_view text) {
     std::array<std::uint64_t, 4> parts{};
     std::size_t count = 0;
     for (bool more = true; more; ++count) {
@@ -125,11 +124,9 @@ std::optional<Address> parse_typed_address(std::string_view text) {
         if (parts[i] > 255) return std::nullopt;
         value |= parts[i] << (24 - 8 * i);
     }
-    Address address;
-    address.v4 = true;
-    address.bytes[10] = address.bytes[11] = 0xff;
+    IpAddress address;
     for (std::size_t i = 0; i < 4; ++i)
-        address.bytes[12 + i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
+        address.bytes[i] = static_cast<std::uint8_t>(value >> (24 - 8 * i));
     return address;
 }
 

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ip_address.hpp"
+
 namespace fieldwatch::detect {
 
 /// IPv4 is held mapped (::ffff:a.b.c.d), so that one prefix comparison serves both.
@@ -20,10 +22,10 @@ struct Address {
 std::optional<Address> parse_address(
     std::string_view text);  ///< dotted quad or RFC 4291 text, brackets allowed
 
-/// The same, and what inet_aton(3) makes an IPv4 address of: one to four parts, each decimal, octal or
-/// hexadecimal, the last for all bytes that are left. `3232235777` and `0xc0.168.257` are 192.168.1.1.
-/// Programs take hosts so on their command lines; nowhere else is text read this way.
-std::optional<Address> parse_typed_address(std::string_view text);
+/// What inet_aton(3) makes an IPv4 address of: one to four parts, each decimal, octal or hexadecimal, the
+/// last for all bytes that are left. `3232235777` and `0xc0.168.257` are 192.168.1.1. Programs take hosts so
+/// on their command lines; nowhere else is text read this way.
+std::optional<IpAddress> parse_typed_address(std::string_view text);
 
 struct Prefix {
     Address address;

@@ -54,6 +54,12 @@ bool prepares_build(std::string_view name) {
     return std::ranges::find(kNames, name) != kNames.end();
 }
 
+/// at and batch run what comes down the pipe, later, in a shell.
+bool runs_later(const Segment& segment, std::span<const Redirect> redirects) {
+    return (segment.name == "at" || segment.name == "batch") && segment.before == Operator::Pipe &&
+           std::ranges::none_of(redirects, [](const auto& one) { return one.operation.starts_with('<'); });
+}
+
 bool contains_any(std::string_view text, std::initializer_list<std::string_view> needles) {
     return std::ranges::any_of(needles,
                                [&](auto needle) { return text.find(needle) != std::string_view::npos; });
@@ -237,8 +243,9 @@ void CommandLine::decode_pipelines(std::size_t first) {
 /// decoded.
 void CommandLine::enqueue_piped_text(std::size_t index) {
     const auto& shell = segments_[index];
-    const bool queues = (shell.name == "at" || shell.name == "batch") && shell.before == Operator::Pipe;
-    if (!queues && (shell.interpreter != Interpreter::Shell || !shell.has(Fact::ReadsCode))) return;
+    if (!runs_later(shell, redirects(shell)) &&
+        (shell.interpreter != Interpreter::Shell || !shell.has(Fact::ReadsCode)))
+        return;
     std::string text;
     bool hidden = false;
     for (const auto& redirect : redirects(shell)) {
@@ -318,10 +325,8 @@ void CommandLine::note_exports(const Segment& segment) {
 void CommandLine::relate_pipelines() {
     for (std::size_t i = segments_.size(); i-- > 1;) {
         const auto& later = segments_[i];
-        // What at and batch read they run later, in a shell.
-        const bool queues = (later.name == "at" || later.name == "batch") && later.before == Operator::Pipe &&
-                            later.redirects_count == 0;
-        const bool code = later.has(Fact::ReadsCode) || later.has(Fact::PipesToInterpreter) || queues;
+        const bool code = later.has(Fact::ReadsCode) || later.has(Fact::PipesToInterpreter) ||
+                          runs_later(later, redirects(later));
         if (!code) continue;
         if (later.pipeline == segments_[i - 1].pipeline) {
             segments_[i - 1].add(Fact::PipesToInterpreter);

@@ -120,11 +120,7 @@ std::optional<std::string> typed_address(std::string_view token, bool is_host, c
     const bool large = stop == '/' && token.size() >= 8 && token.front() != '0';
     if (!is_host && !hexadecimal && !four_parts && !large) return std::nullopt;
     const auto address = parse_typed_address(token);
-    if (!address || !address->v4) return std::nullopt;
-    std::string text;
-    for (std::size_t i = 12; i < address->bytes.size(); ++i)
-        text.append(text.empty() ? "" : ".").append(std::to_string(address->bytes[i]));
-    return text;
+    return address ? std::optional(address->text()) : std::nullopt;
 }
 
 /// What a word of a command may be when nothing marks it as a host.

@@ -220,11 +220,6 @@ void CommandUnwrapper::queue_shell_text() {
     if (segment_.name == "find") return queue_find_exec();
     if (segment_.name == "adb") return queue_device_shell();
     if (segment_.name == "cmd" || segment_.name.ends_with("cmd.exe")) return queue_windows_shell();
-    if (segment_.name == "flock") {  // `flock FILE -c X`; without -c it carries a command's words
-        for (std::size_t i = 1; i + 1 < words_.size(); ++i) {
-            if (words_[i].value == "-c" || words_[i].value == "--command") return queue_from(i + 1);
-        }
-    }
     const bool carries = is_shell(segment_.name) || segment_.name == "su" || segment_.name == "runuser";
     if (!carries) {
         const bool other = interpreter_of(segment_.name) != Interpreter::None && queue_system_script();

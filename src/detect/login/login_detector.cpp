@@ -77,16 +77,6 @@ std::string burst_properties(std::string_view device, const std::vector<std::str
     return out;
 }
 
-/// What a log-in left with its source; with failures beside it only that it was one.
-template <class Source>
-void forget_success(Source& source) {
-    source.won = false;
-    if (!source.recent.empty()) return;
-    source.users.clear();
-    source.endpoints.clear();
-    source.evidence.clear();
-}
-
 /// One spelling of an address, that the same source is counted once: `::ffff:192.0.2.7` is 192.0.2.7.
 std::string one_spelling(std::string_view text) {
     const auto address = parse_ip(text);
@@ -167,6 +157,14 @@ LoginDetector::Source& LoginDetector::source_of(Device& device, std::string_view
     return sources.back();
 }
 
+void LoginDetector::Source::forget_success() {
+    won = false;
+    if (!recent.empty()) return;
+    users.clear();
+    endpoints.clear();
+    evidence.clear();
+}
+
 void LoginDetector::fail(Device& device, const model::Event& event, const model::Item& item,
                          const model::Login& login, Context& context) {
     auto& source = source_of(device, one_spelling(login.remote_address));
@@ -179,7 +177,7 @@ void LoginDetector::fail(Device& device, const model::Event& event, const model:
         source = Source{};
         source.address = std::move(address);
     }
-    if (source.won && !source.burst && event.time >= source.last) forget_success(source);
+    if (source.won && !source.burst && event.time >= source.last) source.forget_success();
     const auto needed = static_cast<std::size_t>(context.settings.bruteforce_failures);
     const auto points = std::min<std::int64_t>(event.hit_count, context.settings.bruteforce_failures);
     const auto from = event.hit_count > 1 ? event.window_start.ticks : event.time.ticks;
@@ -235,7 +233,7 @@ void LoginDetector::remember(Device& device, const model::Event& event, const mo
                              const model::Login& login, std::string_view address) {
     auto& source = source_of(device, address);
     if (source.won && source.last >= event.time) return;
-    if (source.won) forget_success(source);
+    if (source.won) source.forget_success();
     source.won = true;
     source.last = event.time;
     add_name(source.users, login.user_name.empty() ? login.user_id : login.user_name);

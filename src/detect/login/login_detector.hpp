@@ -43,6 +43,9 @@ class LoginDetector {
         std::int64_t failures = 0;
         std::vector<std::string> users, endpoints;
         std::vector<model::LogPosition> evidence;
+
+        /// Drops what a log-in left; with failures beside it only that it was one.
+        void forget_success();
     };
     struct Seen {
         std::int64_t process_id = 0;

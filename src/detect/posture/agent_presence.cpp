@@ -173,10 +173,7 @@ void AgentPresence::advance(Context& context) {
 void AgentPresence::tick(Context& context) {
     if (context.now < looked_ + kLookEvery) return;
     looked_ = context.now;
-    for (auto& [key, device] : devices_) {
-        if (device.first_message.ticks == 0 || !device.enabled || device.silent_since.ticks != 0) continue;
-        if (context.now >= device.last_message + context.settings.silent_after) raise_silent(device, context);
-    }
+    find_silent({}, [](const Device& device) { return device.first_message.ticks != 0; }, context);
 }
 
 /// Recorded input has no ticks. There a device is silent while others are heard, and nobody is where nothing
@@ -186,10 +183,16 @@ void AgentPresence::listen(Context& context) {
     heard_ = context.now;
     if (context.now < listened_ + kLookEvery) return;
     listened_ = context.now;
+    find_silent(listening_since_, [](const Device& device) { return !device.reporting.empty(); }, context);
+}
+
+/// Silence counts from `since` on at the earliest.
+template <class Concerns>
+void AgentPresence::find_silent(Timestamp since, Concerns concerns, Context& context) {
     for (auto& [key, device] : devices_) {
-        if (device.reporting.empty() || !device.enabled || device.silent_since.ticks != 0) continue;
-        const auto since = std::max(device.last_message, listening_since_);
-        if (context.now >= since + context.settings.silent_after) raise_silent(device, context);
+        if (!concerns(device) || !device.enabled || device.silent_since.ticks != 0) continue;
+        if (context.now >= std::max(device.last_message, since) + context.settings.silent_after)
+            raise_silent(device, context);
     }
 }
 

@@ -44,6 +44,8 @@ class AgentPresence final : public Detector {
     void owe(Device& device, Timestamp due);
     void judge(Device& device, Context& context);
     void listen(Context& context);
+    template <class Concerns>
+    void find_silent(Timestamp since, Concerns concerns, Context& context);
     void raise_onboarded(const model::Event& event, Context& context) const;
     void raise_silent(Device& device, Context& context) const;
 

@@ -165,8 +165,10 @@ void DownloadRun::note_run(std::string_view key, std::string_view path, const mo
     auto& runs = devices_.get(key).runs;
     std::erase_if(runs, [&](const Run& run) { return run.path == path; });
     if (runs.size() == kRunsMax) runs.erase(runs.begin());
-    runs.push_back(run_of(path, event, item, process));
-    if (runs.back().command.size() > kTextMax) runs.back().command.resize(kTextMax);
+    auto run = run_of(path, event, item, process);
+    for (auto* const text : {&run.command, &run.executable, &run.user_name, &run.user_id})
+        if (text->size() > kTextMax) text->resize(kTextMax);
+    runs.push_back(std::move(run));
 }
 
 bool DownloadRun::ran_already(const Device& device, const File& file, const model::Event& event,
