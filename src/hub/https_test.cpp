@@ -377,6 +377,51 @@ TEST_F(HttpsTest, MqttComesOverWebSocketToo) {
     EXPECT_EQ(operations("deviceConnect", "").back()["properties"]["protocol"], "MqttWs");
 }
 
+TEST_F(HttpsTest, OneBadConfigurationKeepsNoOtherFromItsDevices) {
+    // One that was stored before they were checked, of higher priority than a good one.
+    const Json bad{{"id", "bad"},
+                   {"targetCondition", "*"},
+                   {"priority", 9},
+                   {"content", {{"deviceContent", {{"properties.desired.x", {{"b.c", 1}}}}}}}};
+    ASSERT_TRUE(registry_->put_document({{"testhub"}, "configuration", "bad"}, bad.dump(), {}));
+    start();
+    auto again = bad;
+    again["id"] = "again";
+    const auto refused = service("PUT", "/configurations/again", again);
+    EXPECT_EQ(refused.status, 400) << refused.body;
+    const Json good{{"id", "good"},
+                    {"targetCondition", "*"},
+                    {"priority", 1},
+                    {"content", {{"deviceContent", {{"properties.desired.good", 1}}}}}};
+    EXPECT_EQ(service("PUT", "/configurations/good", good).json()["systemMetrics"]["results"]["appliedCount"],
+              0);
+    Json desired;
+    for (int i = 0; i < 100 && !desired.contains("good"); ++i) {
+        std::this_thread::sleep_for(100ms);
+        desired = service("GET", "/twins/d1").json()["properties"]["desired"];
+    }
+    EXPECT_EQ(desired["good"], 1);
+    EXPECT_FALSE(desired.contains("x"));
+    const auto counted = service("GET", "/configurations/good").json()["systemMetrics"]["results"];
+    EXPECT_EQ(counted["appliedCount"], counted["targetedCount"]);
+    EXPECT_EQ(service("GET", "/configurations/bad").json()["systemMetrics"]["results"]["appliedCount"], 0);
+}
+
+TEST_F(HttpsTest, AReportedPatchIsCountedWithoutItsBlanks) {
+    start();
+    auto client = connected();
+    client.publish("$iothub/twin/PATCH/properties/reported/?$rid=1", R"({"a":1})" + std::string(40'000, ' '));
+    client.publish("$iothub/twin/PATCH/properties/reported/?$rid=2",
+                   R"({"b":")" + std::string(4'000, 'x') + "\"}");
+    Json reported;
+    for (int i = 0; i < 50 && !reported.contains("b"); ++i) {
+        std::this_thread::sleep_for(50ms);
+        reported = service("GET", "/twins/d1").json()["properties"]["reported"];
+    }
+    EXPECT_EQ(reported["a"], 1);
+    client.disconnect();
+}
+
 TEST_F(HttpsTest, NetworkRulesKeepConnectionsOut) {
     auto hub = *registry_->hub({"testhub"});
     hub.configuration_json =

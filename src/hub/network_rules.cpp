@@ -1,6 +1,8 @@
 #include "hub/network_rules.hpp"
 
 #include <algorithm>
+#include <array>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 
 namespace fieldwatch::hub {
@@ -8,6 +10,9 @@ namespace fieldwatch::hub {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr std::size_t kFilterRulesMax = 10;  // spec/hub-signals.md section 5
+constexpr std::size_t kRuleSetMax = 100;
 
 std::string lower(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(),
@@ -39,7 +44,7 @@ bool is_private(const IpAddress& address) {
     return false;
 }
 
-/// The rules of both shapes, in order, with what is wrong of each.
+/// The rules of both shapes, in order.
 template <class Each>
 void for_each_rule(const Json& json, Each each) {
     const auto list = [&](const Json& rules) {
@@ -54,25 +59,72 @@ void for_each_rule(const Json& json, Each each) {
     if (sets != json.end() && sets->is_object() && sets->contains("ipRules")) list((*sets)["ipRules"]);
 }
 
+/// A name that means one of ours and is none would leave the hub open without a word.
+Result<void> check_spelling(const Json& json) {
+    static constexpr std::array<std::string_view, 4> kNames = {"ipFilterRules", "networkRuleSets",
+                                                               "publicNetworkAccess", "minTlsVersion"};
+    static constexpr std::array<std::string_view, 4> kStarts = {"ipfilter", "networkrule", "publicnetwork",
+                                                                "mintls"};
+    for (const auto& [name, value] : json.items()) {
+        const auto start = std::ranges::find_if(
+            kStarts, [&, low = lower(name)](std::string_view one) { return low.starts_with(one); });
+        if (start == kStarts.end()) continue;
+        const auto& meant = kNames[static_cast<std::size_t>(start - kStarts.begin())];
+        if (name != meant)
+            return fail(Errc::InvalidArgument, "there is no setting \"" + name.substr(0, 64) +
+                                                   "\"; did you mean " + std::string(meant) + "?");
+    }
+    return {};
+}
+
+/// A member that is one of some words, however its letters are, or not there.
+Result<void> check_word(const Json& object, const char* name, std::initializer_list<std::string_view> words,
+                        std::string_view allowed) {
+    const auto found = object.find(name);
+    if (found == object.end() || found->is_null()) return {};
+    if (found->is_string() && std::ranges::find(words, lower(found->get<std::string>())) != words.end())
+        return {};
+    return fail(Errc::InvalidArgument,
+                std::string(name) + " is " + std::string(allowed) + ", not " +
+                    found->dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 64));
+}
+
+Result<void> check_list(const Json& object, const char* name, std::size_t rules_max) {
+    const auto found = object.find(name);
+    if (found == object.end() || found->is_null()) return {};
+    if (!found->is_array() || found->size() > rules_max)
+        return fail(Errc::InvalidArgument, std::string(name) + " is a list of at most " +
+                                               std::to_string(rules_max) +
+                                               " rules {\"filterName\",\"action\",\"ipMask\"}");
+    for (const auto& rule : *found) {
+        const auto action = rule.is_object() ? lower(text(rule, "action")) : std::string();
+        const bool known = action == "accept" || action == "reject" || action == "allow";
+        if (!known || !parse_prefix(text(rule, "ipMask")))
+            return fail(Errc::InvalidArgument,
+                        "the IP filter rule \"" +
+                            (rule.is_object() ? text(rule, "filterName").substr(0, 64) : std::string()) +
+                            "\" needs an action (Accept, Reject, Allow) and an ipMask like "
+                            "203.0.113.0/24");
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<void> NetworkRules::check(std::string_view configuration_json) {
     const auto json = Json::parse(configuration_json, nullptr, false);
     if (!json.is_object()) return fail(Errc::Malformed, "a hub's configuration is a JSON object");
-    Result<void> out;
-    for_each_rule(json, [&](const std::string& name, const std::string& action, const std::string& mask) {
-        const bool known = action == "accept" || action == "reject" || action == "allow";
-        if (out && (!known || !parse_prefix(mask)))
-            out = fail(Errc::InvalidArgument,
-                       "the IP filter rule \"" + name +
-                           "\" needs an action (Accept, Reject, Allow) and an ipMask like "
-                           "203.0.113.0/24");
-    });
-    FIELDWATCH_TRY(std::move(out));
-    const auto tls = text(json, "minTlsVersion");
-    if (!tls.empty() && tls != "1.0" && tls != "1.1" && tls != "1.2" && tls != "1.3")
-        return fail(Errc::InvalidArgument, "minTlsVersion is 1.2 or 1.3; older versions are never spoken");
-    return {};
+    FIELDWATCH_TRY(check_spelling(json));
+    FIELDWATCH_TRY(check_word(json, "publicNetworkAccess", {"enabled", "disabled"}, "Enabled or Disabled"));
+    FIELDWATCH_TRY(check_word(json, "minTlsVersion", {"1.0", "1.1", "1.2", "1.3"},
+                              "the text 1.2 or 1.3; older versions are never spoken"));
+    FIELDWATCH_TRY(check_list(json, "ipFilterRules", kFilterRulesMax));
+    const auto sets = json.find("networkRuleSets");
+    if (sets == json.end() || sets->is_null()) return {};
+    if (!sets->is_object())
+        return fail(Errc::InvalidArgument, "networkRuleSets is an object {\"defaultAction\",\"ipRules\"}");
+    FIELDWATCH_TRY(check_word(*sets, "defaultAction", {"allow", "deny"}, "Allow or Deny"));
+    return check_list(*sets, "ipRules", kRuleSetMax);
 }
 
 NetworkRules NetworkRules::parse(std::string_view configuration_json) {

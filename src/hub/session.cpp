@@ -8,6 +8,7 @@
 #include "protocol/mqtt/provisioning.hpp"
 #include "protocol/mqtt/user_name.hpp"
 #include "protocol/sas/token.hpp"
+#include "registry/twin_document.hpp"
 
 namespace fieldwatch::hub {
 
@@ -228,10 +229,10 @@ void Session::on_twin(const mqtt::Publish& publish, const mqtt::ClientTopic& top
         return respond(request, response);
     }
     if (request.update) {
-        // Above any section there can be, the registry need not see it.
-        if (publish.payload.size() > limits::twin_section_bytes) {
-            const auto response = twin_error(413, 413001, "reported properties above 32768 bytes",
-                                             shared.parts.clock, shared.parts.random);
+        // Blanks, quotes and brackets do not count against the section; the registry counts the rest.
+        if (publish.payload.size() > registry::kTwinPatchBytes) {
+            const auto response = twin_error(413, 413001, "a patch of over 128000 bytes", shared.parts.clock,
+                                             shared.parts.random);
             log(kTwin, "update", response.result, response.description);
             return respond(request, response);
         }

@@ -129,6 +129,10 @@ class SqliteRegistry final : public Registry {
                                       Database::Counts::No);
     }
 
+    Result<void> check_desired(std::string_view patch_json) const override {
+        static_cast<void>(FIELDWATCH_TRY(replace_twin(patch_json, limits::twin_section_bytes)));
+        return {};
+    }
     Result<Twin> twin(const model::Identity& identity) override {
         return database_->read<Twin>([&](Connection& c) { return load_twin(c, identity); });
     }

@@ -168,6 +168,9 @@ class Registry {
     virtual Result<void> end_presences() = 0;
 
     virtual Result<Twin> twin(const model::Identity& identity) = 0;
+    /// Whether a patch may be one of desired properties at all, whatever the twin holds. Errors: those of
+    /// merge_twin.
+    virtual Result<void> check_desired(std::string_view patch_json) const = 0;
     /// RFC 7396 merge patch; `$version` and `$metadata` at the top of a document are ignored. Errors also:
     /// TooLarge above limits::twin_section_bytes, Malformed, Conflict (base_version).
     virtual Result<TwinChange> patch_desired(const model::Identity& identity,

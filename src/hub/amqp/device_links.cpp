@@ -9,6 +9,7 @@
 #include "hub/amqp/device_endpoint.hpp"
 #include "hub/amqp/session.hpp"
 #include "hub/amqp/telemetry.hpp"
+#include "registry/twin_document.hpp"
 
 namespace fieldwatch::hub {
 
@@ -245,8 +246,8 @@ void DeviceEndpoint::on_twin_request(amqp::DeliveryId delivery, const amqp::Mess
     if (update) {
         std::string storage;
         asked.request.body = body_of(message, storage);
-        if (asked.request.body.size() > limits::twin_section_bytes)
-            return refuse(413, 413001, "reported properties above 32768 bytes");
+        if (asked.request.body.size() > registry::kTwinPatchBytes)
+            return refuse(413, 413001, "a patch of over 128000 bytes");
         if (const auto* const version = message.annotations.find("version");
             version != nullptr && version->is_number())
             asked.request.version = version->bits;

@@ -13,16 +13,20 @@ namespace {
 
 constexpr std::string_view kConfigurations = "Configurations";
 
-Json counted(Shared& shared, const model::HubName& hub, const std::string& condition) {
+/// Whom it is for, and who has what it says.
+Json counted(Shared& shared, const model::HubName& hub, const Json& configuration) {
+    const auto condition = configuration.value("targetCondition", "");
     const auto targets = condition.empty()
                              ? Result<std::vector<model::Identity>>(std::vector<model::Identity>{})
-                             : select_devices(shared, hub, condition, 10'000);
-    return {
-        {"results",
-         {{"targetedCount", targets ? targets->size() : 0}, {"appliedCount", targets ? targets->size() : 0}}},
-        {"queries",
-         {{"targetedCount",
-           "select deviceId from devices where " + (condition == "*" ? "true" : condition)}}}};
+                             : select_devices(shared, hub, condition, kTargetsMax);
+    const auto content = configuration.value("content", Json::object());
+    const auto patch = desired_patch(content.is_object() ? content.value("deviceContent", Json()) : Json());
+    return {{"results",
+             {{"targetedCount", targets ? targets->size() : 0},
+              {"appliedCount", targets && patch ? count_applied(shared, *targets, *patch) : 0}}},
+            {"queries",
+             {{"targetedCount",
+               "select deviceId from devices where " + (condition == "*" ? "true" : condition)}}}};
 }
 
 Json shown(const registry::Document& document) {
@@ -35,7 +39,7 @@ Json shown(const registry::Document& document) {
 }
 
 /// What is stored of a body: the members there are, with their defaults. Errors: InvalidArgument.
-Result<Json> read_configuration(const Json& body, const std::string& id) {
+Result<Json> read_configuration(const Json& body, const std::string& id, const registry::Registry& registry) {
     if (!body.is_object() || body.value("id", Json(id)) != id)
         return fail(Errc::InvalidArgument, "the id must be that of the address");
     Json out{{"schemaVersion", "1.0"},
@@ -54,7 +58,8 @@ Result<Json> read_configuration(const Json& body, const std::string& id) {
         return fail(Errc::InvalidArgument, "targetCondition is text, priority a number, content an object");
     const auto condition = out["targetCondition"].get<std::string>();
     if (condition != "*") static_cast<void>(FIELDWATCH_TRY(query::parse_condition(condition)));
-    static_cast<void>(FIELDWATCH_TRY(desired_patch(out["content"].value("deviceContent", Json()))));
+    const auto patch = FIELDWATCH_TRY(desired_patch(out["content"].value("deviceContent", Json())));
+    FIELDWATCH_TRY(registry.check_desired(patch.dump()));
     return out;
 }
 
@@ -91,7 +96,7 @@ Answer Api::configurations(Call& call) {
     };
     const auto respond = [&](const registry::Document& document) {
         auto json = shown(document);
-        json["systemMetrics"] = counted(shared_, call.hub, json.value("targetCondition", ""));
+        json["systemMetrics"] = counted(shared_, call.hub, json);
         auto response = json_response(200, json);
         response.headers.emplace_back("etag", "\"" + identity_etag(document.etag) + "\"");
         return response;
@@ -112,7 +117,7 @@ Answer Api::configurations(Call& call) {
     if (!call.is("PUT")) return api_error(404002, "there is nothing at this address");
     const auto body = FIELDWATCH_TRY(parse_body(call));
     const std::string_view name = match.empty() ? "CreateConfiguration" : "UpdateConfiguration";
-    const auto stored = read_configuration(body, id);
+    const auto stored = read_configuration(body, id, registry);
     if (!stored) return missing(stored.error(), name);
     const registry::DocumentCondition condition{
         .must_be_new = match.empty(), .must_exist = !match.empty(), .if_match = parse_identity_etag(match)};

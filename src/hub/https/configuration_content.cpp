@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/log.hpp"
 #include "hub/https/twin_query.hpp"
 
 namespace fieldwatch::hub {
@@ -10,7 +11,6 @@ namespace fieldwatch::hub {
 namespace {
 
 constexpr std::string_view kDesired = "properties.desired";
-constexpr std::size_t kTargetsMax = 10'000;
 constexpr std::size_t kDepthMax = 10;
 
 /// Whether merging `patch` into `document` would change nothing.
@@ -56,6 +56,13 @@ Result<Json> desired_patch(const Json& content) {
     return patch;
 }
 
+std::size_t count_applied(Shared& shared, const std::vector<model::Identity>& targets, const Json& patch) {
+    return static_cast<std::size_t>(std::ranges::count_if(targets, [&](const model::Identity& target) {
+        const auto twin = shared.parts.registry.twin(target);
+        return twin && holds_already(Json::parse(twin->desired_json, nullptr, false), patch);
+    }));
+}
+
 std::vector<ConfigurationChange> pending_configuration(Shared& shared, const model::HubName& hub) {
     auto& registry = shared.parts.registry;
     std::vector<ConfigurationChange> out;
@@ -72,10 +79,23 @@ std::vector<ConfigurationChange> pending_configuration(Shared& shared, const mod
         const auto content = configuration.value("content", Json::object());
         const auto patch =
             desired_patch(content.is_object() ? content.value("deviceContent", Json()) : Json());
-        if (!patch || patch->empty()) continue;
-        const auto targets =
-            select_devices(shared, hub, configuration.value("targetCondition", ""), kTargetsMax);
-        if (!targets || configuration.value("targetCondition", "").empty()) continue;
+        const auto condition = configuration.value("targetCondition", "");
+        if (condition.empty() || (patch && patch->empty())) continue;
+        const auto left_out = [&](const Error& why) {
+            log::warning("hub", "the configuration " + configuration.value("id", "") + " of " + hub.value +
+                                    " is left out: " + why.message);
+        };
+        // One that no twin can take must not keep the others from the devices that they share.
+        const auto checked = patch ? registry.check_desired(patch->dump()) : std::unexpected(patch.error());
+        if (!checked) {
+            left_out(checked.error());
+            continue;
+        }
+        const auto targets = select_devices(shared, hub, condition, kTargetsMax);
+        if (!targets) {
+            left_out(targets.error());
+            continue;
+        }
         for (const auto& device : *targets) {
             auto& merged = wanted.try_emplace(device, Json::object()).first->second;
             merged.update(*patch, true);

@@ -357,13 +357,21 @@ void JobRunner::keep_device(const model::Identity& device, const Json& job, cons
 }
 
 void JobRunner::apply_configurations(const model::HubName& hub) {
+    std::size_t failed = 0;
+    std::string problem;
     for (const auto& change : pending_configuration(shared_, hub)) {
         const auto done =
             shared_.parts.registry.update_twin(change.identity, {.desired_json = change.patch_json});
-        if (!done) continue;
+        if (!done) {
+            if (failed++ == 0) problem = change.identity.device.value + ": " + done.error().message;
+            continue;
+        }
         if (done->desired) devices_.desired_changed(change.identity, *done->desired);
         log_twin(change.identity, "cause", "configuration");
     }
+    if (failed > 0)
+        log::warning("hub", "the configurations of " + hub.value + " could not be written to " +
+                                std::to_string(failed) + " twins; the first: " + problem);
 }
 
 }  // namespace fieldwatch::hub

@@ -35,8 +35,16 @@ std::string text_of(const Json& object, const char* name) {
 
 void Api::drop_if_changed(const registry::Entry& before, const registry::Entry& after) {
     // A rotated key leaves who is connected alone, so that there is no gap; both at once is a lock-out.
-    const bool locked_out = before.auth != after.auth || (before.keys.primary != after.keys.primary &&
-                                                          before.keys.secondary != after.keys.secondary);
+    // So it is with certificates: one of the old has to stay.
+    const auto stays = [&](const std::string& thumbprint) {
+        return !thumbprint.empty() &&
+               (thumbprint == after.primary_thumbprint || thumbprint == after.secondary_thumbprint);
+    };
+    const bool no_key =
+        before.keys.primary != after.keys.primary && before.keys.secondary != after.keys.secondary;
+    const bool no_certificate = before.auth == registry::AuthType::X509Thumbprint &&
+                                !stays(before.primary_thumbprint) && !stays(before.secondary_thumbprint);
+    const bool locked_out = before.auth != after.auth || no_key || no_certificate;
     if (!after.enabled || locked_out) devices_.disconnect(after.identity);
 }
 

@@ -121,7 +121,9 @@ Api::Reply Api::call_method(Call& call, const model::Identity& identity) {
         return fail(Errc::InvalidArgument, "a method call has a methodName");
     const auto seconds = [&](const char* name, std::int64_t otherwise) {
         const auto found = body->find(name);
-        return found != body->end() && found->is_number() ? found->get<std::int64_t>() : otherwise;
+        if (found == body->end() || !found->is_number()) return otherwise;
+        const auto given = found->get<double>();
+        return given >= 0 && given <= 3'600 ? static_cast<std::int64_t>(given) : std::int64_t{-1};
     };
     MethodCall wanted{.identity = identity,
                       .name = (*body)["methodName"].get<std::string>(),
@@ -133,7 +135,7 @@ Api::Reply Api::call_method(Call& call, const model::Identity& identity) {
     if (wanted.response_timeout.count() < 1 || wanted.response_timeout.count() > 3'600 ||
         wanted.connect_timeout.count() < 0 || wanted.connect_timeout.count() > 300)
         return fail(Errc::InvalidArgument,
-                    "responseTimeoutInSeconds is 5 to 300, connectTimeoutInSeconds 0 to 300");
+                    "responseTimeoutInSeconds is 1 to 3600, connectTimeoutInSeconds 0 to 300");
     if (const auto known = shared_.parts.registry.get(identity); !known)
         return api_error(error_code(known.error(), !identity.module.empty()), known.error().message);
     shared_.methods.call(

@@ -202,6 +202,8 @@ Result<Enrollment> parse_enrollment(std::string_view json, bool is_group, Random
     const auto id = FIELDWATCH_TRY(text_of(document, is_group ? "enrollmentGroupId" : "registrationId"));
     out.id = FIELDWATCH_TRY(parse_registration_id(id));
     out.device_id = FIELDWATCH_TRY(text_of(document, "deviceId"));
+    if (is_group && !out.device_id.empty())
+        return refuse("a group has no deviceId: each of its devices has its own");
     if (!out.device_id.empty()) FIELDWATCH_TRY(model::parse_device_id(out.device_id));
     FIELDWATCH_TRY(read_attestation(document, out, random));
     FIELDWATCH_TRY(read_allocation(document, out));

@@ -110,7 +110,7 @@ std::expected<Provisioning::Match, Provisioning::Failure> Provisioning::match(co
     if (applicant.scope != *scope) return refuse(404, 404204, "there is no such id scope", none);
     const auto id = parse_registration_id(applicant.registration_id);
     if (!id) return refuse(400, 400004, "the registration id is none", none);
-    Match found{.registration_id = *id};
+    Match found{.registration_id = *id, .device_id = {}};
     const auto fits = [&](const Enrollment& enrollment) {
         return proves(applicant, enrollment, found.proof);
     };
@@ -128,6 +128,8 @@ std::expected<Provisioning::Match, Provisioning::Failure> Provisioning::match(co
     if (!all) return std::unexpected(Failure{500, 500001, "the registry cannot be read"});
     for (auto& group : *all) {
         if (!fits(group)) continue;
+        if (group.attestation == Enrollment::Attestation::X509)
+            found.device_id = applicant.certificate->common_name;
         found.enrollment = std::move(group);
         return found;
     }
@@ -239,7 +241,9 @@ Result<std::string> Provisioning::substatus_of_move(const Match& match, const mo
 
 Result<Provisioning::Assigned> Provisioning::assign(const Match& match, const Speaker& by) {
     const auto& enrollment = match.enrollment;
-    const auto device_id = enrollment.device_id.empty() ? match.registration_id : enrollment.device_id;
+    const auto device_id = !enrollment.device_id.empty() ? enrollment.device_id
+                           : !match.device_id.empty()    ? match.device_id
+                                                         : match.registration_id;
     const auto hubs = FIELDWATCH_TRY(hubs_of(enrollment));
     std::vector<std::string> names;
     for (const auto& hub : hubs)

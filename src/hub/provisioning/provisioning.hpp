@@ -87,6 +87,7 @@ class Provisioning {
     struct Match {
         Enrollment enrollment;
         std::string registration_id;
+        std::string device_id;  ///< of a group's certificate: as that spells it, and the hub compares
         Proof proof;
     };
     struct Failure {

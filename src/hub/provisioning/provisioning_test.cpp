@@ -30,6 +30,10 @@ TEST(Enrollment, SaysWhatIsWrong) {
     EXPECT_EQ(error(R"({"registrationId":"a","attestation":{"type":"symmetricKey"}})"), "");
     EXPECT_NE(error(R"({"registrationId":"a","attestation":{"type":"symmetricKey"}})", true), "");
     EXPECT_NE(error(R"({"registrationId":"a","attestation":{"type":"tpm"}})"), "");
+    // All devices of a group would be one, each locking out the one before.
+    EXPECT_NE(
+        error(R"({"enrollmentGroupId":"a","deviceId":"same","attestation":{"type":"symmetricKey"}})", true),
+        "");
     EXPECT_NE(
         error(
             R"({"registrationId":"a","attestation":{"type":"symmetricKey","symmetricKey":{"primaryKey":"eA=="}}})"),
