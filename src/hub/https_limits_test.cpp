@@ -32,6 +32,25 @@ TEST_F(HttpsTest, OverAHubsRateIs429WithARecordEach) {
         operations(name, "429001");
 }
 
+TEST_F(HttpsTest, NobodySendsMegabytesWithoutAKey) {
+    start();
+    const auto begun = device("POST", "/devices/d1/files", {}, R"({"blobName":"a"})").json();
+    const auto path = "/" + begun["containerName"].get<std::string>() + "/testhub/d1/a";
+    const auto head_only = [&](const std::string& target) {
+        auto client = web();
+        const auto text =
+            "PUT " + target + " HTTP/1.1\r\nHost: hub.local\r\nContent-Length: 16000000\r\n\r\n";
+        EXPECT_TRUE(client.write_all(as_bytes(text), kWait));
+        std::array<std::byte, 4096> bytes;
+        const auto count = client.read(bytes, kWait);
+        return count ? std::string(as_text(ByteView(bytes).first(*count))).substr(9, 3) : std::string("none");
+    };
+    EXPECT_EQ(head_only(path + "?sr=b&se=99999999999&sig=AAAA"), "403");
+    EXPECT_EQ(head_only("/devices/d1?api-version=2021-04-12"), "413");
+    const std::string large(1u << 20, 'x');
+    EXPECT_EQ(ask("PUT", path + begun["sasToken"].get<std::string>(), {}, large).status, 201);
+}
+
 TEST_F(HttpsTest, WhenADeviceWasLastHeardOfOutlivesTheServer) {
     start();
     EXPECT_EQ(service("GET", "/devices/d1").json()["lastActivityTime"], "0001-01-01T00:00:00Z");

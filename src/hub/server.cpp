@@ -281,7 +281,9 @@ class HubServer final : public Server, public Devices {
                                    net::WebHandlers::Respond respond) {
             api_->handle(std::move(request), connection, std::move(respond));
         };
-        handlers_.body_bytes_max = &Api::body_bytes_max;
+        handlers_.body_bytes_max = [this](const net::HttpRequest& head) {
+            return api_->body_bytes_max(head);
+        };
         handlers_.websocket = [this](std::string_view path, std::string_view name,
                                      net::Connection& connection) -> std::unique_ptr<net::Handler> {
             const bool iot = same(path, "/$iothub/websocket");

@@ -88,7 +88,10 @@ class WebStream final : public Handler {
         connection_.deadline_after(handlers_.request_timeout);
         next_request();
     }
-    ~WebStream() override { slot_->stream = nullptr; }
+    ~WebStream() override {
+        let_go();
+        slot_->stream = nullptr;
+    }
 
     std::size_t received(ByteView input) override {
         std::size_t used = 0;
@@ -109,6 +112,7 @@ class WebStream final : public Handler {
 
     void closed(CloseReason reason) override {
         closing_ = true;
+        let_go();
         if (inner_) inner_->closed(reason);
     }
 
@@ -153,6 +157,7 @@ class WebStream final : public Handler {
         }
         if (parser_->is_header_done() && !std::exchange(head_seen_, true) && !accept_head())
             return {input.size(), false};
+        if (!hold_body()) return {input.size(), false};
         if (!parser_->is_done()) return {used, used == 0 || used >= input.size()};
         if (is_upgrade())
             upgrade();
@@ -169,7 +174,12 @@ class WebStream final : public Handler {
             refuse(400, readable.error().message);
             return false;
         }
-        const auto bytes_max = std::min(handlers_.body_bytes_max(head), handlers_.body_bytes_limit);
+        const auto allowed = handlers_.body_bytes_max(head);
+        if (!allowed) {
+            refuse(allowed.error());
+            return false;
+        }
+        const auto bytes_max = std::min(*allowed, handlers_.body_bytes_limit);
         if (const auto length = parser_->content_length(); length && *length > bytes_max) {
             refuse(413, "the body is larger than " + std::to_string(bytes_max) + " bytes");
             return false;
@@ -178,6 +188,22 @@ class WebStream final : public Handler {
         if (beast::iequals(parser_->get()[http::field::expect], "100-continue")) send_text(kContinue);
         return true;
     }
+
+    /// What has come of a body counts against all of the server's; a body that moves has more time.
+    bool hold_body() {
+        const auto size = parser_->is_header_done() ? parser_->get().body().size() : 0;
+        if (size <= held_) return true;
+        if (!handlers_.bodies->take(size - held_)) {
+            auto busy = error_response(503, "ServerBusy", "the server holds too many bodies; try again");
+            busy.headers.emplace_back("retry-after", "5");
+            refuse(busy);
+            return false;
+        }
+        if (size / kBodyStep > held_ / kBodyStep) connection_.deadline_after(handlers_.request_timeout);
+        held_ = size;
+        return true;
+    }
+    void let_go() { handlers_.bodies->give(std::exchange(held_, 0)); }
 
     HttpRequest take_head() const { return head_of(parser_->get(), connection_.address()); }
 
@@ -201,6 +227,7 @@ class WebStream final : public Handler {
 
     void answered(const HttpResponse& response) {
         answering_ = false;
+        let_go();
         if (closing_) return;
         send(response);
         if (!keep_alive_) return shut();
@@ -235,8 +262,12 @@ class WebStream final : public Handler {
     }
 
     void refuse(int status, std::string_view why) {
+        refuse(error_response(status, status == 413 ? "MessageTooLarge" : "BadRequest", why));
+    }
+    void refuse(const HttpResponse& response) {
         keep_alive_ = false;
-        send(error_response(status, status == 413 ? "MessageTooLarge" : "BadRequest", why));
+        send(response);
+        let_go();
         shut();
     }
 
@@ -311,6 +342,7 @@ class WebStream final : public Handler {
     const WebHandlers& handlers_;
     const std::shared_ptr<Slot> slot_;  // of answers and posts that may come when this is gone
     std::optional<Parser> parser_;
+    std::size_t held_ = 0;  // of the budget for bodies
     bool head_seen_ = false, answering_ = false, keep_alive_ = true, is_head_ = false, closing_ = false;
     std::unique_ptr<WebSocketConnection> socket_;
     std::unique_ptr<Handler> inner_;  // stands on socket_: goes first

@@ -128,6 +128,39 @@ TEST_F(WebStreamTest, RefusesWhatIsTooLargeOrNoRequest) {
         std::string::npos);
 }
 
+TEST_F(WebStreamTest, AllBodiesTogetherAreBounded) {
+    handlers_.bodies = std::make_shared<ByteBudget>(150);
+    constexpr std::string_view kHalf = "POST /p HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n";
+    const std::string rest(99, 'x');
+    auto first = connect();
+    EXPECT_TRUE(first.write_all(as_bytes(std::string(kHalf) + rest), 5s));
+    for (int i = 0; i < 100 && handlers_.bodies->held() < 99; ++i)
+        std::this_thread::sleep_for(10ms);
+    auto second = connect();
+    EXPECT_NE(ask(second, std::string(kHalf) + rest, "\r\n\r\n").find("503 "), std::string::npos);
+    // One that is answered, and one that goes away, leave room.
+    EXPECT_NE(ask(first, "x", rest).find("200 OK"), std::string::npos);
+    {
+        auto third = connect();
+        EXPECT_TRUE(third.write_all(as_bytes(std::string(kHalf) + rest), 5s));
+        for (int i = 0; i < 100 && handlers_.bodies->held() < 99; ++i)
+            std::this_thread::sleep_for(10ms);
+    }
+    for (int i = 0; i < 100 && handlers_.bodies->held() > 0; ++i)
+        std::this_thread::sleep_for(10ms);
+    EXPECT_EQ(handlers_.bodies->held(), 0u);
+}
+
+TEST_F(WebStreamTest, AHeadMayBeRefusedBeforeItsBody) {
+    handlers_.body_bytes_max = [](const HttpRequest& head) -> std::expected<std::size_t, HttpResponse> {
+        if (head.path == "/closed") return std::unexpected(error_response(403, "No", "not without a key"));
+        return std::size_t{100};
+    };
+    auto client = connect();
+    const auto answer = ask(client, "PUT /closed HTTP/1.1\r\nhost: x\r\ncontent-length: 99\r\n\r\n", "key");
+    EXPECT_NE(answer.find("403 "), std::string::npos) << answer;
+}
+
 TEST_F(WebStreamTest, UpgradesToAProtocolAndEchoesItsSpelling) {
     auto client = connect();
     const auto hello =

@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::size_t kMethodStep = 4'096;  // spec section 10: methods are counted in such steps
 constexpr std::size_t kRunningMax = 2'000;  // requests that wait for a worker; more are told to come back
-constexpr std::size_t kServiceBodyMax = 2u << 20;  // a hundred bulk entries with twins
+constexpr std::size_t kServiceBodyMax = 2u << 20;        // a hundred bulk entries with twins
+constexpr std::size_t kBodyWithoutTokenMax = 64u << 10;  // provisioning by certificate
 
 std::vector<std::string> segments_of(std::string_view path) {
     std::vector<std::string> out;
@@ -42,8 +43,8 @@ net::HttpResponse busy() {
     return response;
 }
 
-bool is_file_upload(const Call& call) {
-    return call.request.parameter("sig").has_value() && call.request.parameter("sr").has_value();
+bool has_signature(const net::HttpRequest& request) {
+    return request.parameter("sig").has_value() && request.parameter("sr").has_value();
 }
 
 }  // namespace
@@ -58,12 +59,17 @@ Api::Api(Shared& shared, Devices& devices, UploadStore uploads)
 
 Api::~Api() = default;
 
-std::size_t Api::body_bytes_max(const net::HttpRequest& head) {
+std::expected<std::size_t, net::HttpResponse> Api::body_bytes_max(const net::HttpRequest& head) const {
     const auto path = segments_of(head.path);
-    if (path.size() > 2 && path[0] == kUploadContainer) return kBlockBytesMax;
+    // Nobody makes this server hold megabytes without a key: what a head can prove is looked at first.
+    if (path.size() > 1 && path[0] == kUploadContainer && has_signature(head)) {
+        if (!is_signed(head, blob_name(path)))
+            return std::unexpected(blob_error(403, "AuthenticationFailed"));
+        return kBlockBytesMax;
+    }
     // A batch of messages carries them in base64.
     if (head.path.ends_with("/messages/events")) return 2 * limits::message_bytes;
-    return kServiceBodyMax;
+    return head.header("authorization").empty() ? kBodyWithoutTokenMax : kServiceBodyMax;
 }
 
 void Api::handle(net::HttpRequest request, const net::Connection& connection,
@@ -120,7 +126,8 @@ void Api::serve(Call call) {
 }
 
 Api::Reply Api::route(Call& call) {
-    if (call.path.size() > 1 && call.path[0] == kUploadContainer && is_file_upload(call)) return blob(call);
+    if (call.path.size() > 1 && call.path[0] == kUploadContainer && has_signature(call.request))
+        return blob(call);
     if (!is_api_version(call.request.parameter("api-version").value_or("")))
         return api_error(400001, "api-version is missing or malformed");
     const auto hub = shared_.hubs.find(call.request.header("host"));

@@ -23,7 +23,8 @@ class Api {
     /// From the connection's core; see net::WebHandlers.
     void handle(net::HttpRequest request, const net::Connection& connection,
                 net::WebHandlers::Respond respond);
-    static std::size_t body_bytes_max(const net::HttpRequest& head);
+    /// 403 for a file whose address is not signed; any core's thread.
+    std::expected<std::size_t, net::HttpResponse> body_bytes_max(const net::HttpRequest& head) const;
     /// No further request is begun; waits for those that run.
     void stop();
 
@@ -56,6 +57,9 @@ class Api {
     Answer begin_upload(Call& call);
     Answer end_upload(Call& call, std::string_view correlation);
     Answer blob(Call& call);
+    static BlobName blob_name(const std::vector<std::string>& path);
+    bool is_signed(const net::HttpRequest& request, const BlobName& name) const;
+    static net::HttpResponse blob_error(int status, std::string_view code);
     // registry_api.cpp
     Answer list_devices(Call& call);
     Answer get_identity(Call& call, const model::Identity& identity);

@@ -52,14 +52,14 @@ std::string http_date(Timestamp time) {
            iso.substr(0, 4) + " " + iso.substr(11, 8) + " GMT";
 }
 
-net::HttpResponse blob_error(int status, std::string_view code) {
+}  // namespace
+
+net::HttpResponse Api::blob_error(int status, std::string_view code) {
     return {.status = status,
             .headers = {{"content-type", "application/xml"}, {"x-ms-error-code", std::string(code)}},
             .body = "<?xml version=\"1.0\" encoding=\"utf-8\"?><Error><Code>" + std::string(code) +
                     "</Code><Message>" + std::string(code) + "</Message></Error>"};
 }
-
-}  // namespace
 
 Answer Api::begin_upload(Call& call) {
     const auto body = FIELDWATCH_TRY(parse_body(call));
@@ -138,20 +138,28 @@ Answer Api::end_upload(Call& call, std::string_view correlation) {
     return empty_response();
 }
 
-Answer Api::blob(Call& call) {
+BlobName Api::blob_name(const std::vector<std::string>& path) {
     BlobName name;
+    if (path.size() > 1) name.hub.value = path[1];
+    if (path.size() > 2) name.device.value = path[2];
+    for (std::size_t i = 3; i < path.size(); ++i)
+        name.blob += (i > 3 ? "/" : "") + path[i];
+    return name;
+}
+
+bool Api::is_signed(const net::HttpRequest& request, const BlobName& name) const {
+    // In a query `+` is a blank to form decoders; base64 has pluses, blanks it has not.
+    std::string signature(request.parameter("sig").value_or(""));
+    std::replace(signature.begin(), signature.end(), ' ', '+');
+    return uploads_.verify(name, request.parameter("se").value_or(""), signature, now());
+}
+
+Answer Api::blob(Call& call) {
     if (call.path.size() < 4) return blob_error(404, "ResourceNotFound");
-    name.hub.value = call.path[1];
-    name.device.value = call.path[2];
-    for (std::size_t i = 3; i < call.path.size(); ++i)
-        name.blob += (i > 3 ? "/" : "") + call.path[i];
+    const auto name = blob_name(call.path);
     const auto& request = call.request;
     const auto parameter = [&](std::string_view key) { return request.parameter(key).value_or(""); };
-    // In a query `+` is a blank to form decoders; base64 has pluses, blanks it has not.
-    std::string signature(parameter("sig"));
-    std::replace(signature.begin(), signature.end(), ' ', '+');
-    if (!uploads_.verify(name, parameter("se"), signature, now()))
-        return blob_error(403, "AuthenticationFailed");
+    if (!is_signed(request, name)) return blob_error(403, "AuthenticationFailed");
     const auto reply = [&](const Result<void>& done) -> net::HttpResponse {
         if (!done) {
             switch (done.error().code) {
