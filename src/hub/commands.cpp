@@ -248,6 +248,7 @@ void Commands::sweep() {
             free.insert(entry.second.identity);
             return true;
         });
+        std::erase_if(held.notices, [&](const auto& entry) { return entry.second && *entry.second <= now; });
     });
     if (!wake_) return;
     for (const auto& identity : free)
@@ -274,15 +275,16 @@ void Commands::log(std::string_view name, const registry::Command& command, cons
 }
 
 Result<std::optional<Commands::NoticeBatch>> Commands::take_notices(const model::HubName& hub,
-                                                                    registry::NoticeKind kind) {
+                                                                    registry::NoticeKind kind, bool locks) {
     const auto notices = FIELDWATCH_TRY(store().notices(hub, kind, kNoticesMax * 4));
     NoticeBatch batch{.hub = hub, .body = {}, .sequences = {}};
     // Uploaded files are told one by one, feedback as an array: section 7.7.
     const auto count_max = kind == registry::NoticeKind::File ? 1 : kNoticesMax;
+    const auto until = locks ? std::optional(clock_.now() + limits_.lock_for) : std::nullopt;
     held_.with([&](Held& held) {
         for (const auto& notice : notices) {
             if (batch.sequences.size() >= count_max) break;
-            if (!held.notices.insert(notice.sequence).second) continue;
+            if (!held.notices.try_emplace(notice.sequence, until).second) continue;
             batch.body += (batch.body.empty() ? "" : ",") + notice.body;
             batch.sequences.push_back(notice.sequence);
         }

@@ -87,8 +87,10 @@ class Commands {
         std::string body;
         std::vector<std::uint64_t> sequences;
     };
-    /// What no reader holds; nullopt when there is nothing.
-    Result<std::optional<NoticeBatch>> take_notices(const model::HubName& hub, registry::NoticeKind kind);
+    /// What no reader holds; nullopt when there is nothing. A reader that `locks` (over HTTPS, where nothing
+    /// tells that it is gone) holds it for lock_for; sweep() gives it back then.
+    Result<std::optional<NoticeBatch>> take_notices(const model::HubName& hub, registry::NoticeKind kind,
+                                                    bool locks = false);
     Result<void> complete_notices(const NoticeBatch& batch);
     void release_notices(const NoticeBatch& batch);
     Result<void> add_notice(const model::HubName& hub, registry::NoticeKind kind, std::string_view json);
@@ -105,7 +107,7 @@ class Commands {
         /// The last ones settled: who read the queue before must not hand them out again.
         std::set<std::uint64_t> settled;
         std::deque<std::uint64_t> settled_order;
-        std::set<std::uint64_t> notices;
+        std::map<std::uint64_t, std::optional<Timestamp>> notices;  ///< held, until when
         struct Subscription {
             bool wanted = false, writing = false;
         };

@@ -43,6 +43,25 @@ class CommandsTest : public HubTest {
     const Speaker by_;
 };
 
+TEST_F(CommandsTest, ANoticeWhoseReaderIsGoneCanBeReadAgain) {
+    ASSERT_TRUE(commands_.add_notice({"testhub"}, registry::NoticeKind::File, R"({"blobName":"a"})"));
+    const auto take_file = [&](bool locks) {
+        return commands_.take_notices({"testhub"}, registry::NoticeKind::File, locks)->has_value();
+    };
+    EXPECT_TRUE(take_file(true));
+    EXPECT_FALSE(take_file(true));
+    time_.advance(std::chrono::seconds(59));
+    commands_.sweep();
+    EXPECT_FALSE(take_file(true));
+    time_.advance(std::chrono::seconds(2));
+    commands_.sweep();
+    EXPECT_TRUE(take_file(false));
+    // Whoever is told of a reader's end holds it until then.
+    time_.advance(std::chrono::hours(1));
+    commands_.sweep();
+    EXPECT_FALSE(take_file(true));
+}
+
 TEST_F(CommandsTest, GoOutInOrderAndAreGoneWhenComplete) {
     send("one", "positive", "m1");
     send("two");

@@ -164,10 +164,15 @@ Result<std::string> to_security_message(const defender::Report& report, const mo
     if (report.tcp_ports || report.udp_ports) {
         const bool is_empty = (!report.tcp_ports || report.tcp_ports->ports.empty()) &&
                               (!report.udp_ports || report.udp_ports->ports.empty());
-        auto& json = writer.begin_event({"ListeningPorts", "Periodic", "1.0"}, is_empty);
-        write_ports(json, "tcp", report.tcp_ports);
-        write_ports(json, "udp", report.udp_ports);
-        writer.end_event();
+        // A device that samples and names none of its ports has not closed them.
+        const bool left_out = is_empty && ((report.tcp_ports && report.tcp_ports->is_truncated()) ||
+                                           (report.udp_ports && report.udp_ports->is_truncated()));
+        if (!left_out) {
+            auto& json = writer.begin_event({"ListeningPorts", "Periodic", "1.0"}, is_empty);
+            write_ports(json, "tcp", report.tcp_ports);
+            write_ports(json, "udp", report.udp_ports);
+            writer.end_event();
+        }
     }
     const auto is_new = [&](const defender::Connection& connection) {
         return before == nullptr || !std::binary_search(before->begin(), before->end(), mark_of(connection));

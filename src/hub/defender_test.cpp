@@ -23,6 +23,18 @@ constexpr std::string_view kReport =
     R"({"rad":"198.51.100.4:50000","lp":22}],"t":2}}},"cmet":{"fan":[{"number":11.5}],"on":[{"string_list":["a","b"]}]}})";
 const model::Identity kPump{{"plant"}, {"pump"}, {}};
 
+TEST(Defender, PortsThatAreCountedAndNotNamedAreNotClosed) {
+    const auto told = [](std::string_view ports) {
+        const auto json = R"({"hed":{"rid":7,"v":"1.0"},"met":{"tp":)" + std::string(ports) + "}}";
+        const auto report = report_of(json);
+        const auto text =
+            to_security_message(report, kPump, Timestamp::from_unix_seconds(1'700'000'000), nullptr);
+        return text && text->find("ListeningPorts") != std::string::npos;
+    };
+    EXPECT_TRUE(told(R"({"pts":[],"t":0})"));
+    EXPECT_FALSE(told(R"({"pts":[],"t":3})"));
+}
+
 TEST(Defender, AReportIsPortsConnectionsAndNumbers) {
     const auto report = report_of(kReport);
     const auto now = Timestamp::from_unix_seconds(1'700'000'000);

@@ -47,7 +47,7 @@ Answer Api::send_command(Call& call) {
 Answer Api::receive_notices(Call& call, registry::NoticeKind kind) {
     auto& commands = shared_.commands;
     if (call.path.size() == 3 && call.is("GET")) {
-        auto batch = FIELDWATCH_TRY(commands.take_notices(call.hub, kind));
+        auto batch = FIELDWATCH_TRY(commands.take_notices(call.hub, kind, /*locks=*/true));
         if (!batch) return empty_response();
         // The lock names what it holds, so that no table of ours need remember it.
         const auto lock = base64(as_bytes(Json(batch->sequences).dump()));
