@@ -12,7 +12,8 @@ namespace {
 
 constexpr int kAlertDays = 60;  ///< eight half-lives of a High alert: nothing is left of what is older
 constexpr int kStateDays = 30;  ///< what is active is written again daily
-constexpr std::size_t kRowsMax = 10'000, kVersionsMax = 50'000;
+constexpr std::size_t kVersionsMax = 50'000;
+constexpr int kResolvedDays = 14;  ///< of which nothing is left then: a resolved alert halves every day
 constexpr std::size_t kRiskPageMax = 1'000, kFixedMax = 200, kHistoryDaysMax = 90;
 
 /// Which versions of the rows are asked for: the newest of each, or the newest of each day.
@@ -50,9 +51,10 @@ std::string states_query(const Context& context, const Scope& scope, const Span&
         kql_string(scope.hub.name.value));
 }
 
-Result<void> add_versions(const Scope& scope, const std::string& query, bool alerts, std::size_t rows_max,
+/// A risk without some of its rows is a wrong one. Errors: TooLarge with the remedy.
+Result<void> add_versions(const Scope& scope, const std::string& query, bool alerts, std::string_view remedy,
                           std::vector<detect::RiskVersion>& out) {
-    const auto table = FIELDWATCH_TRY(ask(*scope.workspace, query, rows_max));
+    const auto table = FIELDWATCH_TRY(ask_whole(*scope.workspace, query, kVersionsMax, remedy));
     for (std::size_t i = 0; i < table.rows.size(); ++i) {
         const Row row(table, i);
         detect::RiskRow one{.id = row.text("Id"),
@@ -76,10 +78,15 @@ Result<std::vector<detect::RiskRow>> present_rows(const Context& context, const 
                                                   const std::string& filter) {
     std::vector<detect::RiskVersion> versions;
     const auto there = filter + " | where not(Gone)";
-    FIELDWATCH_TRY(add_versions(scope, alerts_query(context, scope, {.days = kAlertDays}) + there, true,
-                                kRowsMax, versions));
+    const auto remedy = filter.empty() ? "name one \"device\", or resolve or dismiss what is dealt with"
+                                       : "resolve or dismiss what is dealt with";
+    const auto counts =
+        fmt::format(" | where Status != 'Resolved' or At >= {}",
+                    kql_datetime(context.parts.clock.now() - std::chrono::hours(24 * kResolvedDays)));
+    FIELDWATCH_TRY(add_versions(scope, alerts_query(context, scope, {.days = kAlertDays}) + there + counts,
+                                true, remedy, versions));
     FIELDWATCH_TRY(add_versions(scope, states_query(context, scope, {.days = kStateDays}) + there, false,
-                                kRowsMax, versions));
+                                remedy, versions));
     std::vector<detect::RiskRow> out;
     for (auto& version : versions)
         out.push_back(std::move(version.row));
@@ -89,17 +96,13 @@ Result<std::vector<detect::RiskRow>> present_rows(const Context& context, const 
 /// One device's risk day by day.
 Result<Json> history_json(const Context& context, const Scope& scope, const std::string& filter, int days) {
     std::vector<detect::RiskVersion> versions;
+    constexpr std::string_view kRemedy = "ask for fewer \"days\"";
     FIELDWATCH_TRY(
         add_versions(scope, alerts_query(context, scope, {.days = kAlertDays + days, .daily = true}) + filter,
-                     true, kVersionsMax, versions));
+                     true, kRemedy, versions));
     FIELDWATCH_TRY(
         add_versions(scope, states_query(context, scope, {.days = kStateDays + days, .daily = true}) + filter,
-                     false, kVersionsMax, versions));
-    if (versions.size() >= kVersionsMax)
-        return fail(Errc::TooLarge,
-                    fmt::format("the device had {} states of alerts or more in that time: ask "
-                                "for fewer \"days\"",
-                                kVersionsMax));
+                     false, kRemedy, versions));
     Json out = Json::array();
     for (const auto& one : detect::risk_history(std::move(versions), context.parts.clock.now(), days))
         out.push_back({{"at", to_iso8601(one.at)}, {"risk", one.risk}});

@@ -12,7 +12,10 @@ std::string kql_datetime(Timestamp time) {
     return "datetime(" + to_iso8601(time) + ")";
 }
 
-Result<workspace::ResultTable> ask(workspace::Workspace& workspace, std::string text, std::size_t rows_max) {
+namespace {
+
+Result<workspace::QueryAnswer> answer_of(workspace::Workspace& workspace, std::string text,
+                                         std::size_t rows_max) {
     workspace::QueryRequest request;
     request.text = std::move(text);
     request.timeout = std::chrono::seconds(10);
@@ -25,7 +28,21 @@ Result<workspace::ResultTable> ask(workspace::Workspace& workspace, std::string 
                     fmt::format("asking the workspace: {} ({}:{})", error.message, error.line, error.column));
     }
     if (answer->tables.empty()) return fail(Errc::Internal, "the workspace answered without a table");
-    return std::move(answer->tables.front());
+    return std::move(*answer);
+}
+
+}  // namespace
+
+Result<workspace::ResultTable> ask(workspace::Workspace& workspace, std::string text, std::size_t rows_max) {
+    return std::move(FIELDWATCH_TRY(answer_of(workspace, std::move(text), rows_max)).tables.front());
+}
+
+Result<workspace::ResultTable> ask_whole(workspace::Workspace& workspace, std::string text,
+                                         std::size_t rows_max, std::string_view remedy) {
+    auto answer = FIELDWATCH_TRY(answer_of(workspace, std::move(text), rows_max));
+    if (answer.truncated)
+        return fail(Errc::TooLarge, fmt::format("the answer has more than {} rows: {}", rows_max, remedy));
+    return std::move(answer.tables.front());
 }
 
 const workspace::Value* Row::find(std::string_view column, workspace::ColumnType& type) const {

@@ -19,6 +19,11 @@ std::string kql_datetime(Timestamp time);
 Result<workspace::ResultTable> ask(workspace::Workspace& workspace, std::string text,
                                    std::size_t rows_max = 10'000);
 
+/// The same where an answer that was cut would be a wrong one. Errors: TooLarge then too; `remedy` says what
+/// to ask for instead.
+Result<workspace::ResultTable> ask_whole(workspace::Workspace& workspace, std::string text,
+                                         std::size_t rows_max, std::string_view remedy);
+
 /// One row of a table by column name; absent columns and nulls read as empty.
 class Row {
   public:
