@@ -17,6 +17,7 @@
 #include "detect/posture/packages.hpp"
 #include "detect/posture/recommended_filter.hpp"
 #include "detect/posture/shared_credentials.hpp"
+#include "detect/posture/snapshot_parts.hpp"
 #include "detect/posture/transport.hpp"
 #include "detect/sequence/egress.hpp"
 #include "detect/sequence/local_users.hpp"
@@ -122,17 +123,7 @@ void Catalogue::tick(Context& context) {
 }
 
 bool Catalogue::Snapshots::is_newest(const model::Event& event) {
-    using enum model::EventKind;
-    switch (event.kind) {
-        case ListeningPorts:
-        case LocalUsers:
-        case FirewallConfiguration:
-        case OSBaseline:
-        case SBoM:
-            break;
-        default:
-            return true;
-    }
+    if (!is_snapshot(event.kind)) return true;
     key_ = device_key(event.hub, event.device);
     key_ += static_cast<char>(std::to_underlying(event.kind));
     auto& time = times_.get(key_);

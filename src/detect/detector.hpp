@@ -45,7 +45,7 @@ class Detector {
 
     /// An event of any source, before its age is judged: only for what receipt alone proves.
     virtual void receive(const model::Event&, Context&) {}
-    /// An event in time for detection. Of periodic kinds only the newest comes.
+    /// An event in time for detection. Of periodic kinds only the newest comes, and whole: SnapshotParts.
     virtual void observe(const model::Event&, Context&) {}
     /// Whether a command line holds anything for observe_command(): follows from the line alone.
     virtual bool concerns(CommandLine&) const { return false; }

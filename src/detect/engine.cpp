@@ -15,6 +15,7 @@
 #include "detect/intel/suspicious_address.hpp"
 #include "detect/lifecycle/alert_book.hpp"
 #include "detect/login/login_detector.hpp"
+#include "detect/posture/snapshot_parts.hpp"
 #include "detect/rule_watcher.hpp"
 #include "detect/rules/correlator.hpp"
 #include "detect/rules/rule_probe.hpp"
@@ -53,8 +54,10 @@ class ShardEngine final : public Engine {
                 metrics_.observe(event, item, context);
             }
         }
-        catalogue_.observe(event, context);
-        if (event.role.owner) custom_.observe_list(event, context);
+        const auto* const whole = snapshot_parts_.whole(event);
+        if (whole == nullptr) return;
+        catalogue_.observe(*whole, context);
+        if (event.role.owner) custom_.observe_list(*whole, context);
     }
 
     void observe_change(const model::RecordView& record, model::LogPosition position, model::ShardRole role,
@@ -87,6 +90,7 @@ class ShardEngine final : public Engine {
         now_ = std::max(now_, now);
         auto context = make_context(out);
         logins_.advance(context);
+        snapshot_parts_.advance(now_);
         catalogue_.advance(context);
         custom_.advance(context);
         device_behaviour_.advance(context);
@@ -406,7 +410,8 @@ class ShardEngine final : public Engine {
             visit("download-run", self.downloads_) && visit("custom", self.custom_) &&
             visit("network-behaviour-2", self.network_) &&
             visit("device-behaviour", self.device_behaviour_) && visit("metrics", self.metrics_) &&
-            visit("correlation", self.correlator_) && self.catalogue_.for_each_section(visit);
+            visit("correlation", self.correlator_) && visit("snapshot-parts", self.snapshot_parts_) &&
+            self.catalogue_.for_each_section(visit);
     }
 
     ContentPtr content_;
@@ -423,6 +428,7 @@ class ShardEngine final : public Engine {
     Timestamp now_{0};
     AlertBook book_;
     LoginDetector logins_;
+    SnapshotParts snapshot_parts_;
     Catalogue catalogue_;
     DownloadRun downloads_;
     CustomAlerts custom_;

@@ -193,6 +193,10 @@ def sequences():
     log.send("positive-resolved", "ConfigurationError", error, **operational)
     log.twin("positive-resolved", 30, "desired", configuration, "azureiotsecurity")
     log.twin("positive-resolved", 40, "reported", configuration, "azureiotsecurity")
+    # However late.
+    log.send("positive-resolved-late", "ConfigurationError", error, **operational)
+    log.twin("positive-resolved-late", 2 * DAY, "desired", configuration, "azureiotsecurity")
+    log.twin("positive-resolved-late", 2 * DAY + 10, "reported", configuration, "azureiotsecurity")
     write("A21_IoT_AgentConfigurationError", log)
 
     log = Log("A22")
@@ -258,6 +262,10 @@ def sequences():
         log.snapshot("negative-empty", "LocalUsers", before).snapshot("negative-empty", "LocalUsers", [], 60)
         log.snapshot("positive-behind-empty", "LocalUsers", before).snapshot("positive-behind-empty", "LocalUsers", [], 60)
         log.snapshot("positive-behind-empty", "LocalUsers", after, 120)
+        for round in (0, 60):  # the other part's users are there all the time
+            for part, rows in (("1/2", before[:1]), ("2/2", before[1:])):
+                details = {"ExtraDetails": {"SnapshotId": f"s{round}", "SnapshotPart": part}}
+                log.snapshot("negative-parts", "LocalUsers", [row | details for row in rows], round)
         # An older snapshot that arrives behind a newer one says nothing about now.
         log.snapshot("negative-out-of-order", "LocalUsers", before, 100).snapshot("negative-out-of-order", "LocalUsers", after, 50, delay=90)
         log.snapshot("late", "LocalUsers", before, 100).snapshot("late", "LocalUsers", after, 200, delay=WINDOW + 1)

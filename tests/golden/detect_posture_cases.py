@@ -22,6 +22,14 @@ def snapshots(log, name, bad, good, **more):
     log.message("replayed", 7, once).snapshot("replayed", name, good, 60, **more).message("replayed", DAY, once)
 
 
+def parts(log, device, name, *lists, second=0, snapshot="s1", **more):
+    """One snapshot in as many messages as there are lists, as an agent of ours sends what is too long for one."""
+    for number, rows in enumerate(lists, 1):
+        own = {"SnapshotId": snapshot, "SnapshotPart": f"{number}/{len(lists)}"}
+        rows = [row | {"ExtraDetails": row.get("ExtraDetails", {}) | own} for row in rows]
+        log.snapshot(device, name, rows, second + number - 1, **more)
+
+
 def device_posture(write):
     port = lambda number, address=None, protocol="tcp": {"Protocol": protocol, "LocalPort": str(number)} | ({"LocalAddress": address} if address else {})
     log = Log("R01")
@@ -29,6 +37,9 @@ def device_posture(write):
     log.snapshot("positive-no-address", "ListeningPorts", [port(8888)]).snapshot("negative-raw", "ListeningPorts", [port(58, "0.0.0.0", "raw")])
     log.snapshot("negative-empty", "ListeningPorts", []).snapshot("boundary-out-loopback", "ListeningPorts", [port(80, "127.255.255.254")])
     log.snapshot("boundary-in-loopback", "ListeningPorts", [port(80, "128.0.0.1")]).snapshot("negative-allowed", "ListeningPorts", [port(22, "0.0.0.0")])
+    parts(log, "positive-parts", "ListeningPorts", [port(8888)], [port(631, "127.0.0.1")])
+    parts(log, "negative-half", "ListeningPorts", [port(8888)], [port(631, "127.0.0.1")])
+    log.rows = [row for row in log.rows if not (row[2].get("device") == "negative-half" and "2/2" in json.dumps(row[2]))]
     write("R01_IoT_OpenPorts", log, settings={"allowedPorts": ["tcp/22"]})
 
     def rule(chain, action="Allow", **more):
@@ -65,6 +76,7 @@ def device_posture(write):
     micro = {"BaselineCheckId": "CIS-debian-9-Filesystem-1.1.2", "BaselineCheckDescription": "d", "Error": "e", "Severity": "Critical"}
     log.snapshot("positive-micro", "Baseline", [micro | {"BaselineCheckResult": "FAIL"}, micro | {"BaselineCheckResult": "ERROR"}, micro | {"BaselineCheckResult": "PASS"}], version="2.0")
     log.snapshot("negative-micro", "Baseline", [micro | {"BaselineCheckResult": "SKIP"}, micro | {"BaselineCheckResult": "PASS"}], version="2.0")
+    parts(log, "positive-parts", "OSBaseline", [check("Fail", "Critical"), check("Fail", "Critical")], [check("Fail", "Warning")])
     write("R05_IoT_Baseline", log)
 
 
@@ -128,6 +140,7 @@ def agent_state(write):
     snapshots(log, "SBoM", [package("3.0.9-1"), package("1.0", "zlib")], [package("3.0.11-1~deb12u2")], version="2.0")
     log.snapshot("boundary-in", "SBoM", [package("3.0.11-1~deb12u1")], version="2.0").snapshot("negative-epoch", "SBoM", [package("1:1.0")], version="2.0")
     log.snapshot("negative-other", "SBoM", [package("0.1", "openssh")], version="2.0")
+    parts(log, "positive-parts", "SBoM", [package("3.0.9-1")], [package("1.0", "zlib")], version="2.0")
     write("R23_IoT_X_VulnerablePackage", log, settings={"vulnerabilities": [{"package": "openssl", "fixed": "3.0.11-1~deb12u2", "id": "CVE-2023-5678"}]})
     advisories(write)
 

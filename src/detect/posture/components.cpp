@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
-#include <charconv>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -168,43 +166,13 @@ void Components::observe_system(const model::Event& event, Context& context) {
     }
 }
 
-/// Adds the event's packages to `text`; whether that is the whole list. A list that needs several messages
-/// comes in parts, each package of which says so.
-bool Components::is_complete(const model::Event& event, std::string_view key, std::string& text) {
-    std::string_view snapshot, part;
-    for (const auto& item : event.items) {
-        const auto* const package = std::get_if<model::OtherPayload>(&item.payload);
-        if (package == nullptr) continue;
-        if (text.size() < kBillBytesMax) text += package_line(*package);
-        snapshot = model::find(package->fields, "SnapshotId");
-        part = model::find(package->fields, "SnapshotPart");
-    }
-    if (snapshot.empty()) {
-        unfinished_.erase(key);
-        return true;
-    }
-    std::size_t number = 0, count = 0;
-    const auto* const end = part.data() + part.size();
-    const auto read = std::from_chars(part.data(), end, number);
-    if (read.ec != std::errc{} || read.ptr == end ||
-        std::from_chars(read.ptr + 1, end, count).ec != std::errc{})
-        return true;
-    if (number < 1 || number > count || count > kPartsMax) return true;
-    auto& list = unfinished_.get(key);
-    if (list.snapshot != snapshot) list = {std::string(snapshot), {}, 0};
-    const auto bit = std::uint64_t{1} << (number - 1);
-    if ((list.seen & bit) == 0 && list.text.size() < kBillBytesMax) list.text += text;
-    list.seen |= bit;
-    if (std::popcount(list.seen) < static_cast<int>(count)) return false;
-    text = std::move(list.text);
-    unfinished_.erase(key);
-    return true;
-}
-
 void Components::observe_packages(const model::Event& event, Context& context) {
     const auto key = device_key(event.hub, event.device);
     std::string text;
-    if (!is_complete(event, key, text)) return;
+    for (const auto& item : event.items) {
+        const auto* const package = std::get_if<model::OtherPayload>(&item.payload);
+        if (package != nullptr && text.size() < kBillBytesMax) text += package_line(*package);
+    }
     text = sorted_lines(text);
     auto& device = devices_.get(key);
     device.hub = event.hub;
@@ -355,19 +323,11 @@ void Components::save(ByteWriter& out) const {
         out.u8(device.exposed ? 1 : 0);
         write(out, device.components);
     }
-    out.u32(static_cast<std::uint32_t>(unfinished_.size()));
-    for (const auto& [key, list] : unfinished_) {
-        out.text(key);
-        out.text(list.snapshot);
-        out.text(list.text);
-        out.u64(list.seen);
-    }
 }
 
 Result<void> Components::restore(ByteReader& in) {
     bills_.clear();
     devices_.clear();
-    unfinished_.clear();
     judged_with_ = FIELDWATCH_TRY(read_text(in));
     const auto todo = FIELDWATCH_TRY(read_texts(in));
     todo_.assign(todo.begin(), todo.end());
@@ -388,13 +348,8 @@ Result<void> Components::restore(ByteReader& in) {
         device.components = FIELDWATCH_TRY(read_texts(in));
         devices_.get(device_key(device.hub, device.name)) = std::move(device);
     }
-    const auto unfinished = FIELDWATCH_TRY(read_count(in, kUnfinishedMax));
-    for (std::uint32_t i = 0; i < unfinished; ++i) {
-        auto& list = unfinished_.get(FIELDWATCH_TRY(in.text()));
-        list.snapshot = FIELDWATCH_TRY(read_text(in));
-        list.text = FIELDWATCH_TRY(read_text(in));
-        list.seen = FIELDWATCH_TRY(in.u64());
-    }
+    // Earlier states end with the parts of lists that had begun: those lists come again.
+    static_cast<void>(FIELDWATCH_TRY(in.bytes(in.rest().size())));
     return {};
 }
 

@@ -23,8 +23,6 @@ class Components final : public Detector {
         65'536;  ///< some 20 MiB; a forgotten one is judged at its next list
     static constexpr std::size_t kBillsMax = 256;  ///< different lists, 256 KiB each at most: 64 MiB
     static constexpr std::size_t kBillBytesMax = 256u << 10;
-    static constexpr std::size_t kUnfinishedMax = 64;       ///< lists of which parts are still to come
-    static constexpr std::size_t kPartsMax = 64;            ///< of one list
     static constexpr std::size_t kComponentsMax = 64;       ///< of a device: the first in rank
     static constexpr std::size_t kVulnerabilitiesMax = 32;  ///< named of a component: the first in rank
     static constexpr std::size_t kDevicesAtOnce = 256;  ///< judged again in one turn when advisories change
@@ -44,10 +42,6 @@ class Components final : public Detector {
         bool exposed = false;
         std::vector<std::string> components;  ///< that are recommendations now
     };
-    struct Unfinished {
-        std::string snapshot, text;
-        std::uint64_t seen = 0;  ///< bit by part
-    };
     struct Found {
         std::string name, version, type;
         std::vector<std::string> packages;
@@ -57,14 +51,12 @@ class Components final : public Detector {
 
     void observe_packages(const model::Event& event, Context& context);
     void observe_system(const model::Event& event, Context& context);
-    bool is_complete(const model::Event& event, std::string_view key, std::string& text);
     std::vector<Found> find(const std::string& bill, const Device& device,
                             const AdvisoryTable& advisories) const;
     void judge(Device& device, Timestamp time, Context& context, FoundCache* cache = nullptr);
 
     BoundedTable<Device> devices_{kDevicesMax};
     BoundedTable<std::string> bills_{kBillsMax};  // a line a package, sorted, by hash
-    BoundedTable<Unfinished> unfinished_{kUnfinishedMax};
     std::string judged_with_;       // hash of the advisories that devices were judged by, or are being
     std::deque<std::string> todo_;  // keys of devices that are still to be judged by them
 };
