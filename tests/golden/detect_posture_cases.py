@@ -365,6 +365,10 @@ def scenarios(write):
         log.send("login", "Login", login("Fail", "203.0.113.5", pid=600 + i), i * 3)
     log.operation("noise", 700)
     log.send("login", "Login", login("Success", "203.0.113.5", pid=900), 600, delay=200)
+    # An attempt after that, within the hour: an alert of its own.
+    for i in range(12):
+        log.send("login", "Login", login("Fail", "203.0.113.5", pid=1000 + i), 1000 + i * 3)
+    log.operation("noise", 1700)
     write("S-absorption", log)
     log = Log("S-switches").hub(0, **FIXED | {"fieldwatch": {"securityEnabled": True, "twinData": False}})
     log.operation("d", 1, result="401003", authFailureReason="SasExpired").identity("d", 2, keys=["k1", "k2"]).identity("e", 3, keys=["k1", "k4"])

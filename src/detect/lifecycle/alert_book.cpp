@@ -32,8 +32,12 @@ Uuid alert_id(const model::Alert& alert) {
     return Uuid::named(kAlertNames, alert_key(alert) + model::row_id(alert.hub.value, first).text());
 }
 
+std::string utc_date(Timestamp time) {
+    return to_iso8601(time, 0).substr(0, 10);
+}
+
 std::string aggregate_key(std::string_view hub, std::string_view type, Timestamp start) {
-    return join({hub, std::string(type) + "/" + to_iso8601(start, 0).substr(0, 10)});
+    return join({hub, std::string(type) + "/" + utc_date(start)});
 }
 
 bool is_open(const model::Alert& alert) {
@@ -118,15 +122,22 @@ void set_hits(std::string& properties, std::int64_t hits) {
     properties.replace(begin, end - begin, std::to_string(hits));
 }
 
+/// Whether what happens again is more of an alert: spec/alerts.md section 3 wants a new one on a later date
+/// than that of an alert that is closed.
+bool takes_more(const model::Alert& held, const model::Alert& again) {
+    return is_open(held) || utc_date(held.start) == utc_date(again.start);
+}
+
 }  // namespace
 
 void AlertBook::raise(model::Alert alert, Ticks suppression, Timestamp now,
                       std::vector<model::Finding>& out) {
     auto key = alert_key(alert);
     if (suppression.count() <= 0) key += model::row_id(alert.hub.value, alert.evidence.front()).text();
-    if (auto* const open = open_.find(key); open != nullptr && suppression.count() > 0 &&
-                                            alert.start <= open->anchor + open->suppression &&
-                                            alert.end >= open->anchor - open->suppression) {
+    if (auto* const open = open_.find(key);
+        open != nullptr && suppression.count() > 0 && open->suppression.count() > 0 &&
+        alert.start <= open->anchor + open->suppression && alert.end >= open->anchor - open->suppression &&
+        takes_more(open->alert, alert)) {
         auto& held = open->alert;
         held.start = std::min(held.start, alert.start);
         held.end = std::max(held.end, alert.end);
@@ -245,6 +256,7 @@ void AlertBook::resolve(std::string_view hub, std::string_view type, std::string
     if (open == nullptr || !is_open(open->alert)) return;
     settle(*open);
     open->alert.status = model::AlertStatus::Resolved;
+    open->suppression = {};
     emit(*open, now, out);
 }
 
@@ -255,6 +267,7 @@ void AlertBook::absorb(std::string_view hub, std::string_view type, std::string_
     if (open == nullptr || !is_open(open->alert)) return;
     settle(*open);
     open->alert.status = model::AlertStatus::Resolved;
+    open->suppression = {};
     add_member(open->alert.extended_json, "CorrelationKey", correlation_key);
     emit(*open, now, out);
 }

@@ -67,9 +67,9 @@ class AlertBook {
   private:
     struct Open {
         model::Alert alert;
-        Timestamp anchor;    ///< event time that suppression counts from
-        Timestamp last_row;  ///< log time of the newest row
-        Ticks suppression{0};
+        Timestamp anchor;       ///< event time that suppression counts from
+        Timestamp last_row;     ///< log time of the newest row
+        Ticks suppression{0};   ///< 0 from where its condition is over: a repeat is a new alert
         std::uint64_t due = 0;  ///< key in due_; 0 = no row is owed
     };
     void emit(Open& open, Timestamp now, std::vector<model::Finding>& out);

@@ -112,6 +112,61 @@ TEST_F(Notes, OfAForgottenAlertAreRefused) {
     EXPECT_TRUE(book_.decide("h", last().id.text(), said("in time"), found_));
 }
 
+/// A closed alert takes in no more of what happens on a later date, nor, when nobody closed it, of anything.
+class Closed : public Notes {
+  protected:
+    /// The alert's id after a repeat so many seconds after the start, whose evidence is another row.
+    Uuid repeat(std::int64_t second) {
+        auto again = miner("{}");
+        again.start = again.end = at(second);
+        again.evidence.front().offset = static_cast<std::uint64_t>(second);
+        book_.raise(std::move(again), std::chrono::hours(1), at(second), found_);
+        return last().id;
+    }
+    Uuid close(model::AlertStatus status, std::int64_t second) {
+        const auto id = repeat(second);
+        auto decision = said("");
+        decision.status = status;
+        EXPECT_TRUE(book_.decide("h", id.text(), decision, found_));
+        return id;
+    }
+    static constexpr std::int64_t kMidnight = 57'600;  ///< in seconds after at(0), which is 08:00
+};
+
+TEST_F(Closed, OnesAreFollowedByANewAlertOnTheNextDate) {
+    for (const auto status : {model::AlertStatus::Resolved, model::AlertStatus::Dismissed}) {
+        const auto first = close(status, kMidnight - 600);
+        EXPECT_EQ(repeat(kMidnight - 300), first);  // the same date: more of it
+        EXPECT_EQ(last().status, status);
+        EXPECT_NE(repeat(kMidnight + 300), first);
+        EXPECT_EQ(last().status, model::AlertStatus::New);
+        EXPECT_EQ(last().hit_count, 1);
+        book_.~AlertBook();
+        new (&book_) AlertBook();
+    }
+}
+
+TEST_F(Closed, OnlyThenAndNotWhileTheyAreOpen) {
+    const auto first = close(model::AlertStatus::InProgress, kMidnight - 600);
+    EXPECT_EQ(repeat(kMidnight + 300), first);
+}
+
+TEST_F(Closed, OnesOfThemselvesAreFollowedByANewAlertAtOnce) {
+    const auto first = repeat(0);
+    book_.resolve("h", "IoT_CryptoMiner", "d", "", at(60), found_);
+    const auto second = repeat(120);
+    EXPECT_NE(second, first);
+    EXPECT_EQ(last().status, model::AlertStatus::New);
+    book_.absorb("h", "IoT_CryptoMiner", "d", "", "key", at(180), found_);
+    Bytes saved;
+    ByteWriter out(saved);
+    book_.save(out);
+    ByteReader in(saved);
+    ASSERT_TRUE(book_.restore(in));
+    EXPECT_NE(repeat(240), second);
+    EXPECT_EQ(last().status, model::AlertStatus::New);
+}
+
 TEST_F(Notes, AreBounded) {
     book_.raise(miner("{}"), std::chrono::hours(1), at(0), found_);
     for (int i = 0; i < 40; ++i)
