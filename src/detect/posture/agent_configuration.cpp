@@ -67,7 +67,9 @@ void AgentConfiguration::observe(const model::Event& event, Context& context) {
                     item.position};
         if (same != errors.list.end()) {
             *same = std::move(error);
-        } else if (errors.list.size() < kErrorsMax) {
+        } else {
+            if (errors.list.size() == kErrorsMax)
+                errors.list.erase(std::ranges::min_element(errors.list, {}, &Error::time));
             errors.list.push_back(std::move(error));
         }
         if (said->error_type != kMismatch) {
@@ -152,13 +154,15 @@ void AgentConfiguration::advance(Context& context) {
         auto& [key, errors] = *at;
         auto newest = kTimestampMin;
         auto evidence = model::LogPosition{};
+        // A mismatch is an alert and no recommendation: it is over when the twin is mended, however late.
         for (const auto& error : errors.list) {
-            if (error.time < newest) continue;
+            if (error.type == kMismatch || error.time < newest) continue;
             newest = error.time;
             evidence = error.position;
         }
-        const auto expired = std::erase_if(
-            errors.list, [&](const Error& error) { return error.time + kErrorAge <= context.now; });
+        const auto expired = std::erase_if(errors.list, [&](const Error& error) {
+            return error.type != kMismatch && error.time + kErrorAge <= context.now;
+        });
         if (expired > 0) assess(errors, newest + kErrorAge, {evidence}, context);
         at = errors.list.empty() ? errors_.erase(at) : std::next(at);
     }
