@@ -49,6 +49,7 @@ Catalogue::Catalogue() {
 }
 
 void Catalogue::receive(const model::Event& event, Context& context) {
+    outages_.advance(context.now);
     for (auto& detector : detectors_)
         detector->receive(event, context);
 }
@@ -102,6 +103,7 @@ void Catalogue::change(const model::RegistryChange& change, Context& context) {
 }
 
 void Catalogue::advance(Context& context) {
+    outages_.advance(context.now);
     if (settings_changed_) {
         settings_changed_ = false;
         const auto& off = context.settings.disabled_recommendations;
@@ -118,6 +120,7 @@ void Catalogue::advance(Context& context) {
 }
 
 void Catalogue::tick(Context& context) {
+    outages_.tick(context.now);
     for (auto& detector : detectors_)
         detector->tick(context);
 }

@@ -10,6 +10,7 @@
 #include "base/bounded_table.hpp"
 #include "detect/detector.hpp"
 #include "detect/hub_switches.hpp"
+#include "detect/outages.hpp"
 
 namespace fieldwatch::detect {
 
@@ -31,6 +32,7 @@ class Catalogue {
     void settings_changed() { settings_changed_ = true; }
 
     const HubSwitches& hubs() const { return hubs_; }
+    const Outages& outages() const { return outages_; }
     RecommendationBook& posture() { return posture_; }
 
     /// Calls `visit(name, part)` for every part with state until it returns false. Names are part of the
@@ -61,7 +63,7 @@ class Catalogue {
     template <class Self, class Visit>
     static bool visit_sections(Self& self, Visit& visit) {
         if (!visit("recommendations", self.posture_) || !visit("hub-switches", self.hubs_) ||
-            !visit("snapshots", self.snapshots_))
+            !visit("snapshots", self.snapshots_) || !visit("outages", self.outages_))
             return false;
         for (auto& detector : self.detectors_) {
             if (!detector->section().empty() && !visit(detector->section(), *detector)) return false;
@@ -70,6 +72,7 @@ class Catalogue {
     }
 
     HubSwitches hubs_;
+    Outages outages_;
     RecommendationBook posture_;
     Snapshots snapshots_;
     std::vector<std::unique_ptr<Detector>> detectors_;

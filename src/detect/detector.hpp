@@ -22,6 +22,7 @@ namespace fieldwatch::detect {
 class AdvisoryTable;
 class IntelSnapshot;
 class HubSwitches;
+class Outages;
 
 /// Handed to a detector for one call.
 struct Context {
@@ -29,6 +30,7 @@ struct Context {
     const IntelSnapshot& intel;
     const AdvisoryTable& advisories;
     const HubSwitches& hubs;
+    const Outages& outages;
     AlertBook& book;
     RecommendationBook& posture;
     Timestamp now;  ///< log time

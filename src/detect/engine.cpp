@@ -183,6 +183,7 @@ class ShardEngine final : public Engine {
                 *content_->intel,
                 *content_->advisories,
                 catalogue_.hubs(),
+                catalogue_.outages(),
                 book_,
                 catalogue_.posture(),
                 now_,

@@ -32,10 +32,22 @@ class Presence : public ::testing::Test {
         record.body = body;
         engine_->observe_change(record, {.partition = 0, .offset = next_++, .item = 0}, {}, findings_);
     }
-    void tick(std::int64_t hour) {
-        engine_->advance(at(hour), findings_);
-        engine_->observe_tick(at(hour), findings_);
+    /// The server ran from where it stood until this hour.
+    void run_to(std::int64_t hour) {
+        for (; ran_ <= hour * 60; ++ran_) {
+            const auto now = at(0) + std::chrono::minutes(ran_);
+            engine_->advance(now, findings_);
+            engine_->observe_tick(now, findings_);
+        }
     }
+    void restart() {
+        Bytes state;
+        engine_->save(state);
+        auto restored = make_engine(compile({}).value());
+        ASSERT_TRUE(restored->restore(state));
+        std::swap(engine_, restored);
+    }
+    void stand_still_to(std::int64_t hour) { ran_ = hour * 60; }
     /// States of A35, in the order they were said.
     std::vector<model::AlertStatus> silences() const {
         std::vector<model::AlertStatus> out;
@@ -52,22 +64,23 @@ class Presence : public ::testing::Test {
     std::vector<model::Finding> findings_;
     std::unique_ptr<Engine> engine_;
     std::uint64_t next_ = 0;
+    std::int64_t ran_ = 0;  ///< minutes
 };
 
 TEST_F(Presence, ADeviceIsSilentAfterThreeDaysWithoutAMessage) {
     message(0);
-    tick(71);
+    run_to(71);
     EXPECT_TRUE(silences().empty());
-    tick(72);
-    tick(90);
+    run_to(72);
+    run_to(90);
     EXPECT_EQ(silences(), std::vector{model::AlertStatus::New});
 }
 
 TEST_F(Presence, SilenceEndsWithTheNextMessageAndMayComeAgain) {
     message(0);
-    tick(80);
+    run_to(80);
     message(81);
-    tick(160);
+    run_to(160);
     EXPECT_EQ(silences(),
               (std::vector{model::AlertStatus::New, model::AlertStatus::Resolved, model::AlertStatus::New}));
 }
@@ -76,6 +89,28 @@ TEST_F(Presence, TimeWithoutTicksIsNoSilence) {
     message(0);
     engine_->advance(at(500), findings_);
     EXPECT_TRUE(silences().empty());
+}
+
+TEST_F(Presence, WhileTheServerStoodStillNobodyWasSilent) {
+    message(0);
+    run_to(60);
+    stand_still_to(200);
+    run_to(211);
+    EXPECT_TRUE(silences().empty());
+    run_to(212);
+    EXPECT_EQ(silences(), std::vector{model::AlertStatus::New});
+}
+
+TEST_F(Presence, OutagesSurviveACheckpoint) {
+    message(0);
+    run_to(60);
+    stand_still_to(200);
+    run_to(201);
+    restart();
+    run_to(211);
+    EXPECT_TRUE(silences().empty());
+    run_to(212);
+    EXPECT_EQ(silences(), std::vector{model::AlertStatus::New});
 }
 
 TEST_F(Presence, WithoutTicksADeviceIsSilentWhileOthersAreHeard) {
@@ -104,19 +139,15 @@ TEST_F(Presence, WithoutTicksNothingIsKnownOfTimeInWhichNobodyWasHeard) {
 TEST_F(Presence, ADisabledDeviceMayBeSilent) {
     message(0);
     identity(1, R"({"change":"update","identity":{"deviceId":"d","status":"disabled"}})");
-    tick(80);
+    run_to(80);
     EXPECT_TRUE(silences().empty());
 }
 
 TEST_F(Presence, SilenceSurvivesACheckpoint) {
     message(0);
-    tick(80);
-    Bytes state;
-    engine_->save(state);
-    auto restored = make_engine(compile({}).value());
-    ASSERT_TRUE(restored->restore(state));
-    std::swap(engine_, restored);
-    tick(90);
+    run_to(80);
+    restart();
+    run_to(90);
     message(91);
     EXPECT_EQ(silences(), (std::vector{model::AlertStatus::New, model::AlertStatus::Resolved}));
 }

@@ -13,6 +13,7 @@
 #include "detect/engine.hpp"
 #include "detect/hub_switches.hpp"
 #include "detect/intel/intel.hpp"
+#include "detect/outages.hpp"
 #include "detect/vulnerability/advisory_table.hpp"
 
 namespace fieldwatch::detect {
@@ -285,13 +286,8 @@ class Bounds : public ::testing::Test {
         detector_.observe(event, item, context);
     }
     Context at(std::int64_t second) {
-        return {settings_,
-                intel_,
-                advisories_,
-                hubs_,
-                book_,
-                posture_,
-                Timestamp::from_unix_seconds(kMetricsBegin + second),
+        return {settings_, intel_, advisories_, hubs_,
+                outages_,  book_,  posture_,    Timestamp::from_unix_seconds(kMetricsBegin + second),
                 out_};
     }
 
@@ -299,6 +295,7 @@ class Bounds : public ::testing::Test {
     IntelSnapshot intel_;
     AdvisoryTable advisories_;
     HubSwitches hubs_;
+    Outages outages_;
     AlertBook book_;
     RecommendationBook posture_;
     std::vector<model::Finding> out_;

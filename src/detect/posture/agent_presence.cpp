@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "detect/hub_switches.hpp"
+#include "detect/outages.hpp"
 #include "model/telemetry_metrics.hpp"
 
 namespace fieldwatch::detect {
@@ -186,13 +187,14 @@ void AgentPresence::listen(Context& context) {
     find_silent(listening_since_, [](const Device& device) { return !device.reporting.empty(); }, context);
 }
 
-/// Silence counts from `since` on at the earliest.
+/// Silence counts from `since` on at the earliest, and only while the server ran.
 template <class Concerns>
 void AgentPresence::find_silent(Timestamp since, Concerns concerns, Context& context) {
     for (auto& [key, device] : devices_) {
         if (!concerns(device) || !device.enabled || device.silent_since.ticks != 0) continue;
-        if (context.now >= std::max(device.last_message, since) + context.settings.silent_after)
-            raise_silent(device, context);
+        const auto from = std::max(device.last_message, since);
+        const auto silent = context.now - from - context.outages.within(from, context.now);
+        if (silent >= context.settings.silent_after) raise_silent(device, context);
     }
 }
 
