@@ -4,7 +4,8 @@ from detect_input import *
 
 def incidents(write):
     log = Log("S-incidents")
-    shell = lambda line, pid, parent, user="op": process(line, user=user, pid=pid, parent=parent)
+    ids = {"root": "0", "op": "1000", "a": "1001", "b": "1002"}
+    shell = lambda line, pid, parent, user="op": process(line, user=user, user_id=ids[user], pid=pid, parent=parent)
     minute = 60
     # One story: an address tries, gets in as a user, the user's shell downloads, runs, hides.
     for second in range(12):
@@ -26,6 +27,10 @@ def incidents(write):
     # An aggregate names no process: only its user links it.
     log.send("aggregate", "ProcessCreate", shell("history -c", 0, 0, "a"), 0)
     log.send("aggregate", "ProcessCreate", shell("auditctl -e 0", 0, 0, "b"), 1)
+    # Nor do most agents name users: the id links.
+    log.send("numbered", "ProcessCreate", process("history -c", user_id="1001", pid=50, parent=49), 0)
+    log.send("numbered", "ProcessCreate", process("auditctl -e 0", user_id="1001", pid=60, parent=59), 60)
+    log.send("numbered", "ProcessCreate", process("rm -f /var/log/auth.log", user_id="0", pid=61, parent=1), 61)
     # The same message again is the same alert, not an incident.
     once = log.event("ProcessCreate", shell("history -c", 70, 69), 0)
     log.message("duplicate", 1, once).message("duplicate", 5, once)

@@ -44,6 +44,8 @@ std::vector<std::string> links_of(const model::Alert& alert) {
         if (type == "process") add_process(links, member_text(entity, "ProcessId"));
         if (const auto name = member_text(entity, "Name"); type == "account" && !name.empty())
             links.push_back("u:" + name);
+        if (const auto id = member_text(entity, "Sid"); type == "account" && !id.empty())
+            links.push_back("i:" + id);
         if (const auto address = member_text(entity, "Address"); type == "ip" && names_somebody(address))
             links.push_back("a:" + address);
     }

@@ -57,12 +57,25 @@ class IncidentsTest : public ::testing::Test {
     }
     static json process(int id) { return {{"Type", "process"}, {"ProcessId", std::to_string(id)}}; }
     static json user(const char* name) { return {{"Type", "account"}, {"Name", name}}; }
+    static json user_id(const char* sid) { return {{"Type", "account"}, {"Sid", sid}}; }
     static json address(const char* text) { return {{"Type", "ip"}, {"Address", text}}; }
 
     AlertBook book_;
     std::vector<model::Finding> found_;
     int number_ = 0;
 };
+
+TEST_F(IncidentsTest, KnowUsersByTheirIdToo) {
+    const auto first = raise(0, {user_id("1000")});
+    const auto second = raise(10, {json{{"Type", "account"}, {"Name", "bob"}, {"Sid", "1000"}}});
+    EXPECT_EQ(with(first), first + " " + second + " ");
+    const auto third = raise(20, {user("bob")});
+    EXPECT_EQ(with(first), first + " " + second + " " + third + " ");
+    raise(20, {user_id("1000")}, "another");
+    EXPECT_EQ(with(first), first + " " + second + " " + third + " ");
+    const auto stranger = raise(20, {user("1000")});  // a name that looks like an id is none
+    EXPECT_EQ(with(stranger), "");
+}
 
 TEST_F(IncidentsTest, AreAlertsThatShareSomethingWithinAnHour) {
     const auto login = raise(0, {user("admin"), address("203.0.113.9")});
