@@ -109,6 +109,22 @@ TEST(ValueList, MatchesProcessesByNameByPathAndByPattern) {
     EXPECT_FALSE(list.has_process("/usr/opt/app/bin/run"));
 }
 
+TEST(ValueList, KnowsTheNamesOfProcessesOnWindows) {
+    const auto list = ValueList::texts({"notepad.exe", "python*.exe", R"(C:\Windows\System32\cmd.exe)",
+                                        R"(C:\Tools\*)", "Pump Control.exe"});
+    EXPECT_TRUE(list.has_process(R"(C:\Windows\notepad.exe)"));
+    EXPECT_TRUE(list.has_process(R"(C:\Windows\Notepad.EXE)"));  // names have no case there
+    EXPECT_TRUE(list.has_process(R"(C:\Python\python3.exe)"));
+    EXPECT_TRUE(list.has_process(R"(c:\windows\system32\CMD.exe)"));
+    EXPECT_TRUE(list.has_process(R"(C:/Windows/notepad.exe)"));
+    EXPECT_TRUE(list.has_process(R"(\\share\bin\notepad.exe)"));
+    EXPECT_TRUE(list.has_process(R"(C:\tools\a\b.exe)"));
+    EXPECT_TRUE(list.has_process(R"(C:\Program Files\Pump Control.exe)"));
+    EXPECT_FALSE(list.has_process(R"(C:\Temp\cmd.exe)"));
+    EXPECT_FALSE(list.has_process(R"(/tmp/x\notepad.exe)"));  // there it is a letter of the name
+    EXPECT_FALSE(list.has_process("/usr/bin/Notepad.exe"));
+}
+
 TEST(GroupSet, FallsBackToDefaultForATagThatNamesNothing) {
     const auto groups =
         parse_group_set(R"([{"name":"default"},{"name":"Pumps"},{"name":"default","hub":"b"}])", false)

@@ -33,6 +33,14 @@ bool glob(std::string_view pattern, std::string_view text) {
     return pattern.find_first_not_of('*', at) == pattern.npos;
 }
 
+/// `C:\Windows\notepad.exe` or `\\host\share\a.exe`: no other system's paths begin so.
+bool is_windows_path(std::string_view path) {
+    if (path.starts_with(R"(\\)")) return true;
+    const auto letter = path.empty() ? '\0' : static_cast<char>(path[0] | 0x20);
+    return path.size() > 2 && letter >= 'a' && letter <= 'z' && path[1] == ':' &&
+           (path[2] == '\\' || path[2] == '/');
+}
+
 bool holds(const IpPrefix& range, const IpAddress& address) {
     if (range.address.is_v4 != address.is_v4) return false;
     const std::size_t whole = range.length / 8;
@@ -60,7 +68,10 @@ Result<ValueList> ValueList::ranges(const std::vector<std::string>& values) {
 ValueList ValueList::texts(const std::vector<std::string>& values) {
     ValueList out;
     for (const auto& value : values) {
-        if (value.find('*') != value.npos) out.patterns_.push_back(value);
+        if (value.find('*') != value.npos) {
+            out.patterns_.push_back(value);
+            out.lower_patterns_.push_back(lower(value));
+        }
         out.texts_.insert(value);
         out.lower_.insert(lower(value));
     }
@@ -82,10 +93,17 @@ bool ValueList::has_name_any_case(std::string_view name) const {
 }
 
 bool ValueList::has_process(std::string_view path) const {
-    const auto name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0: a path without a slash is a name
-    if (texts_.contains(path) || texts_.contains(name)) return true;
-    return std::any_of(patterns_.begin(), patterns_.end(), [&](const std::string& pattern) {
-        return glob(pattern, pattern.find('/') == pattern.npos ? name : path);
+    const bool windows = is_windows_path(path);
+    const auto folded = windows ? lower(path) : std::string();
+    if (windows) path = folded;
+    const auto* const slashes = windows ? "\\/" : "/";
+    const auto name =
+        path.substr(path.find_last_of(slashes) + 1);  // npos + 1 is 0: a path without a slash is a name
+    const auto& texts = windows ? lower_ : texts_;
+    if (texts.contains(path) || texts.contains(name)) return true;
+    const auto& patterns = windows ? lower_patterns_ : patterns_;
+    return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+        return glob(pattern, pattern.find_first_of(slashes) == pattern.npos ? name : path);
     });
 }
 

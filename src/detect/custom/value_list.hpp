@@ -25,13 +25,14 @@ class ValueList {
     bool has_address(IpAddress address) const;
     bool has_name(std::string_view name) const;           ///< exact
     bool has_name_any_case(std::string_view name) const;  ///< as Windows compares names
-    /// An item without `/` is the last part of the path, one with `/` all of it; `*` stands for anything.
+    /// An item without `/` is the last part of the path, one with `/` all of it; `*` stands for anything. In
+    /// a path of Windows (`C:\`, `\\host\`) a `\` does as `/` does, and letters have no case.
     bool has_process(std::string_view path) const;
 
   private:
     std::vector<IpPrefix> ranges_;
     std::set<std::string, std::less<>> texts_, lower_;
-    std::vector<std::string> patterns_;  ///< items with a `*`
+    std::vector<std::string> patterns_, lower_patterns_;  ///< items with a `*`
 };
 
 }  // namespace fieldwatch::detect
