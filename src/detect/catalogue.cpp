@@ -116,6 +116,7 @@ void Catalogue::advance(Context& context) {
     }
     for (auto& detector : detectors_)
         detector->advance(context);
+    if (!input_ended_) posture_.expire(context.settings, outages_, context.now, context.out);
     posture_.advance(context.settings, context.now, context.out);
 }
 

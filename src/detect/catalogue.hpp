@@ -29,6 +29,8 @@ class Catalogue {
     void change(const model::RegistryChange& change, Context& context);
     void advance(Context& context);
     void tick(Context& context);
+    /// Recorded input is over: what does not come from here on is not absent.
+    void end_of_input() { input_ended_ = true; }
     void settings_changed() { settings_changed_ = true; }
 
     const HubSwitches& hubs() const { return hubs_; }
@@ -77,6 +79,7 @@ class Catalogue {
     Snapshots snapshots_;
     std::vector<std::unique_ptr<Detector>> detectors_;
     bool settings_changed_ = false;
+    bool input_ended_ = false;
 };
 
 }  // namespace fieldwatch::detect

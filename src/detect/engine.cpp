@@ -83,6 +83,7 @@ class ShardEngine final : public Engine {
     }
     void end_of_input() override {
         custom_.end_of_input();
+        catalogue_.end_of_input();
         input_ended_ = true;
     }
 

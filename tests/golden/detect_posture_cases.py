@@ -30,6 +30,9 @@ def parts(log, device, name, *lists, second=0, snapshot="s1", **more):
         log.snapshot(device, name, rows, second + number - 1, **more)
 
 
+LONG = {"posture.freshness": "P30D"}  # beside what comes three days late, the rest stays as it is
+
+
 def device_posture(write):
     port = lambda number, address=None, protocol="tcp": {"Protocol": protocol, "LocalPort": str(number)} | ({"LocalAddress": address} if address else {})
     log = Log("R01")
@@ -40,7 +43,15 @@ def device_posture(write):
     parts(log, "positive-parts", "ListeningPorts", [port(8888)], [port(631, "127.0.0.1")])
     parts(log, "negative-half", "ListeningPorts", [port(8888)], [port(631, "127.0.0.1")])
     log.rows = [row for row in log.rows if not (row[2].get("device") == "negative-half" and "2/2" in json.dumps(row[2]))]
-    write("R01_IoT_OpenPorts", log, settings={"allowedPorts": ["tcp/22"]})
+    write("R01_IoT_OpenPorts", log, settings={"allowedPorts": ["tcp/22"]} | LONG)
+    # Two days without a snapshot: nothing is known any more.
+    log = Log("R01-freshness")
+    for device in ("resolved", "positive-fresh", "positive-back"):
+        log.snapshot(device, "ListeningPorts", [port(8888)])
+    log.snapshot("positive-fresh", "ListeningPorts", [port(8888)], DAY)
+    log.operation("noise", 2 * DAY + HOUR).snapshot("positive-back", "ListeningPorts", [port(8888)], 2 * DAY + 2 * HOUR)
+    log.operation("noise", 3 * DAY - HOUR)
+    write("R01-freshness_IoT_OpenPorts", log)
 
     def rule(chain, action="Allow", **more):
         return {"Enabled": True, "Action": action, "Direction": "In" if chain == "INPUT" else "Out", "ChainName": chain} | more
@@ -51,7 +62,7 @@ def device_posture(write):
     log.snapshot("negative-unknown", "FirewallConfiguration", [rule("INPUT", SourceAddress="10.0.0.9", DestinationPort="22")])
     log.snapshot("negative-empty", "FirewallConfiguration", [])
     log.snapshot("boundary-out-not-last", "FirewallConfiguration", [rule("INPUT"), rule("INPUT", "Deny", Priority=9)])
-    write("R02_IoT_PermissiveFirewallPolicy", log)
+    write("R02_IoT_PermissiveFirewallPolicy", log, settings=LONG)
 
     for name, chain, address in (("R03_IoT_PermissiveInputFirewallRules", "INPUT", "SourceAddress"), ("R04_IoT_PermissiveOutputFirewallRules", "OUTPUT", "DestinationAddress")):
         log = Log(name)
@@ -66,7 +77,7 @@ def device_posture(write):
                            ("echo", {"Protocol": "icmp", "ExtraDetails": {"icmp-type": "echo-request"}}), ("disabled", {"Enabled": False}), ("other", {"Action": "Other"})):
             log.snapshot(f"negative-{case}", "FirewallConfiguration", [rule(chain) | {address: "0.0.0.0/0"} | more] + end)
         log.snapshot("negative-shadowed", "FirewallConfiguration", [rule(chain, "Deny", DestinationPort="80"), rule(chain, DestinationPort="80")] + end)
-        write(name, log)
+        write(name, log, settings=LONG)
 
     check = lambda result, severity: {"Description": "d", "CceId": "CCE-1-1", "Result": result, "Error": "e", "Severity": severity}
     log = Log("R05")
@@ -77,7 +88,7 @@ def device_posture(write):
     log.snapshot("positive-micro", "Baseline", [micro | {"BaselineCheckResult": "FAIL"}, micro | {"BaselineCheckResult": "ERROR"}, micro | {"BaselineCheckResult": "PASS"}], version="2.0")
     log.snapshot("negative-micro", "Baseline", [micro | {"BaselineCheckResult": "SKIP"}, micro | {"BaselineCheckResult": "PASS"}], version="2.0")
     parts(log, "positive-parts", "OSBaseline", [check("Fail", "Critical"), check("Fail", "Critical")], [check("Fail", "Warning")])
-    write("R05_IoT_Baseline", log)
+    write("R05_IoT_Baseline", log, settings=LONG)
 
 
 def agent_state(write):

@@ -13,6 +13,7 @@ namespace {
 constexpr Uuid kRecommendationNames{
     {0x9b, 0x60, 0x1c, 0x5e, 0x11, 0x0c, 0x4d, 0x5a, 0x8f, 0x02, 0x3c, 0x71, 0x0e, 0xd4, 0x66, 0x25}};
 constexpr std::int64_t kTicksPerDay = 864'000'000'000;
+constexpr Ticks kLookEvery = std::chrono::minutes(10);
 
 std::string key_of(std::string_view type, std::string_view hub, std::string_view device,
                    std::string_view component = {}) {
@@ -73,6 +74,7 @@ void RecommendationBook::assess(Assessment assessment, const Settings& settings,
         known->component = assessment.component;
         known->first_evaluated = assessment.time;
     }
+    known->seen = now;
     if (unhealthy && known->active && known->additional_json == assessment.additional_json) return;
     if (unhealthy != known->active) known->changed = assessment.time;
     if (unhealthy && !known->active) known->discovered = assessment.time;
@@ -92,15 +94,31 @@ void RecommendationBook::retire(
     std::vector<model::Finding>& out) {
     for (auto& [key, state] : states_) {
         if (!state.active || !is_off_here(recommendation_type(state.type), state.hub)) continue;
-        state.active = false;
-        state.changed = now;
-        auto row = make(state, now);
-        auto& json = row.additional_json;
-        json.pop_back();
-        if (json.size() > 1) json += ',';
-        JsonWriter(json).member("ResolvedReason", "OffByPolicy");
-        json += '}';
-        out.emplace_back(std::move(row));
+        out.emplace_back(close(state, "OffByPolicy", now));
+    }
+}
+
+model::Recommendation RecommendationBook::close(State& state, std::string_view reason, Timestamp now) {
+    state.active = false;
+    state.changed = now;
+    auto row = make(state, now);
+    auto& json = row.additional_json;
+    json.pop_back();
+    if (json.size() > 1) json += ',';
+    JsonWriter(json).member("ResolvedReason", reason);
+    json += '}';
+    return row;
+}
+
+void RecommendationBook::expire(const Settings& settings, const Outages& outages, Timestamp now,
+                                std::vector<model::Finding>& out) {
+    if (now < looked_ + kLookEvery) return;
+    looked_ = now;
+    for (auto& [key, state] : states_) {
+        if (!state.active || !recommendation_type(state.type).from_snapshot ||
+            now - state.seen - outages.within(state.seen, now) < settings.snapshot_freshness)
+            continue;
+        out.emplace_back(close(state, to_string(Health::Unknown), now));
     }
 }
 
@@ -167,6 +185,9 @@ void RecommendationBook::save(ByteWriter& out) const {
         out.text(state.additional_json);
         write(out, state.evidence);
     }
+    out.i64(looked_.ticks);
+    for (const auto& [key, state] : states_)
+        out.i64(state.seen.ticks);
 }
 
 Result<void> RecommendationBook::restore(ByteReader& in) {
@@ -195,8 +216,15 @@ Result<void> RecommendationBook::restore(ByteReader& in) {
             *time = FIELDWATCH_TRY(read_time(in));
         state.additional_json = FIELDWATCH_TRY(read_text(in));
         state.evidence = FIELDWATCH_TRY(read_positions(in));
+        // Earlier states end without it: what they held then was seen by the day of their last rows.
+        state.seen = Timestamp{std::max<std::int64_t>(day_, 0) * kTicksPerDay};
         states_.get(key_of(state.type, state.hub, state.device, state.component)) = std::move(state);
     }
+    looked_ = {};
+    if (in.empty()) return {};
+    looked_ = FIELDWATCH_TRY(read_time(in));
+    for (auto& [key, state] : states_)
+        state.seen = FIELDWATCH_TRY(read_time(in));
     return {};
 }
 
@@ -221,6 +249,7 @@ Result<void> RecommendationBook::restore_open_ports(ByteReader& in) {
         endpoints.end_array();
         JsonWriter(state.additional_json).begin_object().member("Endpoints", list).end_object();
         state.evidence = {FIELDWATCH_TRY(read_position(in))};
+        state.seen = state.changed;
         states_.get(key_of(state.type, state.hub, state.device)) = std::move(state);
     }
     return {};

@@ -12,6 +12,7 @@
 
 #include "base/bounded_table.hpp"
 #include "base/bytes.hpp"
+#include "detect/outages.hpp"
 #include "detect/settings.hpp"
 #include "detect/state.hpp"
 #include "model/finding.hpp"
@@ -25,6 +26,7 @@ struct RecommendationType {
     std::string_view remediation;  ///< steps, a line each
     bool from_twin_data = false;   ///< needs identities or twins: off while the hub's twin collection is
     bool extension = false;        ///< ours: off in strict mode
+    bool from_snapshot = false;    ///< of what a device tells periodically: Unknown when it no longer does
 };
 std::span<const RecommendationType> recommendation_types();
 /// The catalogue's entry; the name must be in it.
@@ -48,7 +50,7 @@ class RecommendationBook {
         std::vector<model::LogPosition> evidence;
         std::optional<model::Severity> severity = std::nullopt;  ///< where it differs from the catalogue's
     };
-    /// NotApplicable resolves like Healthy; Unknown changes nothing.
+    /// NotApplicable resolves like Healthy; Unknown changes nothing at once, see expire().
     void assess(Assessment assessment, const Settings& settings, Timestamp now,
                 std::vector<model::Finding>& out);
     bool is_active(std::string_view type, std::string_view hub, std::string_view device) const;
@@ -56,6 +58,10 @@ class RecommendationBook {
     /// Resolves what must no longer be generated, with the reason OffByPolicy.
     void retire(const std::function<bool(const RecommendationType&, std::string_view hub)>& is_off,
                 Timestamp now, std::vector<model::Finding>& out);
+    /// Resolves what a device no longer sends snapshots about, with the reason Unknown: what was so two days
+    /// ago (`posture.freshness`) says nothing of now. Time in which the server stood still does not count.
+    void expire(const Settings& settings, const Outages& outages, Timestamp now,
+                std::vector<model::Finding>& out);
     /// Says again what is active at a hub: nobody heard of it while the hub's Security was off.
     void repeat(std::string_view hub, Timestamp now, std::vector<model::Finding>& out);
     /// What is still active is written again once a UTC day, as a snapshot row.
@@ -72,14 +78,17 @@ class RecommendationBook {
         bool active = false;
         std::optional<model::Severity> severity;
         Timestamp first_evaluated, discovered, changed;
+        Timestamp seen;  ///< log time of the newest assessment
         std::string additional_json;
         std::vector<model::LogPosition> evidence;
     };
     static model::Recommendation make(const State& state, Timestamp now);
+    static model::Recommendation close(State& state, std::string_view reason, Timestamp now);
     static bool is_off(const RecommendationType& type, const Settings& settings);
 
     BoundedTable<State> states_{kStatesMax};
     std::int64_t day_ = -1;  ///< UTC day of the last daily rows
+    Timestamp looked_{0};    ///< for what expires
 };
 
 }  // namespace fieldwatch::detect

@@ -16,24 +16,25 @@ constexpr std::string_view kExposure = "Device exposure", kHardening = "Device h
                            kCommunication = "Communication between device and IoT Hub is not optimized",
                            kEdge = "Edge configuration", kVisibility = "Visibility",
                            kConfiguration = "Agent configuration";
-constexpr bool kTwinData = true, kExtension = true;
+constexpr bool kTwinData = true, kExtension = true, kSnapshot = true;
 
 constexpr RecommendationType kTypes[] = {
     {"IoT_OpenPorts", "Open Ports on device", "The device listens on addresses that other hosts can reach.",
      kAgent, kExposure, Severity::Medium,
-     "Find which service listens\nStop it, bind it to loopback, or limit it in the firewall"},
+     "Find which service listens\nStop it, bind it to loopback, or limit it in the firewall", !kTwinData,
+     !kExtension, kSnapshot},
     {"IoT_PermissiveFirewallPolicy", "Permissive firewall policy found in one of the chains.",
      "The firewall lets through what no rule speaks of.", kAgent, kExposure, Severity::Medium,
-     "Deny by default\nAdd rules for the traffic that is needed"},
+     "Deny by default\nAdd rules for the traffic that is needed", !kTwinData, !kExtension, kSnapshot},
     {"IoT_PermissiveInputFirewallRules", "Permissive firewall rule in the input chain was found",
      "A rule lets in traffic from a wide range of addresses or to a wide range of ports.", kAgent, kExposure,
-     Severity::Medium, "Narrow the sources and ports of the rule"},
+     Severity::Medium, "Narrow the sources and ports of the rule", !kTwinData, !kExtension, kSnapshot},
     {"IoT_PermissiveOutputFirewallRules", "Permissive firewall rule in the output chain was found",
      "A rule lets out traffic to a wide range of addresses or ports.", kAgent, kExposure, Severity::Medium,
-     "Narrow the destinations and ports of the rule"},
+     "Narrow the destinations and ports of the rule", !kTwinData, !kExtension, kSnapshot},
     {"IoT_Baseline", "Operation system baseline validation has failed",
      "The device's system does not pass all checks of its security baseline.", kAgent, kHardening,
-     Severity::Medium, "Follow the remediation of each failed check"},
+     Severity::Medium, "Follow the remediation of each failed check", !kTwinData, !kExtension, kSnapshot},
     {"IoT_AgentSendsUnutilizedMessages", "Agent sends unutilized messages",
      "Ten per cent or more of the security messages of the last 24 hours were smaller than 4 KB.", kAgent,
      kCommunication, Severity::Low,
