@@ -80,6 +80,8 @@ TEST(CommandLine, ReadsWhatCodeGivesToAShell) {
     EXPECT_THAT(texts("python3 -c \"exec('rm x')\""), ::testing::Not(Contains("rm x")));
     EXPECT_THAT(texts("python3 -c \"filesystem('rm x')\""), ::testing::Not(Contains("rm x")));
     EXPECT_THAT(texts("sh -c -- 'rm x'"), Contains("rm x"));
+    EXPECT_THAT(texts("sh -c -- 'echo a | grep b'"), Contains("grep b"));
+    EXPECT_THAT(texts("sh -c -- 'echo a | grep b'"), Contains("echo a"));
     EXPECT_THAT(list("sh -c : > /var/log/a", CommandList::Writes, 1), ElementsAre("/var/log/a"));
     EXPECT_THAT(texts("flock /tmp/l -c 'rm x'"), Contains("rm x"));
     EXPECT_THAT(texts("echo 'rm x' | at now"), Contains("rm x"));

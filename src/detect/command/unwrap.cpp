@@ -86,7 +86,8 @@ std::size_t behind_options(std::span<const LexedWord> words, std::size_t at,
 }
 
 /// Agents join argv by blanks: of `sh -c "X | Y; Z"` the quotes are lost, and X alone would look like the
-/// shell's. Everything behind -c was one word, and is made one again.
+/// shell's. Everything behind -c was one word, and is made one again. A `--` first was a word of its own: its
+/// text stays.
 std::string_view CommandLine::mended(std::string_view text) {
     constexpr std::size_t kQuotesMax = 1'000;  // each takes room
     bool shell = false;
@@ -109,7 +110,7 @@ std::string_view CommandLine::mended(std::string_view text) {
     at = std::min(text.find_first_not_of(" \t", at), text.size());
     const auto script = text.substr(at);
     if (script.find_first_of(";|&\n") == std::string_view::npos || script.front() == '"' ||
-        script.front() == '\'' || script.starts_with("$'") ||
+        script.front() == '\'' || script.starts_with("$'") || script.starts_with("-- ") ||
         static_cast<std::size_t>(std::ranges::count(script, '\'')) > kQuotesMax)
         return text;
     buffer_.assign(text.substr(0, at)).push_back('\'');
