@@ -150,16 +150,41 @@ class Binder {
                              std::size_t level);
     Parsed<> add_others(Relation& relation, const std::vector<Others>& others, const Operator& op);
 
-    // plugins and parse-kv: binder_plugins.cpp
+    // plugins and parse-kv: binder_plugins.cpp, binder_lookups.cpp
+    Parsed<> parse_pairs(Relation& relation, const Operator& op);
     Parsed<> evaluate(Relation& relation, const Operator& op);
     Parsed<> bag_unpack(Relation& relation, const Operator& op);
     Parsed<> pivot(Relation& relation, const Operator& op);
     Parsed<> narrow(Relation& relation, const Operator& op);
     Parsed<> address_lookup(Relation& relation, const Operator& op);
     Parsed<> dcount_intersect(Relation& relation, const Operator& op);
-    Parsed<> basket(Relation& relation, const Operator& op);
     Parsed<std::vector<DiscoveredColumn>> discover(Relation relation, const Operator& op);
-    Parsed<> parse_pairs(Relation& relation, const Operator& op);
+
+    // plugins that look for what rows share: binder_patterns.cpp, binder_differences.cpp
+    struct Patterns {
+        PlanPtr plan;  ///< each combination of the columns' values once
+        std::vector<Field> columns;
+        std::vector<ExprPtr> counts, totals;  ///< for each set of rows: of that combination, of all
+        std::vector<ExprPtr> wildcards{};     ///< for each column
+    };
+    Parsed<> basket(Relation& relation, const Operator& op);
+    Parsed<> autocluster(Relation& relation, const Operator& op);
+    Parsed<> diffpatterns(Relation& relation, const Operator& op);
+    static const Node* given(const Node& node, std::size_t at);
+    static ExprPtr names_column(const ExprPtr& choice, std::size_t column);
+    Parsed<double> share_argument(const Node& node, std::size_t at, double low, double otherwise,
+                                  std::string_view what);
+    Parsed<std::int64_t> most_values(const Node& node, std::size_t at, std::int64_t otherwise);
+    Parsed<Patterns> pattern_rows(const Relation& relation, const Node& node,
+                                  const std::vector<ExprPtr>& sets, std::size_t weight_at,
+                                  std::string_view left_out);
+    Parsed<> read_wildcards(Patterns& patterns, const Node& node, std::size_t at);
+    void leave_frequent_values(Patterns& patterns, double threshold);
+    Relation all_patterns(const Patterns& patterns, std::int64_t most, bool longest);
+    Relation parts_of_seeds(const Patterns& patterns, std::int64_t seeds_max);
+    Relation as_segments(const Patterns& patterns, PlanPtr plan, const ExprPtr& choice,
+                         const std::vector<ExprPtr>& values, std::vector<Field> measures, ExprPtr by);
+    PlanPtr most_different(const Patterns& patterns, Relation& found);
 
     Parsed<> add_node(Span span);
     void filter(Relation& relation, ExprPtr condition);

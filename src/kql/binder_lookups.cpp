@@ -1,7 +1,6 @@
-// Plugins of evaluate that bring another table in, or look for what the rows have in common: ipv4_lookup and
-// ipv6_lookup, basket, dcount_intersect.
+// Plugins of evaluate that bring another table or several sketches together: ipv4_lookup and ipv6_lookup,
+// dcount_intersect.
 #include <algorithm>
-#include <bit>
 
 #include <fmt/format.h>
 
@@ -12,8 +11,6 @@ namespace fieldwatch::kql {
 namespace {
 
 using enum ColumnType;
-
-constexpr std::size_t kBasketColumnsMax = 10;
 
 /// How many bits the network {0} leaves; those of an IPv4 address count from the 96th.
 constexpr std::string_view kIpv6Bits =
@@ -106,97 +103,6 @@ Parsed<> Binder::address_lookup(Relation& relation, const Operator& op) {
                                                            : field.value);
     }
     relation.plan = std::move(plan);
-    return {};
-}
-
-/// basket([threshold [, '~' [, most values]]]): each combination of values that at least
-/// that part of the rows share. Where a combination says nothing of a column it is '' or null. Of those that
-/// the same rows share, the one that says most.
-Parsed<> Binder::basket(Relation& relation, const Operator& op) {
-    const auto& node = *op.on;
-    double threshold = 0.05;
-    std::int64_t most = 5;
-    const auto passed_over = [](const Node& arg) {
-        return arg.kind == NodeKind::Literal && arg.token.kind == TokenKind::Text && arg.token.text == "~";
-    };
-    if (node.args.size() > 3 || (node.args.size() > 1 && !passed_over(*node.args[1])))
-        return unsupported(node.span,
-                           "basket takes a threshold, '~' in place of a weight, and the most values of "
-                           "one combination");
-    if (!node.args.empty() && !passed_over(*node.args[0])) {
-        const auto value = widen(FIELDWATCH_TRY(expression(*node.args[0], {})), Real);
-        const auto* whole = value ? std::get_if<double>(&value->value) : nullptr;
-        if (!whole || !(*whole >= 0.015 && *whole <= 1))
-            return semantic_error(node.args[0]->span, "the threshold is a constant of 0.015 to 1");
-        threshold = *whole;
-    }
-    if (node.args.size() > 2) most = FIELDWATCH_TRY(constant_count(*node.args[2], "basket", 100));
-    relation.order.clear();
-    std::vector<Field> columns;
-    for (const auto& field : relation.fields) {
-        if (!field.hidden && field.value->type != Dynamic) columns.push_back(field);
-    }
-    if (columns.empty()) return semantic_error(node.span, "basket needs a column that is not dynamic");
-    if (columns.size() > kBasketColumnsMax)
-        return unsupported(node.span, fmt::format("basket looks at most at {} columns: project those first",
-                                                  kBasketColumnsMax));
-    relation.fields = columns;
-    seal(relation);
-    relation.plan = make_plan(PlanKind::Shared, {relation.plan});
-    // One grouping for each choice of columns, one under the other.
-    auto all = make_plan(PlanKind::Union, {});
-    const auto count_all = [&](const PlanPtr& input) {
-        auto plan = make_plan(PlanKind::Aggregate, {input});
-        plan->columns.push_back({new_id(), aggregate_call(Long, "count(*)", {})});
-        return plan;
-    };
-    for (std::size_t i = 0; i < columns.size() + 1; ++i)
-        all->scan_ids.push_back(new_id());
-    for (std::size_t choice = 1; choice < (std::size_t{1} << columns.size()); ++choice) {
-        if (std::popcount(choice) > most) continue;
-        auto group = count_all(relation.plan);
-        auto told = make_plan(PlanKind::Filter, {group});
-        auto& row = all->rows.emplace_back();
-        row.push_back(column_ref(group->columns[0].id, Long));
-        for (std::size_t i = 0; i < columns.size(); ++i) {
-            const auto& value = relation.fields[i].value;
-            const auto id = new_id();
-            if ((choice >> i & 1) != 0) {
-                group->keys.push_back({id, value});
-                row.push_back(column_ref(id, value->type));
-                told->exprs.push_back(call(Bool, "({0} IS NOT NULL)", {row.back()}));
-                continue;
-            }
-            row.push_back(null_of(value->type));
-            if (std::popcount(choice) == most) continue;
-            // Where all rows have one value of this column too, the combination that names it says more.
-            group->columns.push_back(
-                {id, aggregate_call(Bool, "(count({0}) < count(*) OR min({0}) <> max({0}))", {value})});
-            told->exprs.push_back(column_ref(id, Bool));
-        }
-        all->inputs.push_back(told);
-    }
-    const auto total = scalar_of(count_all(relation.plan), Long);
-    const auto count = column_ref(all->scan_ids[0], Long);
-    Relation result{.plan = all};
-    result.fields.push_back({"Count", count});
-    result.fields.push_back({"Percent", call(Real, "({0} * 100.0 / {1})", {count, total})});
-    // A quotient of its own: 7 of 100 are no fewer than 0.07, but 0.07 * 100 is more than 7.
-    result.fields.push_back({"$share", call(Real, "(CAST({0} AS DOUBLE) / {1})", {count, total})});
-    for (std::size_t i = 0; i < columns.size(); ++i)
-        result.fields.push_back({columns[i].name, column_ref(all->scan_ids[i + 1], columns[i].value->type)});
-    seal(result);
-    filter(result, call(Bool, "({0} >= {1})", {result.fields[2].value, constant(Real, threshold)}));
-    result.fields.erase(result.fields.begin() + 2);
-    result.order = {{result.fields[0].value, true, false}};
-    for (std::size_t i = 2; i < result.fields.size(); ++i)
-        result.order.push_back({result.fields[i].value, false, true});
-    auto number = std::make_shared<Expr>(*call(Long, "(row_number() OVER ({order}) - 1)", {}));
-    number->window = true;
-    number->order = result.order;
-    result.fields.insert(result.fields.begin(), {"SegmentId", ExprPtr(number)});
-    seal(result);
-    relation = std::move(result);
     return {};
 }
 

@@ -57,11 +57,8 @@ Parsed<> Binder::evaluate(Relation& relation, const Operator& op) {
     if (plugin == "ipv4_lookup" || plugin == "ipv6_lookup") return address_lookup(relation, op);
     if (plugin == "dcount_intersect") return dcount_intersect(relation, op);
     if (plugin == "basket") return basket(relation, op);
-    if (plugin == "autocluster" || plugin == "diffpatterns")
-        return unsupported(op.on->span,
-                           fmt::format("the plugin '{}' is not supported, because how it chooses is not "
-                                       "published; basket counts every combination",
-                                       plugin));
+    if (plugin == "autocluster") return autocluster(relation, op);
+    if (plugin == "diffpatterns") return diffpatterns(relation, op);
     return unsupported(op.on->span, fmt::format("the plugin '{}' is not supported", plugin));
 }
 

@@ -109,10 +109,8 @@ Parsed<> Parser::evaluate(Operator& op) {
                                              "ipv6_lookup",      "narrow",       "pivot"};
     const auto& plugin = peek().text;  // before its arguments, which may be of a form of their own
     if (is_name() && is("(", 1) && std::ranges::find(kPlugins, plugin) == std::end(kPlugins))
-        return unsupported(peek().span, fmt::format("the plugin '{}' is not supported; bag_unpack, basket, "
-                                                    "dcount_intersect, ipv4_lookup, ipv6_lookup, narrow and "
-                                                    "pivot are",
-                                                    plugin));
+        return unsupported(peek().span, fmt::format("the plugin '{}' is not supported; {} are", plugin,
+                                                    fmt::join(kPlugins, ", ")));
     op.on = FIELDWATCH_TRY(postfix());
     if (op.on->kind != NodeKind::Call)
         return syntax_error(op.on->span, "evaluate takes a plugin's call, such as bag_unpack(Column)");
