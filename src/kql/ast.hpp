@@ -112,6 +112,7 @@ Parsed<Statement> parse(const std::vector<Token>& tokens, const Limits& limits);
 /// The operators that parse() knows, for documentation and suggestions.
 const std::vector<std::string_view>& operator_names();
 std::vector<std::string_view> refused_operator_names();
+std::vector<std::string_view> plugin_names();  ///< of evaluate
 
 /// The known name nearest to a mistyped one, or "" when none is near.
 std::string nearest(std::string_view wrong, const std::vector<std::string>& known);

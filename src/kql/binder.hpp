@@ -186,6 +186,14 @@ class Binder {
                          const std::vector<ExprPtr>& values, std::vector<Field> measures, ExprPtr by);
     PlanPtr most_different(const Patterns& patterns, Relation& found);
 
+    // reduce: binder_reduce.cpp
+    Parsed<> reduce(Relation& relation, const Operator& op);
+    Relation distinct_texts(const Relation& relation, const ExprPtr& text);
+    Relation words_of(const Relation& texts, const std::string& between);
+    void add_word_patterns(Relation& texts, const ExprPtr& total, const std::vector<double>& levels,
+                           const std::string& between, const std::string& taken_in);
+    void choose_word_pattern(Relation& texts, const ExprPtr& total, double threshold);
+
     Parsed<> add_node(Span span);
     void filter(Relation& relation, ExprPtr condition);
     /// Makes every field a plain column of a new projection: what joins and unions need, and what keeps

@@ -174,7 +174,9 @@ TEST(Compile, EndsInAQueryOrAnErrorForAnySequenceOfWords) {
                                                      "arg_max", "find",      "facet",       "fork",
                                                      "scan",    "declare",   "step",        "with",
                                                      "=>",      "evaluate",  "basket",      "ipv4_lookup",
-                                                     "hll",     "others",    "top-nested",  "has_any"};
+                                                     "hll",     "others",    "top-nested",  "has_any",
+                                                     "reduce",  "threshold", "autocluster", "diffpatterns",
+                                                     "'~'"};
         std::string text;
         for (const auto& word : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(kWords)))
             text += word + " ";

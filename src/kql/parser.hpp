@@ -95,6 +95,7 @@ class Parser {
     Parsed<> partition(Operator& op);
     Parsed<> top_nested(Operator& op);
     Parsed<> evaluate(Operator& op);
+    Parsed<> reduce(Operator& op);
     Parsed<> parse_pairs(Operator& op);
     Parsed<> make_series(Operator& op);
     Parsed<> parse_pieces(Operator& op);

@@ -8,6 +8,17 @@
 #include "kql/parser.hpp"
 
 namespace fieldwatch::kql {
+namespace {
+
+constexpr std::string_view kPlugins[] = {"autocluster",      "bag_unpack",   "basket",
+                                         "dcount_intersect", "diffpatterns", "ipv4_lookup",
+                                         "ipv6_lookup",      "narrow",       "pivot"};
+
+}  // namespace
+
+std::vector<std::string_view> plugin_names() {
+    return {std::begin(kPlugins), std::end(kPlugins)};
+}
 
 /// `( operator | operator … )`: what a sub-query does to the rows that it is given.
 Parsed<Pipeline> Parser::sub_query(std::string_view where) {
@@ -104,9 +115,6 @@ Parsed<> Parser::top_nested(Operator& op) {
 /// `plugin(arguments)`, and perhaps `: (Name: type, …)`, which says what it gives.
 Parsed<> Parser::evaluate(Operator& op) {
     FIELDWATCH_TRY(parameters_are_hints(op));
-    constexpr std::string_view kPlugins[] = {"autocluster",      "bag_unpack",   "basket",
-                                             "dcount_intersect", "diffpatterns", "ipv4_lookup",
-                                             "ipv6_lookup",      "narrow",       "pivot"};
     const auto& plugin = peek().text;  // before its arguments, which may be of a form of their own
     if (is_name() && is("(", 1) && std::ranges::find(kPlugins, plugin) == std::end(kPlugins))
         return unsupported(peek().span, fmt::format("the plugin '{}' is not supported; {} are", plugin,
@@ -130,6 +138,20 @@ Parsed<> Parser::evaluate(Operator& op) {
         if (op.items.size() > 1000) return limit_error(peek().span, "more than 1000 columns");
         if (!take(",") && !is(")")) return expect(")", "after the plugin's columns");
     }
+    return {};
+}
+
+/// `[kind=source] by text [with threshold=0.1, characters='…']`
+Parsed<> Parser::reduce(Operator& op) {
+    FIELDWATCH_TRY(parameters(op));
+    FIELDWATCH_TRY(expect_word("by", "after reduce"));
+    op.on = FIELDWATCH_TRY(expression());
+    if (!take_word("with")) return {};
+    do {
+        if (!FIELDWATCH_TRY(parameter(op)))
+            return syntax_error(peek().span,
+                                fmt::format("expected threshold= or characters=, found {}", found()));
+    } while (take(",") || (peek().kind == TokenKind::Name && is("=", 1)));
     return {};
 }
 

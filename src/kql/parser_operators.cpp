@@ -8,9 +8,9 @@ namespace fieldwatch::kql {
 namespace {
 
 /// Operators of the language that we know of and refuse by name.
-constexpr std::string_view kRefused[] = {
-    "externaldata", "reduce",        "make-graph",   "graph-match",    "range-join",
-    "materialize",  "assert-schema", "macro-expand", "extend-columns", "execute-and-cache"};
+constexpr std::string_view kRefused[] = {"externaldata", "make-graph",     "graph-match",
+                                         "range-join",   "materialize",    "assert-schema",
+                                         "macro-expand", "extend-columns", "execute-and-cache"};
 
 }  // namespace
 
@@ -26,7 +26,7 @@ const std::vector<std::string_view>& operator_names() {
         "getschema",    "invoke",       "mv-apply",       "partition",
         "top-nested",   "evaluate",     "parse-kv",       "as",
         "top-hitters",  "consume",      "facet",          "fork",
-        "scan"};
+        "scan",         "reduce"};
     return names;
 }
 
@@ -73,9 +73,6 @@ Parsed<Operator> Parser::stage() {
     if (op.name == "filter") op.name = "where";
     if (op.name == "order") op.name = "sort";
     if (op.name == "limit") op.name = "take";
-    if (op.name == "reduce")
-        return unsupported(op.span,
-                           "the operator 'reduce' is not supported, because how it chooses is not published");
     if (std::ranges::find(kRefused, op.name) != std::end(kRefused))
         return unsupported(op.span, fmt::format("the operator '{}' is not supported", op.name));
     const auto& known = operator_names();
@@ -146,6 +143,8 @@ Parsed<> Parser::body(Operator& op) {
         return top_nested(op);
     } else if (n == "evaluate") {
         return evaluate(op);
+    } else if (n == "reduce") {
+        return reduce(op);
     } else if (n == "parse-kv") {
         return parse_pairs(op);
     } else if (n == "as") {  // a name for other tools to see; nothing here reads it

@@ -53,7 +53,10 @@ std::string support_markdown() {
         "`find`; "
         "before it may stand `set`, which is passed over, and `declare query_parameters` with defaults. "
         "Join kinds: innerunique (default), inner, leftouter, "
-        "rightouter, fullouter, leftsemi, leftanti, rightsemi, rightanti.\n\nRefused by name: ";
+        "rightouter, fullouter, leftsemi, leftanti, rightsemi, rightanti. Plugins of evaluate: ";
+    for (const auto name : plugin_names())
+        out += fmt::format("`{}` ", name);
+    out += "\n\nRefused by name: ";
     for (const auto name : refused_operator_names())
         out += fmt::format("`{}` ", name);
     out += "\n\nFunctions refused by name: ";
