@@ -80,10 +80,6 @@ ExprPtr folded_start_of_day(const Node& node, const std::vector<ExprPtr>& args) 
     return constant(DateTime, *ticks - *ticks % kTicksPerDay);
 }
 
-bool goes_over_lists(const ExprPtr& expr) {
-    return expr->sql.contains("lambda") || std::ranges::any_of(expr->args, goes_over_lists);
-}
-
 }  // namespace
 
 int capture_groups(const std::string& pattern) {
@@ -269,7 +265,7 @@ Parsed<ExprPtr> Binder::table_function(const Node& node, std::vector<ExprPtr> ar
                                                   node.text));
     constexpr std::string_view kZone = KNOWN_ZONE;
     if (const auto at = sql.find(kZone);
-        at != std::string::npos && args.size() > 1 && !is_constant(args[1]) && goes_over_lists(args[1]))
+        at != std::string::npos && args.size() > 1 && !is_constant(args[1]) && args[1]->over_lists)
         sql.replace(at, kZone.size(), LISTED_ZONE);
     return call(type_of_letter(best->result), std::move(sql), std::move(args), best->traits);
 }

@@ -48,6 +48,7 @@ std::shared_ptr<Expr> plain_call(ColumnType type, std::string sql, std::vector<E
     expr->type = type;
     expr->subquery = expr->row_subquery = traits.asks_table;
     expr->random = traits.random;
+    expr->over_lists = sql.contains("lambda");
     for (std::size_t i = 0; i < args.size(); ++i) {
         const auto hole = fmt::format("{{{}}}", i);
         const auto uses =
@@ -58,6 +59,7 @@ std::shared_ptr<Expr> plain_call(ColumnType type, std::string sql, std::vector<E
         expr->subquery |= args[i]->subquery;
         expr->row_subquery |= args[i]->row_subquery;
         expr->random |= args[i]->random;
+        expr->over_lists |= args[i]->over_lists;
     }
     expr->sql = std::move(sql);
     expr->args = std::move(args);
@@ -109,6 +111,7 @@ ExprPtr special(ExprKind kind, ColumnType type, ExprPtr arg, std::string sql) {
     expr->subquery = arg->subquery;
     expr->row_subquery = arg->row_subquery;
     expr->random = arg->random;
+    expr->over_lists = arg->over_lists;
     expr->args.push_back(std::move(arg));
     expr->sql = std::move(sql);
     return expr;

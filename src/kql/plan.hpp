@@ -54,6 +54,7 @@ struct Expr {
     bool subquery = false;      ///< holds a Scalar or InPlan, or SQL that asks a table
     bool row_subquery = false;  ///< of these one that is asked for each row: no Scalar
     bool random = false;        ///< another value each time that it is computed
+    bool over_lists = false;    ///< holds a call that goes over the elements of a list
     std::size_t weight = 1;     ///< size of its SQL, in nodes
 };
 
