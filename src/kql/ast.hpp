@@ -101,7 +101,14 @@ struct Let {
     std::vector<Let> lets;
 };
 
+/// `set name = value;`, or without a value.
+struct Setting {
+    std::string name;
+    NodePtr value;
+};
+
 struct Statement {
+    std::vector<Setting> settings;
     std::vector<Let> lets;
     Pipeline query;
 };

@@ -46,6 +46,7 @@ Parsed<> Binder::add_node(Span span) {
 }
 
 Parsed<BoundQuery> Binder::bind(const Statement& statement) {
+    settings_ = &statement.settings;
     FIELDWATCH_TRY(define_all(statement.lets));
     nodes_ = 0;
     tables_.clear();

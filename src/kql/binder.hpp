@@ -124,6 +124,7 @@ class Binder {
     Parsed<std::map<const Item*, ExprPtr>> spread_bags(Relation& relation, const std::vector<Item>& items);
     std::vector<Field> spread_columns(const Item& item, const ExprPtr& bag) const;
     Parsed<ExprPtr> decompose(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> computed_series(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> outliers(const Node& node, std::vector<ExprPtr> args);
     Parsed<> begin_sessions(Relation& relation, const std::vector<const Node*>& expressions);
     Parsed<> begin_session(Relation& relation, const Node& node);
@@ -258,6 +259,8 @@ class Binder {
     Parsed<ExprPtr> extract_all(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> conditional(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> bin(const Node& node, std::vector<ExprPtr> args);
+    Parsed<ExprPtr> bin_by_setting(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> setting(std::string_view name);
     Parsed<ExprPtr> datetime_function(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> format_time(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> json_path(const Node& node, const Scope& scope);
@@ -270,6 +273,7 @@ class Binder {
                       std::vector<Field>& fields);
     Parsed<ExprPtr> sketch(const Node& node, std::vector<ExprPtr> args);
     Parsed<ExprPtr> percentile_of_sketch(const Node& node, const Scope& scope);
+    Parsed<ExprPtr> rank_in_sketch(const Node& node, const Scope& scope);
     static ExprPtr any_of(const ExprPtr& value);
     Parsed<ExprPtr> collect(const Node& node, std::string_view name, std::vector<ExprPtr> args,
                             const Scope& scope);
@@ -296,6 +300,7 @@ class Binder {
     std::uint32_t next_id_ = 0;
     std::size_t nodes_ = 0;
     std::size_t depth_ = 0;
+    const std::vector<Setting>* settings_ = nullptr;
     const Operator* last_ = nullptr;   ///< of the statement: the only one that may give several tables
     std::vector<BoundQuery> results_;  ///< what it gave
     const std::map<std::string, Relation>* scan_steps_ = nullptr;  ///< in a step of scan: what each remembers

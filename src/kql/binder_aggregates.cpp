@@ -63,7 +63,7 @@ std::string name_part(std::string_view number) {
 bool named_by_argument(std::string_view name) {
     if (name == "tolower" || name == "toupper" || name == "tohex") return false;
     return name.starts_with("to") || name.starts_with("startof") || name.starts_with("endof") ||
-           name == "bin" || name == "floor" || name == "parse_json";
+           name == "bin" || name == "bin_auto" || name == "floor" || name == "parse_json";
 }
 
 }  // namespace

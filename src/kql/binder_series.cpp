@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "kql/binder.hpp"
+#include "kql/functions_sql.hpp"
 
 namespace fieldwatch::kql {
 
@@ -19,8 +20,8 @@ std::size_t arrays_sorted(const Node& node) {
     return node.args.size() - flag;
 }
 
-/// A function that gives several columns, and the one that gives them as a bag; "" is Binder::decompose, or
-/// Binder::sorted_arrays.
+/// A function that gives several columns, and the one that gives them as a bag; "" is
+/// Binder::computed_series, or Binder::sorted_arrays.
 struct Spread {
     std::string_view name, bag;
     std::vector<std::pair<std::string_view, ColumnType>> columns;
@@ -44,6 +45,15 @@ std::optional<Spread> spread_of(const Node& node) {
           {"avg", Real},
           {"stdev", Real},
           {"variance", Real}}},
+        {"series_fft", "", {{"real", Dynamic}, {"imag", Dynamic}}},
+        {"series_ifft", "", {{"real", Dynamic}, {"imag", Dynamic}}},
+        {"series_fit_poly",
+         "",
+         {{"rsquare", Real},
+          {"coefficients", Dynamic},
+          {"variance", Real},
+          {"rvariance", Real},
+          {"poly_fit", Dynamic}}},
         {"series_decompose",
          "",
          {{"baseline", Dynamic}, {"seasonal", Dynamic}, {"trend", Dynamic}, {"residual", Dynamic}}},
@@ -189,6 +199,34 @@ Parsed<> Binder::make_series(Relation& relation, const Operator& op) {
     return {};
 }
 
+/// The bag of those that no row of the table of functions gives.
+Parsed<ExprPtr> Binder::computed_series(const Node& node, std::vector<ExprPtr> args) {
+    const auto& n = node.text;
+    if (n.starts_with("series_decompose")) return decompose(node, std::move(args));
+    const bool fit = n == "series_fit_poly";
+    if (args.empty() || args.size() > (fit ? 3 : 2))
+        return semantic_error(node.span, fmt::format("{} takes {}", n,
+                                                     fit ? "a series, its places and a degree"
+                                                         : "a series and perhaps its imaginary part"));
+    for (std::size_t i = 0; i < std::min<std::size_t>(args.size(), 2); ++i) {
+        if (args[i]->type != Dynamic)
+            return semantic_error(
+                node.args[i]->span,
+                fmt::format("{} takes a series, which is dynamic, not {}", n, to_string(args[i]->type)));
+    }
+    const auto degree = args.size() > 2 ? widen(args[2], Long) : long_constant(1);
+    if (!degree) return semantic_error(node.args[2]->span, "the degree is a whole number");
+    const std::string_view kind = fit ? "CAST({2} AS VARCHAR) || ' '" : n == "series_fft" ? "'f'" : "'i'";
+    const bool both = args.size() > 1 && !is_null(args[1]);
+    return call(
+        Dynamic,
+        fmt::format("CASE WHEN json_type({{0}}) = 'ARRAY'{} THEN kql_{}({} || CAST(to_json([{}, {}]) AS "
+                    "VARCHAR)) END",
+                    both ? " AND json_type({1}) = 'ARRAY'" : "", fit ? "polynomial" : "fourier", kind,
+                    NUMBERS("{0}"), both ? NUMBERS("{1}") : "NULL"),
+        {args[0], both ? args[1] : null_of(Dynamic), degree});
+}
+
 /// The bags behind the calls among `items` that give several columns, each a column of `relation` now.
 Parsed<std::map<const Item*, ExprPtr>> Binder::spread_bags(Relation& relation,
                                                            const std::vector<Item>& items) {
@@ -202,7 +240,7 @@ Parsed<std::map<const Item*, ExprPtr>> Binder::spread_bags(Relation& relation,
                                   fmt::format("{} gives {} columns", spread->name, spread->columns.size()));
         auto args = FIELDWATCH_TRY(arguments(*item.value, {.relation = &relation}));
         auto bag = FIELDWATCH_TRY(arrays_sorted(*item.value) ? sorted_arrays(*item.value, std::move(args))
-                                  : spread->bag.empty()      ? decompose(*item.value, std::move(args))
+                                  : spread->bag.empty()      ? computed_series(*item.value, std::move(args))
                                                         : call_of(*item.value, spread->bag, std::move(args)));
         relation.fields.push_back({"$spread", std::move(bag), true});
         found.push_back(&item);

@@ -70,4 +70,27 @@ Parsed<ExprPtr> Binder::percentile_of_sketch(const Node& node, const Scope& scop
         type);
 }
 
+/// rank_tdigest(digest, value): how many of its values are no greater; percentrank_tdigest() in percent.
+Parsed<ExprPtr> Binder::rank_in_sketch(const Node& node, const Scope& scope) {
+    const auto args = FIELDWATCH_TRY(arguments(node, scope));
+    if (args.size() != 2)
+        return semantic_error(node.span, fmt::format("{} takes a digest and a value", node.text));
+    if (args[0]->type != Dynamic)
+        return semantic_error(node.args[0]->span,
+                              fmt::format("a digest is dynamic, but this is {}", to_string(args[0]->type)));
+    const bool time = args[1]->type == DateTime;
+    const auto value = time ? to_dynamic(args[1]) : widen(args[1], Real);
+    if (!value)
+        return semantic_error(node.args[1]->span, fmt::format("{} takes a number or datetime, not {}",
+                                                              node.text, to_string(args[1]->type)));
+    // Times are texts of one length there.
+    const std::string_view whole = time ? ELEMENTS("{0}") : NUMBERS("{0}");
+    const auto rank = fmt::format("CAST(len(list_filter({}, lambda e: e <= {{1}})) AS DOUBLE)", whole);
+    const auto part = fmt::format("{} * 100 / nullif(json_array_length({{0}}), 0)", rank);
+    return call(Real,
+                fmt::format("CASE WHEN json_type({{0}}) = 'ARRAY' AND {{1}} IS NOT NULL THEN {} END",
+                            node.text == "rank_tdigest" ? rank : part),
+                {args[0], value});
+}
+
 }  // namespace fieldwatch::kql

@@ -175,4 +175,41 @@ Parsed<ExprPtr> Binder::format_time(const Node& node, std::vector<ExprPtr> args)
     return call(String, fmt::format("CASE WHEN {{0}} IS NOT NULL THEN {} ELSE '' END", sql), {value});
 }
 
+/// What `set name = …` gave last, a constant; nullptr where nothing did.
+Parsed<ExprPtr> Binder::setting(std::string_view name) {
+    ExprPtr found;
+    for (const auto& one : *settings_) {
+        if (one.name != name || !one.value) continue;
+        found = FIELDWATCH_TRY(expression(*one.value, {}));
+        if (!is_constant(found) || is_null(found))
+            return semantic_error(one.value->span, fmt::format("{} is a constant", name));
+    }
+    return found;
+}
+
+/// bin_auto(value): bin_at() with the size and the fixed point that settings before the query give.
+Parsed<ExprPtr> Binder::bin_by_setting(const Node& node, const Scope& scope) {
+    auto args = FIELDWATCH_TRY(arguments(node, scope));
+    if (args.size() != 1) return semantic_error(node.span, "bin_auto takes one value");
+    auto size = FIELDWATCH_TRY(setting("query_bin_auto_size"));
+    if (!size)
+        return semantic_error(node.span,
+                              "bin_auto needs the size of a bin before the query, as in set "
+                              "query_bin_auto_size=1h;");
+    auto at = FIELDWATCH_TRY(setting("query_bin_auto_at"));
+    const auto type = args[0]->type;
+    const bool times = type == DateTime || type == TimeSpan;
+    if (at && type == DateTime && at->type == TimeSpan) at = constant(DateTime, at->value);
+    if (!at) {
+        at = times ? constant(type, std::int64_t{0}) : long_constant(0);
+        if (!times && !is_number(type)) at = nullptr;
+    }
+    if (!at || times != (size->type == TimeSpan) || (times ? at->type != type : !is_number(at->type)))
+        return semantic_error(
+            node.span,
+            fmt::format("bin_auto takes a number by numbers, or a time by a timespan, but this is {} by {}",
+                        to_string(type), to_string(size->type)));
+    return call_of(node, "bin_at", {std::move(args[0]), std::move(size), std::move(at)});
+}
+
 }  // namespace fieldwatch::kql

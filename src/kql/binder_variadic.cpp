@@ -102,6 +102,8 @@ Parsed<std::optional<ExprPtr>> Binder::variadic(const Node& node, const Scope& s
         }
         return FIELDWATCH_TRY(table_function(node, std::move(args)));
     }
+    if (n == "bin_auto") return FIELDWATCH_TRY(bin_by_setting(node, scope));
+    if (n == "rank_tdigest" || n == "percentrank_tdigest") return FIELDWATCH_TRY(rank_in_sketch(node, scope));
     if (n == "percentile_tdigest") return FIELDWATCH_TRY(percentile_of_sketch(node, scope));
     if (n == "series_outliers") return FIELDWATCH_TRY(outliers(node, FIELDWATCH_TRY(arguments(node, scope))));
     if (n == "series_decompose_forecast" || n == "series_seasonal")

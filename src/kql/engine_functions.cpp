@@ -14,6 +14,7 @@
 
 #include "base/ip_address.hpp"
 #include "base/unicode.hpp"
+#include "kql/series_math.hpp"
 #include "kql/xml.hpp"
 
 namespace fieldwatch::kql {
@@ -256,7 +257,9 @@ constexpr EngineFunction kFunctions[] = {{"kql_hash", hash},
                                          {"kql_tree_paths", tree_paths},
                                          {"kql_ipv4_networks", ipv4_networks},
                                          {"kql_to_punycode", punycode_of},
-                                         {"kql_from_punycode", text_of_punycode}};
+                                         {"kql_from_punycode", text_of_punycode},
+                                         {"kql_fourier", fourier_transform},
+                                         {"kql_polynomial", fitted_polynomial}};
 
 }  // namespace
 

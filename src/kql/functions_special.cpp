@@ -17,6 +17,8 @@ constexpr SpecialRow kSpecials[] = {
     {"bin", "bin(value, size)",
      "floor to a multiple of size; datetimes count from 0001-01-01; size zero or less is null"},
     {"floor", "floor(value, size)", "as bin"},
+    {"bin_auto", "bin_auto(value)",
+     "bin() by set query_bin_auto_size=…; so that what set query_bin_auto_at=… gives, or 0, begins a bin"},
     {"datetime_diff", "datetime_diff('part', first, second)", "boundaries crossed; the part is a constant"},
     {"datetime_add", "datetime_add('part', amount, datetime)",
      "months and years clip to the month's last day"},
@@ -110,13 +112,22 @@ constexpr SpecialRow kSpecials[] = {
     {"series_seasonal", "series_seasonal(series[, period])", "the season of series_decompose"},
     {"percentile_tdigest", "percentile_tdigest(digest, percentage[, typeof(T)])",
      "exact, nearest rank; without a type a real"},
+    {"rank_tdigest", "rank_tdigest(digest, value)", "how many values are no greater; exact"},
+    {"percentrank_tdigest", "percentrank_tdigest(digest, value)", "in percent of all; of none null"},
+    {"series_fft", "series_fft(real[, imaginary])",
+     "(real, imag); in extend, project and print; what is no number is 0; unequal lengths, or over 100,000 "
+     "elements: null"},
+    {"series_ifft", "series_ifft(real[, imaginary])", "as series_fft"},
+    {"series_fit_poly", "series_fit_poly(y[, x[, degree]])",
+     "(rsquare, coefficients, variance, rvariance, poly_fit); in extend, project and print; least squares "
+     "over "
+     "1, 2, 3 … without x; degree 1 to 20; too few different x: null"},
     {"series_outliers", "series_outliers(series[, kind[, ignored[, low, high]]])",
      "distance beyond the fence in its widths; of a fence without width, in standard deviations"},
 };
 
 constexpr std::string_view kRefusedFunctions[] = {
     "assert",
-    "bin_auto",
     "hash_combine",
     "hash_many",
     "parse_user_agent",
@@ -134,13 +145,8 @@ constexpr std::string_view kRefusedFunctions[] = {
     "gzip_decompress_from_base64_string",
     "zlib_compress_to_base64_string",
     "zlib_decompress_from_base64_string",
-    "percentrank_tdigest",
-    "rank_tdigest",
-    "series_fft",
-    "series_ifft",
     "series_fit_2lines",
     "series_fit_2lines_dynamic",
-    "series_fit_poly",
     "series_periods_detect",
     "series_periods_validate",
     "welch_test",

@@ -81,7 +81,7 @@ class Parser {
     Parsed<> facet(Operator& op);
     Parsed<> fork(Operator& op);
     Parsed<> scan(Operator& op);
-    Parsed<> skip_settings();
+    Parsed<std::vector<Setting>> settings();
     Parsed<std::vector<Let>> query_parameters();
     Parsed<> join(Operator& op);
     Parsed<> join_keys(Operator& op);

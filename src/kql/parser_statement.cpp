@@ -9,7 +9,7 @@ namespace fieldwatch::kql {
 
 Parsed<Statement> Parser::statement() {
     Statement result;
-    FIELDWATCH_TRY(skip_settings());
+    result.settings = FIELDWATCH_TRY(settings());
     if (is_word("declare")) result.lets = FIELDWATCH_TRY(query_parameters());
     for (auto& let : FIELDWATCH_TRY(lets()))
         result.lets.push_back(std::move(let));
@@ -70,14 +70,18 @@ std::string Parser::missing() const {
     return peek().text == "by" ? "" : "; a comma, an operator or 'by' is missing before it";
 }
 
-/// `set name = value;` tells an engine how to work, not what to answer.
-Parsed<> Parser::skip_settings() {
+/// `set name = value;` tells an engine how to work; only bin_auto() reads what some of them say.
+Parsed<std::vector<Setting>> Parser::settings() {
+    std::vector<Setting> result;
     while (is_word("set") && peek(1).kind == TokenKind::Name) {
+        if (result.size() >= 100) return limit_error(peek().span, "more than 100 settings");
+        auto& setting = result.emplace_back();
+        setting.name = peek(1).text;
         at_ += 2;
-        if (take("=")) FIELDWATCH_TRY(unary());
+        if (take("=")) setting.value = FIELDWATCH_TRY(unary());
         FIELDWATCH_TRY(expect(";", "after the setting"));
     }
-    return {};
+    return result;
 }
 
 /// `declare query_parameters(name: type = value, …);`: nobody gives values here, so each is its default.

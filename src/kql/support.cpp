@@ -51,7 +51,8 @@ std::string support_markdown() {
     out +=
         "\n\nA query begins with a table, a `let` table, `print`, `range`, `datatable`, `union`, `search` or "
         "`find`; "
-        "before it may stand `set`, which is passed over, and `declare query_parameters` with defaults. "
+        "before it may stand `set`, of which only bin_auto() reads anything, and `declare query_parameters` "
+        "with defaults. "
         "Join kinds: innerunique (default), inner, leftouter, "
         "rightouter, fullouter, leftsemi, leftanti, rightsemi, rightanti. Plugins of evaluate: ";
     for (const auto name : plugin_names())
