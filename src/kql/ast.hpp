@@ -50,6 +50,17 @@ struct Item {
     NodePtr fallback;          ///< make-series: default =
 };
 
+/// Of graph-match's pattern: an edge and the node that it leads to; the first has no edge. Names may be "".
+struct Step {
+    enum class Direction : std::uint8_t { Right, Left, Any };
+
+    Span span;
+    std::string edge, node;
+    Direction direction = Direction::Right;
+    bool repeats = false;
+    std::size_t low = 1, high = 1;  ///< how often
+};
+
 struct Operator {
     std::string name;
     Span span;
@@ -57,6 +68,7 @@ struct Operator {
     std::vector<Pipeline> inputs;
     std::vector<std::pair<std::string, std::string>> parameters;  ///< kind=, withsource=, render's
     std::vector<std::pair<std::string, Span>> places;             ///< where their values stand
+    std::vector<Step> steps;
     NodePtr count, from, to, step, on;
     bool has_by = false;
     /// The value of `key=`, or "".

@@ -175,6 +175,7 @@ Parsed<> Binder::apply(Relation& relation, const Operator& op) {
     if (n == "parse-kv") return parse_pairs(relation, op);
     if (n == "make-series") return make_series(relation, op);
     if (n == "reduce") return reduce(relation, op);
+    if (n == "make-graph") return match_graph(relation, op);
     if (n == "parse" || n == "parse-where") return parse(relation, op);
     if (n == "search") return search(relation, op);
     if (n == "project-rename") return rename(relation, op);

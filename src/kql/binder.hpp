@@ -187,6 +187,20 @@ class Binder {
                          const std::vector<ExprPtr>& values, std::vector<Field> measures, ExprPtr by);
     PlanPtr most_different(const Patterns& patterns, Relation& found);
 
+    // make-graph and graph-match: binder_graph.cpp
+    struct Graph {
+        Relation edges;                 ///< fields: source, target, number, then its columns
+        std::optional<Relation> nodes;  ///< fields: id, then its columns
+        std::string node_id;            ///< the property that has a node's id, or ""
+    };
+    Parsed<> match_graph(Relation& relation, const Operator& op);
+    Parsed<Graph> graph_of(Relation& relation, const Operator& op);
+    Relation hops_of(const Graph& graph, Step::Direction direction);
+    Parsed<Relation> matches_of(const Graph& graph, const Operator& op,
+                                const std::vector<std::size_t>& lengths);
+    Parsed<Relation> with_edges(Relation found, const Operator& op,
+                                const std::vector<std::vector<std::vector<Field>>>& of_step);
+
     // reduce: binder_reduce.cpp
     Parsed<> reduce(Relation& relation, const Operator& op);
     Relation distinct_texts(const Relation& relation, const ExprPtr& text);
@@ -301,8 +315,9 @@ class Binder {
     std::size_t nodes_ = 0;
     std::size_t depth_ = 0;
     const std::vector<Setting>* settings_ = nullptr;
-    const Operator* last_ = nullptr;   ///< of the statement: the only one that may give several tables
-    std::vector<BoundQuery> results_;  ///< what it gave
+    std::set<std::string> graph_names_;  ///< of nodes and edges, in graph-match: fields are `name.property`
+    const Operator* last_ = nullptr;     ///< of the statement: the only one that may give several tables
+    std::vector<BoundQuery> results_;    ///< what it gave
     const std::map<std::string, Relation>* scan_steps_ = nullptr;  ///< in a step of scan: what each remembers
     Render render_;
 };

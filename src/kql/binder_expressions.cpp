@@ -237,6 +237,13 @@ Parsed<ExprPtr> Binder::member(const Node& node, const Scope& scope) {
         return semantic_error(node.span, fmt::format("step '{}' has no column '{}'{}", step, node.text,
                                                      did_you_mean(node.text, visible_names(&remembered))));
     }
+    if (base.kind == NodeKind::Name && scope.relation && graph_names_.contains(base.text)) {
+        const auto property = base.text + "." + node.text;
+        for (const auto& field : scope.relation->fields) {
+            if (field.name == property) return field.value;
+        }
+        return semantic_error(node.span, fmt::format("'{}' has no property '{}'", base.text, node.text));
+    }
     const auto value = FIELDWATCH_TRY(expression(base, scope));
     if (value->type != ColumnType::Dynamic)
         return semantic_error(

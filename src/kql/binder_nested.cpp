@@ -14,7 +14,7 @@ using enum ColumnType;
 constexpr std::string_view kWhole[] = {"join",        "lookup",   "union",     "search",    "make-series",
                                        "render",      "invoke",   "getschema", "sample",    "sample-distinct",
                                        "as",          "evaluate", "mv-apply",  "partition", "top-nested",
-                                       "top-hitters", "facet",    "fork",      "reduce"};
+                                       "top-hitters", "facet",    "fork",      "reduce",    "make-graph"};
 
 /// Any value of the group, null or not: all of them are the same.
 ExprPtr first_of(const ExprPtr& value) {

@@ -158,25 +158,26 @@ TEST(Compile, PlacesCountAsEditorsDo) {
 
 TEST(Compile, EndsInAQueryOrAnErrorForAnySequenceOfWords) {
     rc::check([] {
-        static const std::vector<std::string> kWords{"T",       "|",         "where",       "project",
-                                                     "extend",  "summarize", "by",          "(",
-                                                     ")",       "DeviceId",  "==",          "\"x\"",
-                                                     "1",       "1d",        ",",           "=",
-                                                     "count",   "let",       ";",           "a",
-                                                     "join",    "kind",      "inner",       "on",
-                                                     "union",   "take",      "parse_json",  "EventDetails",
-                                                     ".",       "[",         "]",           "in",
-                                                     "!in",     "between",   "..",          "ago",
-                                                     "-",       "*",         "make-series", "step",
-                                                     "from",    "to",        "mv-expand",   "dynamic([1])",
-                                                     "typeof",  "print",     "range",       "datatable",
-                                                     ":",       "string",    "toscalar",    "sort",
-                                                     "arg_max", "find",      "facet",       "fork",
-                                                     "scan",    "declare",   "step",        "with",
-                                                     "=>",      "evaluate",  "basket",      "ipv4_lookup",
-                                                     "hll",     "others",    "top-nested",  "has_any",
-                                                     "reduce",  "threshold", "autocluster", "diffpatterns",
-                                                     "'~'"};
+        static const std::vector<std::string> kWords{"T",       "|",          "where",       "project",
+                                                     "extend",  "summarize",  "by",          "(",
+                                                     ")",       "DeviceId",   "==",          "\"x\"",
+                                                     "1",       "1d",         ",",           "=",
+                                                     "count",   "let",        ";",           "a",
+                                                     "join",    "kind",       "inner",       "on",
+                                                     "union",   "take",       "parse_json",  "EventDetails",
+                                                     ".",       "[",          "]",           "in",
+                                                     "!in",     "between",    "..",          "ago",
+                                                     "-",       "*",          "make-series", "step",
+                                                     "from",    "to",         "mv-expand",   "dynamic([1])",
+                                                     "typeof",  "print",      "range",       "datatable",
+                                                     ":",       "string",     "toscalar",    "sort",
+                                                     "arg_max", "find",       "facet",       "fork",
+                                                     "scan",    "declare",    "step",        "with",
+                                                     "=>",      "evaluate",   "basket",      "ipv4_lookup",
+                                                     "hll",     "others",     "top-nested",  "has_any",
+                                                     "reduce",  "threshold",  "autocluster", "diffpatterns",
+                                                     "'~'",     "make-graph", "graph-match", "-->",
+                                                     "<--",     "set"};
         std::string text;
         for (const auto& word : *rc::gen::container<std::vector<std::string>>(rc::gen::elementOf(kWords)))
             text += word + " ";

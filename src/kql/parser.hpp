@@ -96,6 +96,11 @@ class Parser {
     Parsed<> top_nested(Operator& op);
     Parsed<> evaluate(Operator& op);
     Parsed<> reduce(Operator& op);
+    Parsed<> make_graph(Operator& op);
+    Parsed<> graph_match(Operator& op);
+    Parsed<std::string> graph_node();
+    Parsed<Step> graph_edge();
+    Parsed<> graph_range(Step& step);
     Parsed<> parse_pairs(Operator& op);
     Parsed<> make_series(Operator& op);
     Parsed<> parse_pieces(Operator& op);

@@ -8,9 +8,9 @@ namespace fieldwatch::kql {
 namespace {
 
 /// Operators of the language that we know of and refuse by name.
-constexpr std::string_view kRefused[] = {"externaldata", "make-graph",     "graph-match",
-                                         "range-join",   "materialize",    "assert-schema",
-                                         "macro-expand", "extend-columns", "execute-and-cache"};
+constexpr std::string_view kRefused[] = {"externaldata",     "range-join",   "materialize",
+                                         "assert-schema",    "macro-expand", "extend-columns",
+                                         "execute-and-cache"};
 
 }  // namespace
 
@@ -26,7 +26,7 @@ const std::vector<std::string_view>& operator_names() {
         "getschema",    "invoke",       "mv-apply",       "partition",
         "top-nested",   "evaluate",     "parse-kv",       "as",
         "top-hitters",  "consume",      "facet",          "fork",
-        "scan",         "reduce"};
+        "scan",         "reduce",       "make-graph",     "graph-match"};
     return names;
 }
 
@@ -145,6 +145,10 @@ Parsed<> Parser::body(Operator& op) {
         return evaluate(op);
     } else if (n == "reduce") {
         return reduce(op);
+    } else if (n == "make-graph") {
+        return make_graph(op);
+    } else if (n == "graph-match") {
+        return syntax_error(op.span, "graph-match stands behind make-graph");
     } else if (n == "parse-kv") {
         return parse_pairs(op);
     } else if (n == "as") {  // a name for other tools to see; nothing here reads it
