@@ -93,6 +93,32 @@ void warn_of_unknown(const json& object, const std::string& where,
     }
 }
 
+Result<void> port_into(const json& object, const char* key, std::uint16_t& out) {
+    const auto port = object.find(key);
+    if (port == object.end()) return {};
+    if (!port->is_number_unsigned() || port->get<std::uint64_t>() < 1 || port->get<std::uint64_t>() > 65'535)
+        return fail(Errc::InvalidArgument, std::string(key) + " must be a number from 1 to 65535");
+    out = port->get<std::uint16_t>();
+    return {};
+}
+
+Result<void> read_provisioning(const json& authentication, AgentConfig& config) {
+    const auto found = authentication.find("DPS");
+    if (found == authentication.end() || !found->is_object())
+        return fail(Errc::InvalidArgument, "Authentication.DPS must be an object: Identity is DPS");
+    warn_of_unknown(*found, "Authentication.DPS.", {"Host", "Port", "IDScope", "RegistrationId"},
+                    config.warnings);
+    auto& out = config.provisioning;
+    out.host = "global.azure-devices-provisioning.net";
+    FIELDWATCH_TRY(text_into(*found, "Host", out.host));
+    FIELDWATCH_TRY(port_into(*found, "Port", out.port));
+    FIELDWATCH_TRY(text_into(*found, "IDScope", out.id_scope));
+    FIELDWATCH_TRY(text_into(*found, "RegistrationId", out.registration_id));
+    if (out.host.empty() || out.id_scope.empty() || out.registration_id.empty())
+        return fail(Errc::InvalidArgument, "Authentication.DPS must name IDScope and RegistrationId");
+    return {};
+}
+
 Result<void> read_authentication(const json& object, AgentConfig& config) {
     warn_of_unknown(object, "Authentication.",
                     {"Identity", "AuthenticationMethod", "FilePath", "DeviceId", "ModuleId", "HostName",
@@ -102,9 +128,12 @@ Result<void> read_authentication(const json& object, AgentConfig& config) {
     std::string method = "SasToken";
     FIELDWATCH_TRY(text_into(object, "Identity", identity));
     FIELDWATCH_TRY(text_into(object, "AuthenticationMethod", method));
-    if (identity != "SecurityModule" && identity != "Module") {
+    if (identity == "DPS") {
+        FIELDWATCH_TRY(read_provisioning(object, config));
+        config.module_id.clear();  // a device is assigned; a module of it only if it is named
+    } else if (identity != "SecurityModule" && identity != "Module") {
         return fail(Errc::Unsupported,
-                    "Authentication.Identity: this version knows SecurityModule, not " + identity);
+                    "Authentication.Identity: this version knows SecurityModule and DPS, not " + identity);
     }
     config.by_certificate = method == "SelfSignedCertificate" || method == "Certificate";
     if (!config.by_certificate && method != "SasToken" && method != "SymmetricKey") {
@@ -213,13 +242,7 @@ Result<AgentConfig> parse_config(std::string_view text) {
     FIELDWATCH_TRY(text_into(object, "ConnectHost", config.connect_host));
     FIELDWATCH_TRY(text_into(object, "StateDirectory", config.state_directory));
     FIELDWATCH_TRY(text_into(object, "User", config.user));
-    if (const auto port = object.find("Port"); port != object.end()) {
-        if (!port->is_number_unsigned() || port->get<std::uint64_t>() < 1 ||
-            port->get<std::uint64_t>() > 65'535) {
-            return fail(Errc::InvalidArgument, "Port must be a number from 1 to 65535");
-        }
-        config.port = port->get<std::uint16_t>();
-    }
+    FIELDWATCH_TRY(port_into(object, "Port", config.port));
     if (const auto collectors = object.find("Collectors"); collectors != object.end()) {
         if (!collectors->is_object()) return fail(Errc::InvalidArgument, "Collectors must be an object");
         warn_of_unknown(*collectors, "Collectors.",
@@ -296,7 +319,7 @@ Result<AgentIdentity> load_identity(const AgentConfig& config) {
     } else if (!config.by_certificate) {
         names.shared_access_key = FIELDWATCH_TRY(read_secret(path));
     }
-    if (names.host_name.empty() || names.device_id.empty())
+    if (config.provisioning.registration_id.empty() && (names.host_name.empty() || names.device_id.empty()))
         return fail(Errc::InvalidArgument, path + ": HostName and DeviceId must be given");
     if (config.by_certificate || names.x509) {
         if (config.key_file.empty())
@@ -326,8 +349,18 @@ std::string format_config(const AgentConfig& config) {
     if (!config.agent_id.empty()) object["AgentId"] = config.agent_id;
     if (config.port != 0) object["Port"] = config.port;
     if (!config.connect_host.empty()) object["ConnectHost"] = config.connect_host;
+    json authentication = json::object();
     if (config.by_certificate)
-        object["Authentication"] = {{"AuthenticationMethod", "Certificate"}, {"FilePath", config.key_file}};
+        authentication = {{"AuthenticationMethod", "Certificate"}, {"FilePath", config.key_file}};
+    if (const auto& asked = config.provisioning; !asked.registration_id.empty()) {
+        authentication["Identity"] = "DPS";
+        auto& service = authentication["DPS"];
+        service["Host"] = asked.host;
+        service["IDScope"] = asked.id_scope;
+        service["RegistrationId"] = asked.registration_id;
+        if (asked.port != 0) service["Port"] = asked.port;
+    }
+    if (!authentication.empty()) object["Authentication"] = std::move(authentication);
     json collectors = {{"Logins", config.logins}, {"Loopback", config.loopback}};
     const std::pair<const char*, fw_mode> modes[] = {{"Process", config.mode[FW_CLASS_EXEC]},
                                                      {"ProcessExit", config.mode[FW_CLASS_EXIT]},

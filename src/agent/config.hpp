@@ -16,6 +16,14 @@
 
 namespace fieldwatch::agent {
 
+/// Who says which hub this device belongs to, and under which name.
+struct ProvisioningService {
+    std::string host;
+    std::uint16_t port = 0;  ///< 0 = 8883
+    std::string id_scope;
+    std::string registration_id;  ///< "" = there is none
+};
+
 struct AgentConfig {
     std::string agent_id;  ///< "" = made at first start and kept in the state directory
     std::string object_name = "ms_iotn:urn_azureiot_Security_SecurityAgentConfiguration";
@@ -25,6 +33,7 @@ struct AgentConfig {
     bool by_certificate = false;                 ///< FilePath is a certificate with its private key, PEM
     net::PrivateKeySource key_source;            ///< or the key lies elsewhere; its PIN is not in here
     std::string pin_file;                        ///< of that
+    ProvisioningService provisioning;            ///< Identity is DPS: a service says which hub it is
     std::string connect_host;                    ///< "" = HostName
     std::uint16_t port = 0;                      ///< 0 = the one HostName names, else 8883
     std::string ca_file;
@@ -67,8 +76,8 @@ Result<std::string> read_secret(const std::string& path);
 Result<PublicKey> read_update_key(const std::string& path);
 
 struct AgentIdentity {
-    sas::ConnectionString names;
-    std::string certificate;  ///< PEM with its private key; "" = the key of `names` is the credential
+    sas::ConnectionString names;  ///< its host "" = a provisioning service has to be asked
+    std::string certificate;      ///< PEM with its private key; "" = the key of `names` is the credential
     std::optional<net::PrivateKey> private_key;  ///< the certificate's, where a token holds it
 };
 /// Reads connection string, key or certificate; checks that they are there and whole.

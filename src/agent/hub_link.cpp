@@ -38,15 +38,26 @@ constexpr std::uint16_t kHubPort = 8883;
 
 HubLink::HubLink(HubLinkOptions options, Handlers handlers, const Clock& clock, Random& random)
     : options_(std::move(options)), handlers_(std::move(handlers)), clock_(clock), random_(random) {
+    find_address();
+}
+
+void HubLink::find_address() {
     const auto& identity = options_.identity;
-    if (options_.port == 0) {
-        const auto named = sas::port_of(identity.host_name);
-        options_.port = named == 0 ? kHubPort : named;
-    }
-    if (options_.connect_host.empty()) {
-        options_.connect_host = std::string(sas::without_port(
-            identity.gateway_host_name.empty() ? identity.host_name : identity.gateway_host_name));
-    }
+    const auto named = sas::port_of(identity.host_name);
+    port_ = options_.port != 0 ? options_.port : named != 0 ? named : kHubPort;
+    host_ = !options_.connect_host.empty()
+                ? options_.connect_host
+                : std::string(sas::without_port(
+                      identity.gateway_host_name.empty() ? identity.host_name : identity.gateway_host_name));
+}
+
+void HubLink::move_to(std::string host_name, std::string device_id) {
+    if (state_ != State::Idle) fail_with({Errc::Cancelled, "another hub was assigned"});
+    options_.identity.host_name = std::move(host_name);
+    options_.identity.device_id = std::move(device_id);
+    find_address();
+    failures_ = 0;
+    next_attempt_ns_ = 0;
 }
 
 std::string HubLink::scope() const {
@@ -64,7 +75,7 @@ short HubLink::wanted_events() const {
 }
 
 std::int64_t HubLink::wake_ns() const {
-    if (state_ == State::Idle) return next_attempt_ns_;
+    if (state_ == State::Idle) return host_.empty() ? INT64_MAX : next_attempt_ns_;
     if (state_ != State::Ready) return deadline_ns_;
     return std::min(ping_sent_ ? deadline_ns_ : next_ping_ns_, renew_ns_);
 }
@@ -86,6 +97,7 @@ std::int64_t HubLink::clock_offset_seconds() const {
 /// When the wait is over, or the wall clock was set meanwhile: a device without a battery for it starts in
 /// 1970, and one that slept was away from its hub anyway.
 bool HubLink::is_retry_due() const {
+    if (host_.empty()) return false;
     if (clock_.monotonic().count() >= next_attempt_ns_) return true;
     return failures_ > 0 && std::abs(clock_offset_seconds() - attempt_offset_seconds_) >= kClockSetSeconds;
 }
@@ -95,14 +107,15 @@ void HubLink::begin() {
     out_.clear();
     out_sent_ = 0;
     ping_sent_ = false;
-    auto client = net::TlsClient::start(
-        {.host = pinned_ ? address_text(pinned_->bytes.data(), pinned_->family) : options_.connect_host,
-         .port = options_.port,
-         .server_name = std::string(sas::without_port(options_.identity.host_name)),
-         .ca_file = options_.ca_file,
-         .ca_pem = options_.ca_pem,
-         .certificate = options_.certificate,
-         .private_key = options_.private_key});
+    refused_ = false;
+    auto client =
+        net::TlsClient::start({.host = pinned_ ? address_text(pinned_->bytes.data(), pinned_->family) : host_,
+                               .port = port_,
+                               .server_name = std::string(sas::without_port(options_.identity.host_name)),
+                               .ca_file = options_.ca_file,
+                               .ca_pem = options_.ca_pem,
+                               .certificate = options_.certificate,
+                               .private_key = options_.private_key});
     if (!client) return fail_with(client.error());
     tls_ = std::move(*client);
     state_ = State::Connecting;
@@ -180,6 +193,7 @@ Result<void> HubLink::take_frames() {
                 const auto connack = FIELDWATCH_TRY(mqtt::decode_connack(*frame));
                 if (state_ != State::AwaitConnack) return fail(Errc::Malformed, "CONNACK out of order");
                 if (connack.code != mqtt::ConnackCode::Accepted) {
+                    refused_ = connack.code != mqtt::ConnackCode::ServerUnavailable;
                     return fail(Errc::Unauthorized, "the hub refuses us, CONNACK " +
                                                         std::to_string(static_cast<int>(connack.code)));
                 }

@@ -19,9 +19,9 @@
 namespace fieldwatch::agent {
 
 struct HubLinkOptions {
-    sas::ConnectionString identity;
-    std::string connect_host;  ///< "" = the identity's gateway or host
-    std::uint16_t port = 0;    ///< 0 = the one HostName names, else 8883
+    sas::ConnectionString identity;  ///< its host "" = none is known yet: nothing is tried before move_to()
+    std::string connect_host;        ///< "" = the identity's gateway or host
+    std::uint16_t port = 0;          ///< 0 = the one HostName names, else 8883
     std::string ca_file;
     std::string ca_pem = {};  ///< the same as text, in place of a file
     std::string certificate;  ///< PEM, for an identity of X.509; with its private key, unless that is apart
@@ -56,8 +56,14 @@ class HubLink {
     std::optional<NetworkAddress> peer() const;
     /// Connects there from now on, whatever the name's address is; nullopt = by name again.
     void pin(std::optional<NetworkAddress> address) { pinned_ = address; }
+    /// From now on another hub, or the same: tried at once. What is in flight is told as lost.
+    void move_to(std::string host_name, std::string device_id);
+    const std::string& host_name() const { return options_.identity.host_name; }
+    const std::string& device_id() const { return options_.identity.device_id; }
 
     bool is_ready() const { return state_ == State::Ready; }
+    /// The last attempt ended because the hub does not let this identity in.
+    bool is_refused() const { return refused_; }
     std::size_t in_flight() const { return in_flight_.size(); }
     /// QoS 1; `tag` comes back with acknowledged(). Only when ready.
     void publish(std::string_view property_bag, std::string_view body, std::uint64_t tag);
@@ -67,6 +73,7 @@ class HubLink {
 
   private:
     enum class State : std::uint8_t { Idle, Connecting, AwaitConnack, Ready };
+    void find_address();
     void begin();
     Result<void> step();
     Result<void> send_connect();
@@ -86,6 +93,9 @@ class HubLink {
     const Clock& clock_;
     Random& random_;
     State state_ = State::Idle;
+    std::string host_;  // where to connect
+    std::uint16_t port_ = 0;
+    bool refused_ = false;
     std::optional<NetworkAddress> pinned_;
     std::optional<net::TlsClient> tls_;
     Bytes in_, out_;

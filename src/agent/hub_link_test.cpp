@@ -97,5 +97,33 @@ TEST_F(HubLinkTest, TakesNoSlewingForAJump) {
     EXPECT_TRUE(waits());
 }
 
+TEST_F(HubLinkTest, AnotherHubIsTriedAtOnceWhateverTheFirstCost) {
+    for (int attempt = 0; attempt < 6; ++attempt)
+        clock_.advance(std::chrono::milliseconds(fail_once() + 1));
+    (void)fail_once();
+    ASSERT_TRUE(waits());
+    EXPECT_FALSE(link_.is_refused()) << "nobody was there to refuse";
+    link_.move_to("localhost:1", "there");
+    EXPECT_EQ(link_.host_name(), "localhost:1");
+    EXPECT_EQ(link_.device_id(), "there");
+    EXPECT_LE(fail_once(), 1'100);
+}
+
+TEST(HubLink, WithoutAHubNothingIsTried) {
+    ManualClock clock{Timestamp::from_unix_seconds(1'700'000'000)};
+    int lost = 0;
+    HubLink link({.identity = {.host_name = "", .device_id = "", .shared_access_key = "a2V5"}},
+                 {.lost = [&](const Error&, std::int64_t) { ++lost; }}, clock, system_random());
+    clock.advance(hours(1));
+    for (int turns = 0; turns < 100; ++turns)
+        link.advance();
+    EXPECT_EQ(lost, 0);
+    EXPECT_EQ(link.wake_ns(), INT64_MAX);
+    link.move_to("127.0.0.1:1", "here");
+    for (int turns = 0; turns < 1'000 && lost == 0; ++turns)
+        link.advance();
+    EXPECT_EQ(lost, 1);
+}
+
 }  // namespace
 }  // namespace fieldwatch::agent

@@ -48,6 +48,7 @@ Sender::Sender(AgentConfig config, AgentIdentity identity, Sockets sockets, cons
       random_(random),
       twin_(config_.object_name),
       flash_(config_.flash_bytes_per_day),
+      provisioner_(make_provisioner(identity)),
       hub_({.identity = std::move(identity.names),
             .connect_host = config_.connect_host,
             .port = config_.port,
@@ -67,6 +68,7 @@ Sender::Sender(AgentConfig config, AgentIdentity identity, Sockets sockets, cons
             .twin =
                 [this](std::string_view twin) {
                     has_twin_ = true;
+                    if (provisioner_) provisioner_->hub_serves();
                     apply(twin_.replace(twin));
                     tell_trial();
                 },
@@ -92,6 +94,8 @@ Sender::Sender(AgentConfig config, AgentIdentity identity, Sockets sockets, cons
                     }
                     last_error_ = error.message;
                     has_twin_ = false;
+                    if (provisioner_ && error.code != Errc::Cancelled)
+                        provisioner_->hub_lost(hub_.is_refused());
                     statistics_.failed(hub_.in_flight());
                     outbox_.lose_all();
                 }},
@@ -134,6 +138,7 @@ Result<void> Sender::open() {
                          static_cast<std::size_t>(twin_.settings().message_bytes)});
     keeper_.begin();
     status_path_ = place_status_file(config_.runtime_directory);
+    open_provisioning();
     open_inventory();
     open_updates();
     return {};
@@ -145,6 +150,8 @@ int Sender::run() {
     while (!stop_requested.load()) {
         pollfd fds[] = {{socket_, POLLIN, 0},
                         {hub_.fd(), hub_.wanted_events(), 0},
+                        {provisioner_ ? provisioner_->fd() : -1,
+                         provisioner_ ? provisioner_->wanted_events() : short{0}, 0},
                         {inventory_->hardware_fd(), POLLIN, 0},
                         {inventory_->files_fd(), POLLIN, 0},
                         {updater_->fd(), updater_->wanted_events(), 0}};
@@ -154,6 +161,7 @@ int Sender::run() {
         tick();
         inventory_->tick(now_ns());
         updater_->advance();
+        if (provisioner_) provisioner_->advance();
         hub_.advance();
         send_due();
         hub_.advance();
@@ -206,6 +214,7 @@ void Sender::tick() {
 std::int64_t Sender::next_wake_ns() const {
     auto wake = std::min({next_snapshot_ns_, next_spool_ns_, next_status_ns_, hub_.wake_ns(),
                           inventory_->wake_ns(), updater_->wake_ns()});
+    if (provisioner_) wake = std::min(wake, provisioner_->wake_ns());
     if (ports_changed_ns_ >= 0) wake = std::min(wake, ports_changed_ns_ + kPortsSettle);
     const auto due = [](std::int64_t oldest, Ticks frequency) {
         return oldest == INT64_MAX ? INT64_MAX : oldest + nanos(frequency);
@@ -335,6 +344,8 @@ void Sender::write_status_file() {
     AgentStatus status;
     status.connected = hub_.is_ready();
     status.last_error = last_error_;
+    status.hub = hub_.host_name();
+    if (provisioner_) status.provisioning = provisioner_->state();
     status.agent_id = config_.agent_id;
     status.desired_version = twin_.version();
     status.collector = collector_;

@@ -15,6 +15,7 @@
 #include "agent/hub_link.hpp"
 #include "agent/interpreter.hpp"
 #include "agent/inventory/inventory.hpp"
+#include "agent/provisioning/provisioner.hpp"
 #include "agent/record_batch.hpp"
 #include "agent/response/methods.hpp"
 #include "agent/service_manager.hpp"
@@ -49,6 +50,9 @@ class Sender {
     void configure_inventory();
     void open_updates();
     void tell_trial();
+    std::unique_ptr<Provisioner> make_provisioner(const AgentIdentity& identity);
+    void open_provisioning();
+    void assigned(const ProvisionedDevice& device, const std::string& before);
 
     // records in
     bool receive();
@@ -89,6 +93,7 @@ class Sender {
     FlashMeter disk_{posix_file_system()};
     FlashBudget flash_;
     Keeper keeper_{{disk_, outbox_, writer_, statistics_, clock_}};
+    std::unique_ptr<Provisioner> provisioner_;  // null: no service says which hub it is
     HubLink hub_;
     std::unique_ptr<Updater> updater_;
     bool has_twin_ = false;  // of the connection that stands

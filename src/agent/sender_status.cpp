@@ -28,6 +28,8 @@ std::string format_status(const AgentStatus& status, Timestamp now) {
     out["time"] = to_iso8601(now, 3);
     out["connected"] = status.connected;
     out["lastError"] = status.last_error;
+    out["hub"] = status.hub;
+    out["provisioning"] = status.provisioning;
     out["agentId"] = status.agent_id;
     out["desiredVersion"] = status.desired_version;
     out["update"] = status.update;

@@ -14,6 +14,8 @@ namespace fieldwatch::agent {
 struct AgentStatus {
     bool connected = false;
     std::string last_error;
+    std::string hub;           ///< host name, "" = none is assigned yet
+    std::string provisioning;  ///< Provisioner::state(); "" = no service is asked
     std::string agent_id;
     std::string update;  ///< UpdateStatus::state
     std::int64_t desired_version = 0;

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/accounts.hpp"
@@ -24,7 +25,7 @@
 #include "agent/config.hpp"
 #include "agent/inventory/packages.hpp"
 #include "agent/inventory/system_information.hpp"
-#include "agent/provisioning_client.hpp"
+#include "agent/provisioning/provisioner.hpp"
 #include "agent/response/request.hpp"
 #include "agent/sender.hpp"
 #include "agent/state_folder.hpp"
@@ -52,7 +53,8 @@ constexpr std::string_view kHelp =
                                                  connection string that ends in ;x509=true
   fieldwatch-agent provision --dps-host HOST --id-scope SCOPE --registration-id ID (--key-file FILE | --certificate FILE)
                              --connection-string-file FILE --ca-file FILE […]
-                                                 the same, after asking a provisioning service for the hub: FILE is written
+                                                 the same, after asking a provisioning service for the hub: FILE is
+                                                 written; the agent asks it again when that hub will not have it
   fieldwatch-agent sbom [--root DIR]             what software is installed here, as CycloneDX 1.5 JSON
 
 The configuration is /etc/fieldwatch-agent/config.json unless --config says otherwise.
@@ -300,6 +302,7 @@ int check_config(const Arguments& arguments) {
     if (!config) return complain(config.error());
     const auto identity = agent::load_identity(*config);
     if (!identity) return complain(identity.error());
+    const auto& names = identity->names;
     if (!config->update.key_file.empty()) {
         const auto key = agent::read_update_key(config->update.key_file);
         if (!key) return complain(key.error());
@@ -307,9 +310,15 @@ int check_config(const Arguments& arguments) {
     }
     for (const auto& warning : config->warnings)
         std::printf("warning: %s\n", warning.c_str());
+    if (names.host_name.empty()) {
+        const auto& service = config->provisioning;
+        std::printf("%s: good; registration %s at %s, which is asked for the hub\n", arguments.config.c_str(),
+                    service.registration_id.c_str(), service.host.c_str());
+        return 0;
+    }
     const auto port = config->port != 0 ? ", port " + std::to_string(config->port) : std::string();
-    std::printf("%s: good; %s/%s at %s%s\n", arguments.config.c_str(), identity->names.device_id.c_str(),
-                identity->names.module_id.c_str(), identity->names.host_name.c_str(), port.c_str());
+    std::printf("%s: good; %s/%s at %s%s\n", arguments.config.c_str(), names.device_id.c_str(),
+                names.module_id.c_str(), names.host_name.c_str(), port.c_str());
     return 0;
 }
 
@@ -335,16 +344,20 @@ int status(const Arguments& arguments) {
 }
 
 /// Asks the provisioning service and writes what it says as a connection string of the device.
-Result<void> ask_for_hub(const Arguments& arguments) {
+/// The running agent asks that service again when the hub will not have it.
+Result<void> ask_for_hub(const Arguments& arguments, AgentConfig& config) {
     auto options = arguments.provisioning;
-    const auto& config = arguments.provision;
     if (options.id_scope.empty() || options.registration_id.empty() ||
         arguments.registration_key_file.empty() == config.key_file.empty())
         return fail(
             Errc::InvalidArgument,
             "--dps-host goes with --id-scope, --registration-id and one of --key-file and --certificate");
-    options.port = config.port;
+    options.port = std::exchange(config.port, 0);  // the service's; what it answers names the hub's
     options.ca_file = config.ca_file;
+    config.provisioning = {.host = options.host,
+                           .port = options.port,
+                           .id_scope = options.id_scope,
+                           .registration_id = options.registration_id};
     auto& secret = config.by_certificate ? options.certificate : options.key_base64;
     secret = FIELDWATCH_TRY(
         agent::read_secret(config.by_certificate ? config.key_file : arguments.registration_key_file));
@@ -356,16 +369,20 @@ Result<void> ask_for_hub(const Arguments& arguments) {
                                    .x509 = config.by_certificate}) +
                       "\n";
     ::umask(0077);
-    return replace_file(posix_file_system(), config.connection_string_file, as_bytes(text));
+    FIELDWATCH_TRY(replace_file(posix_file_system(), config.connection_string_file, as_bytes(text)));
+    // What a running agent was told since then is older now.
+    (void)posix_file_system().remove(config.state_directory + "/" + agent::kAssignmentFile);
+    return {};
 }
 
-int provision(const Arguments& arguments) {
+int provision(Arguments& arguments) {
     if (arguments.provision.connection_string_file.empty() || arguments.provision.ca_file.empty()) {
         std::fputs("fieldwatch-agent: provision needs --connection-string-file and --ca-file\n", stderr);
         return 2;
     }
     if (!arguments.provisioning.host.empty()) {
-        if (const auto asked = ask_for_hub(arguments); !asked) return complain(asked.error());
+        if (const auto asked = ask_for_hub(arguments, arguments.provision); !asked)
+            return complain(asked.error());
     }
     const auto identity = agent::load_identity(arguments.provision);
     if (!identity) return complain(identity.error());

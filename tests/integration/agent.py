@@ -16,8 +16,8 @@ import time
 import urllib.parse
 import urllib.request
 
-from agent_harness import AGENT, OBJECT, Agent, events, extra, request, run, spool_records
-from harness import Credentials, Server, main, secret_file
+from agent_harness import AGENT, OBJECT, Agent, events, extra, request, run, self_signed, spool_records
+from harness import Credentials, Server, main
 
 
 # A name server, whoever asks it, and the connection to the address that it answers.
@@ -237,14 +237,6 @@ def tampering_is_shown():
         agent.stop()
 
 
-def self_signed(folder, name):
-    """A certificate of that name, and a file that has its key too, as an agent takes it."""
-    own, key = folder / f"{name}.pem", folder / f"{name}.key"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
-                    "-out", own, "-days", "2", "-subj", f"/CN={name}"], check=True, capture_output=True)
-    return own, secret_file(folder / f"{name}-both.pem", own.read_text() + key.read_text())
-
-
 def a_certificate_is_an_identity():
     with Server() as server:
         own, both = self_signed(server.data, "printed")
@@ -258,62 +250,6 @@ def a_certificate_is_an_identity():
             agent.until_collecting()
             run("mark-certificate")
             events(server, "ProcessCreate", "mark-certificate")
-
-
-def a_provisioned_device_finds_its_hub():
-    with Server() as server:
-        server.cli("hub", "create", "home")
-        scope = json.loads(server.cli("enrollment", "scope", "--format", "json"))["idScope"]
-        made = json.loads(server.cli("enrollment", "create", "press-1", "--format", "json"))
-        key = secret_file(server.data / "registration.key", made["attestation"]["symmetricKey"]["primaryKey"] + "\n")
-        host = Credentials(server.make_device("other").text).host
-        text = server.data / "made.txt"
-        done = subprocess.run([AGENT, "provision", "--dps-host", host.split(":")[0], "--port", str(server.profile["hubPort"]), "--id-scope", scope,
-                               "--registration-id", "press-1", "--key-file", key, "--connection-string-file", text,
-                               "--ca-file", server.data / "ca" / "ca.pem", "--config", server.data / "provisioned.json"],
-                              capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        assert text.stat().st_mode & 0o777 == 0o600 and "DeviceId=press-1" in text.read_text(), text.read_text()
-        # A device has no module whose profile would set how soon its events leave.
-        request(server, "PATCH", "/api/v1/hubs/home/devices/press-1/twin",
-                {"properties": {"desired": {OBJECT: {"lowPriorityMessageFrequency": {"value": "PT1S"}}}}})
-        with Agent(server, "press-1", text.read_text().strip()) as agent:
-            agent.until_collecting()
-            run("mark-provisioned")
-            events(server, "ProcessCreate", "mark-provisioned")
-        key.write_text(base64.b64encode(b"another").decode())
-        refused = subprocess.run([AGENT, "provision", "--dps-host", host.split(":")[0], "--port", str(server.profile["hubPort"]), "--id-scope", scope,
-                                  "--registration-id", "press-1", "--key-file", key, "--connection-string-file", text,
-                                  "--ca-file", server.data / "ca" / "ca.pem", "--config", server.data / "refused.json"],
-                                 capture_output=True, text=True)
-        assert refused.returncode == 1 and "refuses" in refused.stderr, refused
-
-
-def a_certificate_provisions_too():
-    with Server() as server:
-        server.cli("hub", "create", "home")
-        scope = json.loads(server.cli("enrollment", "scope", "--format", "json"))["idScope"]
-        own, both = self_signed(server.data, "press-2")
-        server.cli("enrollment", "create", "press-2", "--certificate", own)
-        host = Credentials(server.make_device("other").text).host
-        text = server.data / "made.txt"
-
-        def provision(certificate):
-            return subprocess.run([AGENT, "provision", "--dps-host", host.split(":")[0], "--port", str(server.profile["hubPort"]),
-                                   "--id-scope", scope, "--registration-id", "press-2", "--certificate", certificate,
-                                   "--connection-string-file", text, "--ca-file", server.data / "ca" / "ca.pem",
-                                   "--config", server.data / "provisioned.json"], capture_output=True, text=True)
-        refused = provision(self_signed(server.data, "stranger")[1])
-        assert refused.returncode == 1 and "refuses" in refused.stderr and not text.exists(), refused
-        done = provision(both)
-        assert done.returncode == 0, done.stderr
-        assert "x509=true" in text.read_text() and "SharedAccessKey" not in text.read_text(), text.read_text()
-        request(server, "PATCH", "/api/v1/hubs/home/devices/press-2/twin",
-                {"properties": {"desired": {OBJECT: {"lowPriorityMessageFrequency": {"value": "PT1S"}}}}})
-        with Agent(server, "press-2", text.read_text().strip(), certificate=both) as agent:
-            agent.until_collecting()
-            run("mark-certified")
-            events(server, "ProcessCreate", "mark-certified")
 
 
 def the_hub_may_do_what_the_owner_allows():
@@ -394,6 +330,5 @@ def a_stranger_is_not_talked_to():
 
 if __name__ == "__main__":
     main(what_happens_here_arrives, each_half_holds_only_what_it_needs, an_outage_loses_and_doubles_nothing,
-         a_twin_change_takes_effect, tampering_is_shown, a_certificate_is_an_identity, a_provisioned_device_finds_its_hub,
-         a_certificate_provisions_too,
-         the_hub_may_do_what_the_owner_allows, a_storm_is_seen_whole, a_stranger_is_not_talked_to)
+         a_twin_change_takes_effect, tampering_is_shown, a_certificate_is_an_identity, the_hub_may_do_what_the_owner_allows,
+         a_storm_is_seen_whole, a_stranger_is_not_talked_to)

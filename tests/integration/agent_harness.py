@@ -157,6 +157,14 @@ def run(mark, *more):
     subprocess.run(["/bin/echo", mark, *more], stdout=subprocess.DEVNULL, check=True)
 
 
+def self_signed(folder, name):
+    """A certificate of that name, and a file that has its key too, as an agent takes it."""
+    own, key = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
+                    "-out", own, "-days", "2", "-subj", f"/CN={name}"], check=True, capture_output=True)
+    return own, secret_file(folder / f"{name}-both.pem", own.read_text() + key.read_text())
+
+
 SPOOL_HEAD = 36  # docs/formats/spool.md
 
 

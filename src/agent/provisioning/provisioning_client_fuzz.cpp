@@ -2,7 +2,7 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "agent/provisioning_client.hpp"
+#include "agent/provisioning/provisioning_client.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const auto answer =
