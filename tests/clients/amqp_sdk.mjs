@@ -44,6 +44,10 @@ async function service(name = "service") {
   return client;
 }
 
+/** rhea by itself, without an SDK over it. */
+const plainConnection = () => require("rhea").create_container().connect({ transport: "tls", host: address, port: server.profile.amqpPort, ca: server.ca, reconnect: false });
+const hears = (from, name) => within(new Promise((resolve) => from.once(name, resolve)), name);
+
 const consumer = (options = {}) => new EventHubConsumerClient(options.group ?? "$Default",
   `Endpoint=sb://${options.webSocket ? address : host}/;SharedAccessKeyName=service;SharedAccessKey=${options.key ?? policies.service};EntityPath=${options.entity ?? "home"}`,
   { retryOptions: { maxRetries: 0, timeoutInMs: 10_000 }, ...(options.webSocket ? { webSocketOptions: { webSocket: options.webSocket } } : {}) });
@@ -301,10 +305,37 @@ const failed = await runAll({
     await assert.rejects(withToken(lapsing, -3600), { name: "UnauthorizedError" });
   },
 
+  async "a token's answer goes to the receiver that it names, or else to its session's"() {
+    const token = sasToken({ ...parts(await create("d13")), HostName: host });
+    const connection = plainConnection();
+    await hears(connection, "connection_open");
+    const sessions = [connection.create_session(), connection.create_session()];
+    for (const session of sessions) session.open();
+    const senders = sessions.map((session) => session.open_sender("$cbs"));
+    await Promise.all(senders.map((sender) => hears(sender, "sendable")));
+    const receivers = [1, 0].map((which) => sessions[which].open_receiver({ source: "$cbs", target: `answers-${which}` })).reverse();
+    await Promise.all(receivers.map((receiver) => hears(receiver, "receiver_open")));
+    const heard = receivers.map((receiver) => {
+      const statuses = [];
+      receiver.on("message", ({ message }) => statuses.push(message.application_properties["status-code"]));
+      return statuses;
+    });
+    const put = (sender, body, more = {}) => sender.send({ message_id: "1", body, application_properties: { operation: "put-token" }, ...more });
+    for (const more of [{}, { reply_to: "cbs" }]) {
+      put(senders[0], "no token", more);
+      put(senders[1], token, more);
+    }
+    await until("the answers of each session", () => heard[0].length === 2 && heard[1].length === 2);
+    assert.deepEqual(heard, [[401, 401], [200, 200]]);
+    put(senders[1], token, { reply_to: "answers-0" });
+    await until("the answer that is to go elsewhere", () => heard[0].length === 3);
+    assert.deepEqual(heard, [[401, 401, 200], [200, 200]]);
+    connection.close();
+    await hears(connection, "connection_close");
+  },
+
   async "what a client still acknowledges on a session that it has ended disturbs no other"() {
-    const { create_container: createContainer } = require("rhea");
-    const connection = createContainer().connect({ transport: "tls", host: address, port: server.profile.amqpPort, ca: server.ca, reconnect: false });
-    const hears = (from, name) => within(new Promise((resolve) => from.once(name, resolve)), name);
+    const connection = plainConnection();
     let lost = false;
     for (const name of ["connection_error", "disconnected", "error"]) connection.on(name, () => (lost = true));
     await hears(connection, "connection_open");

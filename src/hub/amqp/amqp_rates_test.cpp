@@ -41,9 +41,10 @@ class AmqpClient final : private amqp::Peer {
         EXPECT_TRUE(until([&] { return credit_.contains(link) || ended_.contains(link); }));
         return link;
     }
-    amqp::LinkId receiver(const std::string& address) {
+    amqp::LinkId receiver(const std::string& address, const std::string& name = {}) {
         EXPECT_TRUE(until([&] { return opened_; }));
-        const auto link = engine_.open_receiver("r" + std::to_string(++names_), address, {}, 100);
+        const auto link =
+            engine_.open_receiver(name.empty() ? "r" + std::to_string(++names_) : name, address, {}, 1'000);
         EXPECT_TRUE(until([&] { return answered_.contains(link) || ended_.contains(link); }));
         return link;
     }
@@ -64,6 +65,7 @@ class AmqpClient final : private amqp::Peer {
         if (!until([&] { return std::ranges::all_of(deliveries, done); })) return false;
         return std::ranges::all_of(deliveries, [&](auto one) { return outcomes_.at(one) == outcome; });
     }
+    std::size_t waiting(amqp::LinkId link) { return received_[link].size() - taken_[link]; }
     /// One answer on a link, not looked at before.
     amqp::Message* next(amqp::LinkId link) {
         auto& queue = received_[link];
@@ -75,14 +77,22 @@ class AmqpClient final : private amqp::Peer {
     std::int64_t put_token(const std::string& token) {
         if (cbs_in_ == 0) cbs_in_ = receiver("$cbs");
         if (cbs_out_ == 0) cbs_out_ = sender("$cbs");
+        put_token(cbs_out_, token);
+        return status(cbs_in_);
+    }
+    void put_token(amqp::LinkId link, const std::string& token, const std::string& reply_to = {}) {
         amqp::Message request;
         request.properties.message_id = amqp::string_value("1");
+        if (!reply_to.empty()) request.properties.reply_to = amqp::string_value(reply_to);
         request.application_properties.add("operation", amqp::string_value("put-token"))
             .add("type", amqp::string_value("servicebus.windows.net:sastoken"))
             .add("name", amqp::string_value("x"));
         request.body = amqp::string_value(token);
-        send(cbs_out_, 1, request);
-        const auto* const answer = next(cbs_in_);
+        send(link, 1, request);
+    }
+    /// Of the next answer on that link; 0 = there is none.
+    std::int64_t status(amqp::LinkId link) {
+        const auto* const answer = next(link);
         const auto* const status =
             answer == nullptr ? nullptr : answer->application_properties.find("status-code");
         return status == nullptr ? 0 : status->number();
@@ -223,6 +233,88 @@ TEST_F(AmqpRates, ATokenAboveTheHubsRateOfConnectsIsToldToComeBack) {
     const auto link = second.sender("/devices/d1/messages/events");
     EXPECT_EQ(second.ended_by(link), kThrottled);
     operations("deviceConnect", "429001");
+}
+
+TEST_F(AmqpRates, RenewedTokensKeepNobodyOut) {
+    begin(with(Throttle::Connects, {.per_second = 0.001, .burst = 3}));
+    auto first = client();
+    ASSERT_EQ(first.put_token(token("d1")), 200);
+    for (int i = 0; i < 20; ++i)
+        ASSERT_EQ(first.put_token(token("d1")), 200) << i;
+    auto service = client();
+    ASSERT_EQ(service.put_token(policy_token("service")), 200);
+    for (int i = 0; i < 20; ++i)
+        ASSERT_EQ(service.put_token(policy_token("service")), 200) << i;
+    auto second = client();
+    EXPECT_EQ(second.put_token(token("d1/azureiotsecurity")), 200) << "the third connect";
+    EXPECT_EQ(second.put_token(token("d1")), 429) << "in elsewhere, but not on this connection";
+    EXPECT_EQ(first.put_token(token("d1/azureiotsecurity")), 429) << "likewise";
+    EXPECT_EQ(first.put_token(token("d1")), 200);
+}
+
+TEST_F(AmqpRates, RenewalsOfOneConnectionHaveARateOfTheirOwn) {
+    begin({});
+    auto device = client();
+    ASSERT_EQ(device.put_token(token("d1")), 200);
+    const auto link = device.sender("/devices/d1/messages/events");
+    const auto mine = token("d1");
+    int taken = 0;
+    while (taken < 1'000 && device.put_token(mine) == 200)
+        ++taken;
+    EXPECT_GE(taken, 128);
+    EXPECT_LT(taken, 1'000);
+    EXPECT_EQ(device.ended_by(link), "") << "it stays in";
+    operations("deviceConnect", "429001");
+    auto other = client();
+    EXPECT_EQ(other.put_token(token("d1/azureiotsecurity")), 200) << "which is its own affair";
+}
+
+class AmqpAnswers : public AmqpRates {
+  protected:
+    void SetUp() override {
+        AmqpRates::SetUp();
+        begin({});
+    }
+    /// Nothing more has come on that link.
+    static bool is_quiet(AmqpClient& client, amqp::LinkId link) { return client.waiting(link) == 0; }
+};
+
+TEST_F(AmqpAnswers, GoToTheReceiverThatTheRequestNames) {
+    auto one = client();
+    const auto first = one.receiver("$cbs", "mine"), second = one.receiver("$cbs", "yours");
+    const auto out = one.sender("$cbs");
+    one.put_token(out, "nonsense", "mine");
+    EXPECT_EQ(one.status(first), 401);
+    one.put_token(out, token("d1"), "yours");
+    EXPECT_EQ(one.status(second), 200);
+    EXPECT_TRUE(is_quiet(one, first) && is_quiet(one, second));
+}
+
+TEST_F(AmqpAnswers, OfLinksThatNobodyNamesGoByPairs) {
+    auto one = client();
+    const auto in1 = one.receiver("$cbs");
+    const auto out1 = one.sender("$cbs");
+    const auto out2 = one.sender("$cbs");
+    const auto in2 = one.receiver("$cbs");
+    const auto out3 = one.sender("$cbs");  // has none of its own
+    for (const auto* const reply_to : {"", "cbs"}) {
+        one.put_token(out1, "nonsense", reply_to);
+        EXPECT_EQ(one.status(in1), 401);
+        one.put_token(out2, token("d1"), reply_to);
+        EXPECT_EQ(one.status(in2), 200);
+        one.put_token(out3, token("d1"), reply_to);
+        EXPECT_EQ(one.status(in2), 200) << "the last";
+    }
+    EXPECT_TRUE(is_quiet(one, in1) && is_quiet(one, in2));
+}
+
+TEST_F(AmqpAnswers, ToNobodyAreNone) {
+    auto one = client();
+    const auto out = one.sender("$cbs");
+    one.put_token(out, token("d1"), "gone");
+    EXPECT_EQ(one.ended_by(one.sender("/devices/d1/messages/events")), "") << "the token was taken";
+    EXPECT_EQ(one.ended_by(out), "");
+    EXPECT_TRUE(is_quiet(one, one.receiver("$cbs")));
 }
 
 TEST_F(AmqpRates, EachIdentityThatAPolicysTokenOpensTakesFromTheRateOfConnects) {

@@ -27,8 +27,9 @@ void CbsLink::message(amqp::DeliveryId delivery, ByteView bytes, bool settled) {
     response.application_properties.add("status-code", amqp::int_value(status))
         .add("status-description", amqp::string_value(description));
     response.body = amqp::Value{};
-    session_.answer(amqp::Node::Cbs, amqp::to_text(request->properties.reply_to),
-                    amqp::encode_message(response));
+    session_.answer(
+        {.node = amqp::Node::Cbs, .request = id(), .address = amqp::to_text(request->properties.reply_to)},
+        amqp::encode_message(response));
 }
 
 }  // namespace fieldwatch::hub

@@ -77,14 +77,15 @@ void ManagementLink::message(amqp::DeliveryId delivery, ByteView bytes, bool set
          properties = std::move(request->application_properties)](Shared& shared) {
             return answer_management(shared, *reader, hub, properties);
         },
-        [correlation = std::move(request->properties.message_id),
+        [request_link = id(), correlation = std::move(request->properties.message_id),
          reply_to = amqp::to_text(request->properties.reply_to)](AmqpSession& session, Answer answer) {
             amqp::Message response;
             response.properties.correlation_id = correlation;
             response.application_properties.add("status-code", amqp::int_value(answer.status))
                 .add("status-description", amqp::string_value(answer.description));
             response.body = std::move(answer.body);
-            session.answer(amqp::Node::Management, reply_to, amqp::encode_message(response));
+            session.answer({.node = amqp::Node::Management, .request = request_link, .address = reply_to},
+                           amqp::encode_message(response));
         });
 }
 

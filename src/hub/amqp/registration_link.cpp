@@ -24,8 +24,8 @@ void RegistrationLink::message(amqp::DeliveryId delivery, ByteView bytes, bool) 
             return registers ? shared.provisioning->register_device(applicant, body)
                              : shared.provisioning->operation_status(applicant, id);
         },
-        [delivery, correlation = message->properties.correlation_id](AmqpSession& session,
-                                                                     ProvisioningAnswer answer) {
+        [request_link = this->id(), delivery, correlation = message->properties.correlation_id](
+            AmqpSession& session, ProvisioningAnswer answer) {
             if (answer.status >= 300) {
                 const int code = answer.status == 401   ? 401003
                                  : answer.status == 404 ? 404001
@@ -41,7 +41,8 @@ void RegistrationLink::message(amqp::DeliveryId delivery, ByteView bytes, bool) 
             if (answer.retry_after > 0)
                 response.application_properties.add("retry-after", amqp::int_value(answer.retry_after));
             response.data = {answer.body};
-            session.answer(amqp::Node::Registrations, {}, amqp::encode_message(response));
+            session.answer({.node = amqp::Node::Registrations, .request = request_link, .address = {}},
+                           amqp::encode_message(response));
         });
 }
 

@@ -14,11 +14,19 @@ using std::chrono::seconds;
 
 constexpr seconds kCloseAfter{1};  // for a client that was told that it is over
 constexpr seconds kLookAgain{60};  // at tokens, and at proton's clock, at the latest
+// Tokens for who is in already. SDKs renew one every few minutes at the earliest; a reader of events shows
+// one for each of its partitions, at once.
+constexpr double kRenewalsPerSecond = 1;
+constexpr double kRenewalsAtOnce = 128;
 
 }  // namespace
 
 AmqpSession::AmqpSession(net::Connection& connection, AmqpCore& core, std::string_view protocol)
-    : connection_(connection), core_(core), id_(core.core.shared.next_id()), engine_(*this, {}) {
+    : connection_(connection),
+      core_(core),
+      id_(core.core.shared.next_id()),
+      engine_(*this, {}),
+      renewals_(kRenewalsPerSecond, kRenewalsAtOnce) {
     speaker_.protocol = protocol;
     speaker_.address = connection.address();
     speaker_.tls_version = connection.tls_version();
@@ -219,14 +227,38 @@ void AmqpSession::push(amqp::LinkId link, Bytes message) {
     if (found != links_.end()) found->second.outbox.push(engine_, link, std::move(message));
 }
 
-void AmqpSession::answer(amqp::Node node, std::string_view reply_to, Bytes message) {
-    amqp::LinkId best = 0;
-    for (const auto& [id, open] : links_) {
-        if (open.node != node || open.client_sends) continue;
-        best = id;
-        if (!reply_to.empty() && (open.other_address == reply_to || open.name == reply_to)) break;
+amqp::LinkId AmqpSession::answering(const ReplyTo& to) const {
+    std::vector<const decltype(links_)::value_type*> fit;
+    for (const auto& one : links_)
+        if (one.second.node == to.node && !one.second.client_sends) fit.push_back(&one);
+    // What nobody is, rules nobody out.
+    const auto narrow = [&](const auto& is_it) {
+        auto left = fit;
+        std::erase_if(left, [&](const auto* one) { return !is_it(one->second); });
+        if (left.empty()) return false;
+        fit = std::move(left);
+        return true;
+    };
+    if (!to.address.empty()) {
+        narrow([&](const OpenLink& open) {
+            return open.other_address == to.address || open.name == to.address;
+        });
     }
-    push(best, std::move(message));
+    if (fit.empty()) return 0;
+    const auto request = links_.find(to.request);
+    if (fit.size() == 1 || request == links_.end()) return fit.back()->first;
+    const auto session = request->second.client_session;
+    const bool same = narrow([&](const OpenLink& open) { return open.client_session == session; });
+    std::size_t place = 0;
+    for (const auto& [id, open] : links_) {
+        if (id == to.request) break;
+        if (open.node == to.node && open.client_sends && (!same || open.client_session == session)) ++place;
+    }
+    return fit[std::min(place, fit.size() - 1)]->first;
+}
+
+void AmqpSession::answer(const ReplyTo& to, Bytes message) {
+    push(answering(to), std::move(message));
 }
 
 void AmqpSession::end_endpoint(DeviceEndpoint& endpoint, const amqp::Condition& condition) {

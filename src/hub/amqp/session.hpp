@@ -15,6 +15,7 @@
 #include "hub/amqp/core.hpp"
 #include "hub/amqp/link.hpp"
 #include "hub/provisioning/provisioning.hpp"
+#include "hub/rate.hpp"
 #include "net/stream_server.hpp"
 #include "protocol/amqp/address.hpp"
 #include "protocol/amqp/engine.hpp"
@@ -64,8 +65,16 @@ class AmqpSession final : public net::Handler, public amqp::Peer {
     void drop_link(amqp::LinkId link, const amqp::Condition& condition);
     /// Sends on a link as soon as the client has credit for it.
     void push(amqp::LinkId link, Bytes message);
-    /// Likewise on the link of that node on which answers to `reply_to` go, if the client has one.
-    void answer(amqp::Node node, std::string_view reply_to, Bytes message);
+    /// An answer to a request that came over a link of that node.
+    struct ReplyTo {
+        amqp::Node node;
+        amqp::LinkId request;
+        std::string_view address;  ///< the request's reply-to, "" = it has none
+    };
+    /// Likewise on the client's receiver from the node whose own address or name is the reply-to. Where none
+    /// is: of those in the request's AMQP session, or else of all, the first for the first link that the
+    /// client sends over, the second for the second, and the last for those beyond. None: there is no answer.
+    void answer(const ReplyTo& to, Bytes message);
     /// Null when that link is gone, or another kind of link.
     NoticeLink* notice_link(amqp::LinkId link) const;
     PartitionLink* partition_link(amqp::LinkId link) const;
@@ -86,6 +95,7 @@ class AmqpSession final : public net::Handler, public amqp::Peer {
     struct OpenLink {
         amqp::Node node = amqp::Node::Cbs;
         bool client_sends = false;
+        std::uint64_t client_session = 0;  ///< Attach::session
         std::string name, other_address;
         DeviceEndpoint* owner = nullptr;  ///< of a device's link
         AmqpOutbox outbox;
@@ -105,6 +115,9 @@ class AmqpSession final : public net::Handler, public amqp::Peer {
     std::expected<DeviceEndpoint*, int> admit(const amqp::Address& address);
     DeviceEndpoint* enter(Admission admission);
     void refuse(const amqp::Attach& attach, int result, std::string_view description);
+    amqp::LinkId answering(const ReplyTo& to) const;
+    std::optional<model::Identity> in_already(std::string_view token_text) const;
+    bool admits_token(std::string_view text);
     void check_tokens();
     std::optional<Timestamp> first_token_end() const;
     std::chrono::nanoseconds now() const { return core_.core.shared.parts.clock.monotonic(); }
@@ -124,6 +137,7 @@ class AmqpSession final : public net::Handler, public amqp::Peer {
     std::chrono::nanoseconds authenticate_until_{0}, paused_until_{0};
     std::optional<std::chrono::nanoseconds> close_at_;  ///< its only identity was ended
     std::size_t refused_tokens_ = 0;
+    TokenBucket renewals_;
     bool inside_ = false;     ///< a call of the engine is under way: the pump comes after it
     bool arm_again_ = false;  ///< after what is read now
     bool paused_ = false, closing_ = false, clean_ = false;

@@ -49,6 +49,43 @@ bool AmqpSession::admit_applicant(Applicant applicant) {
     return true;
 }
 
+/// Whom the token names, if it is somebody who is in on this connection. Nothing is proven by that.
+std::optional<model::Identity> AmqpSession::in_already(std::string_view token_text) const {
+    const auto token = sas::parse_token(token_text);
+    if (!token) return std::nullopt;
+    auto& hubs = core_.core.hubs;
+    if (is_event_token(token_text)) {
+        if (events_ && events_->policy == token->policy) return model::Identity{events_->hub, {}, {}};
+        return std::nullopt;
+    }
+    const auto resource = sas::parse_resource(token->resource);
+    const auto known = resource ? hubs.find(resource->host) : nullptr;
+    if (!known) return std::nullopt;
+    if (!resource->device.empty()) {
+        const model::Identity named{known->name, model::DeviceId{std::string(resource->device)},
+                                    model::ModuleId{std::string(resource->module)}};
+        return endpoints_.contains(named) ? std::optional(named) : std::nullopt;
+    }
+    if (service_ && service_->hub == known->name && service_->policy.name == token->policy)
+        return model::Identity{known->name, {}, {}};
+    return std::nullopt;
+}
+
+/// Who comes in takes from the rate of connects, before its token is looked at more closely. Who is in and
+/// shows its next token does not: a fleet that renews must not keep others out. It has a rate of its own.
+bool AmqpSession::admits_token(std::string_view text) {
+    const auto renewed = in_already(text);
+    if (!renewed) return hub().admits_connect(hostname_, speaker_);
+    if (renewals_.take(now())) return true;
+    auto by = speaker_;
+    by.identity = *renewed;
+    const auto known = core_.core.hubs.find(renewed->hub.value);
+    by.mask_address = known && known->mask_addresses;
+    hub().counters.throttled.add();
+    hub().throttles.over(Throttle::Connects, by, "too many tokens for who is in already on one connection");
+    return false;
+}
+
 int AmqpSession::take_token(std::string_view text) {
     auto& shared = hub();
     const auto refuse = [&](const Refusal& refusal, std::string_view device = {},
@@ -58,7 +95,7 @@ int AmqpSession::take_token(std::string_view text) {
             engine_.close({"amqp:unauthorized-access", "too many tries"});
         return refusal.result;
     };
-    if (!shared.admits_connect(hostname_, speaker_)) return 429001;
+    if (!admits_token(text)) return 429001;
     auto& hubs = core_.core.hubs;
     const auto& clock = shared.parts.clock;
     const auto network_of = [&](const model::HubName& name) -> std::expected<std::string, Refusal> {
@@ -168,6 +205,7 @@ void AmqpSession::keep(const amqp::Attach& attach, amqp::Node node, std::unique_
                        int credit) {
     links_.emplace(attach.link, OpenLink{.node = node,
                                          .client_sends = attach.client_sends,
+                                         .client_session = attach.session,
                                          .name = attach.name,
                                          .other_address = attach.other_address,
                                          .link = std::move(link)});

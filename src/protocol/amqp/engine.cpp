@@ -298,6 +298,7 @@ class Engine::Impl {
         auto* const target = pn_link_remote_target(link);
         auto* const ours = client_sends ? target : source;
         peer_.attached({.link = id,
+                        .session = reinterpret_cast<std::uintptr_t>(pn_link_session(link)),
                         .client_sends = client_sends,
                         .name = text_of(pn_link_name(link)),
                         .address = text_of(pn_terminus_get_address(ours)),

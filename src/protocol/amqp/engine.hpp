@@ -22,6 +22,7 @@ enum class Outcome : std::uint8_t { Accepted, Rejected, Released, Modified };
 /// What a client asks a link to be. For a link on which the client sends, `address` is the target's.
 struct Attach {
     LinkId link = 0;
+    std::uint64_t session = 0;  ///< equal for links of one AMQP session, while it stands
     bool client_sends = false;
     std::string name;
     std::string address;
