@@ -1,10 +1,9 @@
 #include "app/purge.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
-#include "base/words.hpp"
 #include "model/record.hpp"
+#include "workspace/purged_text.hpp"
 
 namespace fieldwatch::app {
 
@@ -42,38 +41,20 @@ Bytes trace_of(journal::Stream stream, const model::RecordView& view) {
     return model::encode(record);
 }
 
-/// A name as it stands in texts, and as JSON escapes it.
-class NameFilter {
-  public:
-    explicit NameFilter(const std::string& name) : name_(name) {
-        const auto quoted =
-            nlohmann::json(name).dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-        escaped_ = quoted.substr(1, quoted.size() - 2);
-    }
-    /// Whether anything was replaced.
-    bool apply(std::string& text) const {
-        auto done = replace_words(text, name_, workspace::kPurged);
-        auto count = done.count;
-        if (escaped_ != name_) {
-            auto again = replace_words(done.text, escaped_, workspace::kPurged);
-            count += again.count;
-            done = std::move(again);
-        }
-        if (count > 0) text = std::move(done.text);
-        return count > 0;
-    }
-
-  private:
-    std::string name_, escaped_;
-};
-
-std::optional<Bytes> without_name(const model::RecordView& view, const NameFilter& filter) {
+std::optional<Bytes> without_name(const model::RecordView& view, std::string_view name) {
     // Content versions are named by the hash of what they hold.
     if (view.kind == model::RecordKind::Content || view.kind == model::RecordKind::Tick) return std::nullopt;
     auto record = owned(view);
-    bool changed = filter.apply(record.body);
-    for (auto& [name, value] : record.properties)
-        changed = filter.apply(value) || changed;
+    bool changed = false;
+    const auto apply = [&](std::string& text) {
+        if (auto without = workspace::without_name(text, name)) {
+            text = std::move(*without);
+            changed = true;
+        }
+    };
+    apply(record.body);
+    for (auto& [property, value] : record.properties)
+        apply(value);
     if (!changed) return std::nullopt;
     return model::encode(record);
 }
@@ -83,13 +64,12 @@ std::optional<Bytes> without_name(const model::RecordView& view, const NameFilte
 Result<portal::PurgeReport> purge(const workspace::Purge& what, const PurgeParts& parts) {
     portal::PurgeReport report;
     // The log first: a row that a restart makes again of an old record must not come back.
-    const NameFilter filter(what.user_name);
     const auto replace = [&](journal::Stream stream, ByteView bytes) -> std::optional<Bytes> {
         const auto view = model::decode_record(bytes);
         if (!view) return std::nullopt;
         if (!what.device.empty())
             return is_of_device(*view, what) ? std::optional(trace_of(stream, *view)) : std::nullopt;
-        return without_name(*view, filter);
+        return without_name(*view, what.user_name);
     };
     if (!what.only_count) report.log_records = FIELDWATCH_TRY(parts.journal.rewrite(replace));
     std::vector<std::string> done;

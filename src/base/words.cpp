@@ -31,15 +31,4 @@ Replaced replace_words(std::string_view text, std::string_view word, std::string
     return out;
 }
 
-std::string word_pattern(std::string_view word) {
-    std::string out;
-    if (!word.empty() && is_word(word.front())) out += "\\b";
-    for (const char c : word) {
-        if (!is_word(c) && static_cast<unsigned char>(c) < 0x80) out += '\\';
-        out += c;
-    }
-    if (!word.empty() && is_word(word.back())) out += "\\b";
-    return out;
-}
-
 }  // namespace fieldwatch

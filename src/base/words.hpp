@@ -16,7 +16,4 @@ struct Replaced {
 /// (ASCII), none of those stands beside it. This is `\bword\b` of RE2. An empty word is nowhere.
 Replaced replace_words(std::string_view text, std::string_view word, std::string_view by);
 
-/// The pattern of the same for RE2, which other engines run.
-std::string word_pattern(std::string_view word);
-
 }  // namespace fieldwatch

@@ -254,6 +254,7 @@ Result<Database> Database::open(const std::string& path, const DatabaseLimits& l
     Database database(handle);
     auto connection = FIELDWATCH_TRY(database.connect());
     FIELDWATCH_TRY(register_engine_functions(connection.get()));
+    FIELDWATCH_TRY(register_without_name(connection.get()));
     if (!limits.directory.empty()) {
         FIELDWATCH_TRY(connection.run("SET allowed_directories = [" + quote_literal(limits.directory) + "]"));
     }

@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstdlib>
 
-#include "base/words.hpp"
 #include "workspace/duckdb/duckdb_workspace.hpp"
+#include "workspace/duckdb/engine_functions.hpp"
 #include "workspace/tables.hpp"
 
 namespace fieldwatch::workspace {
@@ -37,14 +38,25 @@ const Owner kOwners[] = {{&tables::kSecurityIoTRawEvent, "DeviceId", "Associated
                          {&tables::kSecurityRecommendation, "DeviceId", "AssessedResourceId"},
                          {&tables::kAzureDiagnostics, "_DeviceId", "ResourceId"}};
 
+/// Alerts of the hub itself bear its name as their entity. A device of that name has its own, which say so.
+bool is_hub_name(const Purge& purge) {
+    return std::ranges::equal(purge.device, purge.hub, [](unsigned char a, unsigned char b) {
+        return std::tolower(a) == std::tolower(b);
+    });
+}
+
 std::optional<Surgery> of_device(const Table& table, const Options& options, const Purge& purge) {
     const auto* const owner = std::ranges::find(kOwners, &table, &Owner::table);
     if (owner == std::end(kOwners)) return std::nullopt;
-    return Surgery{.matches = fmt::format("{} = {} AND lower({}) = lower({})", quote_name(owner->device),
-                                          quote_literal(purge.device), quote_name(owner->resource),
-                                          quote_literal(hub_resource_id(options, purge.hub))),
-                   .replaced = {},
-                   .assigned = {}};
+    auto matches = fmt::format("{} = {} AND lower({}) = lower({})", quote_name(owner->device),
+                               quote_literal(purge.device), quote_name(owner->resource),
+                               quote_literal(hub_resource_id(options, purge.hub)));
+    if (&table == &tables::kSecurityAlert && is_hub_name(purge))
+        matches += fmt::format(
+            " AND CASE WHEN json_valid(\"ExtendedProperties\") THEN coalesce(json_extract_string("
+            "\"ExtendedProperties\", '$.DeviceId') = {}, false) ELSE false END",
+            quote_literal(purge.device));
+    return Surgery{.matches = std::move(matches), .replaced = {}, .assigned = {}};
 }
 
 /// Columns that say which row it is, or what kind of row: no names of people.
@@ -76,19 +88,29 @@ bool is_text_of_people(std::string_view name) {
     return std::ranges::find(kOthers, name) == std::end(kOthers);
 }
 
+/// A column without the name. Of a field of the details that is a number or the like in them the text stays.
+std::string without_name_sql(const Table& table, const StoredColumn& column, const Purge& purge) {
+    const auto name = quote_name(column.name);
+    auto without = fmt::format("{}({}, {})", kWithoutName, name, quote_literal(purge.user_name));
+    const auto detail = std::ranges::find(table.details, column.name, &DetailPath::column);
+    if (detail == table.details.end()) return without;
+    const auto details = quote_name(table.details_column);
+    return fmt::format(
+        "CASE WHEN json_valid({0}) AND coalesce(json_type({0}, {1}), 'VARCHAR') NOT IN ('VARCHAR', 'OBJECT', "
+        "'ARRAY') THEN {2} ELSE {3} END",
+        details, quote_literal(fmt::format("$.\"{}\"", detail->path)), name, without);
+}
+
 std::optional<Surgery> of_name(const Table& table, const Purge& purge) {
     std::string matches, replaced, assigned;
     for (const auto& column : table.stored) {
         if (column.storage != Storage::Text || !is_text_of_people(column.name)) continue;
         const auto name = quote_name(column.name);
-        const auto pattern = quote_literal(word_pattern(purge.user_name));
-        const auto without =
-            fmt::format("regexp_replace({}, {}, {}, 'g')", name, pattern, quote_literal(kPurged));
+        const auto without = without_name_sql(table, column, purge);
         const auto* const comma = matches.empty() ? "" : ", ";
         replaced += fmt::format("{}{} AS {}", comma, without, name);
         assigned += fmt::format("{}{} = {}", comma, name, without);
-        matches += fmt::format("{}coalesce(regexp_matches({}, {}), false)", matches.empty() ? "" : " OR ",
-                               name, pattern);
+        matches += fmt::format("{}{} IS DISTINCT FROM {}", matches.empty() ? "" : " OR ", without, name);
     }
     if (matches.empty()) return std::nullopt;
     return Surgery{.matches = matches, .replaced = replaced, .assigned = assigned};
@@ -100,6 +122,14 @@ Result<std::int64_t> count_of(Connection& connection, const std::string& relatio
         .value_or(0);
 }
 
+/// Which alerts go: their states go by these where the name alone does not say whose they are.
+Result<void> note_alerts(Connection& connection, const Table& table, const std::string& relation,
+                         const Surgery& surgery) {
+    if (&table != &tables::kSecurityAlert || !surgery.replaced.empty()) return {};
+    return connection.run("INSERT INTO purged_alert SELECT DISTINCT \"SystemAlertId\" FROM " + relation +
+                          " WHERE " + surgery.matches);
+}
+
 }  // namespace
 
 Result<Purged> DuckdbWorkspace::purge(const Purge& what) {
@@ -108,6 +138,7 @@ Result<Purged> DuckdbWorkspace::purge(const Purge& what) {
     const std::scoped_lock one(maintain_mutex_);
     auto connection = FIELDWATCH_TRY(database_.connect());
     const auto layout = FIELDWATCH_TRY(read_layout(connection));
+    FIELDWATCH_TRY(connection.run("CREATE TEMP TABLE purged_alert (id VARCHAR)"));
     Purged out;
     for (const auto* table : tables::all()) {
         const auto surgery = what.device.empty() ? of_name(*table, what) : of_device(*table, options_, what);
@@ -117,6 +148,7 @@ Result<Purged> DuckdbWorkspace::purge(const Purge& what) {
             if (hot.table != table) continue;
             const auto name = quote_name(hot.name);
             rows += static_cast<std::uint64_t>(FIELDWATCH_TRY(count_of(connection, name, *surgery)));
+            FIELDWATCH_TRY(note_alerts(connection, *table, name, *surgery));
             if (!what.only_count) FIELDWATCH_TRY(connection.run(surgery->change_of(name)));
         }
         for (const auto& file : layout.sealed) {
@@ -124,6 +156,7 @@ Result<Purged> DuckdbWorkspace::purge(const Purge& what) {
             const auto relation = "(" + sealed_sql(*table, {&file}, sealed_directory(), INT64_MIN) + ")";
             const auto found = FIELDWATCH_TRY(count_of(connection, relation, *surgery));
             if (found == 0) continue;
+            FIELDWATCH_TRY(note_alerts(connection, *table, relation, *surgery));
             rows += static_cast<std::uint64_t>(found);
             ++out.sealed_files;
             if (what.only_count) continue;
@@ -133,7 +166,8 @@ Result<Purged> DuckdbWorkspace::purge(const Purge& what) {
     }
     if (what.only_count) return out;
     if (!what.device.empty()) {
-        FIELDWATCH_TRY(connection.run("DELETE FROM _AlertState WHERE entity = ? AND hub = ?",
+        const std::string those = is_hub_name(what) ? " AND CAST(id AS VARCHAR) IN (FROM purged_alert)" : "";
+        FIELDWATCH_TRY(connection.run("DELETE FROM _AlertState WHERE entity = ? AND hub = ?" + those,
                                       {std::string_view(what.device), std::string_view(what.hub)}));
         FIELDWATCH_TRY(connection.run("DELETE FROM _RecommendationState WHERE device = ? AND hub = ?",
                                       {std::string_view(what.device), std::string_view(what.hub)}));
@@ -150,13 +184,18 @@ Result<Purged> DuckdbWorkspace::purge(const Purge& what) {
 Result<void> DuckdbWorkspace::purge_outbox(Connection& connection, const Purge& what) {
     const std::scoped_lock lock(outbox_mutex_);
     if (what.device.empty())
-        return connection.run(fmt::format("UPDATE _Outbox SET body = regexp_replace(body, {}, {}, 'g')",
-                                          quote_literal(word_pattern(what.user_name)),
-                                          quote_literal(kPurged)));
+        return connection.run(
+            fmt::format("UPDATE _Outbox SET body = {0}(body, {1}) WHERE body <> {0}(body, {1})", kWithoutName,
+                        quote_literal(what.user_name)));
+    const std::string own =
+        is_hub_name(what) ? "coalesce(json_extract_string(body, '$.finding.ExtendedProperties.DeviceId'), "
+                            "json_extract_string(body, '$.finding.DeviceId')) IS NOT NULL AND "
+                          : "";
     return connection.run(
-        "DELETE FROM _Outbox WHERE CASE WHEN json_valid(body) THEN "
-        "json_extract_string(body, '$.finding.Hub') = ? AND coalesce(json_extract_string(body, "
-        "'$.finding.CompromisedEntity'), json_extract_string(body, '$.finding.DeviceId')) = ? ELSE false END",
+        "DELETE FROM _Outbox WHERE CASE WHEN json_valid(body) THEN " + own +
+            "json_extract_string(body, '$.finding.Hub') = ? AND coalesce(json_extract_string(body, "
+            "'$.finding.CompromisedEntity'), json_extract_string(body, '$.finding.DeviceId')) = ? ELSE false "
+            "END",
         {std::string_view(what.hub), std::string_view(what.device)});
 }
 

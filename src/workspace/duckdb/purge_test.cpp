@@ -117,6 +117,54 @@ TEST_F(PurgeTest, TakesANameOutOfEveryTextAndLeavesTheRows) {
     EXPECT_EQ(waiting(), "a b c d e a b c d e ");
 }
 
+TEST_F(PurgeTest, TakesANameThatJsonEscapesAndLeavesNumbers) {
+    Commit commit{.partition = 0, .next_offset = 141};
+    auto row = testing::raw_event(0, 140, clock_.now());
+    row.details_json = R"({"UserName":"CORP\\4711","CommandLine":"kill 4711","UserId":4711})";
+    commit.raw_events.push_back(row);
+    commit.outbox = {{.kind = "alert", .key = "n", .body_json = R"({"User":"CORP\\4711","Pid":4711})"}};
+    ASSERT_TRUE(workspace_->commit(std::move(commit)));
+    ASSERT_TRUE((*upkeep_of(*workspace_))->purge({.user_name = R"(CORP\4711)"}));
+    EXPECT_EQ(stored(tables::kSecurityIoTRawEvent,
+                     "count(*) FILTER (\"EventDetails\" = '{\"UserName\":\"(purged)\",\"CommandLine\":"
+                     "\"kill 4711\",\"UserId\":4711}' AND \"_Details_UserName\" = '(purged)')"),
+              1);
+    const auto purged = (*upkeep_of(*workspace_))->purge({.user_name = "4711"});
+    EXPECT_EQ(rows_of(*purged, "SecurityIoTRawEvent"), 1u);
+    EXPECT_EQ(stored(tables::kSecurityIoTRawEvent,
+                     "count(*) FILTER (\"EventDetails\" = '{\"UserName\":\"(purged)\",\"CommandLine\":"
+                     "\"kill (purged)\",\"UserId\":4711}' AND \"_Details_UserId\" = '4711' AND "
+                     "\"_Details_CommandLine\" = 'kill (purged)')"),
+              1);
+    EXPECT_EQ(workspace_->outbox({.count_max = 100})->back().body_json,
+              R"j({"User":"(purged)","Pid":4711})j");
+    for (const auto* name : {"true", "null", "UserId", "UserName", "CommandLine"})
+        EXPECT_EQ(rows_of(*(*upkeep_of(*workspace_))->purge({.user_name = name}), "SecurityIoTRawEvent"), 0u);
+}
+
+TEST_F(PurgeTest, LeavesTheHubsOwnAlertsWhenADeviceHasItsName) {
+    Commit commit{.partition = 0, .next_offset = 142};
+    for (const bool of_device : {false, true}) {
+        auto alert = testing::alert_row(0, of_device ? 141 : 140, clock_.now());
+        alert.alert.compromised_entity = "plant-1";
+        alert.alert.extended_json = of_device ? R"({"DeviceId":"plant-1"})" : R"({"User":"x"})";
+        commit.alerts.push_back(alert);
+        commit.outbox.push_back({.kind = "alert",
+                                 .key = of_device ? "own" : "hub",
+                                 .body_json = R"({"finding":{"Hub":"plant-1","CompromisedEntity":"plant-1",)"
+                                              R"("ExtendedProperties":)" +
+                                              alert.alert.extended_json + "}}"});
+    }
+    ASSERT_TRUE(workspace_->commit(std::move(commit)));
+    const auto before = workspace_->open_alerts(10)->size();
+    const auto purged = (*upkeep_of(*workspace_))->purge({.hub = "plant-1", .device = "plant-1"});
+    ASSERT_TRUE(purged) << purged.error().message;
+    EXPECT_EQ(rows_of(*purged, "SecurityAlert"), 1u);
+    EXPECT_EQ(workspace_->open_alerts(10)->size(), before - 1);
+    EXPECT_EQ(waiting(), "a b c d! e a b c d! e hub ");
+    EXPECT_EQ(stored(tables::kSecurityAlert, "count(*) FILTER (\"CompromisedEntity\" = 'plant-1')"), 1);
+}
+
 TEST_F(PurgeTest, RefusesAPurgeOfNothingOrOfBoth) {
     EXPECT_FALSE((*upkeep_of(*workspace_))->purge({}));
     EXPECT_FALSE((*upkeep_of(*workspace_))->purge({.hub = "plant-1", .device = "a", .user_name = "b"}));
@@ -134,7 +182,6 @@ TEST(WordsTest, ReplacesWholeWordsOnly) {
               "x x bobby abob bob_ (x) BOB");
     EXPECT_EQ(replace_words("svc$ svc$x", "svc$", "-").text, "- -x");
     EXPECT_EQ(replace_words("anything", "", "x").count, 0u);
-    EXPECT_EQ(word_pattern("a.b$"), "\\ba\\.b\\$");
 }
 
 }  // namespace
