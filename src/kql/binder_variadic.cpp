@@ -113,10 +113,12 @@ Parsed<std::optional<ExprPtr>> Binder::variadic(const Node& node, const Scope& s
         if (args.size() != 2) return semantic_error(node.span, "repeat takes a value and how often");
         const auto count = widen(args[1], Long);
         if (!count) return semantic_error(node.args[1]->span, "how often is a whole number");
-        return call(Dynamic,
-                    "CASE WHEN {1} >= 0 THEN '[' || coalesce(array_to_string(list_transform(range(least({1}, "
-                    "1048576)), lambda i: coalesce({0}, 'null')), ','), '') || ']' END",
-                    {to_dynamic(args[0]), count});
+        return call(
+            Dynamic,
+            "CASE WHEN {1} >= 0 THEN '[' || coalesce(array_to_string(list_transform(range(" WITHIN_BYTES(
+                "(coalesce(strlen({0}), 4) + 1) * least(greatest({1}, 0), 1048576)", "least({1}, 1048576)",
+                "BIGINT") "), lambda i: coalesce({0}, 'null')), ','), '') || ']' END",
+            {to_dynamic(args[0]), count});
     }
     return std::optional<ExprPtr>{};
 }

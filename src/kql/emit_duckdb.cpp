@@ -384,23 +384,27 @@ class Emitter {
     }
 
     std::string range(const Plan& plan) {
-        // At most a million rows; a step of zero gives none.
+        // At most a million rows, else the query stops: a cast that fails says why. A step of zero gives
+        // none.
         const auto outer = begin_cells();
         const auto low = expr(plan.exprs[0]), high = expr(plan.exprs[1]), step = expr(plan.exprs[2]);
         const auto one = from("SELECT 1 AS none", outer);
+        const auto refused = fmt::format("CAST('{}' AS BIGINT)", kTooManyRows);
         if (plan.types[0] == ColumnType::Real)
             return grown(
                 fmt::format("SELECT {0} + r * {2} AS k{3} FROM (SELECT unnest(range(CASE WHEN isfinite(({1} "
-                            "- {0}) / {2}) THEN "
-                            "CAST(least(greatest(floor(({1} - {0}) / {2} + 1e-9) + 1, 0), 1000000) AS "
-                            "BIGINT) ELSE 0 END)) AS r, * FROM {4}) AS t",
-                            low, high, step, plan.scan_ids[0], one));
+                            "- {0}) / {2}) "
+                            "THEN CASE WHEN ({1} - {0}) / {2} + 1e-9 < 1000000 THEN CAST(greatest(floor(({1} "
+                            "- {0}) / {2} + "
+                            "1e-9) + 1, 0) AS BIGINT) ELSE {5} END ELSE 0 END)) AS r, * FROM {4}) AS t",
+                            low, high, step, plan.scan_ids[0], one, refused));
         return grown(fmt::format(
             "SELECT CAST(CAST({0} AS HUGEINT) + r * {2} AS BIGINT) AS k{3} FROM (SELECT unnest(range(CASE "
-            "WHEN {2} <> 0 THEN CAST(greatest(least((CAST({1} AS HUGEINT) - {0}) // "
-            "nullif({2}, 0) + 1, 1000000), 0) AS BIGINT) * CAST((CAST({1} AS HUGEINT) - {0}) * sign({2}) >= "
-            "0 AS BIGINT) ELSE 0 END)) AS r, * FROM {4}) AS t",
-            low, high, step, plan.scan_ids[0], one));
+            "WHEN {2} <> 0 AND (CAST({1} AS HUGEINT) - {0}) * sign({2}) >= 0 THEN CASE WHEN (CAST({1} AS "
+            "HUGEINT) - {0}) // nullif({2}, 0) < 1000000 THEN CAST((CAST({1} AS HUGEINT) - {0}) // "
+            "nullif({2}, "
+            "0) + 1 AS BIGINT) ELSE {5} END ELSE 0 END)) AS r, * FROM {4}) AS t",
+            low, high, step, plan.scan_ids[0], one, refused));
     }
 
     std::string filter(const Plan& plan) {

@@ -55,6 +55,13 @@ namespace {
             "printf('%.*f', CAST(least(greatest(" digits ", 0), 15) AS INTEGER), round({0} / "          \
             "pow(1024, " POWER_OF_UNIT("u") "), CAST(least(greatest(" digits ", 0), 15) AS INTEGER)))", \
             "CASE WHEN " digits " > 0 THEN rtrim(rtrim(t, '0'), '.') ELSE t END || ' ' || u")) ", '')"
+#define REPEATED_TEXT                                                                   \
+    "coalesce(repeat({0}, " WITHIN_BYTES("strlen({0}) * least(greatest({1}, 0), 1024)", \
+                                         "CAST(least(greatest({1}, 0), 1024) AS BIGINT)", "BIGINT") "), '')"
+/// Every place could match, and every match say the text again; most patterns are far from it.
+#define BY_PATTERN(text, pattern, by)   \
+    "regexp_replace(" text ", " pattern \
+    ", " WITHIN_BYTES("(strlen(" text ") + 1) * strlen(" by ") // 4", by, "VARCHAR") ", 'g')"
 #define FROM_CODE_POINTS                                                                                     \
     "CASE WHEN json_type({0}) = 'ARRAY' THEN "                                                               \
     "coalesce(array_to_string(list_transform(CAST(json_extract_string("                                      \
@@ -63,6 +70,8 @@ namespace {
     "TRY_CAST(e AS INTEGER) BETWEEN 57344 AND 1114111 THEN chr(coalesce(TRY_CAST(e AS INTEGER), 32)) END), " \
     "''), "                                                                                                  \
     "'') ELSE '' END"
+
+static_assert(kTooLong == TOO_LONG);
 
 constexpr FunctionRow kScalarRows[] = {
     // text
@@ -78,10 +87,15 @@ constexpr FunctionRow kScalarRows[] = {
      "coalesce(substring({0}, CASE WHEN {1} < 0 THEN greatest(length({0}) + greatest({1}, -2147483647), 0) "
      "ELSE least({1}, 2147483646) END + 1, least(greatest({2}, 0), 2147483647)), '')",
      "counts from 0; a negative length is 0"},
-    {"replace_string", "sss", 's', "CASE WHEN {1} = '' THEN {0} ELSE replace({0}, {1}, {2}) END",
-     "an empty pattern changes nothing"},
-    {"replace_regex", "sks", 's', "regexp_replace({0}, {1}, {2}, 'g')", "RE2; the pattern is a constant"},
-    {"replace", "kss", 's', "regexp_replace({2}, {0}, {1}, 'g')", "replace(regex, rewrite, text)"},
+    {"replace_string", "sss", 's',
+     "CASE WHEN {1} = '' THEN {0} ELSE replace({0}, {1}, " WITHIN_IF(
+         "strlen({0}) // greatest(strlen({1}), 1) * strlen({2}) > " BYTES_MAX
+         " AND (strlen({0}) - strlen(replace({0}, {1}, ''))) // greatest(strlen({1}), 1) * strlen({2}) "
+         "> " BYTES_MAX,
+         "{2}", "VARCHAR") ") END",
+     "an empty pattern changes nothing; at most 16 MiB"},
+    {"replace_regex", "sks", 's', BY_PATTERN("{0}", "{1}", "{2}"), "RE2; the pattern is a constant"},
+    {"replace", "kss", 's', BY_PATTERN("{2}", "{0}", "{1}"), "replace(regex, rewrite, text)"},
     {"trim", "ks", 's',
      "regexp_replace(regexp_replace({1}, '^(?:' || {0} || ')+', ''), '(?:' || {0} || ')+$', '')",
      "regex at both ends, as often as it matches"},
@@ -94,13 +108,12 @@ constexpr FunctionRow kScalarRows[] = {
      "translate(from, to, text); the last of to stands for those that are missing in it, of '' nothing"},
     {"reverse", "s", 's', "reverse({0})", "by grapheme"},
     {"indexof", "ss", 'l', "CAST(strpos({0}, {1}) - 1 AS BIGINT)", "-1 when absent"},
-    {"repeat_string", "sl", 's', "coalesce(repeat({0}, CAST(least(greatest({1}, 0), 1024) AS BIGINT)), '')",
-     "at most 1024 times"},
-    {"strrep", "sl", 's', "coalesce(repeat({0}, CAST(least(greatest({1}, 0), 1024) AS BIGINT)), '')",
-     "as repeat_string"},
+    {"repeat_string", "sl", 's', REPEATED_TEXT, "at most 1024 times, and 16 MiB"},
+    {"strrep", "sl", 's', REPEATED_TEXT, "as repeat_string"},
     {"strrep", "sls", 's',
-     "CASE WHEN {1} <= 0 THEN '' ELSE {0} || repeat({2} || {0}, CAST(least(greatest({1}, 1), 1024) - 1 AS "
-     "BIGINT)) END",
+     "CASE WHEN {1} <= 0 THEN '' ELSE {0} || repeat({2} || {0}, " WITHIN_BYTES(
+         "(strlen({0}) + strlen({2})) * least(greatest({1}, 0), 1024)",
+         "CAST(least(greatest({1}, 1), 1024) - 1 AS BIGINT)", "BIGINT") ") END",
      "with a delimiter between them"},
     {"indexof", "ssl", 'l', PLACES("-1", "[1]"),
      "from the given place on, a negative one from the end; -1 when absent"},

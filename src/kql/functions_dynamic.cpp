@@ -68,8 +68,11 @@ constexpr FunctionRow kDynamicRows[] = {
      "false)",
      "elements compared as text"},
     {"strcat_array", "js", 's',
-     "coalesce(array_to_string(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), {1}), '')",
-     "null elements are left out"},
+     "coalesce(array_to_string(CAST(json_extract_string(" WITHIN_IF(
+         "strlen({0}) * (strlen({1}) // 2 + 1) > " BYTES_MAX
+         " AND strlen({0}) + json_array_length({0}) * strlen({1}) > " BYTES_MAX,
+         "{0}", "VARCHAR") ", '$[*]') AS VARCHAR[]), {1}), '')",
+     "null elements are left out; at most 16 MiB"},
     {"range", "ll?l", 'j',
      "CASE WHEN {2} > 0 AND {1} >= {0} AND (CAST({1} AS HUGEINT) - {0}) // nullif({2}, 0) < 1048576 THEN "
      "CAST(to_json(range({0}, {1} + 1, {2})) AS VARCHAR) WHEN {2} > 0 AND {1} < {0} THEN '[]' END|1",

@@ -88,7 +88,7 @@ constexpr SpecialRow kSpecials[] = {
      "another: as columns in extend, project and print, else as one array"},
     {"array_sort_desc", "array_sort_desc(array[, array, …][, nulls_last])",
      "texts, then numbers, then nulls; as array_sort_asc"},
-    {"repeat", "repeat(value, count)", "an array; at most 1,048,576 elements"},
+    {"repeat", "repeat(value, count)", "an array; at most 1,048,576 elements, and 16 MiB"},
     {"has_any_ipv4", "has_any_ipv4(text, address, …)", "has_ipv4 of one of them, or of an array's"},
     {"has_any_ipv4_prefix", "has_any_ipv4_prefix(text, prefix, …)",
      "has_ipv4_prefix of one of them, or of an array's"},

@@ -31,6 +31,9 @@ std::string_view to_string(ColumnType type);  ///< bool, int, long, real, decima
 
 /// Ticks of 1970-01-01 when counted from 0001-01-01, as datetimes are inside plans, in SQL and in results.
 inline constexpr std::int64_t kUnixEpochTicks = 621'355'968'000'000'000;
+/// Parts of what the engine says when it stops at one value, or a range, that would grow too large.
+inline constexpr std::string_view kTooLong = "a text or an array would be longer than 16 MiB";
+inline constexpr std::string_view kTooManyRows = "range gives at most 1,000,000 rows";
 
 /// How a catalog column's SQL expression yields its value. Everything else is the natural SQL type: BOOLEAN,
 /// INTEGER, BIGINT, DOUBLE, VARCHAR (string; guid in lower case; dynamic as valid JSON text, SQL NULL for

@@ -52,6 +52,50 @@ TEST_F(QueryTest, SeesHotAndSealedRowsAlikeAndEachOnce) {
     EXPECT_EQ(cell("SecurityIoTRawEvent | summarize dcount(DeviceId)"), Value(std::int64_t{7}));
 }
 
+TEST_F(QueryTest, StopsAtAValueThatWouldGrowTooLarge) {
+    const auto began = std::chrono::steady_clock::now();
+    for (const std::string& text : {
+             std::string(R"(print strcat_array(repeat(strrep("x", 1024), 1000000), ""))"),
+             "print strcat_array(repeat(0, 1000000), '" + std::string(1024, 'x') + "')",
+             std::string(R"(print strrep(strrep(strrep("x", 1024), 1024), 1024))"),
+             std::string(R"(print strrep("x", 1024, strrep(strrep("x", 1024), 1024)))"),
+             std::string(R"(print a = strrep(strrep("x", 1024), 1024) | extend replace_string(a, "x", a))"),
+             std::string(R"(print a = strrep(strrep("x", 1024), 1024) | extend replace_regex(a, "x", a))"),
+             std::string(R"(SecurityAlert | where strlen(strrep(strrep(AlertType, 1024), 1024)) > 0)"),
+         }) {
+        const auto answer = workspace_->query({.text = text});
+        ASSERT_FALSE(answer) << text;
+        EXPECT_EQ(answer.error().kind, QueryError::Kind::Limit) << text << answer.error().message;
+        EXPECT_EQ(answer.error().message,
+                  "a text or an array would be longer than 16 MiB: repeat, join or replace less");
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30))
+        << "made before it is refused";
+    EXPECT_EQ(cell(R"(print strlen(strrep(strrep("x", 1024), 1024)))"), Value(std::int64_t{1 << 20}));
+    EXPECT_EQ(
+        cell(R"(print strlen(replace_string(strrep("ab", 1024), "c", strrep(strrep("x", 1024), 1024))))"),
+        Value(std::int64_t{2048}));
+}
+
+TEST_F(QueryTest, RefusesARangeOfTooManyRows) {
+    for (const auto* text : {
+             "range x from 1 to 100000000000 step 1 | count",
+             "range x from 1 to 1000001 step 1 | count",
+             "range x from 1.0 to 1e12 step 1.0 | count",
+             "range x from datetime(2000-01-01) to datetime(2020-01-01) step 1s | count",
+             "let most = toscalar(SecurityIoTRawEvent | summarize 100000 * count()); range x from 0 to most "
+             "step 1",
+         }) {
+        const auto answer = workspace_->query({.text = text});
+        ASSERT_FALSE(answer) << text;
+        EXPECT_EQ(answer.error().kind, QueryError::Kind::Limit) << text << answer.error().message;
+        EXPECT_EQ(answer.error().message,
+                  "range gives at most 1,000,000 rows: narrow its bounds or widen its step");
+    }
+    EXPECT_EQ(cell("range x from 1 to 1000000 step 1 | count"), Value(std::int64_t{1'000'000}));
+    EXPECT_EQ(cell("range x from 1.0 to 1000000.0 step 1.0 | count"), Value(std::int64_t{1'000'000}));
+}
+
 TEST_F(QueryTest, ShowsRawEventsUnderTheirLaterNameWithDynamicDetails) {
     EXPECT_EQ(cell("DefenderIoTRawEvent | where EventDetails.Executable == '/bin/sh' and Type == "
                    "'DefenderIoTRawEvent' | count"),

@@ -39,6 +39,11 @@ QueryError failed(const Error& error, const QueryRequest& request, bool expired)
         return {QueryError::Kind::Limit,
                 "the query needs more memory than a query may use: narrow the time range or the columns"};
     }
+    if (error.message.contains(kql::kTooLong))
+        return {QueryError::Kind::Limit, std::string(kql::kTooLong) + ": repeat, join or replace less"};
+    if (error.message.contains(kql::kTooManyRows))
+        return {QueryError::Kind::Limit,
+                std::string(kql::kTooManyRows) + ": narrow its bounds or widen its step"};
     log::warning("workspace", "a query failed in the engine: " + error.message);
     return {QueryError::Kind::Internal,
             "the engine could not run the query: " + error.message.substr(0, error.message.find('\n'))};
