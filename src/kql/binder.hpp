@@ -255,6 +255,7 @@ class Binder {
     Parsed<ExprPtr> in(const Node& node, const Scope& scope);
     Parsed<ExprPtr> subquery_member(const Node& node, const ExprPtr& value, Relation table, bool negative,
                                     bool fold);
+    static ExprPtr in_array(const ExprPtr& value, const ExprPtr& array, bool fold);
     Parsed<ExprPtr> has_elements(const Node& node, const ExprPtr& text, const ExprPtr& array);
     Parsed<ExprPtr> first_column(const Node& node, const Relation& table);
     Parsed<ExprPtr> function(const Node& node, const Scope& scope);

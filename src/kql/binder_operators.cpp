@@ -324,7 +324,6 @@ Parsed<ExprPtr> Binder::in(const Node& node, const Scope& scope) {
             return has_elements(node, to_string_expr(value), FIELDWATCH_TRY(first_column(node, *table)));
         }
     }
-    if (value->type == ColumnType::Dynamic) value = to_string_expr(value);
     std::vector<ExprPtr> list{value};
     std::vector<Span> spans{node.args[0]->span};
     for (std::size_t i = 1; i < node.args.size(); ++i) {
@@ -332,17 +331,15 @@ Parsed<ExprPtr> Binder::in(const Node& node, const Scope& scope) {
         spans.push_back(node.args[i]->span);
     }
     if (list.size() == 2 && list[1]->type == ColumnType::Dynamic && !any_all) {  // one array of values
-        const auto text =
-            fold ? call(ColumnType::String, "lower({0})", {to_string_expr(value)}) : to_string_expr(value);
-        const auto array = fold ? call(ColumnType::Dynamic, "lower({0})", {list[1]}) : list[1];
-        return call(
-            ColumnType::Bool,
-            negative
-                ? "(NOT coalesce(list_contains(CAST(json_extract_string({1}, '$[*]') AS VARCHAR[]), {0}), "
-                  "false))"
-                : "coalesce(list_contains(CAST(json_extract_string({1}, '$[*]') AS VARCHAR[]), {0}), false)",
-            {text, array});
+        const auto found = in_array(value, list[1], fold);
+        return negative ? call(ColumnType::Bool, "(NOT {0})", {found}) : found;
     }
+    // A dynamic is read as what the list holds; as text where that is text.
+    const auto is_text = [](const ExprPtr& e) {
+        return e->type == ColumnType::String || e->type == ColumnType::Dynamic || e->type == ColumnType::Guid;
+    };
+    if (value->type == ColumnType::Dynamic && (any_all || std::all_of(list.begin() + 1, list.end(), is_text)))
+        list[0] = value = to_string_expr(value);
     if (any_all) {
         if (list.size() == 2 && list[1]->type == ColumnType::Dynamic) {
             const auto* array = std::get_if<std::string>(&list[1]->value);

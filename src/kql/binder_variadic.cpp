@@ -231,6 +231,36 @@ Parsed<ExprPtr> Binder::zip(const Node& node, const Scope& scope) {
         args);
 }
 
+/// Whether an array has a value: numbers are compared as numbers, and times, guids and texts as tostring()
+/// gives the elements. An element of another kind is not it.
+ExprPtr Binder::in_array(const ExprPtr& value_in, const ExprPtr& array_in, bool fold) {
+    auto value = value_in, array = array_in, element = call(String, "e", {});
+    std::string_view elements = TEXTS("{1}");
+    if (is_number(value->type) || value->type == Decimal || value->type == Bool) {
+        elements = ELEMENTS("{1}");
+        element = value->type == Bool
+                      ? call(Bool, "CASE e WHEN 'true' THEN true WHEN 'false' THEN false END", {})
+                  : value->type == Real    ? call(Real, "TRY_CAST(e AS DOUBLE)", {})
+                  : value->type == Decimal ? call(Decimal, "TRY_CAST(trim(e, '\"') AS DECIMAL(38, 10))", {})
+                                           : call(Long,
+                                                  "CASE WHEN TRY_CAST(e AS BIGINT) = TRY_CAST(e AS DOUBLE) "
+                                                  "THEN TRY_CAST(e AS BIGINT) END",
+                                                  {});
+    } else if (value->type == DateTime || value->type == TimeSpan || value->type == Guid) {
+        element = convert(element, value->type);
+    } else {
+        value = to_string_expr(value);
+        if (fold) {
+            value = call(String, "lower({0})", {value});
+            array = call(Dynamic, "lower({0})", {array});
+        }
+    }
+    return call(
+        Bool,
+        fmt::format("coalesce(list_contains(list_transform({}, lambda e: {{2}}), {{0}}), false)", elements),
+        {value, array, element});
+}
+
 /// Whether one element of an array does it that only the rows know.
 Parsed<ExprPtr> Binder::any_element(const Node& node, std::string_view one, const ExprPtr& text,
                                     const ExprPtr& array) {
