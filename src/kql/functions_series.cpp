@@ -77,9 +77,9 @@ constexpr FunctionRow kSeriesRows[] = {
               "sxy := list_sum(list_transform(s, lambda e, i: e * (i - 1))))"),
               LET("f", "struct_pack(n := t.n, slope := " SLOPE ", middle := t.sy / t.n, total := " SYY ", rest := greatest(" REST ", 0))",
               "CAST(json_object('rsquare', CASE WHEN f.total > 0 THEN greatest(1 - f.rest / f.total, 0) ELSE 0 END, 'slope', f.slope, "
-              "'variance', f.total / nullif(f.n, 0), 'rvariance', f.rest / nullif(f.n, 0), 'interception', " FIRST_POINT ", 'line_fit', "
+              "'variance', f.total / greatest(f.n - 1, 1), 'rvariance', f.rest / greatest(f.n - 1, 1), 'interception', " FIRST_POINT " - f.slope, 'line_fit', "
               "list_transform(range(CAST(f.n AS BIGINT)), lambda e: " FIRST_POINT " + e * f.slope)) AS VARCHAR)"))),
-     "least squares over 0, 1, 2 …; what is no number is 0"},
+     "least squares over 1, 2, 3 …; variances of a sample; what is no number is 0"},
     {"series_fill_forward", "j?a", 'j', FILLED("", "s", "") "|null", "from the element before; the second, or null, is what is filled"},
     {"series_fill_backward", "j?a", 'j', FILLED("list_reverse(", "list_reverse(s)", ")") "|null", "from the element behind; as series_fill_forward"},
     {"series_fir", "jj?bb", 'j',
