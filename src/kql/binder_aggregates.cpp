@@ -90,6 +90,7 @@ std::string Binder::default_name(const Node& node) const {
             for (const char c : key.token.text)
                 word.push_back(
                     (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ? c : '_');
+            if (base.empty() && key.token.kind == TokenKind::Number) return "";  // ColumnN, as any expression
             return base.empty() ? word : base + "_" + word;
         }
         case NodeKind::Call:

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -103,7 +104,13 @@ Parsed<ExprPtr> Binder::unchecked(const Node& node, const Scope& scope) {
         case NodeKind::Binary:
             return binary(node, scope);
         case NodeKind::Unary: {
-            const auto value = FIELDWATCH_TRY(expression(*node.args[0], scope));
+            const auto& operand = *node.args[0];
+            if (operand.kind == NodeKind::Literal && operand.token.kind == TokenKind::Number &&
+                operand.token.text == "9223372036854775808")  // is no long without its sign
+                return constant(ColumnType::Long, std::numeric_limits<std::int64_t>::min());
+            auto value = FIELDWATCH_TRY(expression(operand, scope));
+            if (value->type == ColumnType::Dynamic && !is_null(value))
+                value = convert(value, ColumnType::Real);
             if (value->type == ColumnType::Decimal) return call(value->type, "(-{0})", {value});
             if (!is_number(value->type) && value->type != ColumnType::TimeSpan)
                 return semantic_error(

@@ -120,6 +120,8 @@ std::string_view function_called_here(std::string_view name) {
                                                                         {"regexp_extract", "extract"},
                                                                         {"regexp_replace", "replace_regex"},
                                                                         {"instr", "indexof"},
+                                                                        {"char", "make_string"},
+                                                                        {"chr", "make_string"},
                                                                         {"charindex", "indexof"},
                                                                         {"json_extract", "extract_json"},
                                                                         {"from_json", "parse_json"},

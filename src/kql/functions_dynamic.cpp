@@ -28,6 +28,11 @@ namespace {
 /// What json_merge_patch() takes to put `value` at such a path.
 #define AT_PATH(k, value) \
     "'{\"' || replace(substring(" k ", 3), '.', '\":{\"') || '\":" value "' || repeat('}', length(" k ") - length(replace(" k ", '.', '')))"
+/// Where an element `is` it, from {2} on, of {3} elements, the {4}th such.
+#define PLACE_OF(is)                                                                                        \
+    IF_ARRAY("{0}", LET("t", TEXTS("{0}"), LET("f", "CASE WHEN {2} < 0 THEN greatest(len(t) + {2}, 0) ELSE {2} END", \
+             "CAST(coalesce(list_filter(range(1, CAST(len(t) AS BIGINT) + 1), lambda i: i > f AND (coalesce({3}, -1) < 0 OR i - f <= {3}) AND " is \
+             ")[coalesce({4}, 1)], 0) - 1 AS BIGINT)"))) "|null"
 // clang-format on
 
 constexpr FunctionRow kDynamicRows[] = {
@@ -67,6 +72,8 @@ constexpr FunctionRow kDynamicRows[] = {
      "coalesce(list_contains(CAST(json_extract_string({0}, '$[*]') AS VARCHAR[]), CAST({1} AS VARCHAR)), "
      "false)",
      "elements compared as text"},
+    {"set_has_element", "jr", 'b', "coalesce(list_contains(" NUMBERS("{0}") ", {1}), false)",
+     "elements compared as numbers"},
     {"strcat_array", "js", 's',
      "coalesce(array_to_string(CAST(json_extract_string(" WITHIN_IF(
          "strlen({0}) * (strlen({1}) // 2 + 1) > " BYTES_MAX
@@ -89,6 +96,13 @@ constexpr FunctionRow kDynamicRows[] = {
      IF_ARRAY("{0}",
               "CAST(coalesce(list_position(" TEXTS("{0}") ", CAST({1} AS VARCHAR)), 0) - 1 AS BIGINT)"),
      "-1 when absent; elements compared as text"},
+    {"array_index_of", "jr", 'l',
+     IF_ARRAY("{0}", "CAST(coalesce(list_position(" NUMBERS("{0}") ", {1}), 0) - 1 AS BIGINT)"),
+     "elements compared as numbers"},
+    {"array_index_of", "jsl?ll", 'l', PLACE_OF("t[i] = {1}"),
+     "from the given place on, a negative one from the end; of so many elements, -1 is all; the so manieth"},
+    {"array_index_of", "jll?ll", 'l', PLACE_OF("t[i] = CAST({1} AS VARCHAR)"), ""},
+    {"array_index_of", "jrl?ll", 'l', PLACE_OF("TRY_CAST(t[i] AS DOUBLE) = {1}"), ""},
     {"array_reverse", "j", 'j', IF_ARRAY("{0}", AS_ARRAY("list_reverse(" ELEMENTS("{0}") ")")),
      "not an array: null"},
     // clang-format off: an expression reads better in the lines that it has

@@ -157,6 +157,8 @@ Parsed<NodePtr> Parser::comparison() {
             return syntax_error(token.span, fmt::format("unknown operator '{}'", op));
         return left;
     }
+    if (op == "!matches")
+        return syntax_error(token.span, "there is no '!matches'; not(a matches regex b) says it");
     ++at_;
     if (op == "matches") FIELDWATCH_TRY(expect_word("regex", "after matches"));
     auto right = FIELDWATCH_TRY(additive());
