@@ -192,29 +192,44 @@ Result<std::uint64_t> RetroHunt::hunt(const detect::IntelSnapshot* before, const
     return count;
 }
 
-/// {"version":1,"done":{"hash","at"},"wanted":{"hash","at"}}. Without a file all that is in force is taken as
-/// known: the first start asks nothing.
+/// {"version":1,"done":{"hash","at"},"wanted":{"hash","at"}}. Without a file, or with one that is
+/// damaged, all that is in force is taken as known: the first start asks nothing.
 Result<void> RetroHunt::load() {
     const auto now = parts_.clock.now();
-    const auto bytes = read_file(parts_.files, parts_.state_file, kHuntStateMax);
-    if (!bytes && bytes.error().code == Errc::NotFound) {
+    bool there = false;
+    const auto problem = FIELDWATCH_TRY(
+        read_expendable(parts_.files, parts_.state_file, kHuntStateMax, [&](std::string_view text) {
+            const auto read = read_state(text);
+            there = read.has_value();
+            return read;
+        }));
+    if (!problem.empty()) log::warning("intel", problem + "; what is in force is taken as known");
+    if (!there) {
         done_ = Version{parts_.hash, now};
+        wanted_.reset();
         return save();
     }
-    if (!bytes) return std::unexpected(bytes.error());
-    const auto document = HuntJson::parse(as_text(*bytes), nullptr, /*allow_exceptions=*/false);
-    if (!document.is_object() || document.value("version", 0) != 1)
-        return fail(Errc::Corrupt, parts_.state_file + ": not the state of hunts, version 1");
+    if (wanted_ && wanted_->hash == parts_.hash) return {};  // was interrupted: the same again
+    wanted_.reset();
+    if (!done_ || done_->hash != parts_.hash) wanted_ = Version{parts_.hash, now};
+    return {};
+}
+
+Result<void> RetroHunt::read_state(std::string_view text) {
+    const auto document = HuntJson::parse(text, nullptr, /*allow_exceptions=*/false);
     const auto read = [&](const char* name) -> std::optional<Version> {
         const auto found = document.find(name);
         if (found == document.end() || !found->is_object()) return std::nullopt;
         return Version{found->value("hash", std::string()), {found->value("at", std::int64_t{0})}};
     };
-    done_ = read("done");
-    wanted_ = read("wanted");
-    if (wanted_ && wanted_->hash == parts_.hash) return {};  // was interrupted: the same again
-    wanted_.reset();
-    if (!done_ || done_->hash != parts_.hash) wanted_ = Version{parts_.hash, now};
+    try {
+        if (!document.is_object() || document.value("version", 0) != 1)
+            return fail(Errc::Corrupt, "not the state of hunts, version 1");
+        done_ = read("done");
+        wanted_ = read("wanted");
+    } catch (const HuntJson::exception& error) {
+        return fail(Errc::Corrupt, error.what());
+    }
     return {};
 }
 

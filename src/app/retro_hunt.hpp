@@ -66,6 +66,7 @@ class RetroHunt final : public portal::HuntHealth {
     Result<std::uint64_t> hunt(const detect::IntelSnapshot* before, const detect::IntelSnapshot& now,
                                const Version& wanted);
     Result<void> load();
+    Result<void> read_state(std::string_view text);
     Result<void> save();
 
     Parts parts_;

@@ -361,12 +361,26 @@ void ScheduledQueries::count_unhealthy() {
 
 /// {"version":1,"rules":[{"hub","rule","version","cursor","raised":{entities: [ends]},…}]}
 Result<void> ScheduledQueries::load() {
-    const auto bytes = read_file(parts_.files, parts_.state_file, kStateBytesMax);
-    if (!bytes && bytes.error().code == Errc::NotFound) return {};
-    if (!bytes) return std::unexpected(bytes.error());
-    const auto document = Json::parse(as_text(*bytes), nullptr, /*allow_exceptions=*/false);
+    const auto read = [&](std::string_view text) -> Result<void> {
+        try {
+            return read_states(text);
+        } catch (const Json::exception& error) {
+            return fail(Errc::Corrupt, error.what());
+        }
+    };
+    const auto problem =
+        FIELDWATCH_TRY(read_expendable(parts_.files, parts_.state_file, kStateBytesMax, read));
+    if (problem.empty()) return {};
+    states_.clear();
+    log::warning("scheduled", problem + "; every rule begins anew with its next window");
+    return {};
+}
+
+/// {"version":1,"rules":[{"hub","rule","version","cursor","raised":{entities: [ends]},…}]}
+Result<void> ScheduledQueries::read_states(std::string_view text) {
+    const auto document = Json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!document.is_object() || document.value("version", 0) != 1)
-        return fail(Errc::Corrupt, parts_.state_file + ": not the state of scheduled queries, version 1");
+        return fail(Errc::Corrupt, "not the state of scheduled queries, version 1");
     for (const auto& rule : document.value("rules", Json::array())) {
         State state{.begin = {rule.value("begin", std::int64_t{0})},
                     .cursor = {rule.value("cursor", std::int64_t{0})},

@@ -74,6 +74,7 @@ class ScheduledQueries final : public portal::ScheduledRules {
     void keep(const Key& key, State state);
     void count_unhealthy();
     Result<void> load();
+    Result<void> read_states(std::string_view text);
     void save();
 
     Parts parts_;

@@ -160,4 +160,15 @@ Result<void> replace_file(FileSystem& files, const std::string& path, ByteView c
     return files.sync_directory(slash == std::string::npos ? "." : path.substr(0, slash));
 }
 
+Result<std::string> read_expendable(FileSystem& files, const std::string& path, std::uint64_t bytes_max,
+                                    const std::function<Result<void>(std::string_view)>& read) {
+    const auto bytes = read_file(files, path, bytes_max);
+    if (!bytes && bytes.error().code == Errc::NotFound) return std::string();
+    if (!bytes && bytes.error().code != Errc::TooLarge) return std::unexpected(bytes.error());
+    const auto done = bytes ? read(as_text(*bytes)) : Result<void>(std::unexpected(bytes.error()));
+    if (done) return std::string();
+    FIELDWATCH_TRY(files.rename(path, path + ".damaged"));
+    return path + " cannot be used and is now " + path + ".damaged: " + done.error().message;
+}
+
 }  // namespace fieldwatch

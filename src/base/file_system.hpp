@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,5 +49,10 @@ Result<Bytes> read_file(FileSystem& files, const std::string& path, std::uint64_
 /// Replaces a file so that a reader, or a power cut, sees the old content or the new: write aside, sync,
 /// rename, sync directory.
 Result<void> replace_file(FileSystem& files, const std::string& path, ByteView content);
+/// Reads a file of state that can be made anew; without it nothing is read. One that `read` refuses, or that
+/// is larger than it may be, goes to PATH.damaged, over an earlier one, and the sentence that comes back says
+/// so.
+Result<std::string> read_expendable(FileSystem& files, const std::string& path, std::uint64_t bytes_max,
+                                    const std::function<Result<void>(std::string_view)>& read);
 
 }  // namespace fieldwatch

@@ -298,12 +298,16 @@ Result<void> Bundles::load() {
     if (!bytes && bytes.error().code == Errc::NotFound) return {};
     if (!bytes) return std::unexpected(bytes.error());
     const auto document = Json::parse(as_text(*bytes), nullptr, /*allow_exceptions=*/false);
-    if (!document.is_object() || document.value("version", 0) != 1)
-        return fail(Errc::Corrupt, parts_.directory + "/state.json: not the state of bundles, version 1");
-    const auto bundles = document.value("bundles", Json::object());
-    for (const auto& [name, entry] : bundles.items())
-        states_[name] = {.current = entry.value("current", std::uint64_t{0}),
-                         .highest = entry.value("highest", std::uint64_t{0})};
+    try {
+        if (!document.is_object() || document.value("version", 0) != 1)
+            return fail(Errc::Corrupt, parts_.directory + "/state.json: not the state of bundles, version 1");
+        const auto bundles = document.value("bundles", Json::object());
+        for (const auto& [name, entry] : bundles.items())
+            states_[name] = {.current = entry.value("current", std::uint64_t{0}),
+                             .highest = entry.value("highest", std::uint64_t{0})};
+    } catch (const Json::exception& error) {  // not made anew: it says which versions may no longer come
+        return fail(Errc::Corrupt, fmt::format("{}/state.json: {}", parts_.directory, error.what()));
+    }
     return {};
 }
 

@@ -237,14 +237,29 @@ void Feeds::keep(const std::string& name, State state) {
         states_, [](const auto& entry) { return !entry.second.status.problem.empty(); })));
 }
 
-/// {"version":1,"feeds":[{"name","of","next","etag","lastModified","addedAfter","lastRun",…}]}
+/// A file that is damaged costs what the feeds' servers need not say again.
 Result<void> Feeds::load() {
-    const auto bytes = read_file(parts_.files, parts_.state_file, kFeedStateBytesMax);
-    if (!bytes && bytes.error().code == Errc::NotFound) return {};
-    if (!bytes) return std::unexpected(bytes.error());
-    const auto document = Json::parse(as_text(*bytes), nullptr, /*allow_exceptions=*/false);
+    const auto read = [&](std::string_view text) -> Result<void> {
+        try {
+            return read_states(text);
+        } catch (const Json::exception& error) {
+            return fail(Errc::Corrupt, error.what());
+        }
+    };
+    const auto problem =
+        FIELDWATCH_TRY(read_expendable(parts_.files, parts_.state_file, kFeedStateBytesMax, read));
+    if (problem.empty()) return {};
+    const std::lock_guard lock(mutex_);
+    states_.clear();
+    log::warning("intel", problem + "; every feed is asked for all of it");
+    return {};
+}
+
+/// {"version":1,"feeds":[{"name","of","next","etag","lastModified","addedAfter","lastRun",…}]}
+Result<void> Feeds::read_states(std::string_view text) {
+    const auto document = Json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!document.is_object() || document.value("version", 0) != 1)
-        return fail(Errc::Corrupt, parts_.state_file + ": not the state of feeds, version 1");
+        return fail(Errc::Corrupt, "not the state of feeds, version 1");
     for (const auto& entry : document.value("feeds", Json::array())) {
         State state;
         state.of = entry.value("of", std::string());

@@ -96,6 +96,7 @@ class Feeds {
     State state_of(const std::string& name);
     void keep(const std::string& name, State state);
     Result<void> load();
+    Result<void> read_states(std::string_view text);
     void save();
 
     Parts parts_;

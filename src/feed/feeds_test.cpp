@@ -111,6 +111,8 @@ class FeedsTest : public testing::Test {
         return bytes ? std::string(as_text(*bytes)) : "";
     }
 
+    std::string state_file() const { return directory_ + "/feeds.json"; }
+
     FeedServer server_;
     std::vector<Feeds::Import> imports_;
     std::unique_ptr<Feeds> feeds_;
@@ -130,6 +132,20 @@ class FeedsTest : public testing::Test {
     Metrics metrics_;
     std::unique_ptr<registry::Registry> registry_;
 };
+
+TEST_F(FeedsTest, BeginAnewWhereWhatTheyKeptIsDamaged) {
+    for (const auto* text :
+         {"", "{", "[]", R"({"version":2})", R"({"version":1,"feeds":[5]})",
+          R"({"version":1,"feeds":[{"name":7}]})", R"({"version":1,"feeds":[{"bad":[1]}]})"}) {
+        feeds_.reset();
+        ASSERT_TRUE(replace_file(posix_file_system(), state_file(), as_bytes(text)));
+        open();
+        const auto aside = read_file(posix_file_system(), state_file() + ".damaged", 1u << 20);
+        ASSERT_TRUE(aside) << text;
+        EXPECT_EQ(as_text(*aside), text);
+        EXPECT_FALSE(read_file(posix_file_system(), state_file(), 1u << 20));
+    }
+}
 
 TEST_F(FeedsTest, AFileIsPulledOnceAndThenOnlyWhenItChanged) {
     server_.serve(

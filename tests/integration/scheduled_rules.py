@@ -88,5 +88,39 @@ def a_query_that_does_not_run_is_refused_and_one_that_stops_running_is_seen():
         assert audit, "the changes are in the activity log"
 
 
+def damaged_state_or_a_clock_that_was_ahead_costs_no_more_than_itself():
+    with Server() as server:
+        server.cli("hub", "create", "home")
+        rule = server.data / "rule.json"
+        rule.write_text(json.dumps({"query": "print x = 1", "period": "PT1M", "suppression": "PT0S"}))
+        server.cli("rules", "scheduled", "add", "always", rule, "--hub", "home")
+
+        def runs(more_than):
+            deadline = time.monotonic() + 100
+            while health(server, "always")["runs"] <= more_than and time.monotonic() < deadline:
+                time.sleep(1)
+            return health(server, "always")
+
+        assert runs(0)["runs"] > 0
+        server.stop()
+        state = server.data / "scheduled-queries.json"
+        kept = json.loads(state.read_text())
+        kept["rules"][0]["cursor"] += 20 * 365 * 86400 * 10_000_000
+        state.write_text(json.dumps(kept))
+        server.start()
+        before = health(server, "always")
+        assert runs(before["runs"])["runs"] > before["runs"], "silent until a date far ahead"
+        server.stop()
+
+        damaged = {"scheduled-queries.json": '{"version":1,"rules":[5]}', "retro-hunt.json": "{", "intel-feeds.json": ""}
+        for name, text in damaged.items():
+            (server.data / name).write_text(text)
+        server.start()
+        for name, text in damaged.items():
+            assert (server.data / (name + ".damaged")).read_text() == text, name
+        assert runs(0)["healthy"]
+
+
 if __name__ == "__main__":
-    main(a_rule_raises_one_alert_for_each_entity_and_none_again, a_query_that_does_not_run_is_refused_and_one_that_stops_running_is_seen)
+    main(a_rule_raises_one_alert_for_each_entity_and_none_again, a_query_that_does_not_run_is_refused_and_one_that_stops_running_is_seen,
+         damaged_state_or_a_clock_that_was_ahead_costs_no_more_than_itself)
