@@ -207,7 +207,15 @@ bool ScheduledQueries::turn(const Due& due) {
     auto state = state_of(key);
     const auto now = parts_.clock.now();
     const auto newest = whole_period(now - kRowsSettle, due.rule.period);
-    if (state.version != due.version) {  // another rule than before: what it would have said is not asked for
+    // Another rule than before: what it would have said is not asked for. Or the clock was ahead for a while,
+    // and there is nothing to wait for until then.
+    const bool ahead = state.cursor > now + due.rule.period || state.retry > now + kRetry;
+    if (ahead && state.version == due.version)
+        log::warning("scheduled",
+                     fmt::format("the rule {} of hub {} had asked for {}, which is yet to come: it begins "
+                                 "anew",
+                                 due.rule.id, due.hub.name.value, to_iso8601(state.cursor, 0)));
+    if (state.version != due.version || ahead) {
         state.version = due.version;
         state.begin = newest;
         state.cursor = newest - due.rule.period;
@@ -359,7 +367,7 @@ void ScheduledQueries::count_unhealthy() {
         states_, [](const auto& entry) { return !entry.second.health.problem.empty(); })));
 }
 
-/// {"version":1,"rules":[{"hub","rule","version","cursor","raised":{entities: [ends]},…}]}
+/// A file that is damaged costs what the rules had still to catch up with, not the server.
 Result<void> ScheduledQueries::load() {
     const auto read = [&](std::string_view text) -> Result<void> {
         try {
