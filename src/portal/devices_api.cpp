@@ -1,5 +1,6 @@
 // Devices and modules: inventory with what each last said, registration, enabling, connection strings.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 #include <set>
@@ -114,6 +115,41 @@ Result<Activities> activities(const Context& context, const Scope& scope, std::s
     return found;
 }
 
+constexpr std::array<std::string_view, 9> kInventory{
+    "agentVersion",   "hostName", "osPlatform", "osDistribution",  "osVersion",
+    "osArchitecture", "vendor",   "model",      "lastInformation",
+};
+using Inventories = std::map<std::string, Json, std::less<>>;
+
+/// What the newest system information of each device says of it; devices that sent none for 30 days are not
+/// in it.
+Result<Inventories> inventories(const Context& context, const Scope& scope) {
+    Inventories found;
+    if (scope.workspace == nullptr) return found;
+    const auto newest = FIELDWATCH_TRY(
+        ask(*scope.workspace,
+            fmt::format(
+                "SecurityIoTRawEvent | where TimeGenerated > {} and AssociatedResourceId endswith {} "
+                "| where RawEventName == \"SystemInformation\" and not(IsEmpty) "
+                "| summarize arg_max(TimeGenerated, AgentVersion, EventDetails) by DeviceId "
+                "| extend D = parse_json(EventDetails) | extend Extra = parse_json(tostring(D.ExtraDetails)) "
+                "| project DeviceId, agentVersion = AgentVersion, hostName = tostring(D.HostName), "
+                "osPlatform = tostring(D.OSName), osDistribution = tostring(D.OSVendor), "
+                "osVersion = iff(isempty(tostring(Extra.OsDistVersion)), tostring(D.OSVersion), "
+                "tostring(Extra.OsDistVersion)), "
+                "osArchitecture = tostring(D.OsArchitecture), vendor = tostring(Extra.HardwareVendor), "
+                "model = tostring(Extra.HardwareModel), lastInformation = TimeGenerated",
+                kql_datetime(context.parts.clock.now() - std::chrono::hours(24 * 30)),
+                kql_string("/iothubs/" + scope.hub.name.value))));
+    for (std::size_t i = 0; i < newest.rows.size(); ++i) {
+        const Row row(newest, i);
+        auto& one = found[row.text("DeviceId")] = Json::object();
+        for (const auto name : kInventory)
+            one[std::string(name)] = row.text(name);
+    }
+    return found;
+}
+
 /// What the numbers of a device's events tell: which should have come and did not, and what the agent found
 /// changed in its spool. Nothing where no agent of ours numbers its events.
 Result<Json> integrity(const Context& context, const Scope& scope, std::string_view device) {
@@ -213,11 +249,20 @@ Answer list_devices(const Context& context, const Call& call) {
     options.count_max =
         FIELDWATCH_TRY(number_parameter(call.request, "top", kDevicesPageMax, 1, kDevicesPageMax));
     options.after = std::string(call.request.parameter("after").value_or(""));
+    const auto include = call.request.parameter("include").value_or("");
+    if (!include.empty() && include != "inventory") return not_among("include", include, {"inventory"});
     const auto entries = FIELDWATCH_TRY(context.parts.registry.devices(scope.hub.name, options));
     const auto known = FIELDWATCH_TRY(activities(context, scope, ""));
+    const auto inventory = include.empty() ? Inventories{} : FIELDWATCH_TRY(inventories(context, scope));
     Json devices = Json::array();
-    for (const auto& entry : entries)
-        devices.push_back(FIELDWATCH_TRY(device_json(context, entry, known)));
+    for (const auto& entry : entries) {
+        auto json = FIELDWATCH_TRY(device_json(context, entry, known));
+        if (!include.empty()) {
+            const auto found = inventory.find(entry.identity.device.value);
+            json["inventory"] = found == inventory.end() ? Json(nullptr) : found->second;
+        }
+        devices.push_back(std::move(json));
+    }
     Json reply{{"value", std::move(devices)}};
     if (entries.size() == options.count_max) reply["after"] = entries.back().identity.device.value;
     return json_reply(200, reply);

@@ -174,6 +174,9 @@ export const loginMessage = (more = {}) => message("Login", "Triggered",
 /** What an agent says of itself. */
 export const diagnosticMessage = (text, severity = "Information") => message("Diagnostic", "Triggered", [{ Severity: severity, Message: text, ProcessId: 1, ThreadId: 1 }], "Diagnostic");
 
+/** What a device says of its system. */
+export const systemMessage = (more = {}) => message("SystemInformation", "Periodic", [{ OSName: "Linux", OSVersion: "6.1.0", OSVendor: "Example Linux", OsArchitecture: "aarch64", HostName: "pump-host", ...more }]);
+
 /** A snapshot of listening TCP ports, each [address, port]. */
 export const portsMessage = (...endpoints) => message("ListeningPorts", "Periodic", endpoints.map(([address, port]) =>
   ({ Protocol: "tcp", LocalAddress: address, LocalPort: port, RemoteAddress: "0.0.0.0", RemotePort: "*" })));

@@ -5,7 +5,7 @@ import { type DeviceQuestion, deviceTabs } from "./device_queries";
 import { DeviceRiskCard } from "./device_risk";
 import { DeviceSwitch } from "./device_switch";
 import { DeviceTimeline } from "./device_timeline";
-import { agentStates, Connection, OpenAlerts } from "./devices_table";
+import { agentStates, Connection, OpenAlerts } from "./device_marks";
 import { Properties } from "./drawer";
 import { FindingList } from "./finding_list";
 import { PlaceLink } from "./link";

@@ -98,6 +98,8 @@ export interface Device {
   status: string;
   statusReason?: string; // why it is disabled
   connectionState: string;
+  authentication: string;
+  created: string;
   agentState: "NotInstalled" | "NeverReported" | "Reporting" | "Silent";
   lastEvent: string | null;
   openAlerts: number;
@@ -106,6 +108,21 @@ export interface Device {
   modules: string[];
   /** Of one device only: what the numbers of its events tell of 30 days; null where no agent numbers them. */
   integrity?: { missingEvents: number; startsWithoutPast: number; spoolBreaks: number; lastSpoolBreak: string | null } | null;
+  /** Where it was asked for; null where the device told nothing of itself. */
+  inventory?: Inventory | null;
+}
+
+/** What a device's newest system information says; "" where it says nothing. */
+export interface Inventory {
+  agentVersion: string;
+  hostName: string;
+  osPlatform: string;
+  osDistribution: string;
+  osVersion: string;
+  osArchitecture: string;
+  vendor: string;
+  model: string;
+  lastInformation: string;
 }
 
 export interface Hub {

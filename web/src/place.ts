@@ -59,8 +59,8 @@ export function addressOf(place: Place, hub: string | null): string {
 
 const here = (): Place => placeOf(window.location.pathname, window.location.search);
 
-/** Goes there; false where the viewer stays, because something is not saved. */
-export type Go = (place: Place) => boolean;
+/** Goes there; false where the viewer stays, because something is not saved. `instead`: of where one is, which the back button then does not find. */
+export type Go = (place: Place, instead?: boolean) => boolean;
 
 // Editors and forms that hold what is not saved yet.
 const unsaved = new Set<object>();
@@ -109,12 +109,12 @@ export function usePlace(hub: string | null): [Place, Go] {
     return () => window.removeEventListener("popstate", follow);
   }, []);
   const go = useCallback(
-    (next: Place) => {
+    (next: Place, instead = false) => {
       if (!mayLeave()) return false;
       const name = filterChanged(present.current, next);
       const goesOn = name !== null && name === typed.current.name && performance.now() - typed.current.at < typingMs;
       typed.current = { name, at: performance.now() };
-      window.history[goesOn ? "replaceState" : "pushState"](null, "", addressOf(next, hub));
+      window.history[goesOn || instead ? "replaceState" : "pushState"](null, "", addressOf(next, hub));
       setPlace(next);
       return true;
     },

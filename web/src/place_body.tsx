@@ -54,7 +54,7 @@ export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, 
     case "recommendations":
       return <RecommendationsPage {...list} filters={place.filters} change={(filters) => go({ at: "recommendations", filters })} open={openRecommendation} />;
     case "devices":
-      return <DevicesPage {...list} filters={place.filters} change={(filters) => go({ at: "devices", filters })} open={openDevice} />;
+      return <DevicesPage {...list} filters={place.filters} change={(filters, instead) => go({ at: "devices", filters }, instead)} open={openDevice} />;
     case "device":
       return <DevicePage key={place.id} {...list} chosenHub={chosenHub} workspace={workspace} id={place.id} tab={place.tab ?? ""} span={place.span ?? ""} fresh={fresh} go={go} />;
     case "logs":

@@ -1,0 +1,102 @@
+// What a person sets, and takes back: columns of lists.
+// Usage: node settings.mjs [SCREENSHOTS], a folder for pictures of each place at two sizes.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { processMessage, publish, runAll, Server, systemMessage, until } from "../integration/harness.mjs";
+import { ask, launch } from "./browser.mjs";
+
+const server = await Server.start();
+const browser = await launch(server, process.argv[2]);
+await server.cli("hub", "create", "home");
+const origin = server.profile.server;
+const pump = await server.create("pump-3", "azureiotsecurity");
+await server.create("valve-1");
+await publish(server, pump, processMessage("ls"));
+await publish(server, pump, systemMessage({ ExtraDetails: { HardwareModel: "Board <b>4</b>" } }));
+await server.rows('SecurityIoTRawEvent | where RawEventName == "SystemInformation"', 1);
+const at = (place, awaited, options = {}) => browser.signedIn(options, place, { awaited });
+const looks = [["", {}], ["-dark", { colorScheme: "dark" }], ["-phone", { viewport: { width: 390, height: 844 } }], ["-phone-dark", { viewport: { width: 390, height: 844 }, colorScheme: "dark" }]];
+
+const failed = await runAll({
+  async "chooses the columns of the inventory by keyboard and by dragging, and finds them again"() {
+    const { page, complaints } = await at("/devices", "table tbody tr");
+    const heads = () => page.getByRole("region", { name: "Inventory" }).locator("th").allInnerTexts();
+    const usual = ["Device", "Connection", "Agent", "Last event", "Open alerts", "Recommendations"];
+    assert.deepEqual(await heads(), usual);
+    await page.getByRole("button", { name: "Columns", exact: true }).click();
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "");
+    await page.getByRole("button", { name: "Move Agent to the left" }).focus();
+    await page.keyboard.press("Enter");
+    await until("the keyboard moved it", async () => (await heads())[1] === "Agent", 5);
+    assert.equal(await focused(), "Move Agent to the left");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter"); // further than the end it does not go
+    assert.deepEqual((await heads()).slice(0, 3), ["Agent", "Device", "Connection"]);
+    assert.equal(await page.getByRole("status").filter({ hasText: "Agent is column 1 of 6" }).count(), 1);
+    await page.getByRole("button", { name: "Leave out Recommendations" }).focus();
+    await page.keyboard.press("Enter");
+    await until("the keyboard is where it can be put back", async () => (await focused()) === "Show Recommendations", 5);
+    assert.equal(await page.getByRole("button", { name: "Leave out Device" }).count(), 0);
+    await page.getByRole("button", { name: "Show Device model" }).click();
+    await page.locator("tr", { hasText: "pump-3" }).getByText("Board <b>4</b>").waitFor();
+    await page.getByRole("button", { name: "Show OS distribution" }).click();
+    await page.locator("tr", { hasText: "pump-3" }).getByText("Example Linux").waitFor();
+    const chips = page.getByRole("list", { name: "Shown, from left to right" });
+    await chips.getByRole("listitem").filter({ hasText: "Device model" }).dragTo(chips.getByRole("listitem").first());
+    const chosen = ["Device model", "Agent", "Device", "Connection", "Last event", "Open alerts", "OS distribution"];
+    await until("it was dragged", async () => (await heads()).join() === chosen.join(), 5);
+    assert.equal(new URL(page.url()).searchParams.get("columns"), "model,agent,device,connection,last,alerts,osDistribution");
+
+    const waiting = page.waitForEvent("download");
+    await page.getByRole("button", { name: "CSV" }).click();
+    const lines = readFileSync(await (await waiting).path(), "utf8").trim().split("\r\n");
+    assert.equal(lines[0], "DeviceModel,Agent,Device,Status,Connection,LastEvent,OpenAlerts,High,Medium,Low,OSDistribution");
+    assert.match(lines[1], /^Board <b>4<\/b>,Reporting,pump-3,enabled,.*,Example Linux$/);
+
+    await page.goto(`${origin}/devices`); // no columns in the address: those of before
+    await until("the choice was kept", async () => (await heads()).join() === chosen.join(), 10);
+    assert.match(page.url(), /columns=model/);
+    await page.goto(`${origin}/devices?columns=device,created`); // a link says its own
+    await until("the link's columns are shown", async () => (await heads()).join() === "Device,Registered", 10);
+    await page.getByRole("button", { name: "Columns", exact: true }).click();
+    await page.getByRole("button", { name: "Reset" }).click();
+    await until("the usual ones are back", async () => (await heads()).join() === usual.join(), 5);
+    assert.equal(new URL(page.url()).searchParams.get("columns"), null);
+    await page.goto(`${origin}/devices`);
+    await page.waitForSelector("table tbody tr");
+    assert.deepEqual(await heads(), usual);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
+  async "chooses the columns of a query's answer, for the grid and its file"() {
+    const { page } = await at("/logs", ".query-editor .monaco-editor");
+    await ask(page, "print a = 1, b = 'two', c = 3");
+    await page.locator("table.rows tbody tr").first().waitFor();
+    await page.getByRole("button", { name: "Columns", exact: true }).click();
+    await page.getByRole("button", { name: "Leave out b" }).click();
+    await page.getByRole("button", { name: "Move c to the left" }).click();
+    const heads = () => page.locator("table.rows th").allInnerTexts();
+    assert.deepEqual(await heads(), ["c", "a"]);
+    assert.deepEqual(await page.locator("table.rows td").allInnerTexts(), ["3", "1"]);
+    const waiting = page.waitForEvent("download");
+    await page.getByRole("button", { name: "CSV" }).click();
+    assert.equal(readFileSync(await (await waiting).path(), "utf8"), "c,a\r\n3,1\r\n");
+    await ask(page, "print d = 1");
+    await until("other columns are not chosen among", async () => (await heads()).join() === "d", 10);
+    await page.close();
+  },
+
+  async "is accessible, light and dark, large and small, and as wide as its window"() {
+    for (const [suffix, options] of looks) {
+      const { page } = await at("/devices?columns=device,model,agent,osDistribution,lastInformation", "table tbody tr", options);
+      await page.getByRole("button", { name: "Columns", exact: true }).click();
+      await page.getByText("Example Linux").waitFor();
+      await browser.judge(page, `columns${suffix}`);
+      await page.close();
+    }
+  },
+});
+await browser.close();
+await server.stop();
+process.exit(failed === 0 ? 0 : 1);
