@@ -6,6 +6,7 @@
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "workspace/upkeep.hpp"
 
 namespace fieldwatch::app {
 
@@ -25,7 +26,18 @@ Result<workspace::Workspace*> Workspaces::by_id(std::string_view id) {
                                                   .memory_bytes_max = config_.workspace_memory_bytes_max,
                                                   .portal_url = page_url_},
                                                  system_clock(), metrics_));
+    // What is set may be unreadable after a step back to an older version: then the configured days hold.
+    if (const auto kept = keep_as_set(*opened, id); !kept)
+        log::error("workspace", "retention: " + kept.error().message);
     return open_.emplace(id, std::move(opened)).first->second.get();
+}
+
+Result<void> Workspaces::keep_as_set(workspace::Workspace& workspace, std::string_view id) const {
+    const auto text = FIELDWATCH_TRY(registry_.setting(workspace::retention_setting(id)));
+    if (!text) return {};
+    const auto days = FIELDWATCH_TRY(workspace::parse_retention(*text));
+    FIELDWATCH_TRY(workspace::upkeep_of(workspace))->keep(days);
+    return {};
 }
 
 workspace::Workspace* Workspaces::existing(std::string_view id) {

@@ -40,6 +40,8 @@ class Workspaces {
 
   private:
     std::string directory_of(std::string_view id) const;
+    /// The retention that people set over what the server was started with.
+    Result<void> keep_as_set(workspace::Workspace& workspace, std::string_view id) const;
 
     const ServerConfig& config_;
     registry::Registry& registry_;

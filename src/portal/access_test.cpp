@@ -19,6 +19,9 @@ GET /metrics reader
 GET /api/v1/who reader
 GET /api/v1/settings/{key} reader
 PUT /api/v1/settings/{key} administrator
+GET /api/v1/hubs/{hub}/retention reader
+PUT /api/v1/hubs/{hub}/retention administrator
+POST /api/v1/hubs/{hub}/retention/preview administrator
 POST /v1/workspaces/{id}/query analyst
 GET /v1/workspaces/{id}/query analyst
 POST /v1/$batch analyst

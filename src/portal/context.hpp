@@ -51,6 +51,9 @@ Result<Scope> scope_of(const Context& context, const Call& call);
 /// Whether a token's hubs allow this request. Routes that are of no hub are for tokens of all hubs. Errors:
 /// Forbidden.
 Result<void> check_hubs(const Context& context, const Route& route, const Call& call);
+/// Whether a token may have its say about a workspace: every hub that writes into it is one of the token's.
+/// Errors: Forbidden.
+Result<void> check_workspace(const Context& context, const Call& call, std::string_view id);
 /// What stands in the place of {hub}; nullopt for a route without one.
 std::optional<std::string> hub_in_path(const Route& route, const Call& call);
 /// Into the activity log of the hub, or of every workspace where the request is of none: who asked for what,
@@ -76,6 +79,7 @@ std::vector<Route> overview_routes();
 std::vector<Route> risk_routes();
 std::vector<Route> profile_routes();
 std::vector<Route> settings_routes();
+std::vector<Route> retention_routes();
 std::vector<Route> group_routes();
 std::vector<Route> provisioning_routes();
 std::vector<Route> intel_routes();

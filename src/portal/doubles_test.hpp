@@ -17,7 +17,7 @@
 namespace fieldwatch::portal::testing {
 
 /// Answers a question by the first entry whose text occurs in it; an empty table when none does.
-class ScriptedWorkspace final : public workspace::Workspace {
+class ScriptedWorkspace : public workspace::Workspace {
   public:
     std::vector<std::pair<std::string, workspace::ResultTable>> answers_;
     std::optional<workspace::QueryError> refusal_;

@@ -21,6 +21,13 @@ bool owns(const Principal& who, std::string_view hub) {
     return std::ranges::find(who.hubs, hub) != who.hubs.end();
 }
 
+std::unexpected<Error> not_of_token(const Call& call) {
+    return fail(Errc::Forbidden,
+                fmt::format("the token \"{}\" is for {} of the hubs only: this is of another, "
+                            "or of the whole server",
+                            call.who.name, call.who.hubs.size()));
+}
+
 /// Every hub that writes into the workspace is one of the token's.
 Result<bool> owns_workspace(const Context& context, const Principal& who, std::string_view id) {
     bool any = false;
@@ -47,27 +54,24 @@ std::optional<std::string> hub_in_path(const Route& route, const Call& call) {
     return std::nullopt;
 }
 
+Result<void> check_workspace(const Context& context, const Call& call, std::string_view id) {
+    if (call.who.hubs.empty() || FIELDWATCH_TRY(owns_workspace(context, call.who, id))) return {};
+    return not_of_token(call);
+}
+
 Result<void> check_hubs(const Context& context, const Route& route, const Call& call) {
     if (call.who.hubs.empty()) return {};
-    const auto refuse = [&] {
-        return fail(Errc::Forbidden,
-                    fmt::format("the token \"{}\" is for {} of the hubs only: this is of another, "
-                                "or of the whole server",
-                                call.who.name, call.who.hubs.size()));
-    };
     if (const auto hub = hub_in_path(route, call))
-        return owns(call.who, *hub) ? Result<void>() : Result<void>(refuse());
-    if (route.pattern.starts_with("/v1/workspaces/{id}/")) {
-        if (FIELDWATCH_TRY(owns_workspace(context, call.who, call.names.at(0)))) return {};
-        return refuse();
-    }
+        return owns(call.who, *hub) ? Result<void>() : Result<void>(not_of_token(call));
+    if (route.pattern.starts_with("/v1/workspaces/{id}/"))
+        return check_workspace(context, call, call.names.at(0));
     if (std::ranges::find(kOfAnyone, route.pattern) != kOfAnyone.end()) return {};
     const bool by_parameter = std::ranges::any_of(kByParameter, [&](std::string_view prefix) {
         return route.pattern == prefix || route.pattern.starts_with(std::string(prefix) + "/");
     });
     const auto named = call.request.parameter("hub");
     if (by_parameter && named && owns(call.who, *named)) return {};
-    return refuse();
+    return not_of_token(call);
 }
 
 }  // namespace fieldwatch::portal

@@ -1,4 +1,4 @@
-// What a person sets, and takes back: columns of lists.
+// What a person sets, and takes back: columns of lists, how long rows are kept.
 // Usage: node settings.mjs [SCREENSHOTS], a folder for pictures of each place at two sizes.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -87,12 +87,61 @@ const failed = await runAll({
     await page.close();
   },
 
+  async "keeps rows for other times, and says before what a shorter one deletes"() {
+    const { page, complaints } = await at("/settings?tab=retention", "table.retention");
+    const days = (table) => page.getByLabel(`Days that ${table} is kept`);
+    assert.equal(await days("SecurityIoTRawEvent").inputValue(), "31");
+    assert.match(await page.locator("table.retention tr", { hasText: "SecurityIoTRawEvent" }).innerText(), /What devices reported/);
+    const save = page.getByRole("button", { name: "Save" });
+    assert.equal(await save.isDisabled(), true);
+    await days("SecurityAlert").fill("0");
+    await page.getByText("from 1 to 3,650").waitFor();
+    assert.equal(await save.isDisabled(), true);
+    await days("SecurityAlert").fill("365");
+    await save.click();
+    await page.getByRole("status").filter({ hasText: "Saved." }).waitFor();
+    const kept = async () => Object.fromEntries(JSON.parse(await server.request("GET", "/api/v1/hubs/home/retention")).tables.map((one) => [one.table, one.days]));
+    assert.equal((await kept()).SecurityAlert, 365);
+    await page.getByRole("button", { name: "usually 90 days: SecurityAlert" }).click();
+    await days("SecurityIoTRawEvent").fill("7"); // shorter, but nothing is so old
+    await save.click();
+    await until("both are saved", async () => (await kept()).SecurityAlert === 90 && (await kept()).SecurityIoTRawEvent === 7, 10);
+
+    // Nothing is old enough on a server of a minute: the answer of one that is older.
+    await page.route("**/retention/preview", (route) => route.fulfill({ json: { tables: [{ table: "SecurityIoTRawEvent", days: 3, before: "2026-11-01T00:00:00Z", rows: 1204, bytes: 2_200_000 }] } }));
+    await days("SecurityIoTRawEvent").fill("3");
+    await save.click();
+    const question = page.locator("[role=alert]", { hasText: "This deletes for good" });
+    await question.getByText("1,204 rows of SecurityIoTRawEvent (2.1 MiB)").waitFor();
+    await browser.judge(page, "retention-asks");
+    await question.getByRole("button", { name: "Keep everything" }).click();
+    assert.equal(await days("SecurityIoTRawEvent").inputValue(), "7");
+    await days("SecurityIoTRawEvent").fill("3");
+    await save.click();
+    await question.getByRole("button", { name: "Delete and save" }).click();
+    await page.getByText("Older rows are gone").waitFor();
+    assert.equal((await kept()).SecurityIoTRawEvent, 3);
+    assert.match(await server.cli("hub", "retention", "home"), /SecurityIoTRawEvent\s+3\s+31/);
+    await server.rows('AzureActivity | where OperationNameValue has "retention" | where Properties has "7 to 3 days"', 1);
+    assert.deepEqual(complaints, []);
+    await page.close();
+
+    const token = JSON.parse(await server.request("PUT", "/api/v1/tokens/looker", { role: "reader" })).token;
+    const reader = await browser.signedIn({}, "/settings?tab=retention", { awaited: "table.retention", token });
+    assert.equal(await reader.page.getByRole("spinbutton").count(), 0);
+    assert.equal(await reader.page.getByRole("button", { name: "Save" }).count(), 0);
+    await reader.page.close();
+  },
+
   async "is accessible, light and dark, large and small, and as wide as its window"() {
     for (const [suffix, options] of looks) {
       const { page } = await at("/devices?columns=device,model,agent,osDistribution,lastInformation", "table tbody tr", options);
       await page.getByRole("button", { name: "Columns", exact: true }).click();
       await page.getByText("Example Linux").waitFor();
       await browser.judge(page, `columns${suffix}`);
+      await page.goto(`${origin}/settings?tab=retention`);
+      await page.waitForSelector("table.retention");
+      await browser.judge(page, `retention${suffix}`);
       await page.close();
     }
   },

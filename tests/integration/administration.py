@@ -96,6 +96,26 @@ def keeping_the_hubs_log_resolves_its_recommendation():
         server.wait_for(state, lambda rows: rows == [["Active"]], 60)
 
 
+def the_days_that_rows_are_kept_hold_over_a_restart():
+    def days(server):
+        tables = json.loads(server.cli("hub", "retention", "home", "--format", "json"))["tables"]
+        return {one["table"]: one["days"] for one in tables}
+    with Server() as server:
+        server.cli("hub", "create", "home")
+        wrong = server.run("hub", "retention", "home", "--days", "Moon=3")
+        assert wrong.returncode != 0 and "SecurityIoTRawEvent" in wrong.stderr, wrong
+        before = days(server)
+        server.cli("hub", "retention", "home", "--days", "SecurityIoTRawEvent=14", "--days", "SecurityAlert=365")
+        server.stop()
+        server.start()
+        assert days(server) == before | {"SecurityIoTRawEvent": 14, "SecurityAlert": 365}
+        foretold = json.loads(server.cli("hub", "retention", "home", "--days", "SecurityAlert=1", "--dry-run", "--format", "json"))
+        assert [(one["table"], one["days"], one["rows"]) for one in foretold["tables"]] == [("SecurityAlert", 1, 0)], foretold
+        assert days(server)["SecurityAlert"] == 365, "a dry run changes nothing"
+        server.cli("hub", "retention", "home", "--days", "SecurityIoTRawEvent=usual", "--days", "SecurityAlert=usual")
+        assert days(server) == before
+
+
 def connection(server):
     where = urllib.parse.urlparse(server.profile["server"])
     return http.client.HTTPConnection(where.hostname, where.port, timeout=30)
@@ -219,6 +239,6 @@ def a_second_factor_is_asked_for_and_can_be_lost():
 
 
 if __name__ == "__main__":
-    main(purge_takes_a_device_and_a_name_out_of_everything, every_enrollment_is_listed,
+    main(purge_takes_a_device_and_a_name_out_of_everything, every_enrollment_is_listed, the_days_that_rows_are_kept_hold_over_a_restart,
          keeping_the_hubs_log_resolves_its_recommendation, what_a_token_let_in_ends_with_it,
          the_published_security_api_answers_from_what_is_stored, a_second_factor_is_asked_for_and_can_be_lost)

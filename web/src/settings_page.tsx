@@ -11,11 +11,12 @@ import type { FilterRule, Hub, HubConfiguration } from "./model";
 import { hasDestination, keptCategories, ownSetting, withKept } from "./diagnostics";
 import { type Filters, type Go, useUnsaved } from "./place";
 import { Shown, useReading } from "./reading";
+import { RetentionSettings } from "./retention_form";
 import { Routes } from "./routes_form";
 import { Outcome, type Saving, useSaving } from "./saving";
 import { type Column, Table } from "./table";
 
-const tabs = [["", "Data collection"], ["network", "Network"], ["diagnostics", "Diagnostics"], ["routes", "Routes"], ["metrics", "Metrics"], ["connectors", "Connectors"], ["policies", "Shared policies"], ["enrollments", "Enrollments"]] as const;
+const tabs = [["", "Data collection"], ["network", "Network"], ["diagnostics", "Diagnostics"], ["routes", "Routes"], ["metrics", "Metrics"], ["retention", "Retention"], ["connectors", "Connectors"], ["policies", "Shared policies"], ["enrollments", "Enrollments"]] as const;
 
 const switches = [
   ["securityEnabled", "Security", "Evaluates what this hub sees. Off stops the evaluation and keeps the data."],
@@ -174,6 +175,7 @@ export function SettingsPage({ api, hub, chosenHub, filters, mayChange, now, go 
     if (tab === "diagnostics") return <Diagnostics key={one.etag} {...props} />;
     if (tab === "routes") return <Routes api={api} now={now} {...props} />;
     if (tab === "metrics") return <Metrics key={one.etag} {...props} />;
+    if (tab === "retention") return <RetentionSettings api={api} hub={hub} mayChange={mayChange} now={now} />;
     if (tab === "connectors") return <Connectors api={api} hub={hub} mayRead={mayChange} now={now} />;
     if (tab === "policies") return <Policies hub={one} now={now} />;
     if (tab === "enrollments") return <Enrollments api={api} mayRead={mayChange} now={now} />;

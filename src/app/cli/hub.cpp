@@ -6,6 +6,7 @@
 
 #include "app/cli/command.hpp"
 #include "app/cli/hub_connectors.hpp"
+#include "app/cli/hub_retention.hpp"
 #include "app/cli/hub_routes.hpp"
 
 namespace fieldwatch::app {
@@ -212,6 +213,10 @@ void add_hub(CLI::App& app, Session& session) {
 
     add_hub_routes(*named("routes", "A hub's routes, and how their endpoints are doing"), options->name,
                    session);
+
+    add_hub_retention(
+        *named("retention", "How long the hub's workspace keeps each table, and what they take"),
+        options->name, session);
 
     add_endpoint_secret(*named("endpoint-secret", "User and password of a route's endpoint at Kafka or NATS"),
                         options->name, session);

@@ -19,6 +19,10 @@ inline constexpr std::int64_t kTicksAtUnixEpoch = 621'355'968'000'000'000;
 constexpr std::int64_t stored_ticks(Timestamp time) {
     return time.ticks + kTicksAtUnixEpoch;
 }
+/// The other way.
+constexpr Timestamp time_of_stored(std::int64_t ticks) {
+    return {.ticks = ticks - kTicksAtUnixEpoch};
+}
 
 /// Fill every stored column of a row by its position (tables::X::Stored), then end_row(); finish() before the
 /// transaction ends: the appender may then be used in the connection's next one. One that holds rows when it

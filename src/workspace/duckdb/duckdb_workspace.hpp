@@ -5,6 +5,7 @@
 // outbox's own keeps its sequences in commit order. Queries take none of them.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,6 +37,9 @@ class DuckdbWorkspace final : public Workspace, public Upkeep {
     Result<void> outbox_done(std::uint64_t up_to_sequence) override;
     Result<void> snapshot_to(const std::string& directory) override;
     Result<Purged> purge(const Purge& what) override;
+    Result<std::vector<TableUse>> use() override;
+    Result<std::vector<Expiring>> expiring(const RetentionDays& days) override;
+    void keep(const RetentionDays& days) override;
     Result<void> maintain() override;
 
   private:
@@ -75,7 +79,14 @@ class DuckdbWorkspace final : public Workspace, public Upkeep {
     Result<void> remove_orphans();
     Result<void> drop_old_states();
     Result<void> checkpoint();
+
+    // retention.cpp
+    std::chrono::hours usually_kept(const Table& table) const;
+    std::chrono::hours kept_then(const Table& table, const RetentionDays& days) const;
+    std::int64_t cutoff_of(std::chrono::hours kept) const;    ///< stored ticks
     std::int64_t retention_cutoff(const Table& table) const;  ///< stored ticks
+    Result<std::uint64_t> count_rows(Connection& connection, const Table& table, const Layout& layout,
+                                     std::int64_t from, std::int64_t before) const;
 
     // purge.cpp
     static constexpr std::string_view kPurgedMark = "-purged-";  ///< in the name of a file written anew
@@ -92,6 +103,7 @@ class DuckdbWorkspace final : public Workspace, public Upkeep {
     const Clock& clock_;
     Counters counters_;
     Database database_;
+    std::map<const Table*, std::atomic<std::chrono::hours>> kept_;  // of every table, from the start
     QueryHelpers helpers_;
     Watchdog watchdog_;
     FileReaders readers_;

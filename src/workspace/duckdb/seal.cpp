@@ -45,11 +45,6 @@ std::int64_t DuckdbWorkspace::period_of(const Table& table, Timestamp time) cons
     return seconds - ((seconds % length) + length) % length;
 }
 
-std::int64_t DuckdbWorkspace::retention_cutoff(const Table& table) const {
-    const auto kept = table.retention == Retention::Raw ? options_.raw_retention : options_.alert_retention;
-    return stored_ticks(clock_.now()) - std::chrono::duration_cast<Ticks>(kept).count();
-}
-
 Result<void> DuckdbWorkspace::maintain() {
     const std::scoped_lock one(maintain_mutex_);
     FIELDWATCH_TRY(seal_finished());
@@ -136,10 +131,10 @@ Result<void> DuckdbWorkspace::drop_expired() {
         FIELDWATCH_TRY(connection.run("DELETE FROM _Manifest WHERE file = ?", {std::string_view(file.file)}));
         expired.push_back(file.file);
     }
-    const auto cutoff = retention_cutoff(tables::kSecurityAlert);
-    FIELDWATCH_TRY(connection.run("DELETE FROM _AlertState WHERE changed < ?", {cutoff}));
-    FIELDWATCH_TRY(
-        connection.run("DELETE FROM _RecommendationState WHERE changed < ? AND state <> 'Active'", {cutoff}));
+    FIELDWATCH_TRY(connection.run("DELETE FROM _AlertState WHERE changed < ?",
+                                  {retention_cutoff(tables::kSecurityAlert)}));
+    FIELDWATCH_TRY(connection.run("DELETE FROM _RecommendationState WHERE changed < ? AND state <> 'Active'",
+                                  {retention_cutoff(tables::kSecurityRecommendation)}));
     FIELDWATCH_TRY(transaction.commit());
     counters_.dropped_files.add(expired.size());
     readers_.retire(std::move(expired));

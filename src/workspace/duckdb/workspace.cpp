@@ -34,7 +34,10 @@ DuckdbWorkspace::DuckdbWorkspace(Options options, const Clock& clock, Metrics& m
                           "Parquet files that became part of a day's")},
       database_(std::move(database)),
       helpers_(database_.get(), std::max(options_.threads_max, 1u) - 1),
-      watchdog_(clock) {}
+      watchdog_(clock) {
+    for (const auto* table : tables::all())
+        kept_[table] = usually_kept(*table);
+}
 
 Result<std::unique_ptr<DuckdbWorkspace>> DuckdbWorkspace::open(Options options, const Clock& clock,
                                                                Metrics& metrics) {
