@@ -53,6 +53,7 @@ int main(int argc, char** argv) {
     add_enrollment(app, session);
     add_risk(app, session);
     add_profile(app, session);
+    add_expectations(app, session);
     add_backup(app, session);
     add_keys(app, session);
     add_purge(app, session);

@@ -22,6 +22,9 @@ PUT /api/v1/settings/{key} administrator
 GET /api/v1/hubs/{hub}/retention reader
 PUT /api/v1/hubs/{hub}/retention administrator
 POST /api/v1/hubs/{hub}/retention/preview administrator
+GET /api/v1/expectations reader
+POST /api/v1/expectations administrator
+DELETE /api/v1/expectations/{id} administrator
 POST /v1/workspaces/{id}/query analyst
 GET /v1/workspaces/{id}/query analyst
 POST /v1/$batch analyst

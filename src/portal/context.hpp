@@ -80,6 +80,7 @@ std::vector<Route> risk_routes();
 std::vector<Route> profile_routes();
 std::vector<Route> settings_routes();
 std::vector<Route> retention_routes();
+std::vector<Route> expectation_routes();
 std::vector<Route> group_routes();
 std::vector<Route> provisioning_routes();
 std::vector<Route> intel_routes();

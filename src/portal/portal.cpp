@@ -121,14 +121,35 @@ Result<Scope> scope_of(const Context& context, const Call& call) {
 std::vector<Route> all_routes() {
     std::vector<Route> out{{"GET", kStream, Role::Reader, stream_is_elsewhere},
                            {"GET", kOpenApiPath, Role::Public, get_openapi}};
-    for (const auto& group :
-         {settings_routes(),       retention_routes(),     query_routes(),      hub_routes(),
-          certificate_routes(),    device_routes(),        twin_routes(),       alert_routes(),
-          recommendation_routes(), overview_routes(),      group_routes(),      provisioning_routes(),
-          intel_routes(),          vulnerability_routes(), rule_trial_routes(), scheduled_rule_routes(),
-          rule_routes(),           backup_routes(),        purge_routes(),      user_routes(),
-          token_routes(),          session_routes(),       system_routes(),     security_routes(),
-          export_routes(),         connector_routes(),     risk_routes(),       profile_routes()})
+    for (const auto& group : {settings_routes(),
+                              retention_routes(),
+                              expectation_routes(),
+                              query_routes(),
+                              hub_routes(),
+                              certificate_routes(),
+                              device_routes(),
+                              twin_routes(),
+                              alert_routes(),
+                              recommendation_routes(),
+                              overview_routes(),
+                              group_routes(),
+                              provisioning_routes(),
+                              intel_routes(),
+                              vulnerability_routes(),
+                              rule_trial_routes(),
+                              scheduled_rule_routes(),
+                              rule_routes(),
+                              backup_routes(),
+                              purge_routes(),
+                              user_routes(),
+                              token_routes(),
+                              session_routes(),
+                              system_routes(),
+                              security_routes(),
+                              export_routes(),
+                              connector_routes(),
+                              risk_routes(),
+                              profile_routes()})
         out.insert(out.end(), group.begin(), group.end());
     return out;
 }

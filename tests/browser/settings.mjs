@@ -1,4 +1,4 @@
-// What a person sets, and takes back: columns of lists, how long rows are kept.
+// What a person sets, and takes back: columns of lists, how long rows are kept, what is expected.
 // Usage: node settings.mjs [SCREENSHOTS], a folder for pictures of each place at two sizes.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -133,7 +133,38 @@ const failed = await runAll({
     await reader.page.close();
   },
 
+  async "says what is expected of devices, until when, and takes it back"() {
+    const { page, complaints } = await at("/profiles", "text=Nobody has said what is expected");
+    await page.locator("summary", { hasText: "Say what is expected" }).click();
+    await page.locator("label.filter", { has: page.getByText("What", { exact: true }) }).locator("select").selectOption("IoT_X_UnusualMetric");
+    await page.getByLabel(/^Metric or cause/).fill("celsius");
+    await page.getByLabel(/^Device, or camera/).fill("oven-*");
+    await page.getByLabel("Why", { exact: true }).fill("cleaned <b>hot</b>");
+    await page.getByRole("button", { name: "Add it" }).click();
+    const row = page.locator("table.expectations tr", { hasText: "oven-*" });
+    await row.waitFor();
+    assert.match(await row.innerText(), /expected[^]*An unusual metric: celsius[^]*cleaned <b>hot<\/b>/);
+    const { value } = JSON.parse(await server.request("GET", "/api/v1/settings/detection.settings"));
+    const [line] = JSON.parse(value)["behaviour.expectations"];
+    assert.deepEqual([line.verdict, line.hub, line.device, line.type, line.cause], ["expected", "home", "oven-*", "IoT_X_UnusualMetric", "celsius"]);
+    await server.cli("expectations", "add", "unexpected", "--type", "IoT_X_RareLogin", "--until", "2099-01-01T00:00:00Z");
+    await page.reload();
+    await page.locator("table.expectations tr", { hasText: "A rare login" }).getByText("every hub").waitFor();
+    await browser.judge(page, "expectations");
+    await row.getByRole("button", { name: "Withdraw" }).click();
+    await row.getByRole("button", { name: "Withdraw this line?" }).click();
+    await row.waitFor({ state: "detached" });
+    const listed = await server.cli("expectations", "list");
+    assert.doesNotMatch(listed, /oven/);
+    const id = /^([0-9a-f]{16})\s+unexpected/m.exec(listed)[1];
+    await server.cli("expectations", "withdraw", id);
+    assert.match(await server.cli("expectations", "list"), /Nobody has said/);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  },
+
   async "is accessible, light and dark, large and small, and as wide as its window"() {
+    await server.request("POST", "/api/v1/expectations", { verdict: "unexpected", type: "IoT_X_RareLogin", device: "pump-*", until: "2099-01-01T00:00:00Z", note: "nobody logs in there at night" });
     for (const [suffix, options] of looks) {
       const { page } = await at("/devices?columns=device,model,agent,osDistribution,lastInformation", "table tbody tr", options);
       await page.getByRole("button", { name: "Columns", exact: true }).click();
@@ -142,6 +173,10 @@ const failed = await runAll({
       await page.goto(`${origin}/settings?tab=retention`);
       await page.waitForSelector("table.retention");
       await browser.judge(page, `retention${suffix}`);
+      await page.goto(`${origin}/profiles`);
+      await page.locator("summary", { hasText: "Say what is expected" }).click();
+      await page.locator("table.expectations").waitFor();
+      await browser.judge(page, `expectations${suffix}`);
       await page.close();
     }
   },

@@ -68,7 +68,7 @@ export function PlaceBody({ place, api, data, chosenHub, fresh, now, mayChange, 
     case "scheduledRule":
       return <ScheduledRulePage key={`${hub} ${place.id}`} {...editor} workspace={workspace} id={place.id} tab={place.tab ?? ""} now={now} />;
     case "profiles":
-      return <ProfilesPage key={hub} api={api} hub={hub} chosenHub={chosenHub} filters={place.filters} now={now} go={go} />;
+      return <ProfilesPage key={hub} {...editor} filters={place.filters} now={now} />;
     case "profile":
       return <ProfilePage key={`${hub} ${place.id}`} {...editor} id={place.id} filters={place.filters} now={now} />;
     case "groups":

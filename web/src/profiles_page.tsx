@@ -1,6 +1,7 @@
 // What is standard for classes of devices: which profiles somebody accepted, and a way to look at another class.
 import { useState } from "react";
 import type { Api } from "./api";
+import { Expectations } from "./expectations";
 import { FilterBar, Search } from "./filters";
 import { PlaceLink } from "./link";
 import { Time } from "./marks";
@@ -16,6 +17,7 @@ interface Props {
   chosenHub: string | null;
   filters: Filters;
   now: number;
+  mayChange: boolean;
   go: Go;
 }
 
@@ -38,7 +40,7 @@ function LookAt({ go }: { go: Go }) {
   );
 }
 
-export function ProfilesPage({ api, hub, chosenHub, filters, now, go }: Props) {
+export function ProfilesPage({ api, hub, chosenHub, filters, now, mayChange, go }: Props) {
   const address = `/api/v1/hubs/${encodeURIComponent(hub)}/profiles`;
   const reading = useReading(async (signal) => (await api.get<{ value: AcceptedProfile[] }>(address, signal)).value, [api, address]);
   const part = (filters["name"] ?? "").toLowerCase();
@@ -67,6 +69,7 @@ export function ProfilesPage({ api, hub, chosenHub, filters, now, go }: Props) {
         </Shown>
         <LookAt go={go} />
       </section>
+      <Expectations api={api} hub={hub} mayChange={mayChange} now={now} />
     </main>
   );
 }

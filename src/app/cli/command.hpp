@@ -107,6 +107,7 @@ void add_detect(CLI::App& app, Session& session);
 void add_rules(CLI::App& app, Session& session);
 void add_risk(CLI::App& app, Session& session);
 void add_profile(CLI::App& app, Session& session);
+void add_expectations(CLI::App& app, Session& session);
 void add_intel(CLI::App& app, Session& session);
 void add_vulnerabilities(CLI::App& app, Session& session);
 void add_groups(CLI::App& app, Session& session);
