@@ -1,7 +1,8 @@
-// What a person sets, and takes back: columns of lists, how long rows are kept, what is expected.
+// What a person sets, and takes back: columns of lists, how long rows are kept, what is expected, what a hub is attached to.
 // Usage: node settings.mjs [SCREENSHOTS], a folder for pictures of each place at two sizes.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { processMessage, publish, runAll, Server, systemMessage, until } from "../integration/harness.mjs";
 import { ask, launch } from "./browser.mjs";
 
@@ -163,6 +164,56 @@ const failed = await runAll({
     await page.close();
   },
 
+  async "attaches a hub to a broker: says that it cannot connect, then that it reads, and detaches it"() {
+    // A broker as far as a subscriber needs one: it wants a password, and takes every subscription.
+    const broker = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.on("data", (data) => {
+        if (data[0] === 0x10) {
+          const welcome = data.includes(Buffer.from("open sesame"));
+          socket.write(Buffer.from([0x20, 2, 0, welcome ? 0 : 5]));
+          if (!welcome) socket.end();
+        } else if (data[0] === 0x82) {
+          socket.write(Buffer.from([0x90, 3, data[2], data[3], 1]));
+        }
+      });
+    });
+    await new Promise((resolve) => broker.listen(0, "127.0.0.1", resolve));
+    const { page, complaints } = await at("/settings?tab=connectors", "text=This hub is attached to nothing");
+    await page.locator("summary", { hasText: "Attach this hub" }).click();
+    const attach = page.getByRole("button", { name: "Attach and try" });
+    await page.getByLabel("Name", { exact: true }).fill("hall");
+    await page.getByLabel("Connection string").fill("HostName=x;SharedAccessKey=hush");
+    await attach.click();
+    await page.locator("[role=alert]", { hasText: "Endpoint=sb://" }).waitFor(); // the server says what is wrong
+    await page.getByLabel("Attached to").selectOption("mqtt");
+    await page.getByLabel("Address").fill(`mqtt://127.0.0.1:${broker.address().port}`);
+    await page.getByLabel("User; empty").fill("fieldwatch");
+    await page.getByLabel("Password").fill("let me in");
+    assert.equal(await attach.isDisabled(), true, "nothing would be read");
+    await page.getByLabel(/^Topic 1/).fill("factory/{device}/data");
+    await browser.judge(page, "connector-form");
+    await attach.click();
+    await page.locator("[role=alert]", { hasText: "hall is attached, and cannot read" }).getByText("does not let this user in").waitFor();
+    await browser.judge(page, "connector-fails");
+    await page.getByLabel("Password").fill("open sesame");
+    await page.getByRole("button", { name: "Change and try again" }).click();
+    await page.getByRole("status").filter({ hasText: "hall is connected, and reads." }).waitFor();
+    await page.getByRole("region", { name: "Connectors" }).getByText("reading").waitFor();
+    const shown = await server.request("GET", "/api/v1/hubs/home/connectors/hall");
+    assert.match(shown, /factory\/\{device\}\/data/);
+    assert.doesNotMatch(shown, /sesame/);
+    assert.doesNotMatch(await page.content(), /sesame/);
+    await page.getByLabel("Name", { exact: true }).fill("hall");
+    await page.getByText("There is a connector of this name already").waitFor();
+    await page.getByRole("button", { name: "Detach" }).click();
+    await page.getByRole("button", { name: "Detach hall?" }).click();
+    await page.getByText("This hub is attached to nothing").waitFor();
+    assert.deepEqual(complaints.filter((one) => !/400/.test(one)), []);
+    await page.close();
+    broker.close();
+  },
+
   async "is accessible, light and dark, large and small, and as wide as its window"() {
     await server.request("POST", "/api/v1/expectations", { verdict: "unexpected", type: "IoT_X_RareLogin", device: "pump-*", until: "2099-01-01T00:00:00Z", note: "nobody logs in there at night" });
     for (const [suffix, options] of looks) {
@@ -173,6 +224,12 @@ const failed = await runAll({
       await page.goto(`${origin}/settings?tab=retention`);
       await page.waitForSelector("table.retention");
       await browser.judge(page, `retention${suffix}`);
+      await page.goto(`${origin}/settings?tab=connectors`);
+      await page.locator("summary", { hasText: "Attach this hub" }).click();
+      await browser.judge(page, `connector-event-hub${suffix}`);
+      await page.getByLabel("Attached to").selectOption("mqtt");
+      await browser.judge(page, `connector-broker${suffix}`);
+      await page.getByLabel("Attached to").selectOption("event-hubs");
       await page.goto(`${origin}/profiles`);
       await page.locator("summary", { hasText: "Say what is expected" }).click();
       await page.locator("table.expectations").waitFor();

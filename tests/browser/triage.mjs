@@ -254,7 +254,7 @@ const failed = await runAll({
   async "is accessible, light and dark, large and small"() {
     const places = [
       ["overview-triage", "/", ".riskiest li"], ["alerts-chosen", "/alerts?status=all", "table.alerts"], ["device-state", "/devices/pump-1", "table.alerts"],
-      ["device-agent", "/devices/pump-1?tab=agent", "table.rows"], ["settings-metrics", "/settings?tab=metrics", "form"], ["settings-connectors", "/settings?tab=connectors", "code"],
+      ["device-agent", "/devices/pump-1?tab=agent", "table.rows"], ["settings-metrics", "/settings?tab=metrics", "form"], ["settings-connectors", "/settings?tab=connectors", "text=Attach this hub"],
     ];
     for (const [suffix, options] of [["", {}], ["-phone-dark", { viewport: { width: 390, height: 844 }, colorScheme: "dark" }]]) {
       const { page } = await browser.signedIn(options, "/", { awaited: ".rail" });

@@ -1,29 +1,14 @@
-// What a hub is attached to elsewhere (docs/connectors.md), and how each connector does. They are added on the command line, where their
-// secrets come from files.
+// What a hub is attached to elsewhere (docs/connectors.md), and how each connector does; attached and detached here.
 import type { Api } from "./api";
+import { NewConnector } from "./connector_form";
+import type { Connector } from "./connectors";
 import { Time } from "./marks";
 import { Shown, useFollowing, useReading } from "./reading";
 import { Outcome, Sure, useSaving } from "./saving";
 import { type Column, Table } from "./table";
 import { visible } from "./visible";
 
-interface Connector {
-  name: string;
-  type: string;
-  enabled: boolean;
-  status: {
-    state: string;
-    since: string | null;
-    problem: string;
-    nextTry: string | null;
-    messages: number;
-    securityMessages: number;
-    operations: number;
-    refused: number;
-    lastRefusal: string;
-    lastReceived: string | null;
-  };
-}
+const connectorsMax = 16;
 
 interface Props {
   api: Api;
@@ -66,12 +51,13 @@ function List({ api, hub, now }: Omit<Props, "mayRead">) {
   return (
     <>
       <p className="quiet">
-        What devices say elsewhere, to an Azure IoT Hub or an MQTT broker, comes in through connectors. One is added on the server, where its secrets are files: <code>fieldwatch hub connector add {hub} NAME …</code>
+        What devices say elsewhere, to an Azure IoT Hub or an MQTT broker, comes in through connectors: {connectorsMax} on a server. Their connection strings and passwords are never shown again.
       </p>
       <Outcome of={saving} />
       <Shown of={reading} empty="This hub is attached to nothing." isEmpty={(all) => all.length === 0}>
         {(all) => <Table label="Connectors" columns={columns} rows={all} keyOf={(one) => one.name} rowClass={(one) => (one.status.problem !== "" ? "loss" : undefined)} />}
       </Shown>
+      <NewConnector api={api} address={address} names={(reading.value ?? []).map((one) => one.name)} changed={follow} />
     </>
   );
 }
