@@ -27,14 +27,15 @@ std::string_view without_scheme(std::string_view url) {
     return scheme == url.npos ? url : url.substr(scheme + 3);
 }
 
-/// Scheme, its usual port and fragment gone, host as the resolver gets it: `HTTP://Evil.example:80/A#x` is
-/// `evil.example/A`.
+/// Scheme, user, the scheme's usual port and fragment gone, host as the resolver gets it:
+/// `HTTP://me:pw@Evil.example:80/A#x` is `evil.example/A`.
 std::string url_key(std::string_view url) {
     const auto scheme = lower(url.substr(0, std::min(url.find("://"), url.size())));
     url = without_scheme(url);
     url = url.substr(0, url.find('#'));
     const auto path = std::min(url.find_first_of("/?"), url.size());
     auto host = url.substr(0, path);
+    if (const auto at = host.rfind('@'); at != host.npos) host = host.substr(at + 1);
     if (scheme == "http" && host.ends_with(":80")) host.remove_suffix(3);
     if (scheme == "https" && host.ends_with(":443")) host.remove_suffix(4);
     auto out = lower(ascii_name(host).value_or(std::string(host)));

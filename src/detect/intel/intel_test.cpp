@@ -126,6 +126,15 @@ TEST(Intel, ComparesWarningListsAsTheirTypeSays) {
     EXPECT_FALSE(intel->find_url("http://exact.example/a", kNow));
 }
 
+TEST(Intel, AUserInAUrlHidesNoIndicator) {
+    const auto intel =
+        snapshot({{"a.csv", "type,value\nurl,http://evil.example/a\nurl,http://me:pw@other.example/b\n"}});
+    EXPECT_TRUE(intel->find_url("http://user:pw@evil.example/a", kNow));
+    EXPECT_TRUE(intel->find_url("http://a@b@evil.example:80/a", kNow));
+    EXPECT_TRUE(intel->find_url("http://other.example/b", kNow));
+    EXPECT_FALSE(intel->find_url("http://other.example/a@evil.example/a", kNow));
+}
+
 TEST(Intel, FindsPathsOfUrlsOnceTheLeastConfidenceAllowsIt) {
     const std::vector<std::pair<std::string, std::string>> files{{"trails.txt", "/bins/mirai.arm\n/x\n"}};
     EXPECT_FALSE(snapshot(files)->find_url("http://192.0.2.9/bins/mirai.arm?x=1", kNow));
