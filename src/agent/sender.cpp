@@ -18,21 +18,27 @@ namespace {
 
 constexpr std::int64_t kMilli = 1'000'000;
 constexpr std::int64_t kSecond = 1'000 * kMilli;
-constexpr std::int64_t kWakeMost = kSecond;  // nothing waits longer than this for its turn
+// What is looked at now and then is looked at together, at the same multiples of this; and nothing waits
+// longer for its turn.
+constexpr std::int64_t kGrid = 5 * kSecond;
 constexpr std::int64_t kPortsSettle =
     300 * kMilli;  // a restarting service closes and opens: one snapshot for both
 // A crash loses what is younger than both together. Real-time events leave within two seconds: not worth a
 // write.
-constexpr std::int64_t kSpoolEvery = 5 * kSecond;
+constexpr std::int64_t kSpoolEvery = kGrid;
 constexpr std::int64_t kSpoolAge = 2 * kSecond;
-constexpr std::int64_t kStatusEvery = 10 * kSecond;
+constexpr std::int64_t kStatusEvery = 2 * kGrid;
 constexpr std::int64_t kCollectorSilentMost = 60 * kSecond;  // it tells its counts every ten
-constexpr std::int64_t kAccountsEvery = 5 * kSecond;
+constexpr std::int64_t kAccountsEvery = kGrid;
 constexpr std::int64_t kShutdownNs = 5 * kSecond;
 constexpr std::int64_t kSettleNs = 2 * kSecond;
 constexpr std::size_t kInFlightMax = 2;  // of up to 200 KiB each: memory that a small device lacks
 
 std::atomic<bool> stop_requested{false};
+
+std::int64_t next_multiple(std::int64_t now_ns, std::int64_t period_ns) {
+    return (now_ns / period_ns + 1) * period_ns;
+}
 
 std::int64_t nanos(Ticks ticks) {
     return std::min<std::int64_t>(ticks.count(), INT64_MAX / 100) * 100;
@@ -155,7 +161,7 @@ int Sender::run() {
                         {inventory_->hardware_fd(), POLLIN, 0},
                         {inventory_->files_fd(), POLLIN, 0},
                         {updater_->fd(), updater_->wanted_events(), 0}};
-        const auto wait_ns = std::clamp<std::int64_t>(next_wake_ns() - now_ns(), 0, kWakeMost);
+        const auto wait_ns = std::clamp<std::int64_t>(next_wake_ns() - now_ns(), 0, kGrid);
         ::poll(fds, std::size(fds), static_cast<int>((wait_ns + kMilli - 1) / kMilli));
         if (!receive()) break;
         tick();
@@ -188,13 +194,13 @@ void Sender::tick() {
         if (!writer_.is_off(FIELDWATCH_LISTENING_PORTS)) send_control(true);
     }
     if (now >= next_accounts_ns_) {
-        next_accounts_ns_ = now + kAccountsEvery;
+        next_accounts_ns_ = next_multiple(now, kAccountsEvery);
         if (accounts_.changed() && !writer_.is_off(FIELDWATCH_LOCAL_USERS)) {
             writer_.emit_snapshot(FIELDWATCH_LOCAL_USERS, accounts_.snapshot());
         }
     }
     if (now >= next_spool_ns_) {
-        next_spool_ns_ = now + kSpoolEvery;
+        next_spool_ns_ = next_multiple(now, kSpoolEvery);
         if (flash_.has_room(disk_.written_bytes(), now)) (void)keeper_.keep_waiting(now - kSpoolAge);
     }
     if (isolated_until_ns_ != 0 && now >= isolated_until_ns_) {
@@ -206,14 +212,19 @@ void Sender::tick() {
         (void)give_back_memory();
     }
     if (now >= next_status_ns_) {
-        next_status_ns_ = now + kStatusEvery;
+        next_status_ns_ = next_multiple(now, kStatusEvery);
         write_status_file();
     }
 }
 
 std::int64_t Sender::next_wake_ns() const {
-    auto wake = std::min({next_snapshot_ns_, next_spool_ns_, next_status_ns_, hub_.wake_ns(),
+    auto wake = std::min({next_snapshot_ns_, next_spool_ns_, next_status_ns_, give_back_ns_, hub_.wake_ns(),
                           inventory_->wake_ns(), updater_->wake_ns()});
+    if (isolated_until_ns_ != 0) wake = std::min(wake, isolated_until_ns_);
+    for (std::size_t i = 0; i < kAggregatedCount; ++i) {
+        const std::chrono::nanoseconds interval(nanos(twin_.settings().aggregate_interval[i]));
+        wake = std::min(wake, aggregators_[i].due_ns(interval));
+    }
     if (provisioner_) wake = std::min(wake, provisioner_->wake_ns());
     if (ports_changed_ns_ >= 0) wake = std::min(wake, ports_changed_ns_ + kPortsSettle);
     const auto due = [](std::int64_t oldest, Ticks frequency) {
@@ -221,7 +232,8 @@ std::int64_t Sender::next_wake_ns() const {
     };
     if (hub_.is_ready() && hub_.in_flight() < kInFlightMax) {
         wake = std::min({wake, due(outbox_.oldest_ns(Queue::High), twin_.settings().high_frequency),
-                         due(outbox_.oldest_ns(Queue::Low), twin_.settings().low_frequency)});
+                         due(outbox_.oldest_ns(Queue::Low), twin_.settings().low_frequency),
+                         due(outbox_.oldest_ns(Queue::Operational), twin_.settings().high_frequency)});
     }
     return wake;
 }

@@ -27,6 +27,10 @@ class Aggregator {
     void flush(const Emit& emit);
     /// Closes the window when it is older than `interval`; `now` is monotonic.
     void tick(std::chrono::nanoseconds now, std::chrono::nanoseconds interval, const Emit& emit);
+    /// When the window ends, monotonic; INT64_MAX while nothing is in it.
+    std::int64_t due_ns(std::chrono::nanoseconds interval) const {
+        return entries_.empty() ? INT64_MAX : (window_began_ + interval).count();
+    }
 
     std::size_t size() const { return entries_.size(); }
     std::uint64_t early_flushes() const { return early_flushes_; }

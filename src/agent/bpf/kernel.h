@@ -136,9 +136,12 @@ __u32 own_mount_namespace; /* the device's, not the agent's; 0: not known, and n
 __u32 own_network_namespace;
 
 /* One wake-up per 200 ms or 256 KiB instead of one per event: twenty times cheaper (spec/linux-collection.md
- * 0). The collector drains every 200 ms by itself; this wakes it early when a ring fills. */
+ * 0). While events come the collector drains every 200 ms by itself, and this wakes it early when a ring
+ * fills. Once none came it waits, and sets is_waited_for: the next event wakes it at once. */
 #define FW_WAKE_BYTES (256 * 1024)
+__u32 is_waited_for;
 static __always_inline __u64 wake_flags(void* ring, __u64 wake_bytes) {
+    if (is_waited_for) return BPF_RB_FORCE_WAKEUP;
     return bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) >= wake_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 

@@ -134,10 +134,13 @@ class LoadedSource final : public BpfSource {
 
     int fd() const override { return ring_buffer__epoll_fd(ring_); }
 
-    void drain(const Take& take) override {
+    void wait_for_events(bool is_waiting) override { skeleton_->bss->is_waited_for = is_waiting ? 1 : 0; }
+
+    bool drain(const Take& take) override {
         take_ = &take;
-        ring_buffer__consume(ring_);
+        const bool any = ring_buffer__consume(ring_) != 0;
         take_ = nullptr;
+        return any;
     }
 
     void detach() override { Skeleton::detach(skeleton_); }

@@ -32,8 +32,10 @@ class BpfSource {
     /// The answers of name servers, beside the classes.
     static Result<std::unique_ptr<BpfSource>> open_names();
 
-    virtual int fd() const = 0;  ///< readable when the ring holds enough to be worth a wake-up
-    virtual void drain(const Take& take) = 0;
+    /// Readable when the ring holds enough to be worth a wake-up: much, or, while events are waited for, one.
+    virtual int fd() const = 0;
+    virtual void wait_for_events(bool is_waiting) = 0;
+    virtual bool drain(const Take& take) = 0;  ///< whether there was anything
     virtual fw_counters counters() const = 0;
     virtual void detach() = 0;  ///< nothing more is seen; what the ring holds can still be taken
     virtual std::uint64_t untracked() const = 0;

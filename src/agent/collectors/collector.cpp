@@ -1,6 +1,5 @@
 #include "agent/collectors/collector.hpp"
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,7 +23,8 @@ namespace fieldwatch::agent {
 
 namespace {
 
-constexpr int kDrainMillis = 200;  // the longest an event waits in a ring
+constexpr int kDrainMillis = 200;  // the longest an event waits in a ring while others come
+constexpr int kQuietDrains = 2;    // in vain, before the next event is to wake us: bursts are no rest
 constexpr std::uint64_t kSecond = 1'000'000'000;
 constexpr std::uint64_t kFinishNs = 2 * kSecond;      // how long a stop waits for the sender
 constexpr std::uint64_t kStatusEvery = 10 * kSecond;  // also the sign that it is alive
@@ -97,8 +97,17 @@ void Collector::wait() {
         }
         if (names_) fds[count++] = {names_->fd(), POLLIN, 0};
     }
-    ::poll(fds, count, kDrainMillis);
+    ::poll(fds, count, wait_millis());
     if (fds[0].revents & (POLLHUP | POLLERR)) stop_requested.store(true);
+}
+
+/// While nothing happens, until the next look at what has to be looked at.
+int Collector::wait_millis() const {
+    if (!is_waiting_ || writer_.is_pending() || processes_ || audit_) return kDrainMillis;
+    const bool looks = logins_ || connections_[0] || connections_[1];
+    const auto due = looks ? std::min(next_second_ns_, next_status_ns_) : next_status_ns_;
+    const auto now = boot_ns();
+    return due <= now ? 0 : static_cast<int>(std::min(due - now, kStatusEvery) / 1'000'000 + 1);
 }
 
 void Collector::receive_control() {
@@ -159,6 +168,7 @@ void Collector::apply(const fw_control& control) {
         logins_.reset();
     }
     open_audit(control);
+    wait_for_events(false);                 // a source that was opened knows of no waiting
     if (!before) (void)give_back_memory();  // loading a program parses the kernel's 5 MB of types
     if (control.snapshot || changed(FW_CLASS_EXEC) || changed(FW_CLASS_EXIT) || changed(FW_CLASS_TCP) ||
         changed(FW_CLASS_UDP)) {
@@ -171,122 +181,15 @@ void Collector::apply(const fw_control& control) {
     if (control.snapshot && control.firewall) send_firewall();
 }
 
-void Collector::open_processes(const fw_control& control) {
-    processes_.reset();
-    const BpfSource::Options options{.own_pids = {own_pids_[0], own_pids_[1]}, .namespaces = device_};
-    bool need_fallback = false;
-    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT}) {
-        bpf_[which].reset();
-        const auto wanted = static_cast<fw_mode>(control.mode[which]);
-        mode_[which] = FW_MODE_OFF;
-        if (wanted == FW_MODE_OFF) continue;
-        mode_[which] = FW_MODE_NONE;
-        if (wanted == FW_MODE_NONE || wanted == FW_MODE_BPF) {
-            if (auto source = BpfSource::open(which, options)) {
-                bpf_[which] = std::move(*source);
-                mode_[which] = FW_MODE_BPF;
-            }
-        }
-        need_fallback |= mode_[which] == FW_MODE_NONE && wanted != FW_MODE_BPF;
-    }
-    if (!need_fallback) return;
-    ProcessFallback::Handlers handlers{
-        .exec = [this](const ProcessFacts& facts) { take_facts(facts, ExecSource::Fallback); },
-        .exit =
-            [this](fw_exit record) {
-                if (mode_[FW_CLASS_EXIT] == FW_MODE_BPF || mode_[FW_CLASS_EXIT] == FW_MODE_OFF) return;
-                record.time_ns += boot_to_real_ns_;
-                if (is_own(record.pid)) return;
-                if (!writer_.has_room()) {
-                    ++refused_[FW_CLASS_EXIT];
-                } else {
-                    (void)writer_.put(FW_EXIT, record);
-                }
-            }};
-    const bool poll_only = control.mode[FW_CLASS_EXEC] == FW_MODE_POLL;
-    auto mode = FW_MODE_POLL;
-    if (!poll_only) {
-        if (auto connector = ProcessFallback::connector(handlers)) {
-            processes_ = std::move(*connector);
-            mode = FW_MODE_PROC_CONNECTOR;
-        }
-    }
-    if (!processes_) processes_ = ProcessFallback::polling(std::move(handlers));
-    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT}) {
-        if (mode_[which] == FW_MODE_NONE) mode_[which] = mode;
-    }
-}
-
-void Collector::open_connections(fw_class which, const fw_control& control) {
-    auto& poller = connections_[which == FW_CLASS_UDP];
-    bpf_[which].reset();
-    poller.reset();
-    mode_[which] = FW_MODE_OFF;
-    const auto wanted = static_cast<fw_mode>(control.mode[which]);
-    if (wanted == FW_MODE_OFF) return;
-    if (wanted == FW_MODE_NONE || wanted == FW_MODE_BPF) {
-        const BpfSource::Options options{.own_pids = {own_pids_[0], own_pids_[1]},
-                                         .loopback = control.loopback != 0};
-        if (auto source = BpfSource::open(which, options)) {
-            bpf_[which] = std::move(*source);
-            mode_[which] = FW_MODE_BPF;
-            if (which == FW_CLASS_UDP) return;
-            for (const auto& port : take_port_snapshot("/proc", 0).ports) {
-                if (port.protocol != IPPROTO_TCP) continue;
-                bpf_[FW_CLASS_TCP]->add_listener(own_network_namespace(), port.port, port.pid, port.uid);
-            }
-            return;
-        }
-    }
-    mode_[which] = FW_MODE_NONE;
-    if (wanted == FW_MODE_BPF) return;
-    mode_[which] = FW_MODE_POLL;
-    poller.emplace(which == FW_CLASS_UDP ? IPPROTO_UDP : IPPROTO_TCP,
-                   ConnectionPoller::Handlers{
-                       .connection =
-                           [this, which](const fw_connection& record) {
-                               if (is_own(record.pid)) return;
-                               if (!writer_.has_room()) {
-                                   ++refused_[which];
-                               } else {
-                                   (void)writer_.put(FW_CONNECTION, record);
-                               }
-                           },
-                       .listen = [this](const fw_listen& record) { (void)writer_.put(FW_LISTEN, record); }});
-}
-
-/// Names are for connections: where the kernel's programs tell neither kind of them, nobody asks.
-void Collector::open_names(const fw_control& control) {
-    const auto is_wanted = [&](fw_class which) {
-        return control.mode[which] == FW_MODE_NONE || control.mode[which] == FW_MODE_BPF;
-    };
-    if (!is_wanted(FW_CLASS_TCP) && !is_wanted(FW_CLASS_UDP)) return close_names();
-    if (names_) return;
-    if (auto source = BpfSource::open_names()) names_ = std::move(*source);
-}
-
-void Collector::close_names() {
-    names_before_ = names_counters();
-    names_.reset();
-}
-
-fw_counters Collector::names_counters() const {
-    auto total = names_before_;
-    if (names_) {
-        const auto own = names_->counters();
-        total.produced += own.produced;
-        total.dropped += own.dropped;
-    }
-    return total;
-}
-
 void Collector::drain() {
     (void)writer_.flush();
-    // Before the connections that were made with them.
-    if (names_ && writer_.has_room())
-        names_->drain([this](std::span<const std::byte> record) { return writer_.put(FW_DNS, record); });
-    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP, FW_CLASS_UDP})
-        drain_ring(which);
+    bool any = drain_rings();
+    quiet_drains_ = any ? 0 : std::min(quiet_drains_ + 1, kQuietDrains);
+    if (quiet_drains_ == kQuietDrains && !is_waiting_) {
+        wait_for_events(true);
+        any = drain_rings();  // what came before the programs knew; later than that by a hair waits a second
+    }
+    if (any) wait_for_events(false);
     if (audit_) audit_->drain(real_ns());  // first: it has the whole command line of what is gone already
     if (processes_) processes_->drain();
     const auto now = boot_ns();
@@ -301,9 +204,31 @@ void Collector::drain() {
     (void)writer_.flush();
 }
 
-void Collector::drain_ring(fw_class which) {
-    if (!bpf_[which] || !writer_.has_room()) return;
-    bpf_[which]->drain([this, which](std::span<const std::byte> record) { return take(which, record); });
+bool Collector::drain_rings() {
+    bool any = false;
+    // Before the connections that were made with them.
+    if (names_ && writer_.has_room())
+        any =
+            names_->drain([this](std::span<const std::byte> record) { return writer_.put(FW_DNS, record); });
+    for (const auto which : {FW_CLASS_EXEC, FW_CLASS_EXIT, FW_CLASS_TCP, FW_CLASS_UDP})
+        any |= drain_ring(which);
+    return any;
+}
+
+void Collector::wait_for_events(bool is_waiting) {
+    is_waiting_ = is_waiting;
+    for (const auto& source : bpf_) {
+        if (source) source->wait_for_events(is_waiting);
+    }
+    if (names_) names_->wait_for_events(is_waiting);
+}
+
+/// Whether there was anything, or may be for all we know.
+bool Collector::drain_ring(fw_class which) {
+    if (!bpf_[which]) return false;
+    if (!writer_.has_room()) return true;
+    return bpf_[which]->drain(
+        [this, which](std::span<const std::byte> record) { return take(which, record); });
 }
 
 bool Collector::take(fw_class which, std::span<const std::byte> record) {
@@ -334,31 +259,6 @@ bool Collector::take_exec(std::span<const std::byte> record) {
     const bool is_small = record.size() <= sizeof(fw_exec);
     return writer_.put(is_small ? FW_EXEC : FW_EXEC_LARGE,
                        std::as_bytes(std::span(&copy, 1)).first(record.size()));
-}
-
-/// Audit is read along where the log-ins have no log file, or the kernel takes no program for execs.
-void Collector::open_audit(const fw_control& control) {
-    const bool for_logins = control.logins && !logins_->has_log();
-    if (!for_logins && !processes_) return audit_.reset();
-    if (audit_) return;
-    auto reader = AuditReader::open({.exec =
-                                         [this](const ProcessFacts& facts) {
-                                             if (!processes_ || mode_[FW_CLASS_EXEC] == FW_MODE_OFF) return;
-                                             if (mode_[FW_CLASS_EXEC] != FW_MODE_BPF &&
-                                                 mode_[FW_CLASS_EXEC] != FW_MODE_AUDIT) {
-                                                 tally(FW_CLASS_EXEC);
-                                                 mode_[FW_CLASS_EXEC] = FW_MODE_AUDIT;
-                                                 counted_[FW_CLASS_EXEC] = source_counters(FW_CLASS_EXEC);
-                                                 send_status();
-                                             }
-                                             take_facts(facts, ExecSource::Audit);
-                                         },
-                                     .line =
-                                         [this](const fw_log_line& record) {
-                                             if (control_->logins && !logins_->has_log())
-                                                 (void)writer_.put(FW_LOG_LINE, record);
-                                         }});
-    if (reader) audit_ = std::move(*reader);
 }
 
 void Collector::take_facts(const ProcessFacts& facts, ExecSource source) {

@@ -31,8 +31,11 @@ class Collector {
     void open_processes(const fw_control& control);
     void open_connections(fw_class which, const fw_control& control);
     void drain();
+    bool drain_rings();
+    void wait_for_events(bool is_waiting);
+    int wait_millis() const;
     void finish();  // what was seen until now reaches the sender, and then how much it was
-    void drain_ring(fw_class which);
+    bool drain_ring(fw_class which);
     void open_names(const fw_control& control);
     void close_names();
     fw_counters names_counters() const;
@@ -70,6 +73,8 @@ class Collector {
     Counted counted_[FW_CLASS_COUNT];             // what of the present source is in totals_
     std::uint64_t refused_[FW_CLASS_COUNT] = {};  // lost on the way from a fallback to the socket
     fw_counters names_before_{};                  // of the sources of names that were closed
+    int quiet_drains_ = 0;                        // in a row
+    bool is_waiting_ = false;                     // the rings were empty: the next event wakes us
     std::uint64_t boot_to_real_ns_ = 0;
     std::uint64_t next_second_ns_ = 0;
     std::uint64_t next_status_ns_ = 0;

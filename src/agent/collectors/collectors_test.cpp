@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -95,6 +96,30 @@ TEST(ExecProgram, CountsExactlyWhatAFullRingLost) {
     const auto counters = source->counters();
     EXPECT_GT(counters.dropped, 0U);
     EXPECT_EQ(counters.produced, delivered + counters.dropped);
+}
+
+bool is_readable(const BpfSource& source, int millis) {
+    pollfd ready{source.fd(), POLLIN, 0};
+    return ::poll(&ready, 1, millis) == 1;
+}
+
+TEST(ExecProgram, WakesWhoWaitsForEventsAtTheFirst) {
+    OPEN_OR_SKIP(source, FW_CLASS_EXEC, {});
+    const auto take = [](auto) { return true; };
+    const auto run_one = [] { ::waitpid(spawn({"/bin/true"}), nullptr, 0); };
+    run_one();
+    EXPECT_FALSE(is_readable(*source, 100)) << "one event is not worth a wake-up";
+    EXPECT_TRUE(source->drain(take));
+    source->wait_for_events(true);
+    run_one();
+    EXPECT_TRUE(is_readable(*source, 5'000));
+    EXPECT_TRUE(source->drain(take));
+    source->wait_for_events(false);
+    do  // what was ready is looked at again, until it is found empty
+        (void)source->drain(take);
+    while (is_readable(*source, 0));
+    run_one();
+    EXPECT_FALSE(is_readable(*source, 100));
 }
 
 TEST(ExitProgram, TellsExitCodeAndSignal) {
