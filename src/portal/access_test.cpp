@@ -167,6 +167,7 @@ GET /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft
 GET /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft.Security/iotSecuritySolutions/{hub}/analyticsModels/default reader
 GET /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft.Security/iotSecuritySolutions/{hub}/analyticsModels/default/aggregatedAlerts reader
 GET /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft.Security/iotSecuritySolutions/{hub}/analyticsModels/default/aggregatedAlerts/{type}/{date} reader
+POST /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft.Security/iotSecuritySolutions/{hub}/analyticsModels/default/aggregatedAlerts/{type}/{date}/dismiss operator
 GET /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft.Security/iotSecuritySolutions/{hub}/analyticsModels/default/aggregatedRecommendations reader
 GET /subscriptions/{subscription}/resourceGroups/{resources}/providers/Microsoft.Security/iotSecuritySolutions/{hub}/analyticsModels/default/aggregatedRecommendations/{name} reader
 GET /api/v1/hubs/{hub}/queries analyst

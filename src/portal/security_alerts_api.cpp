@@ -230,6 +230,32 @@ Answer get_aggregated_alert(const Context& context, const Call& call) {
     return json_reply(200, aggregate_json(Row(table, 0), last_of_path(call.request.path, 2), devices));
 }
 
+/// For good: the alerts of that type that began on that day, and those that are still to come of it. Whatever
+/// device they are of: every shard hears of it.
+Answer dismiss_aggregated_alert(const Context& context, const Call& call) {
+    const auto solution = FIELDWATCH_TRY(solution_of(context, call));
+    const auto& type = call.names.at(3);
+    const auto day = parse_iso8601(call.names.at(4) + "T00:00:00Z");
+    if (!day) return fail(Errc::InvalidArgument, "an aggregated alert is named TYPE/yyyy-MM-dd");
+    const auto name = type + "/" + to_iso8601(day->time, 0).substr(0, 10);
+    const auto found = FIELDWATCH_TRY(
+        ask(*solution.scope.workspace,
+            fmt::format("{} | where AlertType == {} and StartTime >= {} and StartTime < {} | take 1",
+                        solution.alerts(context.parts.clock.now() - kFindingsKept), kql_string(type),
+                        kql_datetime(day->time), kql_datetime(day->time + std::chrono::hours(24))),
+            1));
+    if (found.rows.empty())
+        return fail(Errc::NotFound, fmt::format("no alert {} began on {}", type, call.names.at(4)));
+    model::Record record;
+    record.kind = model::RecordKind::AlertState;
+    record.received = context.parts.clock.now();
+    record.sender = {.hub = solution.scope.hub.name};
+    record.body = Json{{"aggregate", name}, {"status", "Dismissed"}, {"by", call.who.name}}.dump();
+    FIELDWATCH_TRY(context.parts.registry.publish(record));
+    call.detail = name;
+    return json_reply(200, {{"name", name}, {"status", "Dismissed"}});
+}
+
 }  // namespace
 
 std::vector<Route> security_alert_routes() {
@@ -237,13 +263,14 @@ std::vector<Route> security_alert_routes() {
     static const auto kAlerts = kBelow + "/iotAlerts", kAlert = kAlerts + "/{id}";
     static const auto kTypes = kBelow + "/iotAlertTypes", kType = kTypes + "/{name}";
     static const auto kAggregates = kBelow + "/analyticsModels/default/aggregatedAlerts";
-    static const auto kAggregate = kAggregates + "/{type}/{date}";
+    static const auto kAggregate = kAggregates + "/{type}/{date}", kDismissal = kAggregate + "/dismiss";
     return {{"GET", kAlerts, Role::Reader, list_iot_alerts},
             {"GET", kAlert, Role::Reader, get_iot_alert},
             {"GET", kTypes, Role::Reader, list_alert_types},
             {"GET", kType, Role::Reader, get_alert_type},
             {"GET", kAggregates, Role::Reader, list_aggregated_alerts},
-            {"GET", kAggregate, Role::Reader, get_aggregated_alert}};
+            {"GET", kAggregate, Role::Reader, get_aggregated_alert},
+            {"POST", kDismissal, Role::Operator, dismiss_aggregated_alert}};
 }
 
 }  // namespace fieldwatch::portal

@@ -143,6 +143,33 @@ TEST_F(SecurityApiTest, AggregatesAlertsByTypeAndDay) {
     get(list + "/IoT_CryptoMiner/today", 400);
 }
 
+TEST_F(SecurityApiTest, DismissesATypeAndDayAtEveryShard) {
+    const auto place = kBase + "/plant/analyticsModels/default/aggregatedAlerts/IoT_CryptoMiner/";
+    const auto said = [&] {
+        std::vector<model::Record> out;
+        auto rows = registry_->outbox(100).value();
+        for (auto& row : rows)
+            if (row.record.kind == model::RecordKind::AlertState) out.push_back(std::move(row.record));
+        return out;
+    };
+    EXPECT_EQ(ask("POST", place + "2026-11-22/dismiss", "", "reader").status, 403);
+    EXPECT_EQ(ask("POST", place + "today/dismiss", "").status, 400);
+    EXPECT_EQ(ask("POST", place + "2026-11-22/dismiss", "").status, 404);
+    EXPECT_TRUE(said().empty());
+    workspace_.answers_ = {{"AlertType == \"IoT_CryptoMiner\"", alerts()}};
+    const auto reply = ask("POST", place + "2026-11-22/dismiss", "");
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    EXPECT_EQ(Json::parse(reply.body),
+              (Json{{"name", "IoT_CryptoMiner/2026-11-22"}, {"status", "Dismissed"}}));
+    EXPECT_THAT(asked(), HasSubstr("StartTime >= datetime(2026-11-22"));
+    ASSERT_EQ(said().size(), 1u);
+    EXPECT_EQ(said()[0].sender.hub.value, "plant");
+    EXPECT_EQ(said()[0].sender.device.value, "");
+    EXPECT_EQ(Json::parse(said()[0].body), (Json{{"aggregate", "IoT_CryptoMiner/2026-11-22"},
+                                                 {"status", "Dismissed"},
+                                                 {"by", "administrator"}}));
+}
+
 TEST_F(SecurityApiTest, ListsRecommendationsAndTheirTypes) {
     const workspace::ResultTable rows{
         .columns = {{"RecommendationName"}, {"DeviceId"}, {"RecommendationAdditionalData"}},

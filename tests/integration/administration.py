@@ -198,6 +198,18 @@ def the_published_security_api_answers_from_what_is_stored():
         assert sum(metrics["metrics"].values()) >= 1 and metrics["topAlertedDevices"][0]["deviceId"] == "pump", metrics
         assert metrics["mostPrevalentDeviceAlerts"], metrics
 
+        # A type and day is dismissed for good: what comes of it later is born so.
+        status, said = api(server, "POST", f"{solutions}{model}/aggregatedAlerts/{day['name']}/dismiss")
+        assert status == 200 and json.loads(said) == {"name": day["name"], "status": "Dismissed"}, said
+        kind = day["properties"]["alertType"]
+        states = f"SecurityAlert | where AlertType == '{kind}' | summarize arg_max(TimeGenerated, Status) by SystemAlertId, CompromisedEntity" \
+                 " | project CompromisedEntity, Status"
+        server.wait_for(states, lambda rows: rows and all(row[1] == "Dismissed" for row in rows))
+        get(f"{model}/aggregatedAlerts/{day['name']}", 404)
+        run_commands(server, server.make_device("valve"), "sh -c 'echo cpuminer-multi'")
+        rows = server.wait_for(states, lambda rows: any(row[0] == "valve" for row in rows))
+        assert all(row[1] == "Dismissed" for row in rows), rows
+
 
 def code_of(secret, moment):
     """RFC 6238, written down here once more."""
