@@ -150,6 +150,30 @@ TEST(Offline, RaisesAFailedBruteForceOnceItsWindowHasPassed) {
     EXPECT_EQ(count(failures(log, 20).findings(), "IoT_Bruteforce_Fail"), 1u);
 }
 
+TEST(Offline, HidesNoBruteForceBehindOtherAddresses) {
+    Log log;
+    failures(log, 20);
+    for (int i = 0; i < 70; ++i)
+        log.login(60, "root", "2001:db8::" + std::to_string(i + 1), "Fail");
+    log.login(90, "root", "203.0.113.5", "Success");
+    const auto found = log.findings();
+    EXPECT_EQ(count(found, "IoT_Bruteforce_Success"), 1u);
+}
+
+TEST(Offline, RaisesOneFailedBruteForceForMoreAddressesThanItKeeps) {
+    Log log;
+    for (int round = 0; round < 4; ++round)
+        for (int i = 0; i < 80; ++i)
+            log.login(round * 40 + i / 4, "user" + std::to_string(i), "198.51.100." + std::to_string(i + 1),
+                      "Fail");
+    const auto found = log.findings();
+    ASSERT_EQ(count(found, "IoT_Bruteforce_Fail"), 1u);
+    const auto& alert = *std::find_if(found.begin(), found.end(), [](const auto& one) {
+        return one.find("IoT_Bruteforce_Fail") != one.npos;
+    });
+    EXPECT_EQ(alert.find("many addresses"), alert.npos) << "no address of its own: " << alert;
+}
+
 TEST(Offline, LetsThreeFailuresBe) {
     Log log;
     EXPECT_TRUE(failures(log, 3).findings().empty());
@@ -186,6 +210,17 @@ TEST(Offline, KeepsWhatIsMoreThanThreeDaysLateOutOfDetection) {
               R"({"ProcessId":1,"UserName":"pi","Operation":"login","Executable":"/l","Result":"Success"})",
               "Triggered", false, 73 * 3'600);
     EXPECT_TRUE(log.findings().empty());
+}
+
+TEST(Offline, ClosesNoPortForAListThatWasCutShort) {
+    Log log;
+    log.ports(0, R"({"Protocol":"tcp","LocalPort":"8888","LocalAddress":"0.0.0.0"})");
+    log.ports(
+        10,
+        R"({"Protocol":"tcp","LocalPort":"22","LocalAddress":"127.0.0.1","ExtraDetails":{"Truncated":"true"}})");
+    const auto found = log.findings();
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_NE(found[0].find(R"("RecommendationState":"Active")"), std::string::npos);
 }
 
 TEST(Offline, OpensAndResolvesTheOpenPortsRecommendation) {

@@ -1,6 +1,7 @@
 #include "detect/login/login_detector.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/hash.hpp"
 #include "base/ip_address.hpp"
@@ -14,6 +15,8 @@ namespace {
 constexpr Ticks kOneLogin =
     std::chrono::seconds(5);  ///< several records of one login, spec/alerts.md section 6
 constexpr std::size_t kSeenMax = 16;
+/// The source that stands for all those for whom there is no place.
+constexpr std::string_view kManyAddresses = "many addresses";
 
 constexpr AlertType kBruteForceSuccess{"fieldwatch-a06",
                                        "IoT_Bruteforce_Success",
@@ -140,7 +143,7 @@ void LoginDetector::local(const model::Event& event, const model::Item& item, co
     context.book.raise(std::move(alert), context.settings.dedup_window, context.now, context.out);
 }
 
-LoginDetector::Source& LoginDetector::source_of(Device& device, std::string_view address) {
+LoginDetector::Source& LoginDetector::source_of(Device& device, std::string_view address, Context& context) {
     auto& sources = device.sources;
     const auto found =
         std::find_if(sources.begin(), sources.end(), [&](const Source& s) { return s.address == address; });
@@ -148,13 +151,63 @@ LoginDetector::Source& LoginDetector::source_of(Device& device, std::string_view
         std::rotate(found, found + 1, sources.end());
         return sources.back();
     }
-    if (sources.size() == kSourcesMax) {
-        open_.erase({device_key(device.hub, device.name), sources.front().address});
-        sources.erase(sources.begin());
-        ++sources_evicted_;
-    }
+    while (sources.size() >= kSourcesMax)
+        evict_one(device, context);
     sources.emplace_back().address = address;
     return sources.back();
+}
+
+/// Makes room: whoever failed least goes first, the oldest of them, so that no number of others hides one who
+/// tries many passwords. What those who go have failed counts together.
+void LoginDetector::evict_one(Device& device, Context& context) {
+    const auto rank = [](const Source& source) {
+        const int told = !source.burst ? 0 : source.reported ? 1 : 2;
+        return std::tuple(source.address == kManyAddresses, told, source.recent.size());
+    };
+    const auto victim = std::ranges::min_element(device.sources, {}, rank);
+    auto gone = std::move(*victim);
+    device.sources.erase(victim);
+    open_.erase({device_key(device.hub, device.name), gone.address});
+    ++sources_evicted_;
+    if (gone.burst) {
+        if (!gone.reported) report_failed(device, gone, context);
+    } else if (!gone.recent.empty()) {
+        count_among_many(device, gone, context);
+    }
+}
+
+void LoginDetector::count_among_many(Device& device, const Source& gone, Context& context) {
+    auto& many = source_of(device, kManyAddresses, context);
+    const auto window = context.settings.bruteforce_window;
+    const Timestamp newest{gone.recent.back()};
+    if (many.burst && newest > many.last + window) {
+        if (!many.reported) report_failed(device, many, context);
+        open_.erase({device_key(device.hub, device.name), many.address});
+        many = Source{};
+        many.address = kManyAddresses;
+    }
+    const auto needed = static_cast<std::size_t>(context.settings.bruteforce_failures);
+    for (const auto at : gone.recent) {
+        many.recent.insert(std::ranges::upper_bound(many.recent, at), at);
+        if (many.recent.size() > needed) many.recent.erase(many.recent.begin());
+    }
+    for (const auto& user : gone.users)
+        add_name(many.users, user);
+    for (const auto& endpoint : gone.endpoints)
+        add_name(many.endpoints, endpoint);
+    for (const auto& position : gone.evidence)
+        add_evidence(many.evidence, position);
+    if (many.burst) {
+        many.failures += static_cast<std::int64_t>(gone.recent.size());
+        many.last = std::max(many.last, newest);
+    } else if (many.recent.size() >= needed && many.recent.back() - many.recent.front() <= window.count()) {
+        many.burst = true;
+        many.start = Timestamp{many.recent.front()};
+        many.last = Timestamp{many.recent.back()};
+        many.failures = static_cast<std::int64_t>(many.recent.size());
+    }
+    many.last_received = context.now;
+    if (many.burst && !many.reported) open_.emplace(device_key(device.hub, device.name), many.address);
 }
 
 void LoginDetector::Source::forget_success() {
@@ -167,7 +220,7 @@ void LoginDetector::Source::forget_success() {
 
 void LoginDetector::fail(Device& device, const model::Event& event, const model::Item& item,
                          const model::Login& login, Context& context) {
-    auto& source = source_of(device, one_spelling(login.remote_address));
+    auto& source = source_of(device, one_spelling(login.remote_address), context);
     const auto window = context.settings.bruteforce_window;
     if (source.burst &&
         event.time > source.last + window) {  // another attempt: what the old one left is out by now
@@ -217,7 +270,7 @@ void LoginDetector::succeed(Device& device, const model::Event& event, const mod
                                     [&](const Source& s) { return s.address == address; });
     if (found == device.sources.end() || !found->burst) {
         if (found != device.sources.end() || device.sources.size() < kSourcesMax / 2)
-            remember(device, event, item, login, address);
+            remember(device, event, item, login, address, context);
         return;
     }
     if (event.time < found->start || event.time > found->last + context.settings.bruteforce_window) return;
@@ -230,8 +283,8 @@ void LoginDetector::succeed(Device& device, const model::Event& event, const mod
 
 /// Events may come out of order: failures that are late find the log-in that they led to.
 void LoginDetector::remember(Device& device, const model::Event& event, const model::Item& item,
-                             const model::Login& login, std::string_view address) {
-    auto& source = source_of(device, address);
+                             const model::Login& login, std::string_view address, Context& context) {
+    auto& source = source_of(device, address, context);
     if (source.won && source.last >= event.time) return;
     if (source.won) source.forget_success();
     source.won = true;
@@ -272,7 +325,9 @@ void LoginDetector::report_failed(const Device& device, Source& source, Context&
     alert.hit_count = source.failures;
     alert.discriminator = source.address;
     alert.extended_json = burst_properties(device.name, source.endpoints, source.users, {});
-    alert.entities_json = entities(device.hub, device.name, {}, source.address);
+    const bool from_many = source.address == kManyAddresses;
+    alert.entities_json = entities(device.hub, device.name, {},
+                                   from_many ? std::string_view{} : std::string_view(source.address));
     source.reported = true;
     context.book.raise(std::move(alert), context.settings.dedup_window, context.now, context.out);
 }

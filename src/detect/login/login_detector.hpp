@@ -17,9 +17,9 @@ class LoginDetector {
   public:
     static constexpr std::size_t kDevicesMax =
         20'000;  ///< a shard's share of 80,000 devices that anyone logs in to
-    static constexpr std::size_t kSourcesMax =
-        64;                                       ///< addresses a device; past it the quietest goes, counted
-    static constexpr std::size_t kNamesMax = 32;  ///< users, and address:port pairs, kept as evidence
+    static constexpr std::size_t kSourcesMax = 64;  ///< addresses a device; past it who failed least goes,
+                                                    ///< counted, and counts among "many addresses"
+    static constexpr std::size_t kNamesMax = 32;    ///< users, and address:port pairs, kept as evidence
 
     /// False for one more record of a login that was seen.
     bool observe(const model::Event& event, const model::Item& item, const model::Login& login,
@@ -60,13 +60,15 @@ class LoginDetector {
     };
 
     bool is_repeat(Device& device, const model::Event& event, const model::Login& login);
-    Source& source_of(Device& device, std::string_view address);
+    Source& source_of(Device& device, std::string_view address, Context& context);
+    void evict_one(Device& device, Context& context);
+    void count_among_many(Device& device, const Source& gone, Context& context);
     void fail(Device& device, const model::Event& event, const model::Item& item, const model::Login& login,
               Context& context);
     void succeed(Device& device, const model::Event& event, const model::Item& item,
                  const model::Login& login, Context& context);
     void remember(Device& device, const model::Event& event, const model::Item& item,
-                  const model::Login& login, std::string_view address);
+                  const model::Login& login, std::string_view address, Context& context);
     /// A06; the source is done with.
     void report_won(Device& device, Source& source, const model::Event& event, std::string_view user,
                     Timestamp at, Context& context);

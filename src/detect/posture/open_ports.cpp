@@ -35,6 +35,11 @@ bool is_allowed(const Settings& settings, const model::ListeningPort& port, cons
                        });
 }
 
+/// Devices that report samples: spec/aws-device-defender.md.
+bool is_truncated(const model::Item& item) {
+    return model::find(item.extra_details, "Truncated") == "true";
+}
+
 }  // namespace
 
 bool OpenPorts::is_exposed(const RecommendationBook& posture, std::string_view hub, std::string_view device) {
@@ -51,6 +56,8 @@ void OpenPorts::observe(const model::Event& event, Context& context) {
         if (!endpoint.empty() && !is_allowed(context.settings, *port, endpoint))
             endpoints.push_back(std::move(endpoint));
     }
+    // Of a list that was cut short nothing is closed.
+    if (endpoints.empty() && std::ranges::any_of(event.items, is_truncated)) return;
     std::sort(endpoints.begin(), endpoints.end());
     endpoints.erase(std::unique(endpoints.begin(), endpoints.end()), endpoints.end());
     if (endpoints.size() > kEndpointsMax) endpoints.resize(kEndpointsMax);
