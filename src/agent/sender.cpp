@@ -31,6 +31,7 @@ constexpr std::int64_t kStatusEvery = 2 * kGrid;
 constexpr std::int64_t kCollectorSilentMost = 60 * kSecond;  // it tells its counts every ten
 constexpr std::int64_t kAccountsEvery = kGrid;
 constexpr std::int64_t kShutdownNs = 5 * kSecond;
+constexpr std::int64_t kHearOutNs = 2 * kSecond;
 constexpr std::int64_t kSettleNs = 2 * kSecond;
 constexpr std::size_t kInFlightMax = 2;  // of up to 200 KiB each: memory that a small device lacks
 
@@ -282,8 +283,19 @@ void Sender::send_messages(Queue trigger) {
     }
 }
 
+void Sender::hear_out() {
+    const auto deadline = now_ns() + kHearOutNs;
+    for (auto left = kHearOutNs; left > 0 && receive(); left = deadline - now_ns()) {
+        pollfd told{socket_, POLLIN, 0};
+        ::poll(&told, 1, static_cast<int>(left / kMilli) + 1);
+    }
+}
+
 void Sender::shut_down() {
-    if (stop_requested.load()) updater_->stopped();
+    if (stop_requested.load()) {
+        hear_out();
+        updater_->stopped();
+    }
     for (auto& aggregator : aggregators_)
         aggregator.flush([this](const Observation& one) { writer_.emit(one); });
     (void)keeper_.keep_waiting(INT64_MAX);

@@ -67,6 +67,8 @@ class Sender {
     void take_snapshots();
     void send_due();
     void send_messages(Queue trigger);
+    /// What the collector still tells when both are stopped at once, as systemd does it: until it has closed.
+    void hear_out();
     void shut_down();
     std::int64_t next_wake_ns() const;
 

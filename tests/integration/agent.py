@@ -144,6 +144,20 @@ def an_outage_loses_and_doubles_nothing():
             assert len(lines) == len(set(lines)), f"twice: {sorted(line for line in lines if lines.count(line) > 1)}"
 
 
+def a_stop_of_both_halves_loses_nothing_that_was_seen():
+    """As systemd stops a service: both are told at once, and what the collector has just seen is on its way."""
+    with Server() as server, Agent(server) as agent:
+        agent.until_collecting()
+        for number in range(30):
+            run("mark-stop", f"last-{number}")
+        for pid in reversed(agent.pids()):
+            os.kill(pid, signal.SIGTERM)
+        agent.process.wait(20)
+        agent.start()  # what was not sent waits in the spool
+        lines = {one["CommandLine"] for one in events(server, "ProcessCreate", "mark-stop", 30, 60)}
+        assert lines == {f"/bin/echo mark-stop last-{number}" for number in range(30)}, lines
+
+
 def a_twin_change_takes_effect():
     twin = "/api/v1/hubs/home/devices/here/modules/azureiotsecurity/twin"
 
@@ -330,5 +344,6 @@ def a_stranger_is_not_talked_to():
 
 if __name__ == "__main__":
     main(what_happens_here_arrives, each_half_holds_only_what_it_needs, an_outage_loses_and_doubles_nothing,
+         a_stop_of_both_halves_loses_nothing_that_was_seen,
          a_twin_change_takes_effect, tampering_is_shown, a_certificate_is_an_identity, the_hub_may_do_what_the_owner_allows,
          a_storm_is_seen_whole, a_stranger_is_not_talked_to)

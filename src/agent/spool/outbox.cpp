@@ -70,6 +70,12 @@ bool Outbox::drop_oldest(Queue queue) {
     return true;
 }
 
+void Outbox::drop_large(Queue queue) {
+    const auto event = pop(queue);
+    ++counters_[index(queue)].dropped_large;
+    if (on_gone) on_gone(event);
+}
+
 WaitingEvent Outbox::pop(Queue queue) {
     auto event = std::move(queues_[index(queue)].front());
     queues_[index(queue)].pop_front();
@@ -84,6 +90,10 @@ Outbox::Batch Outbox::take(Queue trigger, std::size_t envelope) {
     const auto fill = [&](Queue queue, std::size_t bytes_max) {
         while (!empty(queue)) {
             const auto size = queues_[index(queue)].front().json.size() + 1;
+            if (envelope + size > room) {  // it came when messages might be larger
+                drop_large(queue);
+                continue;
+            }
             if (envelope + batch.bytes + size > bytes_max) return;
             batch.bytes += size;
             taken.push_back(pop(queue));

@@ -85,6 +85,7 @@ class Outbox {
     static std::size_t index(Queue queue) { return static_cast<std::size_t>(queue); }
     void shrink();
     bool drop_oldest(Queue queue);
+    void drop_large(Queue queue);
     WaitingEvent pop(Queue queue);
 
     Options options_;

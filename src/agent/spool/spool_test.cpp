@@ -347,6 +347,21 @@ TEST(Outbox, PadsAMessageFromTheOtherQueueUpToItsBlock) {
     EXPECT_TRUE(outbox.take(Queue::High, 100).events.empty());  // Low alone does not answer a High trigger
 }
 
+TEST(Outbox, WhatMessagesHaveBecomeTooSmallForIsCountedAndKeepsNothingWaiting) {
+    Outbox outbox({.cache_bytes = 1'000'000, .message_bytes = 204'800});
+    std::size_t gone = 0;
+    outbox.on_gone = [&](const WaitingEvent&) { ++gone; };
+    outbox.add(Queue::High, "\"" + std::string(20'000, 'h') + "\"", 0);
+    outbox.add(Queue::High, "\"small\"", 0);
+    outbox.set_options({.cache_bytes = 1'000'000, .message_bytes = 8'192});
+    const auto batch = outbox.take(Queue::High, 100);
+    ASSERT_EQ(batch.events.size(), 1U);
+    EXPECT_EQ(batch.events[0]->json, "\"small\"");
+    EXPECT_EQ(outbox.counters(Queue::High).dropped_large, 1U);
+    EXPECT_EQ(gone, 1U);
+    EXPECT_TRUE(outbox.empty(Queue::High));
+}
+
 TEST(Outbox, NoMessageExceedsItsBoundAndTooLargeEventsAreCounted) {
     Outbox outbox({.cache_bytes = 1'000'000, .message_bytes = 8'192});
     outbox.add(Queue::High, std::string(9'000, 'h'), 0);
