@@ -37,14 +37,6 @@ std::string join_reversed(std::string_view names) {
     return out;
 }
 
-std::string join_arguments(std::string_view arguments) {
-    while (arguments.ends_with('\0'))
-        arguments.remove_suffix(1);
-    std::string out(arguments);
-    std::ranges::replace(out, '\0', ' ');
-    return out;
-}
-
 std::string container_id(std::string_view cgroup) {
     const auto is_hex = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
     std::size_t run = 0;
@@ -73,7 +65,7 @@ const Interpreter::Known* Interpreter::find(std::uint32_t pid, std::uint64_t tim
     ProcessFacts facts;  // ran before the agent, or was forked and runs no program of its own
     if (!read_process("/proc", pid, facts) || !is_same_start(facts.start_ns, start_ns)) return nullptr;
     remember(pid, {facts.start_ns, 0, facts.parent_pid, facts.executable,
-                   Redactor::built_in().redact(join_arguments(facts.arguments))});
+                   Redactor::built_in().redact_arguments(facts.arguments)});
     return &processes_.find(pid)->second;
 }
 
@@ -100,7 +92,7 @@ Observation Interpreter::exec(const fw_exec_head& head, std::string_view text) {
     const auto parent_executable = path(head.parent_size);
     const auto directory = path(head.directory_size);
     const auto cgroup = next(head.cgroup_size);
-    auto command_line = Redactor::built_in().redact(join_arguments(next(head.arguments_size)));
+    auto command_line = Redactor::built_in().redact_arguments(next(head.arguments_size));
     if (head.flags & FW_ARGS_TRUNCATED) command_line += "…[truncated]";
 
     // A shell's forked child has no command line of its own until it runs a program: it is its parent's.

@@ -65,8 +65,6 @@ class Interpreter {
 
 /// `/a/b/c` from names in leaf-to-root order, each NUL-terminated.
 std::string join_reversed(std::string_view names);
-/// Arguments joined by blanks.
-std::string join_arguments(std::string_view arguments);
 /// The 64 hex digits that container engines put into a cgroup's name; "" if there are none.
 std::string container_id(std::string_view cgroup);
 /// Text of an address, family 4 or 6.

@@ -76,6 +76,8 @@ Redactor::Redactor(std::string_view patterns) {
             options_.push_back(std::move(pair));
         else if (kind == "user")
             users_.push_back(std::move(pair));
+        else if (kind == "place")
+            places_.push_back(std::move(pair));
     });
 }
 
@@ -101,6 +103,43 @@ bool Redactor::has_token_prefix(std::string_view word) const {
     // Twice the prefix's length at least: the bare prefix is a word about tokens, not a token.
     return std::ranges::any_of(
         prefixes_, [&](const auto& one) { return word.starts_with(one) && word.size() >= one.size() + 8; });
+}
+
+bool Redactor::announces_secret(std::string_view argument, std::string_view program,
+                                std::string_view subcommand) const {
+    if (argument.starts_with('-') && argument.find('=') == std::string_view::npos && is_secret_name(argument))
+        return true;
+    return std::ranges::any_of(options_, [&](const auto& one) {
+        return one.second == argument && (one.first == program || one.first == subcommand);
+    });
+}
+
+std::string Redactor::redact_arguments(std::string_view arguments) const {
+    while (arguments.ends_with('\0'))
+        arguments.remove_suffix(1);
+    std::string line, program, subcommand;
+    std::size_t plain = 0;  // of arguments that are no options
+    bool hides = false;
+    while (!arguments.empty()) {
+        const auto size = std::min(arguments.find('\0'), arguments.size());
+        std::string word(arguments.substr(0, size));
+        arguments.remove_prefix(std::min(size + 1, arguments.size()));
+        const bool option = word.starts_with('-');
+        const auto equals = word.find('=');
+        if (program.empty()) {
+            if (equals == std::string::npos && word != "sudo" && word != "env") program = base_name(word);
+        } else {
+            if (!option && ++plain == 1) subcommand = program + "/" + word;
+            const auto place = std::pair(program, std::to_string(plain));
+            const bool secret = !option && (hides || std::ranges::find(places_, place) != places_.end());
+            hides = !secret && announces_secret(word, program, subcommand);
+            if (secret) word = kMark;
+        }
+        if (equals < word.find_first_of(" \t\n") && is_secret_name(std::string_view(word).substr(0, equals)))
+            word.replace(equals + 1, std::string::npos, kMark);
+        line.append(line.empty() ? "" : " ").append(word);
+    }
+    return redact(line);
 }
 
 std::string Redactor::redact(std::string_view line) const {

@@ -18,6 +18,9 @@ class Redactor {
     static const Redactor& built_in();
 
     std::string redact(std::string_view command_line) const;
+    /// Of arguments with a NUL behind each, joined by blanks: where one ends is known here, so a secret of
+    /// several words goes whole.
+    std::string redact_arguments(std::string_view arguments) const;
 
   private:
     bool is_secret_name(std::string_view name) const;
@@ -25,9 +28,14 @@ class Redactor {
     /// none.
     std::size_t header_end(std::string_view word) const;
     bool has_token_prefix(std::string_view word) const;
+    /// Whether the argument behind this one is a secret.
+    bool announces_secret(std::string_view argument, std::string_view program,
+                          std::string_view subcommand) const;
 
     std::vector<std::string> names_, suffixes_, headers_, schemes_, prefixes_;
-    std::vector<std::pair<std::string, std::string>> options_, users_;  // program, option
+    std::vector<std::pair<std::string, std::string>> options_,
+        users_;                                                // program or program/subcommand, option
+    std::vector<std::pair<std::string, std::string>> places_;  // program, which of what are no options
 };
 
 }  // namespace fieldwatch::agent

@@ -28,6 +28,32 @@ TEST(Redactor, HidesValuesAndKeepsTheWordsAroundThem) {
     EXPECT_EQ(redact("git clone ghp_0123456789abcdef0123"), "git clone ***");
 }
 
+TEST(Redactor, HidesArgumentsWhole) {
+    const auto arguments = [](std::initializer_list<std::string_view> list) {
+        std::string text;
+        for (const auto one : list)
+            (text += one) += '\0';
+        return Redactor::built_in().redact_arguments(text);
+    };
+    EXPECT_EQ(arguments({"app", "--password", "correct horse battery", "-v"}), "app --password *** -v");
+    EXPECT_EQ(arguments({"app", "--password=a b", "x"}), "app --password=*** x");
+    EXPECT_EQ(arguments({"env", "DB_PASSWORD=a b", "app"}), "env DB_PASSWORD=*** app");
+    EXPECT_EQ(arguments({"nmcli", "dev", "wifi", "connect", "home", "password", "my own"}),
+              "nmcli dev wifi connect home password ***");
+    EXPECT_EQ(arguments({"wpa_passphrase", "home net", "hunter2 x"}), "wpa_passphrase home net ***");
+    EXPECT_EQ(arguments({"wpa_cli", "set_network", "0", "psk", "\"hunter2\""}),
+              "wpa_cli set_network 0 psk ***");
+    EXPECT_EQ(arguments({"docker", "login", "-u", "me", "-p", "hunter2", "r.example"}),
+              "docker login -u me -p *** r.example");
+    EXPECT_EQ(arguments({"docker", "run", "-p", "8080:80", "nginx"}), "docker run -p 8080:80 nginx");
+    EXPECT_EQ(arguments({"htpasswd", "-b", "/etc/pass", "joe", "hunter2"}), "htpasswd -b /etc/pass joe ***");
+    EXPECT_EQ(arguments({"aws", "configure", "set", "aws_secret_access_key", "abc"}),
+              "aws configure set aws_secret_access_key ***");
+    EXPECT_EQ(arguments({"grep", "password", "/etc/x"}), "grep password /etc/x");
+    EXPECT_EQ(arguments({"sh", "-c", "echo a; mysql -phunter2 shop"}), "sh -c echo a; mysql -phunter2 shop");
+    EXPECT_EQ(arguments({}), "");
+}
+
 TEST(Redactor, HidesTheKeysAndTokensOfAHub) {
     EXPECT_EQ(redact("az iot hub device-identity create -d x --primary-key abc== --secondary-key def=="),
               "az iot hub device-identity create -d x --primary-key *** --secondary-key ***");

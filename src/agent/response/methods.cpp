@@ -144,7 +144,7 @@ Result<json> process_tree(std::uint32_t pid) {
             truncated = true;
             break;
         }
-        auto command_line = Redactor::built_in().redact(join_arguments(facts.arguments));
+        auto command_line = Redactor::built_in().redact_arguments(facts.arguments);
         if (command_line.size() > kCommandLineMax) command_line.resize(kCommandLineMax);
         list.push_back({{"pid", one},
                         {"parentPid", facts.parent_pid},
