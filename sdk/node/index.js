@@ -177,7 +177,10 @@ function packet(kind, body) {
 /** One connection, made at the first send. options: caFile, port, connectHost, timeout (ms). The server's name is always checked. */
 class Sender {
   constructor(connectionString, options = {}) {
-    const parts = Object.fromEntries(connectionString.trim().split(';').map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+    const parts = Object.fromEntries(String(connectionString).trim().split(';').map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+    for (const name of ['HostName', 'DeviceId', 'SharedAccessKey']) {
+      if (!parts[name]) throw new Error(`the connection string has no ${name}: HostName=…;DeviceId=…;[ModuleId=…;]SharedAccessKey=…`);
+    }
     const [host, port] = parts.HostName.split(':');
     Object.assign(this, { host, device: parts.DeviceId, module: parts.ModuleId, options });
     this.key = Buffer.from(parts.SharedAccessKey, 'base64');
@@ -193,19 +196,26 @@ class Sender {
     return `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}`;
   }
 
+  timeout() {
+    return this.options.timeout || 30000;
+  }
+
   open() {
     if (this.opening) return this.opening;
+    const ca = this.options.caFile ? fs.readFileSync(this.options.caFile) : undefined;
     this.opening = new Promise((resolve, reject) => {
-      const ca = this.options.caFile ? fs.readFileSync(this.options.caFile) : undefined;
       const socket = tls.connect({ host: this.options.connectHost || this.host, port: this.port, servername: this.host, ca, minVersion: 'TLSv1.2' });
       let input = Buffer.alloc(0);
       this.socket = socket;
+      const late = setTimeout(() => end(new Error('the hub does not answer')), this.timeout());
       const end = (error) => {
+        clearTimeout(late);
         reject(error);
+        socket.destroy();
+        if (this.socket !== socket) return; // another took its place, with messages of its own
         for (const one of this.waiting.values()) one.reject(error);
         this.waiting.clear();
         this.opening = undefined;
-        socket.destroy();
       };
       socket.on('error', end);
       socket.on('close', () => end(new Error('the hub closed the connection')));
@@ -232,6 +242,7 @@ class Sender {
           input = input.subarray(at + 1 + size);
           if (kind === 2) {
             if (body[1] !== 0) return end(new Error(`the hub refuses the connection, CONNACK ${body[1]}`));
+            clearTimeout(late);
             resolve();
           } else if (kind === 4) {
             const id = body.readUInt16BE(0);
@@ -247,7 +258,7 @@ class Sender {
   /** Resolves when the hub has confirmed the message (a Message, or bytes that follow the schema): it is durable there. */
   async send(message) {
     const body = Buffer.isBuffer(message) ? message : message.body();
-    await this.open();
+    await this.open(); // rejects when the hub is silent for as long as a confirmation may take
     this.packetId = (this.packetId % 65535) + 1;
     const id = this.packetId;
     const where = `devices/${this.device}${this.module ? `/modules/${this.module}` : ''}`;
@@ -256,7 +267,8 @@ class Sender {
       const timer = setTimeout(() => {
         this.waiting.delete(id);
         reject(new Error('no confirmation in time; send the same message again'));
-      }, this.options.timeout || 30000);
+        this.socket.destroy(); // the next send opens another
+      }, this.timeout());
       const done = (finish) => (value) => {
         clearTimeout(timer);
         finish(value);

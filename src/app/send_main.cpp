@@ -145,6 +145,7 @@ class Sending {
                 .port = options_.config.port,
                 .ca_file = options_.config.ca_file,
                 .certificate = std::move(identity.certificate),
+                .private_key = std::move(identity.private_key),
                 .agent_version = std::string(kVersion)},
                {.ready = [] {},
                 .twin = [](std::string_view) {},
@@ -208,10 +209,17 @@ class Sending {
             return complain({Errc::Timeout, std::to_string(outbox_.waiting()) + " events are not confirmed" +
                                                 (spool_ ? " and wait in the spool: " : ": ") + why});
         }
+        if (const auto large = outbox_.counters(agent::Queue::High).dropped_large; large > 0)
+            return complain(
+                {Errc::TooLarge, std::to_string(large) + " events are larger than a message may be (" +
+                                     std::to_string(outbox_.message_bytes() - kEnvelopeBytes) +
+                                     " bytes) and were not sent"},
+                2);
         return invalid > 0 ? 2 : 0;
     }
 
   private:
+    static constexpr std::size_t kEnvelopeBytes = 1'024;  ///< what Outbox::add keeps for it
     static constexpr std::size_t kWaitingBytes = 1u << 20;
 
     static std::int64_t now() { return system_clock().monotonic().count(); }

@@ -105,6 +105,17 @@ def topics_are_marked_once():
     assert not fieldwatch.is_security_topic(base + "%24.ifid=urn%3Aazureiot%3Asecurity%3ASecurityAgent%3A1")
 
 
+def a_silent_hub_is_not_waited_for_for_ever():
+    """Node's sender: one that accepts and says nothing, twice over one Sender."""
+    script = ("const f=require(process.argv[1]);const s=require('net').createServer(()=>{}).listen(0,'127.0.0.1',async()=>{"
+              "const one=new f.Sender(`HostName=localhost:${s.address().port};DeviceId=d;SharedAccessKey=AAAA`,{timeout:300});"
+              "for(let i=0;i<2;++i)await one.send(Buffer.from('{}')).then(()=>process.exit(1),e=>console.log(e.message));"
+              "try{new f.Sender('DeviceId=d')}catch(e){console.log(e.message)}process.exit(0)})")
+    done = subprocess.run([NODE, "-e", script, TOP / "sdk" / "node"], capture_output=True, text=True, timeout=30)
+    said = done.stdout.splitlines()
+    assert done.returncode == 0 and said[:2] == ["the hub does not answer"] * 2 and "no HostName" in said[2], done
+
+
 def applications_send():
     with Server() as server:
         credentials = server.make_device("app")
@@ -123,6 +134,10 @@ def applications_send():
         send = [SEND, "--connection-string-file", secret, "--ca-file", ca, "--spool", server.data / "spool"]
         done = subprocess.run(send, input=lines, capture_output=True, text=True, timeout=60)
         assert done.returncode == 2 and "line 3: no JSON object" in done.stderr, done
+
+        large = json.dumps({"Name": "Custom", "Payload": {"Name": "large", "ExtraDetails": {"x": "x" * 230_000}}})
+        done = subprocess.run(send, input=large + "\n", capture_output=True, text=True, timeout=60)
+        assert done.returncode == 2 and "1 events are larger than a message may be" in done.stderr, done
 
         port = server.profile["hubPort"]
         server.stop()
@@ -225,4 +240,5 @@ def what_the_agent_writes_follows_the_schema():
 
 
 if __name__ == "__main__":
-    main(schema_and_libraries_agree, topics_are_marked_once, applications_send, examples_run_as_they_are_written, what_the_agent_writes_follows_the_schema)
+    main(schema_and_libraries_agree, topics_are_marked_once, a_silent_hub_is_not_waited_for_for_ever, applications_send,
+         examples_run_as_they_are_written, what_the_agent_writes_follows_the_schema)
