@@ -73,6 +73,7 @@ void Collector::finish() {
     }
     if (names_) names_->detach();
     const auto until = boot_ns() + kFinishNs;
+    next_second_ns_ = 0;  // log-ins of the last second are read too
     // A full socket leaves the rings alone until the sender, which may wait for a core, has read.
     const auto wait_for_room = [&] {
         pollfd socket{socket_, POLLOUT, 0};
