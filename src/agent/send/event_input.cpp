@@ -25,10 +25,18 @@ Error refused(const std::string& where, std::string_view what) {
     return {Errc::InvalidArgument, where + ": " + std::string(what)};
 }
 
+// The deepest nesting of lists and objects; braces within strings are text.
 std::size_t depth_of(std::string_view text) {
     std::size_t depth = 0;
     std::size_t deepest = 0;
-    for (const char c : text) {  // braces inside strings count too: such a line is refused, which is safe
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (c == '"') in_string = !in_string;
+        if (in_string) {
+            if (c == '\\') ++i;
+            continue;
+        }
         if (c == '{' || c == '[') deepest = std::max(deepest, ++depth);
         if ((c == '}' || c == ']') && depth > 0) --depth;
     }

@@ -49,5 +49,14 @@ TEST(EventInput, NamesWhatIsWrong) {
     EXPECT_EQ(problem(R"({"Name":"Login","Payload":[]})"), "/Payload: must not be empty");
 }
 
+TEST(EventInput, BracesWithinATextAreNoNesting) {
+    const auto events = read(
+        R"({"Name":"Custom","Payload":{"Name":"\"[[","ExtraDetails":{"[[[[[[[[[[[[[[[[[[":"{{{{{{{{"}}})");
+    ASSERT_TRUE(events) << events.error().message;
+    EXPECT_TRUE(read(events->front()));
+    EXPECT_EQ(problem(R"({"Name":"Custom","Payload":)" + std::string(20, '[') + std::string(20, ']') + "}"),
+              "nested too deeply");
+}
+
 }  // namespace
 }  // namespace fieldwatch::agent
