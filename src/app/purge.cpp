@@ -27,7 +27,7 @@ model::Record owned(const model::RecordView& view) {
 bool is_of_device(const model::RecordView& view, const workspace::Purge& what) {
     using enum model::RecordKind;
     const bool personal = view.kind == SecurityMessage || view.kind == Telemetry || view.kind == Operation ||
-                          view.kind == Twin || view.kind == QueryFinding;
+                          view.kind == Twin || view.kind == QueryFinding || view.kind == FleetFact;
     return personal && view.hub == what.hub && view.device == what.device;
 }
 

@@ -121,6 +121,14 @@ class ShardEngine final : public Engine {
         return {};
     }
 
+    void observe_fact(const FleetFact& fact, Timestamp received, std::vector<model::Finding>& out) override {
+        now_ = std::max(now_, received);
+        auto context = make_context(out);
+        correlator_.observe_fact(fact, found_);
+        raise_found(context);
+    }
+    std::vector<FleetFact> take_facts() override { return correlator_.take_facts(); }
+
     void set_content(ContentPtr content) override {
         custom_.set_groups(*content_->settings.groups, *content->settings.groups, now_);
         content_ = std::move(content);
@@ -303,7 +311,7 @@ class ShardEngine final : public Engine {
     void raise(const RuleMeta& rule, model::Alert alert, Ticks suppression, Timestamp time,
                std::vector<model::Finding>& out) {
         if (watch_.watcher == nullptr) {
-            book_.raise(std::move(alert), suppression, now_, out);
+            book_.raise(std::move(alert), suppression, now_, out, rule.fleet);
             return;
         }
         const auto hub = alert.hub.value;
@@ -312,7 +320,7 @@ class ShardEngine final : public Engine {
         const auto discriminator = alert.discriminator;
         const auto newest = alert.evidence.empty() ? model::LogPosition{} : alert.evidence.back();
         const auto rows_before = out.size();
-        book_.raise(std::move(alert), suppression, now_, out);
+        book_.raise(std::move(alert), suppression, now_, out, rule.fleet);
         const auto* const row = out.size() > rows_before ? std::get_if<model::Alert>(&out.back()) : nullptr;
         WatchedHit hit{.rule = rule,
                        .fate = HitFate::Repeat,

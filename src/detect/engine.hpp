@@ -36,7 +36,8 @@ struct ContentSources {
 /// InvalidArgument naming file and line.
 Result<ContentPtr> compile(const ContentSources& sources, const ContentPtr& before = nullptr);
 
-struct Watch;  // detect/rule_watcher.hpp
+struct FleetFact;  // detect/rules/fleet_fact.hpp
+struct Watch;      // detect/rule_watcher.hpp
 
 /// All detectors of one shard. One strand.
 class Engine {
@@ -67,6 +68,13 @@ class Engine {
     /// Errors: Malformed.
     virtual Result<void> observe_query(const model::RecordView& record, model::LogPosition position,
                                        std::vector<model::Finding>& out) = 0;
+
+    /// What a shard tells of a device to the whole (FleetFact record), for this one has its group.
+    virtual void observe_fact(const FleetFact& fact, Timestamp received,
+                              std::vector<model::Finding>& out) = 0;
+    /// What is to be told of the devices of this shard since the last call, to the shard of each group: in
+    /// the order in which it was found.
+    virtual std::vector<FleetFact> take_facts() = 0;
 
     /// From here on other rules apply; state of rules whose stateful part is unchanged stays.
     virtual void set_content(ContentPtr content) = 0;

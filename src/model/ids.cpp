@@ -61,6 +61,15 @@ std::uint32_t partition_of(const HubName& hub, const DeviceId& device, std::uint
     return static_cast<std::uint32_t>(hash64(as_bytes(key)) % partition_count);
 }
 
+std::uint32_t fleet_partition_of(std::string_view hub, std::string_view group_key,
+                                 std::uint32_t partition_count) {
+    Bytes key;
+    ByteWriter writer(key);
+    writer.text(hub);
+    writer.text(group_key);
+    return static_cast<std::uint32_t>(hash64(key) % partition_count);
+}
+
 Hash128 row_id(std::string_view workspace, LogPosition position) {
     Bytes key;
     key.reserve(workspace.size() + 20);  // once for each row that there is

@@ -51,6 +51,10 @@ inline constexpr std::string_view kConfigurationObject =
 
 /// Where a device's records lie: partition = hash of (hub, device) modulo the count fixed at creation.
 std::uint32_t partition_of(const HubName& hub, const DeviceId& device, std::uint32_t partition_count);
+/// Where what is known of a hub's devices together meets, by what it is grouped by
+/// (detect/rules/fleet_fact.hpp).
+std::uint32_t fleet_partition_of(std::string_view hub, std::string_view group_key,
+                                 std::uint32_t partition_count);
 
 /// The place of one record in the log, and of one item in it. Order of this struct is the order of the log.
 struct LogPosition {

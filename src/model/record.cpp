@@ -34,6 +34,8 @@ std::string_view to_string(RecordKind kind) {
             return "sigma-event";
         case RecordKind::QueryFinding:
             return "query-finding";
+        case RecordKind::FleetFact:
+            return "fleet-fact";
     }
     return "unknown";
 }
@@ -65,7 +67,7 @@ Result<RecordView> decode_record(ByteView bytes) {
     }
     RecordView out;
     const auto kind = FIELDWATCH_TRY(reader.u8());
-    if (kind < 1 || kind > std::to_underlying(RecordKind::QueryFinding)) {
+    if (kind < 1 || kind > std::to_underlying(RecordKind::FleetFact)) {
         return fail(Errc::Malformed, "record kind " + std::to_string(kind) + " is not known");
     }
     out.kind = static_cast<RecordKind>(kind);

@@ -29,6 +29,7 @@ enum class RecordKind : std::uint8_t {
     SigmaEvent = 11,       ///< offline input only: {"logsource":{…},"fields":{…}}
     QueryFinding = 12,     ///< control: what a scheduled query or a hunt found: detect/scheduled,
                            ///< detect/intel/hunt_finding.hpp
+    FleetFact = 13,        ///< control: what a shard tells of a device to all: detect/rules/fleet_fact.hpp
 };
 
 std::string_view to_string(RecordKind kind);

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 
 #include "detect/content.hpp"
 #include "pipeline/history.hpp"
@@ -55,28 +56,45 @@ class Side {
         : content_(std::move(content)), request_(request), clock_(clock), tally_(request.from, request.to) {}
 
     void begin(std::uint32_t partition_count) {
-        core_.emplace(
-            content_, content_->hash,
-            [](std::string_view) -> Result<detect::ContentPtr> {
-                return fail(Errc::Internal, "a backtest passes content records over");
-            },
-            ShardCore::Options{
-                .decode = {},
-                .partition_count = partition_count,
-                .watch = {.watcher = &tally_, .clock = clock_, .measure_one_in = kMeasureOneIn}});
+        make_core({.decode = {},
+                   .partition_count = partition_count,
+                   .watch = {.watcher = &tally_, .clock = clock_, .measure_one_in = kMeasureOneIn}});
     }
     Result<void> process(const model::RecordView& record, model::LogPosition position) {
         FIELDWATCH_TRY(core_->process(record, position, outcome_));
         events_ += outcome_.events.size() + outcome_.operations.size();
-        for (const auto& finding : outcome_.findings) {
-            const auto* const alert = std::get_if<model::Alert>(&finding);
-            if (alert == nullptr || alert->update || alert->rule.id.empty()) continue;
-            if (alert->start < request_.from || alert->start >= request_.to) continue;
-            add(*alert);
+        for (auto& fact : outcome_.facts) {
+            if (facts_.size() < kFactsMax) {
+                facts_.push_back({position, std::move(fact.record)});
+            } else {
+                is_cut_ = true;
+            }
         }
+        take_alerts();
         return {};
     }
-
+    /// Every partition has been read: what they told of their devices meets, in the order of time.
+    Result<void> look_at_the_fleet() {
+        make_core({.decode = {}, .watch = {.watcher = &tally_, .clock = nullptr}, .is_whole = true});
+        std::ranges::sort(facts_, [](const Fact& one, const Fact& other) {
+            return std::tie(one.record.received, one.position) <
+                   std::tie(other.record.received, other.position);
+        });
+        std::uint64_t number = 0;
+        for (const auto& [origin, record] : facts_) {
+            const model::RecordView view{.kind = record.kind,
+                                         .received = record.received,
+                                         .hub = record.sender.hub.value,
+                                         .device = {},
+                                         .module = {},
+                                         .properties = {},
+                                         .body = record.body};
+            FIELDWATCH_TRY(core_->process(view, {.partition = 0, .offset = number++, .item = 0}, outcome_));
+            take_alerts();
+        }
+        facts_.clear();
+        return {};
+    }
     std::uint64_t events() const { return events_; }
     bool is_cut() const { return is_cut_; }
     const std::map<Uuid, Seen>& alerts() const { return alerts_; }
@@ -117,6 +135,28 @@ class Side {
     }
 
   private:
+    static constexpr std::size_t kFactsMax = 500'000;
+    struct Fact {
+        model::LogPosition position;
+        model::Record record;
+    };
+
+    void make_core(const ShardCore::Options& options) {
+        core_.emplace(
+            content_, content_->hash,
+            [](std::string_view) -> Result<detect::ContentPtr> {
+                return fail(Errc::Internal, "a backtest passes content records over");
+            },
+            options);
+    }
+    void take_alerts() {
+        for (const auto& finding : outcome_.findings) {
+            const auto* const alert = std::get_if<model::Alert>(&finding);
+            if (alert == nullptr || alert->update || alert->rule.id.empty()) continue;
+            if (alert->start < request_.from || alert->start >= request_.to) continue;
+            add(*alert);
+        }
+    }
     void add(const model::Alert& alert) {
         ++devices_[alert.rule.id][{alert.hub.value, alert.compromised_entity}];
         if (alerts_.size() >= kBacktestAlertsMax) {
@@ -133,6 +173,7 @@ class Side {
     TimedTally tally_;  // outlives core_, which is watched by it
     std::optional<ShardCore> core_;
     Outcome outcome_;
+    std::vector<Fact> facts_;
     std::uint64_t events_ = 0;
     bool is_cut_ = false;
     std::map<Uuid, Seen> alerts_;
@@ -238,7 +279,9 @@ Result<BacktestReport> backtest(journal::Reader& reader, std::uint32_t partition
                 progress.records = report.records;
                 if (progress.stop) return fail(Errc::Cancelled, "the backtest was stopped");
             }
-            if (record.kind == model::RecordKind::Content) return true;
+            // What shards told each other then came of the rules of then.
+            if (record.kind == model::RecordKind::Content || record.kind == model::RecordKind::FleetFact)
+                return true;
             if (!request.hub.empty() && !record.hub.empty() && record.hub != request.hub) return true;
             const model::LogPosition position{.partition = part.partition, .offset = offset, .item = 0};
             FIELDWATCH_TRY(candidate.process(record, position));
@@ -247,6 +290,8 @@ Result<BacktestReport> backtest(journal::Reader& reader, std::uint32_t partition
         };
         FIELDWATCH_TRY(part.history.read(part.begin, part.end, visit));
     }
+    FIELDWATCH_TRY(candidate.look_at_the_fleet());
+    FIELDWATCH_TRY(against.look_at_the_fleet());
     progress.records = report.records;
     report.events = candidate.events();
     report.rules = rules_of(candidate, against);

@@ -98,5 +98,22 @@ TEST_F(BacktestTest, SaysWhatTheJournalHasNot) {
     EXPECT_EQ(test(now, now, 0, 5'000).value().from, at(1'000));
 }
 
+TEST_F(BacktestTest, LooksAcrossDevicesOfAllPartitions) {
+    const auto correlation = rule("base", "miner", "name: base\n") +
+                             "---\ntitle: spread\nid: spread\nlevel: high\ncorrelation: {type: value_count, "
+                             "rules: [base], group-by: [CommandLine], timespan: 1h, condition: {field: "
+                             "device.id, gte: 3}}\nfieldwatch: {scope: fleet}\n";
+    for (int i = 0; i < 6; ++i)
+        run(i * 60, "device-" + std::to_string(i), "miner --fast");
+    run(400, "device-7", "miner --slow");
+    const auto report =
+        test(content({{"a.yml", correlation}}), content({{"b.yml", rule("q", "never")}}), 0, kDay).value();
+    const auto& found = rule_of(report, "spread");
+    ASSERT_TRUE(found.now);
+    EXPECT_EQ(found.now->alerts, 1u);
+    ASSERT_EQ(found.top_devices.size(), 1u);
+    EXPECT_EQ(found.top_devices[0].device, "h");
+}
+
 }  // namespace
 }  // namespace fieldwatch::pipeline

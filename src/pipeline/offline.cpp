@@ -180,7 +180,7 @@ class Run {
                 [](std::string_view) -> Result<detect::ContentPtr> {
                     return fail(Errc::NotFound, "recorded input carries no content");
                 },
-                {.decode = options.decode}) {}
+                {.decode = options.decode, .is_whole = true}) {}
 
     Result<void> stream(std::istream& input) {
         std::unique_ptr<InputReader> reader;

@@ -451,8 +451,9 @@ TEST(ShardCore, OpensAStateOfVersionOne) {
         seen_operations += 4 + size.u32().value();
     }
     constexpr std::size_t kEmptySection = 4 + 4;  // its size, and a count of none
+    constexpr std::size_t kNoFacts = 8 + 4;       // none repeated, of no partition
     old.erase(old.begin() + static_cast<std::ptrdiff_t>(seen_operations),
-              old.begin() + static_cast<std::ptrdiff_t>(seen_operations + kEmptySection));
+              old.begin() + static_cast<std::ptrdiff_t>(seen_operations + kEmptySection + kNoFacts));
     ShardCore restored(compiled, "c", lookup, {});
     ASSERT_TRUE(restored.restore(old));
     restored.save(again);

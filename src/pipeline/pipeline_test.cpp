@@ -74,9 +74,10 @@ class PipelineTest : public testing::Test {
         char name[] = "/tmp/fieldwatch-pipeline-XXXXXX";
         ASSERT_NE(::mkdtemp(name), nullptr);
         directory_ = name;
-        journal_ = journal::open(
-                       {.directory = directory_ + "/journal", .partition_count = 1, .disk_free_bytes_min = 0},
-                       posix_file_system(), system_clock(), metrics_)
+        journal_ = journal::open({.directory = directory_ + "/journal",
+                                  .partition_count = partitions_,
+                                  .disk_free_bytes_min = 0},
+                                 posix_file_system(), system_clock(), metrics_)
                        .value();
         store_ = std::make_unique<ContentStore>(posix_file_system(), directory_ + "/content");
         hash_ = store_->put({}).value();
@@ -161,6 +162,7 @@ class PipelineTest : public testing::Test {
         workspace_.raw_ = 0;
     }
 
+    std::uint32_t partitions_ = 1;
     Metrics metrics_;
     std::string directory_, hash_;
     std::unique_ptr<journal::Journal> journal_;
@@ -295,6 +297,136 @@ TEST_F(PipelineTest, PassesOverADamagedCheckpoint) {
     pipeline_->stop();
     EXPECT_EQ(workspace_.raw_, 11u);
     EXPECT_EQ(workspace_.twice_, 0u);
+}
+
+/// Four shards and a rule over the fleet: three devices on which one address fails to log in.
+class FleetTest : public PipelineTest {
+  protected:
+    static constexpr int kDevices = 12;
+
+    void SetUp() override {
+        partitions_ = 4;
+        PipelineTest::SetUp();
+        detect::ContentSources sources;
+        sources.rule_files.emplace_back("fleet.yml", R"(
+title: failed
+id: failed
+name: failed
+logsource: {product: linux, category: login}
+detection: {a: {login.result: Fail}, condition: a}
+---
+title: one source, many devices
+id: fleet
+level: high
+correlation: {type: value_count, rules: [failed], group-by: [SourceIp], timespan: 10m, condition: {field: device.id, gte: 3}}
+fieldwatch: {alert_type: IoT_X_Test, scope: fleet}
+)");
+        hash_ = store_->put(sources).value();
+    }
+    void append_failure(int number, const std::string& device, const std::string& source) {
+        const auto received = Timestamp::from_unix_seconds(1'800'000'000 + number);
+        char id[40];
+        std::snprintf(id, sizeof id, "00000000-0000-0000-0000-%012d", number);
+        std::string body =
+            R"({"AgentVersion":"1","AgentId":"aaaaaaaa-2222-3333-4444-555555555555","MessageSchemaVersion":"1.0","Events":[)";
+        JsonWriter json(body);
+        json.begin_object()
+            .member("Id", id)
+            .member("TimestampLocal", to_iso8601(received, 3))
+            .member("TimestampUTC", to_iso8601(received, 3))
+            .member("Category", "Triggered")
+            .member("Name", "Login")
+            .member("EventType", "Security")
+            .key("IsEmpty")
+            .boolean(false);
+        json.member("PayloadSchemaVersion", "1.0").key("Payload").begin_array();
+        json.raw(R"({"ProcessId":7,"UserName":"pi","Operation":"login","Executable":"/usr/sbin/sshd",)"
+                 R"("Result":"Fail","RemoteAddress":")" +
+                 source + R"("})");
+        json.end_array().end_object();
+        const model::Record record{.kind = model::RecordKind::SecurityMessage,
+                                   .received = received,
+                                   .sender = {{"h"}, {device}, {"azureiotsecurity"}},
+                                   .properties = {},
+                                   .body = body + "]}"};
+        ASSERT_TRUE(journal_->writer().append(journal::Stream::Security,
+                                              model::partition_of({"h"}, {device}, partitions_),
+                                              model::encode(record), [](const Result<void>&) {}));
+    }
+    void append_attack() {
+        for (int i = 0; i < kDevices; ++i)
+            append_failure(i, "device-" + std::to_string(i), "203.0.113.7");
+        append_failure(90, "device-1", "203.0.113.8");  // two devices only
+        append_failure(91, "device-2", "203.0.113.8");
+    }
+    std::set<std::string> fleet_alerts() {
+        const std::lock_guard lock(workspace_.mutex_);
+        std::set<std::string> ids;
+        for (const auto& alert : workspace_.alerts_)
+            if (alert.starts_with("IoT_X_Test ")) ids.insert(alert.substr(0, alert.rfind(' ')));
+        return ids;
+    }
+    /// Every shard has read all there is, and what they told each other, too.
+    bool settled() {
+        std::vector<std::uint64_t> last;
+        int same = 0;
+        return wait_for([&] {
+            std::vector<std::uint64_t> ends;
+            bool read = true;
+            for (const auto& shard : pipeline_->progress()) {
+                ends.push_back(shard.journal_end);
+                read = read && shard.committed == shard.journal_end && shard.healthy;
+            }
+            same = read && ends == last ? same + 1 : 0;
+            last = ends;
+            return same > 8;
+        });
+    }
+    std::uint64_t facts() { return metrics_.counter("fieldwatch_pipeline_fleet_facts_total", "").value(); }
+};
+
+TEST_F(FleetTest, SeesOneSourceOnDevicesOfAllPartitions) {
+    append_attack();
+    start();
+    ASSERT_TRUE(settled());
+    pipeline_->stop();
+    EXPECT_EQ(fleet_alerts().size(), 1u);
+    EXPECT_EQ(facts(), 14u);
+    EXPECT_EQ(pipeline_->dead_letters().list("h", "", 10).size(), 0u);
+}
+
+TEST_F(FleetTest, SaysTheSameWhenShardsAreCutOffAndTellAgain) {
+    append_attack();
+    start();
+    ASSERT_TRUE(settled());
+    pipeline_->stop();
+    const auto expected = fleet_alerts();
+    ASSERT_EQ(expected.size(), 1u);
+
+    // The same log with the facts in it: they are told again, and dropped.
+    for (int round = 0; round < 3; ++round) {
+        forget_everything();
+        start(1 + static_cast<std::size_t>(round) * 3);
+        ASSERT_TRUE(settled());
+        pipeline_.reset();
+        EXPECT_EQ(fleet_alerts(), expected);
+        EXPECT_EQ(workspace_.twice_, 0u);
+    }
+}
+
+TEST_F(FleetTest, CountsOnAcrossARestart) {
+    append_failure(0, "device-0", "203.0.113.7");
+    append_failure(1, "device-1", "203.0.113.7");
+    start();
+    ASSERT_TRUE(settled());
+    pipeline_.reset();
+    EXPECT_TRUE(fleet_alerts().empty());
+    append_failure(2, "device-2", "203.0.113.7");
+    start();
+    ASSERT_TRUE(settled());
+    pipeline_->stop();
+    EXPECT_EQ(fleet_alerts().size(), 1u);
+    EXPECT_EQ(facts(), 3u);
 }
 
 }  // namespace

@@ -41,7 +41,11 @@ PipelineMetrics::PipelineMetrics(Metrics& metrics)
       unrouted(
           metrics.counter("fieldwatch_pipeline_unrouted_total", "Records of hubs that have no workspace")),
       skipped_rows(metrics.counter("fieldwatch_pipeline_replayed_records_total",
-                                   "Records replayed whose rows were committed before")) {}
+                                   "Records replayed whose rows were committed before")),
+      fleet_facts(metrics.counter("fieldwatch_pipeline_fleet_facts_total",
+                                  "Facts written for correlations over the fleet")),
+      dropped_facts(metrics.counter("fieldwatch_pipeline_fleet_facts_dropped_total",
+                                    "Facts for correlations over the fleet that the journal did not take")) {}
 
 Shard::Shard(Parts& parts, const Options& options, DeadLetters& dead_letters, SharedRuleCounts& rule_counts,
              PipelineMetrics& metrics, std::uint32_t partition)
@@ -51,7 +55,8 @@ Shard::Shard(Parts& parts, const Options& options, DeadLetters& dead_letters, Sh
       rule_counts_(rule_counts),
       metrics_(metrics),
       partition_(partition),
-      checkpoints_(parts.files, options.directory, partition, options.checkpoints_kept) {}
+      checkpoints_(parts.files, options.directory, partition, options.checkpoints_kept),
+      facts_(parts.journal, parts.clock, metrics.fleet_facts, metrics.dropped_facts) {}
 
 Progress Shard::progress() const {
     return {.partition = partition_,
@@ -91,17 +96,29 @@ Result<void> Shard::work(const std::stop_token& stop) {
                 FIELDWATCH_TRY(reader.read(from, options_.batch_records, options_.batch_bytes));
             FIELDWATCH_TRY(process(batch));
         }
+        FIELDWATCH_TRY(facts_.flush());
         FIELDWATCH_TRY(commit_when_due());
         if (parts_.clock.monotonic() < next_checkpoint) continue;
         FIELDWATCH_TRY(publish_checkpoint());
         next_checkpoint = parts_.clock.monotonic() + options_.checkpoint_interval;
     }
+    return publish_last_checkpoint();
+}
+
+/// What was told of the last batch is on disk in a moment; without it a start would read the batch again.
+Result<void> Shard::publish_last_checkpoint() {
+    constexpr auto kTurn = std::chrono::milliseconds(2);
+    constexpr int kTurns = 500;
+    FIELDWATCH_TRY(facts_.flush());
+    for (int turn = 0; turn < kTurns && !facts_.settled(); ++turn)
+        std::this_thread::sleep_for(kTurn);
     return publish_checkpoint();
 }
 
 Result<void> Shard::resume() {
     targets_.clear();
     letters_.clear();
+    facts_.forget();
     pending_since_ = Time::max();
     // A workspace without any commit of this partition constrains nothing: a checkpoint is published only
     // when every workspace that got rows has them.
@@ -209,6 +226,10 @@ Result<void> Shard::process_record(const journal::BatchRecord& bytes) {
         return {};
     }
     FIELDWATCH_TRY(core_->process(*record, position, outcome_));
+    if (!outcome_.facts.empty()) {
+        facts_.add(outcome_.facts);
+        FIELDWATCH_TRY(facts_.flush());
+    }
     if (!outcome_.events.empty() || !outcome_.operations.empty()) {
         auto* const target = FIELDWATCH_TRY(target_of(record->hub));
         if (target == nullptr) {
@@ -297,6 +318,8 @@ Result<void> Shard::commit(bool offsets_too) {
 Result<void> Shard::publish_checkpoint() {
     if (next_offset_ == checkpoint_) return {};
     FIELDWATCH_TRY(commit(true));
+    FIELDWATCH_TRY(facts_.flush());
+    if (!facts_.settled()) return {};  // the next time: until then a restart tells them again
     // While old rows are replayed past us some workspace is ahead of the state; one that is behind forbids
     // publishing.
     for (const auto& [id, target] : targets_) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "pipeline/checkpoint.hpp"
+#include "pipeline/fact_outlet.hpp"
 #include "pipeline/pipeline.hpp"
 #include "pipeline/shard_core.hpp"
 
@@ -21,7 +22,7 @@ struct PipelineMetrics {
     explicit PipelineMetrics(Metrics& metrics);
     Counter &records, &events, &alerts, &recommendations, &dead_letters, &duplicates, &late,
         &refused_messages, &refused_events, &refused_operations, &commits, &restarts, &unrouted,
-        &skipped_rows;
+        &skipped_rows, &fleet_facts, &dropped_facts;
 };
 
 /// One thread runs it; progress() is for any.
@@ -56,6 +57,7 @@ class Shard {
     /// When what is pending is to be committed; nothing is pending: never.
     Time due() const;
     Result<void> publish_checkpoint();
+    Result<void> publish_last_checkpoint();
     Result<Target*> target_of(std::string_view hub);
     void count(const LossLedger& before);
 
@@ -68,6 +70,7 @@ class Shard {
     std::uint32_t partition_;
     Checkpoints checkpoints_;
     std::unique_ptr<ShardCore> core_;
+    FactOutlet facts_;
     Outcome outcome_;
     std::map<std::string, workspace::Workspace*, std::less<>>
         hubs_;  // of this batch: routes may change between batches

@@ -4,10 +4,14 @@
 #include <charconv>
 #include <optional>
 
+#include "detect/rules/fleet_fact.hpp"
+
 namespace fieldwatch::pipeline {
 
 namespace {
-constexpr std::uint16_t kStateVersion = 3;               // 1 had no registry sequence, 2 no seen operations
+// 1 had no registry sequence, 2 no seen operations, 3 no facts of the fleet.
+constexpr std::uint16_t kStateVersion = 4;
+constexpr std::uint32_t kPartitionsMax = 65'536;
 constexpr std::size_t kRegistryBodyBytesMax = 1u << 20;  ///< a hub's configuration has at most 256 KiB
 constexpr std::string_view kRegistrySequence = "registry-sequence";
 
@@ -74,6 +78,13 @@ Result<void> ShardCore::process(const model::RecordView& record, model::LogPosit
     out.events.clear();
     out.operations = {};
     out.findings.clear();
+    out.facts.clear();
+    FIELDWATCH_TRY(dispatch(record, position, out));
+    tell_fleet(position, out);
+    return {};
+}
+
+Result<void> ShardCore::dispatch(const model::RecordView& record, model::LogPosition position, Outcome& out) {
     now_ = std::max(now_, record.received);
     if (record.kind == model::RecordKind::Tick || now_ >= advanced_ + kAdvanceInterval) advance(now_, out);
     if (const auto sequence = registry_sequence(record)) {
@@ -105,6 +116,9 @@ Result<void> ShardCore::process(const model::RecordView& record, model::LogPosit
             if (const auto found = engine_->observe_query(record, position, out.findings); !found)
                 dead_letter(record, position, found.error().message, out);
             return {};
+        case model::RecordKind::FleetFact:
+            fleet_fact(record, position, out);
+            return {};
         case model::RecordKind::Twin:
         case model::RecordKind::IdentityChange:
         case model::RecordKind::HubConfiguration:
@@ -124,9 +138,43 @@ void ShardCore::run_on(Timestamp now, Outcome& out) {
     out.events.clear();
     out.operations = {};
     out.findings.clear();
+    out.facts.clear();
     now_ = std::max(now_, now);
     engine_->end_of_input();
     advance(now_, out);
+    tell_fleet({}, out);
+}
+
+/// A shard tells at least once: after a restart it tells again what it had told since its checkpoint.
+void ShardCore::fleet_fact(const model::RecordView& record, model::LogPosition position, Outcome& out) {
+    const auto read = detect::read_fleet_fact(record);
+    if (!read) return dead_letter(record, position, read.error().message, out);
+    const auto& origin = read->origin;
+    const auto place = std::pair(origin.offset, origin.number);
+    const auto [seen, first] = facts_seen_.try_emplace(origin.partition, place);
+    if (!first && place <= seen->second) {
+        ++losses_.repeated_facts;
+        return;
+    }
+    seen->second = place;
+    engine_->observe_fact(read->fact, now_, out.findings);
+}
+
+void ShardCore::tell_fleet(model::LogPosition position, Outcome& out) {
+    std::uint32_t number = 0;
+    for (auto facts = engine_->take_facts(); !facts.empty(); facts = engine_->take_facts()) {
+        for (const auto& fact : facts) {
+            if (options_.is_whole) {
+                engine_->observe_fact(fact, now_, out.findings);
+                continue;
+            }
+            const detect::FactOrigin origin{
+                .partition = position.partition, .offset = position.offset, .number = number++};
+            out.facts.push_back(
+                {.partition = model::fleet_partition_of(fact.hub, fact.group_key(), options_.partition_count),
+                 .record = detect::fleet_fact_record(fact, origin, now_)});
+        }
+    }
 }
 
 void ShardCore::advance(Timestamp now, Outcome& out) {
@@ -281,10 +329,30 @@ void ShardCore::save(Bytes& out) const {
     save_section(writer, times_);
     save_section(writer, duplicates_);
     save_section(writer, seen_operations_);
+    writer.u64(losses_.repeated_facts);
+    writer.u32(static_cast<std::uint32_t>(facts_seen_.size()));
+    for (const auto& [partition, place] : facts_seen_) {
+        writer.u32(partition);
+        writer.u64(place.first);
+        writer.u32(place.second);
+    }
     Bytes engine;
     engine_->save(engine);
     writer.u32(static_cast<std::uint32_t>(engine.size()));
     writer.bytes(engine);
+}
+
+Result<void> ShardCore::restore_facts(ByteReader& in) {
+    losses_.repeated_facts = FIELDWATCH_TRY(in.u64());
+    const auto count = FIELDWATCH_TRY(in.u32());
+    if (count > kPartitionsMax) return fail(Errc::Corrupt, "facts of more partitions than there can be");
+    facts_seen_.clear();
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const auto partition = FIELDWATCH_TRY(in.u32());
+        const auto offset = FIELDWATCH_TRY(in.u64());
+        facts_seen_[partition] = {offset, FIELDWATCH_TRY(in.u32())};
+    }
+    return {};
 }
 
 Result<void> ShardCore::restore(ByteView state) {
@@ -313,6 +381,7 @@ Result<void> ShardCore::restore(ByteView state) {
     FIELDWATCH_TRY(restore_section(in, times_));
     FIELDWATCH_TRY(restore_section(in, duplicates_));
     if (version >= 3) FIELDWATCH_TRY(restore_section(in, seen_operations_));
+    if (version >= 4) FIELDWATCH_TRY(restore_facts(in));
     const auto size = FIELDWATCH_TRY(in.u32());
     const auto engine = FIELDWATCH_TRY(in.bytes(size));
     return engine_->restore(engine);

@@ -5,10 +5,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -33,7 +35,14 @@ using ContentLookup = std::function<Result<detect::ContentPtr>(std::string_view 
 struct LossLedger {
     std::uint64_t messages = 0, events = 0, duplicates = 0, id_reuse = 0, late = 0, refused_messages = 0,
                   refused_events = 0, compat = 0, benign = 0, operations = 0, refused_operations = 0,
-                  repeated_changes = 0;  ///< registry changes that the log holds twice, after a crash
+                  repeated_changes = 0,  ///< registry changes that the log holds twice, after a crash
+        repeated_facts = 0;              ///< likewise what shards tell each other
+};
+
+/// A record for the shard that looks at a group of the whole fleet.
+struct FactRecord {
+    std::uint32_t partition = 0;
+    model::Record record;
 };
 
 /// What one record came to. Spans and views are valid until the core's next call.
@@ -41,6 +50,9 @@ struct Outcome {
     std::vector<const model::Event*> events;  ///< to be stored: conforming, seen for the first time
     std::span<const OperationDecoder::Decoded> operations;
     std::vector<model::Finding> findings;  ///< in the order in which they were decided; dead letters too
+    /// What is to be appended to the log before a checkpoint may name the record: whoever reads them drops
+    /// what it has had.
+    std::vector<FactRecord> facts;
 };
 
 /// One strand.
@@ -50,6 +62,8 @@ class ShardCore {
         DecodeOptions decode;
         std::uint32_t partition_count = 1;  ///< of the log: says which shard looks at a hub as a whole
         detect::Watch watch = {};           ///< of its rules
+        /// This core sees the whole input, and what devices tell of each other meets in it at once.
+        bool is_whole = false;
     };
     /// Time goes on at least this often: ticks of the log, or the receive times of its records.
     static constexpr Ticks kAdvanceInterval = std::chrono::seconds(5);
@@ -72,11 +86,14 @@ class ShardCore {
     Result<void> restore(ByteView state);
 
   private:
+    Result<void> dispatch(const model::RecordView& record, model::LogPosition position, Outcome& out);
     void advance(Timestamp now, Outcome& out);
     void security_message(const model::RecordView& record, model::LogPosition position, Outcome& out);
     void operations(const model::RecordView& record, model::LogPosition position, Outcome& out);
     void registry_change(const model::RecordView& record, model::LogPosition position, Outcome& out);
     model::ShardRole role_of(const model::RecordView& record, model::LogPosition position);
+    void fleet_fact(const model::RecordView& record, model::LogPosition position, Outcome& out);
+    void tell_fleet(model::LogPosition position, Outcome& out);
     Result<void> switch_content(std::string_view hash);
     void alert_state(const model::RecordView& record, model::LogPosition position, Outcome& out);
     void dead_letter(const model::RecordView& record, model::LogPosition position, std::string reason,
@@ -95,6 +112,10 @@ class ShardCore {
     SeenOperations seen_operations_;
     LossLedger losses_;
     Timestamp now_{0}, advanced_{0};
+    Result<void> restore_facts(ByteReader& in);
+
+    /// By partition that facts came from: the last one seen, as (offset, number).
+    std::map<std::uint32_t, std::pair<std::uint64_t, std::uint32_t>> facts_seen_;
     std::uint64_t registry_sequence_ = 0;  ///< the highest seen; changes at or below it have been applied
     std::string identity_;                 // scratch
     model::HubName hub_name_;              // scratch

@@ -89,11 +89,22 @@ Answer get_rule(const Context& context, const Call& call) {
     const auto file = std::ranges::find(running.pack.rules, found->file, &detect::SourceFile::name);
     out["source"] = file == running.pack.rules.end() ? "" : detect::rule_text(file->text, found->line);
     Json samples = Json::array();
+    const auto object_of = [](const auto& fields) {
+        Json object = Json::object();
+        for (const auto& [name, value] : fields)
+            object[name] = value;
+        return object;
+    };
     for (const auto& sample : found->samples) {
-        Json fields = Json::object();
-        for (const auto& [name, value] : sample.fields)
-            fields[name] = value;
-        samples.push_back({{"fires", sample.positive}, {"fields", std::move(fields)}});
+        Json one{{"fires", sample.positive}, {"fields", object_of(sample.fields)}};
+        for (const auto& step : sample.steps)
+            one["steps"].push_back({{"at", step.at_s},
+                                    {"times", step.times},
+                                    {"every", step.every_s},
+                                    {"device", step.device},
+                                    {"rule", step.rule},
+                                    {"fields", object_of(step.fields)}});
+        samples.push_back(std::move(one));
     }
     out["samples"] = std::move(samples);
     return json_reply(200, out);

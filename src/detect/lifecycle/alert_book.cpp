@@ -128,10 +128,21 @@ bool takes_more(const model::Alert& held, const model::Alert& again) {
     return is_open(held) || utc_date(held.start) == utc_date(again.start);
 }
 
+/// Properties become the newer's; what people and the book itself have added stays.
+void take_properties(model::Alert& held, const model::Alert& newer) {
+    auto notes = notes_of(held.extended_json);
+    const auto incident = incident_of(held.extended_json);
+    const auto assignee = assignee_of(held.extended_json);
+    held.extended_json = newer.extended_json;
+    if (!incident.empty()) add_member(held.extended_json, kIncident, incident);
+    if (!assignee.empty()) add_member(held.extended_json, kAssignedTo, assignee);
+    set_notes(held.extended_json, std::move(notes));
+}
+
 }  // namespace
 
-void AlertBook::raise(model::Alert alert, Ticks suppression, Timestamp now,
-                      std::vector<model::Finding>& out) {
+void AlertBook::raise(model::Alert alert, Ticks suppression, Timestamp now, std::vector<model::Finding>& out,
+                      bool grows) {
     auto key = alert_key(alert);
     if (suppression.count() <= 0) key += model::row_id(alert.hub.value, alert.evidence.front()).text();
     if (auto* const open = open_.find(key);
@@ -144,6 +155,10 @@ void AlertBook::raise(model::Alert alert, Ticks suppression, Timestamp now,
         held.hit_count += alert.hit_count;
         for (const auto& position : alert.evidence)
             add_evidence(held.evidence, position);
+        if (grows) {
+            take_properties(held, alert);
+            held.entities_json = alert.entities_json;
+        }
         if (now >= open->last_row + kUpdateInterval) {
             incidents_.extend(held);
             settle(*open);
@@ -193,13 +208,7 @@ void AlertBook::restate(const model::Alert& newer, Timestamp now, std::vector<mo
     if (open == nullptr) return;
     auto& held = open->alert;
     held.hit_count = newer.hit_count;
-    auto notes = notes_of(held.extended_json);
-    const auto incident = incident_of(held.extended_json);
-    const auto assignee = assignee_of(held.extended_json);
-    held.extended_json = newer.extended_json;
-    if (!incident.empty()) add_member(held.extended_json, kIncident, incident);
-    if (!assignee.empty()) add_member(held.extended_json, kAssignedTo, assignee);
-    set_notes(held.extended_json, std::move(notes));
+    take_properties(held, newer);
     for (const auto& position : newer.evidence)
         add_evidence(held.evidence, position);
     if (now >= open->last_row + kUpdateInterval) {

@@ -29,8 +29,10 @@ class AlertBook {
         std::chrono::minutes(1);  ///< design 3a: at most one update row a minute
 
     /// A detector's finding. `alert` comes with everything but id, status, processed and update; its first
-    /// evidence names it. `suppression` zero: each one is an alert of its own.
-    void raise(model::Alert alert, Ticks suppression, Timestamp now, std::vector<model::Finding>& out);
+    /// evidence names it. `suppression` zero: each one is an alert of its own. `grows`: what comes to an
+    /// alert that is there brings newer properties and entities, too.
+    void raise(model::Alert alert, Ticks suppression, Timestamp now, std::vector<model::Finding>& out,
+               bool grows = false);
 
     /// An alert that was raised says more: counts and properties become `newer`'s, evidence is added. Nothing
     /// when it has been forgotten.

@@ -251,6 +251,7 @@ std::string Correlation::state_key() const {
         }
     }
     out.i64(timespan.count());
+    if (meta.fleet) out.u16(1);  // others keep the key that they had before there was a scope
     return meta.origin.id + "/" + hex(sha256(all)).substr(0, 32);
 }
 
@@ -393,7 +394,8 @@ void link_correlations(std::vector<Correlation>& correlations, std::vector<RuleM
         }
     }
     for (std::size_t i = 0; i < metas.size(); ++i)
-        metas[i].only_correlated = metas[i].only_correlated && generated[i] == 0;
+        metas[i].only_correlated =
+            metas[i].only_correlated && generated[i] == 0 && !metas[i].always_generated;
     correlations = std::move(ordered);
 }
 

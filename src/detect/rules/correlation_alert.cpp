@@ -23,6 +23,11 @@ Json entities_of(const Correlator::Found& found) {
         list.back()["IoTHub"] = found.hub;
         list.back()["DeviceName"] = found.device;
     }
+    for (const auto& device : found.devices) {
+        add("iotdevice", "DeviceId", device);
+        list.back()["IoTHub"] = found.hub;
+        list.back()["DeviceName"] = device;
+    }
     for (const auto& [name, value] : found.values) {
         const std::string_view field(name);
         if (field.ends_with("Ip") || field.ends_with("_ip") || field.ends_with("address")) {
@@ -58,6 +63,10 @@ model::Alert make_correlation_alert(const RuleMeta& meta, const Correlation& rul
     extended["Measured"] = text_of(Json(found.measured));
     extended["Timespan"] = to_iso8601_duration(rule.timespan);
     if (!found.device.empty()) extended["DeviceId"] = found.device;
+    if (!found.devices.empty()) {
+        extended["Devices"] = text_of(Json(found.devices));
+        extended["DeviceCount"] = std::to_string(found.device_count);
+    }
     alert.extended_json = text_of(extended);
     alert.entities_json = text_of(entities_of(found));
     return alert;

@@ -274,6 +274,29 @@ TEST(Correlation, SilencesTheRulesItReadsUnlessItGeneratesThem) {
     }
 }
 
+TEST(Correlation, LeavesARuleItsVoiceThatAsksForIt) {
+    const SourceFile file{"t.yml", R"(
+title: failed
+id: failed
+logsource: {product: linux, service: sshd}
+detection: {s: {Action: fail}, condition: s}
+fieldwatch: {generate: true}
+---
+title: okay
+id: okay
+logsource: {product: linux, service: sshd}
+detection: {s: {Action: ok}, condition: s}
+---
+title: C
+id: c
+correlation: {type: temporal, rules: [failed, okay], timespan: 1m}
+)"};
+    const auto compiled = RuleSet::compile({&file, 1}, {});
+    ASSERT_TRUE(compiled.errors.empty()) << compiled.errors[0].why;
+    for (const auto& rule : compiled.rules->rules())
+        EXPECT_EQ(rule.only_correlated, rule.origin.id == "okay") << rule.origin.id;
+}
+
 TEST(Correlation, RefusesWhatItCannotReadWithTheNearestForm) {
     const auto why = [](const std::string& correlation) {
         const auto compiled = compile_correlation(correlation);

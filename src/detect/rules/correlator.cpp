@@ -1,6 +1,7 @@
 #include "detect/rules/correlator.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 namespace fieldwatch::detect {
@@ -32,12 +33,14 @@ void Correlator::set_rules(RuleSetPtr rules) {
     rules_ = std::move(rules);
     std::map<std::string, std::shared_ptr<State>> kept;
     states_.clear();
+    keys_.clear();
     for (const auto& rule : rules_->correlations()) {
-        const auto key = rule.state_key();
+        auto key = rule.state_key();
         const auto known = by_key_.find(key);
         auto state = known == by_key_.end() ? std::make_shared<State>() : known->second;
         states_.push_back(state);
         kept.emplace(key, std::move(state));
+        keys_.push_back(std::move(key));
     }
     by_key_ = std::move(kept);
 }
@@ -50,6 +53,7 @@ void Correlator::observe(const model::Event& event, const model::Item& item, std
     numbers_.clear();
     event_fields(event, item, {}, numbers_, fields_);
     fields_.insert(fields_.end(), extra.begin(), extra.end());
+    fields_.emplace_back("device.id", event.device);
     const auto correlations = rules_->correlations();
     for (std::size_t which = 0; which < correlations.size(); ++which) {
         const auto& rule = correlations[which];
@@ -115,12 +119,59 @@ void Correlator::add(std::size_t which, std::size_t place, const Source& source,
         if (!number) return;
         entry.number = *number;
     }
+    if (rule.meta.fleet) return tell_fleet(which, source, std::move(entry), std::move(values));
     auto& state = *states_[which];
     auto& group = state.groups.get(key, [&](auto& gone) { state.events -= gone.second.entries.size(); });
     if (group.hub.empty()) group.hub = source.hub;
     if (group.device.empty()) group.device = source.device;
     group.values = std::move(values);
     insert(rule, state, group, std::move(entry), out);
+}
+
+void Correlator::tell_fleet(std::size_t which, const Source& source, Entry entry, Values values) {
+    if (!std::isfinite(entry.number)) return;  // no number can be compared with it
+    for (auto& [name, value] : values)
+        value = bounded_fact_text(value);
+    auto& evidence = entry.evidence;
+    if (evidence.size() > FleetFact::kEvidenceMax)
+        evidence.erase(evidence.begin() + FleetFact::kEvidenceMax - 1, evidence.end() - 1);
+    facts_.push_back({.rule = keys_[which],
+                      .place = entry.place,
+                      .hub = std::string(source.hub),
+                      .device = std::string(source.device),
+                      .values = std::move(values),
+                      .text = bounded_fact_text(entry.text),
+                      .number = entry.number,
+                      .weight = entry.weight,
+                      .time = entry.time,
+                      .evidence = std::move(evidence)});
+}
+
+void Correlator::observe_fact(const FleetFact& fact, std::vector<Found>& out) {
+    const auto correlations = rules_->correlations();
+    const auto found_before = out.size();
+    fields_.clear();
+    for (std::size_t which = 0; which < correlations.size(); ++which) {
+        const auto& rule = correlations[which];
+        if (rule.meta.fleet && fact.place < rule.reads.size() && keys_[which] == fact.rule) {
+            auto& state = *states_[which];
+            auto& group = state.groups.get(fact.hub + '\0' + fact.group_key(),
+                                           [&](auto& gone) { state.events -= gone.second.entries.size(); });
+            group.hub = fact.hub;
+            group.values = fact.values;
+            insert(rule, state, group,
+                   {.time = fact.time,
+                    .place = fact.place,
+                    .weight = fact.weight,
+                    .number = fact.number,
+                    .text = fact.text,
+                    .device = fact.device,
+                    .evidence = fact.evidence},
+                   out);
+        }
+        chain(which, found_before, out);
+    }
+    keep_last_words(out, found_before);
 }
 
 void Correlator::insert(const Correlation& rule, State& state, Group& group, Entry entry,
@@ -214,6 +265,13 @@ void Correlator::tell(const Correlation& rule, Group& group, std::size_t first, 
         any = true;
     }
     if (!any) return;
+    std::set<std::string_view> devices;  // of all that the group holds: who came an hour before belongs to it
+    for (const auto& entry : group.entries) {
+        if (!entry.device.empty()) devices.insert(entry.device);
+    }
+    found.device_count = devices.size();
+    found.devices.assign(devices.begin(), devices.end());
+    if (devices.size() > Found::kDevicesMax) found.devices.resize(Found::kDevicesMax);
     // One item may have matched several of the rules.
     std::ranges::sort(found.evidence);
     const auto repeated = std::ranges::unique(found.evidence);
@@ -298,6 +356,7 @@ void Correlator::finish(std::vector<Found>& out) {
 
 /// Correlations that others only read are no findings of their own.
 void Correlator::keep_last_words(std::vector<Found>& out, std::size_t first) const {
+    if (tells_inner_) return;
     const auto metas = rules_->rules();
     out.erase(std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
                              [&](const Found& found) { return metas[found.rule].only_correlated; }),

@@ -7,12 +7,14 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bounded_table.hpp"
 #include "base/bytes.hpp"
 #include "detect/rules/correlation.hpp"
 #include "detect/rules/fields.hpp"
+#include "detect/rules/fleet_fact.hpp"
 #include "model/finding.hpp"
 
 namespace fieldwatch::detect {
@@ -31,8 +33,11 @@ class Correlator {
     using Values = std::vector<std::pair<std::string, std::string>>;
     /// A group that satisfies a rule: the evidence not told before.
     struct Found {
-        std::uint32_t rule = 0;  ///< place in RuleSet::rules()
-        std::string hub, device;
+        static constexpr std::size_t kDevicesMax = 20;  ///< that are named; all are counted
+        std::uint32_t rule = 0;                         ///< place in RuleSet::rules()
+        std::string hub, device;                        ///< device: "" when it is of the fleet
+        std::vector<std::string> devices;               ///< of the fleet: whose events they are, by name
+        std::size_t device_count = 0;
         Values values;  ///< of group-by
         std::vector<model::LogPosition> evidence;
         Timestamp start, end;
@@ -43,13 +48,21 @@ class Correlator {
         std::uint64_t evicted_groups = 0, evicted_events = 0;
     };
 
-    explicit Correlator(RuleSetPtr rules) { set_rules(std::move(rules)); }
+    /// `tells_inner`: of correlations that only others read, too.
+    explicit Correlator(RuleSetPtr rules, bool tells_inner = false) : tells_inner_(tells_inner) {
+        set_rules(std::move(rules));
+    }
 
     /// From here on other rules apply; groups of rules whose stateful part is unchanged stay.
     void set_rules(RuleSetPtr rules);
     /// Appends what became true by the hits of one item, in the order of RuleSet::correlations().
     void observe(const model::Event& event, const model::Item& item, std::span<const RuleHit> hits,
                  ExtraFields extra, std::vector<Found>& out);
+    /// What the rules of `scope: fleet` are to be told of what was observed since the last call: for
+    /// observe_fact() of whoever has their group.
+    std::vector<FleetFact> take_facts() { return std::exchange(facts_, {}); }
+    /// What a shard tells of a device. A fact of a rule that is not there is passed over.
+    void observe_fact(const FleetFact& fact, std::vector<Found>& out);
     /// Closes windows that ended before `now` less the lateness.
     void advance(Timestamp now, std::vector<Found>& out);
     /// The server lives and time has come to `now`: only then does silence mean something.
@@ -70,6 +83,7 @@ class Correlator {
         double number = 0;
         bool told = false;
         std::string text;
+        std::string device = {};  ///< of a fleet's rule only
         std::vector<model::LogPosition> evidence;
     };
     struct Group {
@@ -96,6 +110,7 @@ class Correlator {
     };
 
     void add(std::size_t which, std::size_t place, const Source& source, std::vector<Found>& out);
+    void tell_fleet(std::size_t which, const Source& source, Entry entry, Values values);
     void insert(const Correlation& rule, State& state, Group& group, Entry entry, std::vector<Found>& out);
     void make_room(const Correlation& rule, State& state, Group& group, std::vector<Found>& out);
     void decide(const Correlation& rule, Group& group, std::size_t changed, std::vector<Found>& out) const;
@@ -105,14 +120,19 @@ class Correlator {
     void chain(std::size_t which, std::size_t found_before, std::vector<Found>& out);
     static void tell(const Correlation& rule, Group& group, std::size_t first, std::size_t last,
                      double measured, std::vector<Found>& out);
+    void save_devices(ByteWriter& out) const;
+    Result<void> restore_devices(ByteReader& in);
     void keep_last_words(std::vector<Found>& out, std::size_t first) const;
 
+    bool tells_inner_;
     RuleSetPtr rules_;
     std::vector<std::shared_ptr<State>> states_;            ///< by place in correlations()
+    std::vector<std::string> keys_;                         ///< Correlation::state_key, likewise
     std::map<std::string, std::shared_ptr<State>> by_key_;  ///< Correlation::state_key
     Timestamp alive_{0};
     std::vector<FieldValue> fields_;
     NumberText numbers_;
+    std::vector<FleetFact> facts_;
 };
 
 /// What of a window a correlation looks at, entries by time.

@@ -1,6 +1,8 @@
 // Correlation state in checkpoints: docs/formats/checkpoint.md. Keyed by (rule id, hash of the stateful
 // part), so that a rule that was changed begins anew and the others go on.
+#include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "detect/rules/correlator.hpp"
 
@@ -58,6 +60,44 @@ void Correlator::save(ByteWriter& out) const {
             }
         }
     }
+    save_devices(out);
+}
+
+/// Behind the rest, and only of rules whose events have a device: states of before there was a fleet's scope
+/// end without it.
+void Correlator::save_devices(ByteWriter& out) const {
+    for (const auto& [key, state] : by_key_) {
+        const bool of_fleet = std::ranges::any_of(std::as_const(state->groups), [](const auto& group) {
+            return std::ranges::any_of(group.second.entries,
+                                       [](const Entry& entry) { return !entry.device.empty(); });
+        });
+        if (!of_fleet) continue;
+        out.text(key);
+        out.u32(static_cast<std::uint32_t>(state->events));
+        for (const auto& [group_key, group] : std::as_const(state->groups)) {
+            for (const auto& entry : group.entries)
+                out.text(entry.device);
+        }
+    }
+}
+
+Result<void> Correlator::restore_devices(ByteReader& in) {
+    while (!in.empty()) {
+        const auto known = by_key_.find(std::string(FIELDWATCH_TRY(in.text())));
+        const auto count = FIELDWATCH_TRY(read_bounded(in, kRuleEventsMax + Correlation::kEventsMax));
+        std::vector<std::string> devices;
+        for (std::uint32_t i = 0; i < count; ++i)
+            devices.emplace_back(FIELDWATCH_TRY(in.text()));
+        if (known == by_key_.end()) continue;
+        if (known->second->events != count)
+            return fail(Errc::Corrupt, "saved correlations name other devices than events");
+        auto device = devices.begin();
+        for (auto& [group_key, group] : known->second->groups) {
+            for (auto& entry : group.entries)
+                entry.device = std::move(*device++);
+        }
+    }
+    return {};
 }
 
 Result<void> Correlator::restore(ByteReader& in) {
@@ -110,7 +150,7 @@ Result<void> Correlator::restore(ByteReader& in) {
             }
         }
     }
-    return {};
+    return restore_devices(in);
 }
 
 }  // namespace fieldwatch::detect

@@ -130,6 +130,47 @@ std::string remediation_text(const std::string& text) {
     return text;
 }
 
+constexpr std::int64_t kStepTimesMax = 4'096;
+constexpr std::int64_t kStepSecondsMax = 90 * 86'400;
+
+Result<std::int64_t> step_number(const std::string& key, const YAML::Node& node, std::int64_t most) {
+    std::int64_t value = 0;
+    if (!node.IsScalar() || !YAML::convert<std::int64_t>::decode(node, value) || value < 0 || value > most)
+        return fail(Errc::Malformed,
+                    "samples: '" + key + "' takes a number of at most " + std::to_string(most));
+    return value;
+}
+
+/// A list of events: `at`, `times`, `every`, `device` and `rule` say when, how often, whose and of what log
+/// source they are, the rest are fields.
+Result<std::vector<SampleStep>> read_steps(const YAML::Node& list) {
+    std::vector<SampleStep> out;
+    for (const auto& one : list) {
+        if (!one.IsMap()) return fail(Errc::Malformed, "an event of a sample is a map of fields");
+        SampleStep step;
+        step.device = "d";
+        for (const auto& field : one) {
+            const auto key = field.first.as<std::string>();
+            if (key == "at") {
+                step.at_s = FIELDWATCH_TRY(step_number(key, field.second, kStepSecondsMax));
+            } else if (key == "every") {
+                step.every_s = FIELDWATCH_TRY(step_number(key, field.second, kStepSecondsMax));
+            } else if (key == "times") {
+                step.times = FIELDWATCH_TRY(step_number(key, field.second, kStepTimesMax));
+            } else if (key == "device") {
+                step.device = field.second.as<std::string>();
+            } else if (key == "rule") {
+                step.rule = field.second.as<std::string>();
+            } else {
+                step.fields.emplace_back(key, field.second.as<std::string>());
+            }
+        }
+        out.push_back(std::move(step));
+        if (out.size() > kListMax) return fail(Errc::TooLarge, "a sample has at most 256 steps");
+    }
+    return out;
+}
+
 Result<void> read_samples(const YAML::Node& samples, const std::string& category, RuleMeta& meta) {
     if (!samples.IsMap()) return fail(Errc::Malformed, "samples must have 'fires' and 'silent'");
     for (const bool positive : {true, false}) {
@@ -137,8 +178,10 @@ Result<void> read_samples(const YAML::Node& samples, const std::string& category
         if (!list) continue;
         if (!list.IsSequence()) return fail(Errc::Malformed, "samples must be lists");
         for (const auto& one : list) {
-            Sample sample{.positive = positive, .fields = {}};
-            if (one.IsScalar()) {
+            Sample sample{.positive = positive, .fields = {}, .steps = {}};
+            if (one.IsSequence()) {
+                sample.steps = FIELDWATCH_TRY(read_steps(one));
+            } else if (one.IsScalar()) {
                 if (category != "process_creation")
                     return fail(Errc::Malformed,
                                 "only process_creation rules may give command lines as samples");
@@ -147,7 +190,8 @@ Result<void> read_samples(const YAML::Node& samples, const std::string& category
                 for (const auto& field : one)
                     sample.fields.emplace_back(field.first.as<std::string>(), field.second.as<std::string>());
             } else {
-                return fail(Errc::Malformed, "a sample is a command line or a map of fields");
+                return fail(Errc::Malformed,
+                            "a sample is a command line, a map of fields or a list of events");
             }
             meta.samples.push_back(std::move(sample));
         }
@@ -156,9 +200,9 @@ Result<void> read_samples(const YAML::Node& samples, const std::string& category
 }
 
 Result<void> read_own_section(const YAML::Node& own, RuleMeta& meta) {
-    static constexpr std::array<std::string_view, 12> kKeys{
-        "alert_type",  "display_name", "description", "component",     "intent",      "techniques",
-        "remediation", "absorbs",      "extended",    "discriminator", "suppression", "samples"};
+    static constexpr std::array<std::string_view, 14> kKeys{
+        "alert_type", "display_name", "description",   "component",   "intent",  "techniques", "remediation",
+        "absorbs",    "extended",     "discriminator", "suppression", "samples", "scope",      "generate"};
     if (!own.IsMap()) return fail(Errc::Malformed, "fieldwatch: must be a map");
     for (const auto& entry : own) {
         const auto key = entry.first.as<std::string>();
@@ -183,6 +227,16 @@ Result<void> read_own_section(const YAML::Node& own, RuleMeta& meta) {
     if (auto text = text_of(own, "suppression"); !text.empty()) {
         const auto window = FIELDWATCH_TRY(parse_iso8601_duration(text));
         meta.suppression_s = window.count() / 10'000'000;
+    }
+    if (const auto generate = own["generate"]) {
+        if (!YAML::convert<bool>::decode(generate, meta.always_generated))
+            return fail(Errc::InvalidArgument, "generate is true or false");
+    }
+    if (own["scope"]) {
+        const auto scope = text_of(own, "scope");
+        if (scope != "device" && scope != "fleet")
+            return fail(Errc::InvalidArgument, "scope '" + scope + "' is neither device nor fleet");
+        meta.fleet = scope == "fleet";
     }
     if (own["samples"]) return read_samples(own["samples"], meta.category, meta);
     return {};
@@ -234,13 +288,22 @@ Result<void> read_metadata(const YAML::Node& document, RuleMeta& meta) {
     meta.service = text_of(logsource, "service");
     meta.component = meta.product == "iothub" ? "IoT Hub" : "Agent";
     meta.discriminator = default_discriminator(meta.category);
-    return read_own(document, meta);
+    FIELDWATCH_TRY(read_own(document, meta));
+    if (std::ranges::any_of(meta.samples, [](const auto& sample) { return !sample.steps.empty(); }))
+        return fail(Errc::Malformed, "a sample that is a list of events is a correlation's");
+    if (meta.fleet)
+        return fail(Errc::InvalidArgument,
+                    "scope: fleet is a correlation's; a rule looks at one event of one device");
+    return {};
 }
 
 Result<void> read_correlation_metadata(const YAML::Node& document, RuleMeta& meta) {
     FIELDWATCH_TRY(read_header(document, meta));
     meta.discriminator = Discriminator::Event;
-    return read_own(document, meta);
+    FIELDWATCH_TRY(read_own(document, meta));
+    if (std::ranges::any_of(meta.samples, [](const auto& sample) { return sample.steps.empty(); }))
+        return fail(Errc::Malformed, "a sample of a correlation is a list of events");
+    return {};
 }
 
 }  // namespace fieldwatch::detect

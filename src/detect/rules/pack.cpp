@@ -38,11 +38,23 @@ Result<void> collect(FileSystem& files, const std::string& path, const std::stri
     return {};
 }
 
-std::string describe(const Sample& sample) {
+std::string describe(const std::vector<std::pair<std::string, std::string>>& fields) {
     std::string out;
-    for (const auto& [name, value] : sample.fields) {
+    for (const auto& [name, value] : fields) {
         if (!out.empty()) out += ", ";
         out += name + "=" + value;
+    }
+    return out;
+}
+
+std::string describe(const Sample& sample) {
+    std::string out = describe(sample.fields);
+    for (const auto& step : sample.steps) {
+        if (!out.empty()) out += "; ";
+        out += "at " + std::to_string(step.at_s) + " s ";
+        out += step.fields.empty()
+                   ? "nothing"
+                   : step.device + " " + std::to_string(step.times) + " times " + describe(step.fields);
     }
     return out;
 }
@@ -101,12 +113,93 @@ RulePack laid_over(RulePack base, const RulePack& over) {
 
 namespace {
 
+/// Runs the samples of correlations: real events through the rules that they read.
+class CorrelationSamples {
+  public:
+    CorrelationSamples(const RuleSetPtr& rules, Matcher& matcher) : rules_(rules), matcher_(matcher) {}
+
+    /// Whether the correlation at `place` says something of the sample. Errors: NotFound for a rule that a
+    /// step names.
+    Result<bool> fires(std::uint32_t place, const Sample& sample) {
+        Correlator correlator(rules_, true);
+        std::vector<Correlator::Found> found;
+        std::size_t number = 0;
+        for (const auto& [second, step] : in_order(sample)) {
+            const auto time = Timestamp::from_unix_seconds(kStart + second);
+            correlator.observe_tick(time);
+            correlator.advance(time, found);
+            if (!step->fields.empty()) {
+                const auto& source = *FIELDWATCH_TRY(source_of(place, step->rule));
+                auto event =
+                    RecordedEvent::make(source.product, source.category, source.service, step->fields);
+                event.set_place(++number);
+                event.set_origin("h", step->device, time);
+                hits_.clear();
+                matcher_.match_all(event.event(), event.item(), hits_);
+                correlator.observe(event.event(), event.item(), hits_, {}, found);
+            }
+            meet(correlator, found);
+        }
+        correlator.finish(found);
+        meet(correlator, found);
+        return std::ranges::any_of(found, [&](const auto& one) { return one.rule == place; });
+    }
+
+  private:
+    static constexpr std::int64_t kStart = 1'800'000'000;
+
+    static std::vector<std::pair<std::int64_t, const SampleStep*>> in_order(const Sample& sample) {
+        std::vector<std::pair<std::int64_t, const SampleStep*>> out;
+        for (const auto& step : sample.steps) {
+            for (std::int64_t i = 0; i < step.times; ++i)
+                out.emplace_back(step.at_s + i * step.every_s, &step);
+        }
+        std::ranges::stable_sort(out, {}, &std::pair<std::int64_t, const SampleStep*>::first);
+        return out;
+    }
+    static void meet(Correlator& correlator, std::vector<Correlator::Found>& found) {
+        for (auto facts = correlator.take_facts(); !facts.empty(); facts = correlator.take_facts()) {
+            for (const auto& fact : facts)
+                correlator.observe_fact(fact, found);
+        }
+    }
+    Result<const RuleMeta*> source_of(std::uint32_t place, const std::string& name) const {
+        const auto rules = rules_->rules();
+        if (name.empty()) {
+            const auto correlations = rules_->correlations();
+            auto read = place;
+            for (auto at = std::ranges::find(correlations, read, &Correlation::rule);
+                 at != correlations.end(); at = std::ranges::find(correlations, read, &Correlation::rule))
+                read = at->reads.front();
+            return &rules[read];
+        }
+        const auto found = std::ranges::find_if(
+            rules, [&](const auto& rule) { return rule.name == name || rule.origin.id == name; });
+        if (found == rules.end())
+            return fail(Errc::NotFound, "samples name '" + name + "', which no rule is");
+        return &*found;
+    }
+
+    const RuleSetPtr& rules_;
+    Matcher& matcher_;
+    std::vector<RuleHit> hits_;
+};
+
 /// Runs a rule's samples; whether another rule absorbs it is not the question here.
-void run_samples(const RuleMeta& rule, std::size_t place, Matcher& matcher, CheckedRule& checked,
-                 std::vector<SampleFailure>& failures) {
+void run_samples(const RuleMeta& rule, std::size_t place, Matcher& matcher, CorrelationSamples& correlations,
+                 CheckedRule& checked, std::vector<SampleFailure>& failures) {
     std::vector<RuleHit> hits;
     for (const auto& sample : rule.samples) {
         ++(sample.positive ? checked.fires : checked.silent);
+        if (!sample.steps.empty()) {
+            const auto fired = correlations.fires(static_cast<std::uint32_t>(place), sample);
+            if (fired && *fired == sample.positive) continue;
+            ++checked.failing;
+            failures.push_back({rule.file, rule.line, rule.origin.id,
+                                !fired ? fired.error().message
+                                       : (*fired ? "fires on: " : "stays silent on: ") + describe(sample)});
+            continue;
+        }
         const auto recorded = RecordedEvent::make(rule.product, rule.category, rule.service, sample.fields);
         hits.clear();
         matcher.match_all(recorded.event(), recorded.item(), hits);
@@ -134,6 +227,7 @@ PackReport check_rules(const RulePack& pack, const std::function<bool(const std:
         });
     };
     Matcher matcher(compiled.rules);
+    CorrelationSamples correlations(compiled.rules, matcher);
     for (std::size_t i = 0; i < rules.size(); ++i) {
         const auto& rule = rules[i];
         if (!wanted(rule.file) || is_refused(rule)) continue;
@@ -144,7 +238,7 @@ PackReport check_rules(const RulePack& pack, const std::function<bool(const std:
                             .line = rule.line,
                             .severity = rule.severity,
                             .feed = feed_of(*compiled.rules, static_cast<std::uint32_t>(i))};
-        run_samples(rule, i, matcher, checked, report.failures);
+        run_samples(rule, i, matcher, correlations, checked, report.failures);
         ++report.compiles;
         report.feedable += checked.feed.has_value();
         report.from_agent += checked.feed == Feed::Agent;
@@ -207,8 +301,17 @@ Result<void> RecordedMatches::match(std::string_view json, std::size_t number, s
     }
     correlator_.observe(recorded.event(), recorded.item(), hits_, {}, found_);
     if (recorded.event().received.ticks > 0) correlator_.advance(recorded.event().received, found_);
+    tell_fleet();
     print(out);
     return {};
+}
+
+/// One input is the whole fleet: what its devices tell meets here at once.
+void RecordedMatches::tell_fleet() {
+    for (auto facts = correlator_.take_facts(); !facts.empty(); facts = correlator_.take_facts()) {
+        for (const auto& fact : facts)
+            correlator_.observe_fact(fact, found_);
+    }
 }
 
 void RecordedMatches::finish(std::string& out) {

@@ -98,4 +98,10 @@ void RecordedEvent::set_place(std::size_t number) {
     event_->items.front().position.offset = number;
 }
 
+void RecordedEvent::set_origin(std::string hub, std::string device, Timestamp time) {
+    event_->hub = keep(std::move(hub));
+    event_->device = keep(std::move(device));
+    event_->time = event_->received = time;
+}
+
 }  // namespace fieldwatch::detect

@@ -26,6 +26,8 @@ class RecordedEvent {
 
     /// Where it stands in its input.
     void set_place(std::size_t number);
+    /// Whose it is and when it was.
+    void set_origin(std::string hub, std::string device, Timestamp time);
 
     const model::Event& event() const { return *event_; }
     const model::Item& item() const { return event_->items.front(); }

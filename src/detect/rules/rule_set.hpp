@@ -35,9 +35,18 @@ enum class Discriminator : std::uint8_t {
     Event
 };
 
+/// One step of a correlation's sample: so many equal events, or only time that passes.
+struct SampleStep {
+    std::string rule;    ///< whose log source the events have, by name or id; "" = the first that is read
+    std::string device;  ///< whose they are
+    std::int64_t at_s = 0, times = 1, every_s = 1;
+    std::vector<std::pair<std::string, std::string>> fields;
+};
+
 struct Sample {
     bool positive = true;
     std::vector<std::pair<std::string, std::string>> fields;  ///< Sigma names and values
+    std::vector<SampleStep> steps;                            ///< of a correlation, in place of fields
 };
 
 /// What is known of a rule besides when it fires.
@@ -60,6 +69,10 @@ struct RuleMeta {
     std::vector<Sample> samples;
     /// A correlation reads this rule and does not generate it: its own hits are no alerts.
     bool only_correlated = false;
+    /// Its own hits are alerts, whoever reads it: `generate: true` of its `fieldwatch:` section.
+    bool always_generated = false;
+    /// A correlation over all devices of a hub, wherever they lie: `scope: fleet`.
+    bool fleet = false;
 };
 
 struct RuleError {
