@@ -169,6 +169,23 @@ std::unexpected<Failure> unknown_function(const Node& node) {
                                                  did_you_mean(node.text, names)));
 }
 
+/// Whether what it makes may be longer than what it is given, so that a chain of it has no end: JSON takes
+/// more characters than the text in it, and two arrays are longer than one.
+bool grows(const FunctionRow& row, const std::vector<ExprPtr>& args) {
+    constexpr std::string_view kLonger[] = {"base64_encode_tostring",
+                                            "base64_encodestring",
+                                            "regex_quote",
+                                            "translate",
+                                            "url_encode",
+                                            "replace_strings",
+                                            "url_encode_component",
+                                            "make_string",
+                                            "unicode_codepoints_to_string"};
+    if (row.result == 's') return std::ranges::find(kLonger, row.name) != std::end(kLonger);
+    return row.result == 'j' && (std::ranges::count(args, ColumnType::Dynamic, &Expr::type) > 1 ||
+                                 std::ranges::count(args, ColumnType::String, &Expr::type) > 0);
+}
+
 }  // namespace
 
 Parsed<std::vector<ExprPtr>> Binder::arguments(const Node& node, const Scope& scope) {
@@ -269,6 +286,7 @@ Parsed<ExprPtr> Binder::table_function(const Node& node, std::vector<ExprPtr> ar
     if (const auto at = sql.find(kZone);
         at != std::string::npos && args.size() > 1 && !is_constant(args[1]) && args[1]->over_lists)
         sql.replace(at, kZone.size(), LISTED_ZONE);
+    if (grows(*best, args)) sql = "kql_within(" + sql + ")";
     return call(type_of_letter(best->result), std::move(sql), std::move(args), best->traits);
 }
 

@@ -202,10 +202,10 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
             parts.push_back(to_string_expr(args[i]));
         if (auto joined = delimited ? nullptr : joined_constants(parts)) return joined;
         for (std::size_t i = delimited; i < args.size(); ++i) {
-            if (!sql.empty()) sql += delimited ? " || {0} || " : " || ";
+            if (!sql.empty()) sql += delimited ? ", {0}, " : ", ";
             sql += fmt::format("{{{}}}", i);
         }
-        return call(String, "(" + sql + ")", std::move(parts));
+        return call(String, "kql_concat(" + sql + ")", std::move(parts));
     }
     if (n == "split") {
         FIELDWATCH_TRY(count_is(2, 3));
@@ -213,8 +213,8 @@ Parsed<std::optional<ExprPtr>> Binder::special_function(const Node& node, const 
             args[static_cast<std::size_t>(i)] = to_string_expr(args[static_cast<std::size_t>(i)]);
         }
         auto parts = call(Dynamic,
-                          "CASE WHEN {1} = '' THEN CAST(json_array({0}) AS VARCHAR) ELSE "
-                          "CAST(to_json(string_split({0}, {1})) AS VARCHAR) END",
+                          "kql_within(CASE WHEN {1} = '' THEN CAST(json_array({0}) AS VARCHAR) ELSE "
+                          "CAST(to_json(string_split({0}, {1})) AS VARCHAR) END)",
                           {args[0], args[1]});
         if (args.size() == 2) return parts;
         const auto at = integer_value(args[2]);
@@ -279,22 +279,24 @@ Parsed<ExprPtr> Binder::extract_all(const Node& node, std::vector<ExprPtr> args)
         groups.size() == 1 ? lists : fmt::format("list_transform(list_zip({}), lambda r: [{}])", lists, row);
     return call(
         Dynamic,
-        fmt::format("CASE WHEN regexp_matches({{0}}, {{1}}) THEN CAST(to_json({}) AS VARCHAR) END", values),
+        fmt::format(
+            "kql_within(CASE WHEN regexp_matches({{0}}, {{1}}) THEN CAST(to_json({}) AS VARCHAR) END)",
+            values),
         {to_string_expr(args.back()), args[0]});
 }
 
 Parsed<ExprPtr> Binder::bag(const Node& node, std::vector<std::pair<ExprPtr, ExprPtr>> entries) {
     if (entries.empty()) return constant(Dynamic, std::string("{}"));
     if (entries.size() > 500) return limit_error(node.span, "a bag of more than 500 names");
-    std::string sql = "('{'";
+    std::string sql = "kql_concat('{'";
     std::vector<ExprPtr> args;
     for (const auto& [name, value] : entries) {
-        sql += fmt::format("{} || CAST(to_json({{{}}}) AS VARCHAR) || ':' || coalesce({{{}}}, 'null')",
-                           args.empty() ? "" : " || ','", args.size(), args.size() + 1);
+        sql += fmt::format("{}, CAST(to_json({{{}}}) AS VARCHAR), ':', coalesce({{{}}}, 'null')",
+                           args.empty() ? "" : ", ','", args.size(), args.size() + 1);
         args.push_back(name);
         args.push_back(to_dynamic(value));
     }
-    return call(Dynamic, sql + " || '}')", std::move(args));
+    return call(Dynamic, sql + ", '}')", std::move(args));
 }
 
 Parsed<ExprPtr> Binder::conditional(const Node& node, std::vector<ExprPtr> args) {

@@ -75,7 +75,7 @@ Parsed<std::optional<ExprPtr>> Binder::variadic(const Node& node, const Scope& s
         for (auto& part : parts) {
             if (part->type != Dynamic) part = FIELDWATCH_TRY(pack_array(node, {part}));
             part = FIELDWATCH_TRY(call_of(node, n, {part}));
-            sql += fmt::format("{}{{{}}}", sql.empty() ? "(" : " || ", &part - parts.data());
+            sql += fmt::format("{}{{{}}}", sql.empty() ? "kql_concat(" : ", ", &part - parts.data());
         }
         if (!parts.empty()) return call(String, sql + ")", std::move(parts));
     }
@@ -116,8 +116,8 @@ Parsed<std::optional<ExprPtr>> Binder::variadic(const Node& node, const Scope& s
         return call(
             Dynamic,
             "CASE WHEN {1} >= 0 THEN '[' || coalesce(array_to_string(list_transform(range(" WITHIN_BYTES(
-                "(coalesce(strlen({0}), 4) + 1) * least(greatest({1}, 0), 1048576)", "least({1}, 1048576)",
-                "BIGINT") "), lambda i: coalesce({0}, 'null')), ','), '') || ']' END",
+                "(coalesce(strlen({0}), 4) + 1) * least(greatest({1}, 0), 1048576)",
+                "least({1}, 1048576)") "), lambda i: coalesce({0}, 'null')), ','), '') || ']' END",
             {to_dynamic(args[0]), count});
     }
     return std::optional<ExprPtr>{};
@@ -125,12 +125,12 @@ Parsed<std::optional<ExprPtr>> Binder::variadic(const Node& node, const Scope& s
 
 Parsed<ExprPtr> Binder::pack_array(const Node& node, std::vector<ExprPtr> args) {
     if (args.size() > 500) return limit_error(node.span, "an array of more than 500 arguments");
-    std::string sql = "'['";
+    std::string sql = "kql_concat('['";
     for (std::size_t i = 0; i < args.size(); ++i) {
-        sql += fmt::format("{} || coalesce({{{}}}, 'null')", i ? " || ','" : "", i);
+        sql += fmt::format("{}, coalesce({{{}}}, 'null')", i ? ", ','" : "", i);
         args[i] = to_dynamic(args[i]);
     }
-    return call(Dynamic, "(" + sql + " || ']')", std::move(args));
+    return call(Dynamic, sql + ", ']')", std::move(args));
 }
 
 /// array_sort_…(array [, array …] [, nulls last]): the first in order, the others in that order too; of

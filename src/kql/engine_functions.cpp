@@ -14,6 +14,7 @@
 
 #include "base/ip_address.hpp"
 #include "base/unicode.hpp"
+#include "kql/kql.hpp"
 #include "kql/series_math.hpp"
 #include "kql/xml.hpp"
 
@@ -265,6 +266,13 @@ constexpr EngineFunction kFunctions[] = {{"kql_hash", hash},
 
 std::span<const EngineFunction> engine_functions() {
     return kFunctions;
+}
+
+const char* Room::take(std::uint64_t bytes) {
+    constexpr std::uint64_t kOneMax = 16u << 20, kTogetherMax = 64u << 20;
+    if (bytes > kOneMax) return kTooLong.data();
+    taken_ += bytes;
+    return taken_ > kTogetherMax ? kTooMuch.data() : nullptr;
 }
 
 }  // namespace fieldwatch::kql

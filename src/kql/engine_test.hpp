@@ -21,6 +21,9 @@ class Engine {
         execute("SET threads = 1");
         for (const auto& function : engine_functions())
             make_known(function);
+        make_concat_known();
+        execute("CREATE MACRO kql_within(t) AS t");  // its bounds are tested in the workspace
+        execute("CREATE MACRO kql_room(bytes) AS bytes");
     }
     ~Engine() {
         duckdb_disconnect(&connection_);
@@ -94,6 +97,37 @@ class Engine {
                     {duckdb_string_t_data(&values[row]), duckdb_string_t_length(values[row])});
             if (answer)
                 duckdb_vector_assign_string_element_len(output, row, answer->data(), answer->size());
+            else
+                duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
+        }
+    }
+    void make_concat_known() {
+        auto text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+        auto made = duckdb_create_scalar_function();
+        duckdb_scalar_function_set_name(made, kConcat);
+        duckdb_scalar_function_set_varargs(made, text);
+        duckdb_scalar_function_set_return_type(made, text);
+        duckdb_scalar_function_set_function(made, concat);
+        EXPECT_EQ(duckdb_register_scalar_function(connection_, made), DuckDBSuccess);
+        duckdb_destroy_scalar_function(&made);
+        duckdb_destroy_logical_type(&text);
+    }
+    static void concat(duckdb_function_info, duckdb_data_chunk input, duckdb_vector output) {
+        duckdb_vector_ensure_validity_writable(output);
+        for (idx_t row = 0; row < duckdb_data_chunk_get_size(input); ++row) {
+            std::string joined;
+            bool whole = true;
+            for (idx_t i = 0; i < duckdb_data_chunk_get_column_count(input); ++i) {
+                const auto part = duckdb_data_chunk_get_vector(input, i);
+                const auto* known = duckdb_vector_get_validity(part);
+                auto* value = static_cast<duckdb_string_t*>(duckdb_vector_get_data(part)) + row;
+                if (known != nullptr && (known[row / 64] >> row % 64 & 1) == 0)
+                    whole = false;
+                else
+                    joined.append(duckdb_string_t_data(value), duckdb_string_t_length(*value));
+            }
+            if (whole)
+                duckdb_vector_assign_string_element_len(output, row, joined.data(), joined.size());
             else
                 duckdb_validity_set_row_invalid(duckdb_vector_get_validity(output), row);
         }

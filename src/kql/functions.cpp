@@ -19,7 +19,8 @@ namespace {
 #define FROM_TIMESTAMP(t) "(epoch_us(" t ") * 10 + 621355968000000000 + {0} % 10)"
 /// The bytes as `reader` gives them. Within CASE: what two expressions have in common the engine computes
 /// apart, also out of TRY, and then stops at what is malformed.
-#define FROM_BASE64(reader) "CASE WHEN length({0}) % 4 = 0 THEN TRY(" reader "(from_base64({0}))) END"
+#define FROM_BASE64(reader) \
+    LET("b", "{0}", "CASE WHEN length(b) % 4 = 0 THEN TRY(" reader "(from_base64(b))) END")
 /// {0} is at most {2} from {1}.
 #define WITHIN "({0} BETWEEN CAST({1} AS HUGEINT) - {2} AND CAST({1} AS HUGEINT) + {2})"
 /// Where {1} stands in {0}: the places from {2} on within `length` characters, and one of them.
@@ -57,11 +58,14 @@ namespace {
             "CASE WHEN " digits " > 0 THEN rtrim(rtrim(t, '0'), '.') ELSE t END || ' ' || u")) ", '')"
 #define REPEATED_TEXT                                                                   \
     "coalesce(repeat({0}, " WITHIN_BYTES("strlen({0}) * least(greatest({1}, 0), 1024)", \
-                                         "CAST(least(greatest({1}, 0), 1024) AS BIGINT)", "BIGINT") "), '')"
-/// Every place could match, and every match say the text again; most patterns are far from it.
-#define BY_PATTERN(text, pattern, by)   \
-    "regexp_replace(" text ", " pattern \
-    ", " WITHIN_BYTES("(strlen(" text ") + 1) * strlen(" by ") // 4", by, "VARCHAR") ", 'g')"
+                                         "CAST(least(greatest({1}, 0), 1024) AS BIGINT)") "), '')"
+/// Every place could match, and a match may be said again as often as two characters of `by` ask for it.
+#define BY_PATTERN(text, pattern, by)                                                                     \
+    "regexp_replace(" text ", " pattern ", " WITHIN_BYTES(                                                \
+        BYTES_OR("(strlen(" text ") + 1) * (strlen(" by ") + 1)",                                         \
+                 "strlen(" text ") * (1 + CASE WHEN contains(" by ", '\\') THEN strlen(" by               \
+                 ") // 2 ELSE 0 END) + len(regexp_extract_all(" text ", " pattern ")) * strlen(" by ")"), \
+        by) ", 'g')"
 #define FROM_CODE_POINTS                                                                                     \
     "CASE WHEN json_type({0}) = 'ARRAY' THEN "                                                               \
     "coalesce(array_to_string(list_transform(CAST(json_extract_string("                                      \
@@ -70,8 +74,6 @@ namespace {
     "TRY_CAST(e AS INTEGER) BETWEEN 57344 AND 1114111 THEN chr(coalesce(TRY_CAST(e AS INTEGER), 32)) END), " \
     "''), "                                                                                                  \
     "'') ELSE '' END"
-
-static_assert(kTooLong == TOO_LONG);
 
 constexpr FunctionRow kScalarRows[] = {
     // text
@@ -88,11 +90,11 @@ constexpr FunctionRow kScalarRows[] = {
      "ELSE least({1}, 2147483646) END + 1, least(greatest({2}, 0), 2147483647)), '')",
      "counts from 0; a negative length is 0"},
     {"replace_string", "sss", 's',
-     "CASE WHEN {1} = '' THEN {0} ELSE replace({0}, {1}, " WITHIN_IF(
-         "strlen({0}) // greatest(strlen({1}), 1) * strlen({2}) > " BYTES_MAX
-         " AND (strlen({0}) - strlen(replace({0}, {1}, ''))) // greatest(strlen({1}), 1) * strlen({2}) "
-         "> " BYTES_MAX,
-         "{2}", "VARCHAR") ") END",
+     "CASE WHEN {1} = '' THEN {0} ELSE replace({0}, {1}, " WITHIN_BYTES(
+         BYTES_OR("strlen({0}) + strlen({0}) // greatest(strlen({1}), 1) * strlen({2})",
+                  "strlen({0}) + (strlen({0}) - strlen(replace({0}, {1}, ''))) // greatest(strlen({1}), 1) * "
+                  "strlen({2})"),
+         "{2}") ") END",
      "an empty pattern changes nothing; at most 16 MiB"},
     {"replace_regex", "sks", 's', BY_PATTERN("{0}", "{1}", "{2}"), "RE2; the pattern is a constant"},
     {"replace", "kss", 's', BY_PATTERN("{2}", "{0}", "{1}"), "replace(regex, rewrite, text)"},
@@ -113,13 +115,14 @@ constexpr FunctionRow kScalarRows[] = {
     {"strrep", "sls", 's',
      "CASE WHEN {1} <= 0 THEN '' ELSE {0} || repeat({2} || {0}, " WITHIN_BYTES(
          "(strlen({0}) + strlen({2})) * least(greatest({1}, 0), 1024)",
-         "CAST(least(greatest({1}, 1), 1024) - 1 AS BIGINT)", "BIGINT") ") END",
+         "CAST(least(greatest({1}, 1), 1024) - 1 AS BIGINT)") ") END",
      "with a delimiter between them"},
     {"indexof", "ssl", 'l', PLACES("-1", "[1]"),
      "from the given place on, a negative one from the end; -1 when absent"},
-    {"indexof", "ssll", 'l', PLACES("{3}", "[1]"), "wholly within that many characters; -1 is all"},
-    {"indexof", "sslll", 'l', PLACES("{3}", "[{4}]"),
-     "the so manieth, counted from 1, negative from the last"},
+    {"indexof", "ssll", 'l', "CASE WHEN {3} >= -1 THEN " PLACES("{3}", "[1]") " END",
+     "wholly within that many characters; -1 is all, less is null"},
+    {"indexof", "sslll", 'l', "CASE WHEN {3} >= -1 AND {4} >= 0 THEN " PLACES("{3}", "[{4}]") " END",
+     "the so manieth, counted from 1; a negative one is null"},
     {"format_bytes", "r", 's', BYTES_TEXT(FITTING_UNIT, "0"), "as with a precision of 0"},
     {"format_bytes", "rl", 's', BYTES_TEXT(FITTING_UNIT, "{1}"),
      "so many digits behind the point, without zeros at the end; the greatest unit of 1024 that leaves 1 or "
@@ -153,7 +156,7 @@ constexpr FunctionRow kScalarRows[] = {
      "-1, 0 or 1, by code points"},
     {"isutf8", "s", 'b', "({0} IS NOT NULL)", "all texts are"},
     {"isascii", "s", 'b', "regexp_full_match({0}, '[\\x00-\\x7F]*')", ""},
-    {"url_decode", "s", 's', "coalesce(TRY(url_decode(replace({0}, '+', ' '))), {0})",
+    {"url_decode", "s", 's', LET("u", "{0}", "coalesce(TRY(url_decode(replace(u, '+', ' '))), u)"),
      "+ is a blank; what is no encoding stays"},
     {"url_encode", "s", 's', URL_ENCODED("+"), "lower-case hexadecimal; a blank is +"},
     {"url_encode_component", "s", 's', URL_ENCODED("%20"), "as url_encode; a blank is %20"},
@@ -187,10 +190,17 @@ constexpr FunctionRow kScalarRows[] = {
      "coalesce(" IF_ARRAYS(
          "{1}", "{2}",
          LET("f", TEXTS("{1}"),
-             "array_to_string(list_transform(regexp_extract_all({0}, '(?s)' || "
-             "coalesce(array_to_string(list_transform("
-             "list_filter(f, lambda e: e <> ''), lambda e: regexp_escape(e) || '|'), ''), '') || '.'), "
-             "lambda m: coalesce(" TEXTS("{2}") "[list_position(f, m)], m)), '')")) ", '')",
+             "array_to_string(list_transform(regexp_extract_all(" WITHIN_BYTES(
+                 BYTES_OR(
+                     "(strlen({0}) + 1) * (strlen({2}) + 1)",
+                     "strlen({0}) + strlen({0}) // greatest(coalesce(list_min(list_transform(list_filter("
+                     "f, lambda e: e <> ''), lambda e: strlen(e))), 1), 1) * coalesce(list_max("
+                     "list_transform(" TEXTS("{2}") ", lambda e: strlen(e))), 0)"),
+                 "{0}") ", '(?s)' || "
+                        "coalesce(array_to_string(list_transform("
+                        "list_filter(f, lambda e: e <> ''), lambda e: regexp_escape(e) || '|'), ''), '') || "
+                        "'.'), "
+                        "lambda m: coalesce(" TEXTS("{2}") "[list_position(f, m)], m)), '')")) ", '')",
      "each of the first array's texts by that of the second, in one pass; no arrays: ''"},
     {"to_utf8", "s", 'j',
      "CAST(to_json(list_transform(string_split({0}, ''), lambda e: CAST(unicode(e) AS BIGINT))) AS VARCHAR)",

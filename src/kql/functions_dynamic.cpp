@@ -16,10 +16,12 @@ namespace {
         "list_filter(u, lambda e, i: list_position(u, e) = i) END")
 /// The element at `i`, from 1, of an array, or the value itself.
 #define NTH(x) "CASE WHEN json_type(" x ") = 'ARRAY' THEN CAST(json_extract(" x ", '$[' || CAST(i - 1 AS VARCHAR) || ']') AS VARCHAR) ELSE " x " END"
+/// What NTH() gives of each element of {0} together, at most.
+#define MOST_OF(x) "coalesce(CASE WHEN json_type(" x ") = 'ARRAY' THEN strlen(" x ") ELSE strlen(" x ") * json_array_length({0}) END, 0)"
 /// The key `k` of a bag and its value, as they stand in one.
 #define PAIR_OF(x) "CAST(to_json(k) AS VARCHAR) || ':' || CAST(json_extract(" x ", '/' || replace(replace(k, '~', '~0'), '/', '~1')) AS VARCHAR)"
 #define SHIFTED(n) \
-    IF_ARRAY("{0}", LET("s", ELEMENTS("{0}"), AS_ARRAY("list_transform(range(1, CAST(len(s) AS BIGINT) + 1), lambda i: CASE WHEN i + " \
+    IF_ARRAY("{0}", LET("s", ELEMENTS(WITHIN_BYTES("strlen({0}) + least(abs(" BOUNDED(n) "), json_array_length({0})) * coalesce(strlen({2}), 4)", "{0}")), AS_ARRAY("list_transform(range(1, CAST(len(s) AS BIGINT) + 1), lambda i: CASE WHEN i + " \
              BOUNDED(n) " BETWEEN 1 AND len(s) THEN s[i + " BOUNDED(n) "] ELSE coalesce({2}, 'null') END)")))
 #define ROTATED(x, n) \
     AS_ARRAY("list_concat(list_slice(" ELEMENTS(x) ", " TURN(x, n) " + 1, 1048577), list_slice(" ELEMENTS(x) ", 1, " TURN(x, n) "))")
@@ -75,10 +77,10 @@ constexpr FunctionRow kDynamicRows[] = {
     {"set_has_element", "jr", 'b', "coalesce(list_contains(" NUMBERS("{0}") ", {1}), false)",
      "elements compared as numbers"},
     {"strcat_array", "js", 's',
-     "coalesce(array_to_string(CAST(json_extract_string(" WITHIN_IF(
-         "strlen({0}) * (strlen({1}) // 2 + 1) > " BYTES_MAX
-         " AND strlen({0}) + json_array_length({0}) * strlen({1}) > " BYTES_MAX,
-         "{0}", "VARCHAR") ", '$[*]') AS VARCHAR[]), {1}), '')",
+     "coalesce(array_to_string(CAST(json_extract_string(" WITHIN_BYTES(
+         BYTES_OR("strlen({0}) * (strlen({1}) // 2 + 1)",
+                  "strlen({0}) + json_array_length({0}) * strlen({1})"),
+         "{0}") ", '$[*]') AS VARCHAR[]), {1}), '')",
      "null elements are left out; at most 16 MiB"},
     {"range", "ll?l", 'j',
      "CASE WHEN {2} > 0 AND {1} >= {0} AND (CAST({1} AS HUGEINT) - {0}) // nullif({2}, 0) < 1048576 THEN "
@@ -122,7 +124,7 @@ constexpr FunctionRow kDynamicRows[] = {
                ", " ELEMENTS("{0}") "))"),
      "whatever the order and however often; two arrays, anything else is null"},
     {"array_iff", "jaa", 'j',
-     IF_ARRAY("{0}", AS_ARRAY("list_transform(" TEXTS("{0}") ", lambda e, i: coalesce(CASE WHEN e = 'true' OR "
+     IF_ARRAY("{0}", AS_ARRAY("list_transform(" TEXTS(WITHIN_BYTES(MOST_OF("{1}") " + " MOST_OF("{2}"), "{0}")) ", lambda e, i: coalesce(CASE WHEN e = 'true' OR "
               "coalesce(TRY_CAST(e AS DOUBLE), 0) <> 0 THEN " NTH("{1}") " ELSE " NTH("{2}") " END, 'null'))")),
      "each from the second or the third, arrays or one value for all; beyond the end null"},
     {"array_shift_left", "jl?a", 'j', SHIFTED("{1}") "|null", "as long as before, filled with null or the third; negative shifts right"},
@@ -131,7 +133,7 @@ constexpr FunctionRow kDynamicRows[] = {
      IF_ARRAYS("{0}", "{1}", LET("cuts", "list_concat([CAST(0 AS BIGINT)], list_transform(" TEXTS("{1}") ", lambda e: "
                "CASE WHEN TRY_CAST(e AS BIGINT) < 0 THEN greatest(json_array_length({0}) + TRY_CAST(e AS BIGINT), 0) ELSE TRY_CAST(e AS BIGINT) END), [CAST(json_array_length({0}) AS BIGINT)])",
                AS_ARRAY("list_transform(range(2, CAST(len(cuts) AS BIGINT) + 1), lambda i: '[' || coalesce(array_to_string(list_slice("
-                        ELEMENTS("{0}") ", cuts[i - 1] + 1, cuts[i]), ','), '') || ']')"))),
+                        ELEMENTS(WITHIN_BYTES("CASE WHEN list_sort(cuts) = cuts THEN 0 ELSE strlen({0}) END", "{0}")) ", cuts[i - 1] + 1, cuts[i]), ','), '') || ']')"))),
      "before, between and behind the indexes; negative counts from the end"},
     {"bag_zip", "jj", 'j',
      IF_ARRAYS("{0}", "{1}", "'{' || coalesce(array_to_string(list_transform(" TEXTS("{0}") ", lambda e, i: CAST(to_json(coalesce(e, "

@@ -21,11 +21,9 @@
 #define NUMBERS(x) "list_transform(" TEXTS(x) ", lambda e: TRY_CAST(e AS DOUBLE))"
 #define AS_NUMBERS(list) "CAST(to_json(" list ") AS VARCHAR)"
 
-/// An argument, unless what is made with it would take too many bytes: then the query stops with kTooLong. It
-/// is the argument that fails, so that nothing is made beforehand of constants either; and a cast does, for
-/// what the engine has to stop a query does not stand in TRY.
-#define TOO_LONG "a text or an array would be longer than 16 MiB"
-#define BYTES_MAX "16777216"
-#define WITHIN_IF(too_long, argument, type) \
-    "CASE WHEN " too_long " THEN CAST(CAST('" TOO_LONG "' AS BIGINT) AS " type ") ELSE " argument " END"
-#define WITHIN_BYTES(bytes, argument, type) WITHIN_IF(bytes " > " BYTES_MAX, argument, type)
+/// An argument, unless what is made with it would take more than there is room for (kql::Room): then the
+/// query stops. It is the argument that is refused, so that nothing is made beforehand of constants either.
+#define WITHIN_BYTES(bytes, argument) \
+    "CASE WHEN coalesce(kql_room(CAST(" bytes " AS BIGINT)), 0) >= 0 THEN " argument " END"
+/// A number of bytes that is quick to say, or where it is not small the one that takes longer.
+#define BYTES_OR(quick, longer) "CASE WHEN " quick " <= 4096 THEN " quick " ELSE " longer " END"

@@ -33,6 +33,8 @@ std::string_view to_string(ColumnType type);  ///< bool, int, long, real, decima
 inline constexpr std::int64_t kUnixEpochTicks = 621'355'968'000'000'000;
 /// Parts of what the engine says when it stops at one value, or a range, that would grow too large.
 inline constexpr std::string_view kTooLong = "a text or an array would be longer than 16 MiB";
+inline constexpr std::string_view kTooMuch =
+    "texts or arrays of 2,048 rows would take more than 64 MiB together";
 inline constexpr std::string_view kTooManyRows = "range gives at most 1,000,000 rows";
 
 /// How a catalog column's SQL expression yields its value. Everything else is the natural SQL type: BOOLEAN,

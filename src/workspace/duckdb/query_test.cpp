@@ -77,6 +77,44 @@ TEST_F(QueryTest, StopsAtAValueThatWouldGrowTooLarge) {
         Value(std::int64_t{2048}));
 }
 
+TEST_F(QueryTest, StopsBeforeRowsMakeMoreTogetherThanThereIsRoomFor) {
+    const std::string rows = "range x from 1 to 2048 step 1 | extend a = strrep(tostring(x), 1024) | extend ";
+    std::string doubled = "print a = strrep('x', 1024)";
+    std::string packed = "SecurityAlert | take 1 | project a = AlertType", encoded = packed, listed = packed,
+                quoted = packed;
+    for (int i = 0; i < 20; ++i) {
+        doubled += " | extend a = strcat(a, a)";
+        listed += " | extend a = tostring(split(a, ''))  | extend a = tostring(to_utf8(a))";
+    }
+    for (int i = 0; i < 30; ++i) {
+        packed += " | extend a = tostring(pack_array(a, a))";
+        quoted += " | extend a = tostring(bag_pack('a', a))";
+        encoded += " | extend a = base64_encode_tostring(a) | extend a = base64_encode_tostring(a)";
+    }
+    for (const std::string& text : {
+             rows + "b = strcat(a, a, a, a, a, a, a, a, a, a) | summarize max(strlen(b))",
+             rows + "b = strrep(a, 1000) | summarize max(strlen(b))",
+             rows + "b = replace_string(a, '1', a) | summarize max(strlen(b))",
+             rows + "b = array_iff(repeat(true, 1000), a, '') | summarize max(strlen(tostring(b)))",
+             rows + "b = array_shift_left(repeat(true, 1000), 900, a) | summarize max(strlen(tostring(b)))",
+             rows + "b = repeat(a, 1000) | summarize max(strlen(tostring(b)))",
+             rows + "b = strlen(url_decode(strrep(a, 1000))) | summarize max(b)",
+             rows +
+                 "b = replace_strings(a, dynamic(['1', '2']), pack_array(a, a)) | summarize max(strlen(b))",
+             doubled,
+             packed,
+             encoded,
+             listed,
+             quoted,
+         }) {
+        const auto answer = workspace_->query({.text = text});
+        ASSERT_FALSE(answer) << text;
+        EXPECT_EQ(answer.error().kind, QueryError::Kind::Limit) << text << answer.error().message;
+    }
+    EXPECT_EQ(cell(rows + "b = strcat(a, '-', a) | where strlen(b) > 2048 | count"),
+              Value(std::int64_t{2048}));
+}
+
 TEST_F(QueryTest, RefusesARangeOfTooManyRows) {
     for (const auto* text : {
              "range x from 1 to 100000000000 step 1 | count",

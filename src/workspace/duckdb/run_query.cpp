@@ -41,6 +41,8 @@ QueryError failed(const Error& error, const QueryRequest& request, bool expired)
     }
     if (error.message.contains(kql::kTooLong))
         return {QueryError::Kind::Limit, std::string(kql::kTooLong) + ": repeat, join or replace less"};
+    if (error.message.contains(kql::kTooMuch))
+        return {QueryError::Kind::Limit, std::string(kql::kTooMuch) + ": make less of each row, or of fewer"};
     if (error.message.contains(kql::kTooManyRows))
         return {QueryError::Kind::Limit,
                 std::string(kql::kTooManyRows) + ": narrow its bounds or widen its step"};
