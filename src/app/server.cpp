@@ -43,6 +43,7 @@
 #include "net/tls_context.hpp"
 #include "pipeline/pipeline.hpp"
 #include "portal/portal.hpp"
+#include "portal/query_guard.hpp"
 #include "registry/accounts.hpp"
 #include "registry/registry.hpp"
 #include "workspace/workspace.hpp"
@@ -397,6 +398,7 @@ Result<void> serve(const ServerConfig& config) {
         FIELDWATCH_TRY(net::HttpServer::create({.address = config.page_listen,
                                                 .port = config.page_port,
                                                 .plain_from_here = true,
+                                                .workers = 2 * portal::QueryGuard::kAtOnce,
                                                 .host_names = page_names(config)},
                                                portal->handler(), metrics, certificates->page()));
     const auto page = page_elsewhere(config, http->port());

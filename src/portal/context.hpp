@@ -11,6 +11,7 @@
 #include "portal/login_guard.hpp"
 #include "portal/notifier.hpp"
 #include "portal/portal.hpp"
+#include "portal/query_guard.hpp"
 
 namespace fieldwatch::portal {
 
@@ -22,6 +23,7 @@ struct Context {
     const Parts& parts;
     Notifier& notifier;
     LoginGuard& logins;
+    QueryGuard& queries;
     oidc::Provider& provider;            ///< where people may sign in instead
     const Result<std::string>& openapi;  ///< the API's description, made at start
 };

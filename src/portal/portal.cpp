@@ -162,7 +162,7 @@ class Portal::Impl {
           routes_(all_routes()),
           openapi_(openapi_json(routes_, api_texts(), parts_.version)),
           provider_(parts_.clock),
-          context_{parts_, notifier_, logins_, provider_, openapi_} {}
+          context_{parts_, notifier_, logins_, queries_, provider_, openapi_} {}
 
     net::HttpResponse respond(const net::HttpRequest& request) const {
         auto response = answer(request);
@@ -265,6 +265,7 @@ class Portal::Impl {
     Parts parts_;
     Notifier notifier_;
     LoginGuard logins_;
+    QueryGuard queries_;
     std::vector<Route> routes_;
     Result<std::string> openapi_;
     oidc::Provider provider_;

@@ -98,6 +98,28 @@ TEST_F(PortalTest, RefusesWithoutATokenAndSaysHow) {
     EXPECT_EQ(ask("GET", "/api/v1/hubs", "", "nobody").status, 401);
 }
 
+TEST_F(PortalTest, ThrottlesTheQueriesOfOneTokenAndSaysWhenToAskAgain) {
+    for (int i = 0; i < 199; ++i)
+        ASSERT_EQ(ask("POST", kQuery, R"({"query":"x"})", "analyst").status, 200) << i;
+    const auto batch = json(ask("POST", "/v1/$batch",
+                                R"({"requests":[{"id":"a","workspace":")" + std::string(kWorkspace) +
+                                    R"(","body":{"query":"x"}},{"id":"b","workspace":")" +
+                                    std::string(kWorkspace) + R"(","body":{"query":"x"}}]})",
+                                "analyst"));
+    EXPECT_EQ(batch["responses"][0]["status"], 200);
+    EXPECT_EQ(batch["responses"][1]["status"], 429) << "each query of a batch counts";
+    clock_.advance(std::chrono::seconds(10));
+    const auto refused = ask("GET", kQuery + "?query=x", "", "analyst");
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_THAT(refused.headers, ::testing::Contains(::testing::Pair("retry-after", "20")));
+    EXPECT_EQ(json(refused)["error"]["code"], "ThrottledError");
+    EXPECT_EQ(message(refused), "more than 200 queries in 30 s: ask again in 20 s");
+    EXPECT_EQ(ask("POST", kQuery, R"({"query":"x"})", "operator").status, 200) << "another token";
+    EXPECT_EQ(ask("GET", "/api/v1/hubs", "", "analyst").status, 200) << "no query";
+    clock_.advance(std::chrono::seconds(20));
+    EXPECT_EQ(ask("POST", kQuery, R"({"query":"x"})", "analyst").status, 200);
+}
+
 TEST_F(PortalTest, RefusesAnExpiredToken) {
     ASSERT_TRUE(accounts_->add(registry::Token{.name = "old",
                                                .hash_hex = hex(sha256(as_bytes("token-old"))),

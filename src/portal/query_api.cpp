@@ -101,7 +101,18 @@ struct Query {
     std::string_view prefer;
 };
 
-Answer run(const Context& context, Query query) {
+/// Somebody in all their sessions, or one token.
+std::string asker_of(const Principal& who) {
+    return who.token_hash.empty() ? "u" + who.name : "t" + who.token_hash;
+}
+
+net::HttpResponse throttled(const QueryGuard::Refusal& refusal) {
+    auto reply = json_reply(429, {{"error", {{"code", "ThrottledError"}, {"message", refusal.why}}}});
+    reply.headers.emplace_back("retry-after", std::to_string(refusal.after.count()));
+    return reply;
+}
+
+Answer run(const Context& context, const Principal& who, Query query) {
     auto* const workspace = context.parts.workspace(query.workspace);
     if (workspace == nullptr) return no_workspace(query.workspace);
     const auto preferences = FIELDWATCH_TRY(read_preferences(query.prefer));
@@ -117,6 +128,8 @@ Answer run(const Context& context, Query query) {
         request.from = span.from;
         request.to = span.to;
     }
+    const auto turn = context.queries.enter(asker_of(who), context.parts.clock.monotonic());
+    if (!turn) return throttled(turn.error());
     const auto answer = workspace->query(request);
     if (!answer) return refused(answer.error());
     return net::HttpResponse{.headers = {{"content-type", "application/json; charset=utf-8"}},
@@ -148,18 +161,19 @@ Answer post_query(const Context& context, const Call& call) {
     const auto body = FIELDWATCH_TRY(body_object(call.request, {"query", "timespan", "workspaces"}));
     auto query = FIELDWATCH_TRY(read_query(body, call.names.front()));
     query.prefer = call.request.header("prefer");
-    return run(context, std::move(query));
+    return run(context, call.who, std::move(query));
 }
 
 Answer get_query(const Context& context, const Call& call) {
-    return run(context, {.workspace = call.names.front(),
-                         .text = std::string(call.request.parameter("query").value_or("")),
-                         .timespan = std::string(call.request.parameter("timespan").value_or("")),
-                         .prefer = call.request.header("prefer")});
+    return run(context, call.who,
+               {.workspace = call.names.front(),
+                .text = std::string(call.request.parameter("query").value_or("")),
+                .timespan = std::string(call.request.parameter("timespan").value_or("")),
+                .prefer = call.request.header("prefer")});
 }
 
 /// An entry of a batch: `{"id","workspace","path":"/query","method":"POST","headers":{"prefer"},"body"}`.
-Answer run_entry(const Context& context, const Json& entry) {
+Answer run_entry(const Context& context, const Principal& who, const Json& entry) {
     const auto text = [&](std::string_view name) {
         const auto at = entry.find(name);
         return at != entry.end() && at->is_string() ? at->get<std::string>() : std::string();
@@ -178,7 +192,7 @@ Answer run_entry(const Context& context, const Json& entry) {
     }
     auto query = FIELDWATCH_TRY(read_query(body, text("workspace")));
     query.prefer = prefer;
-    return run(context, std::move(query));
+    return run(context, who, std::move(query));
 }
 
 /// Several queries, one after the other; each has its own status, and none disturbs the next.
@@ -199,7 +213,7 @@ Answer post_batch(const Context& context, const Call& call) {
                               fmt::format("the batch's answers before this one have over {} bytes: ask "
                                           "for this one by itself",
                                           kBatchBytesMax)))
-                : run_entry(context, entry);
+                : run_entry(context, call.who, entry);
         const auto response = answer ? std::move(*answer) : problem(answer.error());
         const Json id = whole ? entry["id"] : Json();
         // Each body is JSON already.

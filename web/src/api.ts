@@ -36,6 +36,17 @@ interface QueryAnswer {
 /** Whether a browser would take a part of the path for a step up, which no escape prevents (WHATWG URL, "double-dot"). */
 export const climbs = (path: string): boolean => /(^|\/)(\.|%2e){1,2}(?=\/|$)/i.test(path.replace(/[?#].*$/s, ""));
 
+const throttledTriesMax = 10;
+
+const pause = (seconds: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, seconds * 1000);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("aborted", "AbortError"));
+    });
+  });
+
 export class Api {
   /**
    * `renew` is called when the server does not know the credentials any more, once for however many requests wait; it ends when the
@@ -132,11 +143,18 @@ export class Api {
 
   /** The tables of a KQL query, at least one; `timespan` is an ISO 8601 duration before now. Throws Refusal. */
   async queryTables(workspace: string, query: string, timespan: string | null, signal: AbortSignal): Promise<QueryTable[]> {
-    const response = await this.asked(
-      `/v1/workspaces/${encodeURIComponent(workspace)}/query`,
-      { method: "POST", body: JSON.stringify({ query, ...(timespan && { timespan }) }), signal },
-      { prefer: "include-render=true" },
-    );
+    const ask = () =>
+      this.asked(
+        `/v1/workspaces/${encodeURIComponent(workspace)}/query`,
+        { method: "POST", body: JSON.stringify({ query, ...(timespan && { timespan }) }), signal },
+        { prefer: "include-render=true" },
+      );
+    let response = await ask();
+    // Others are running: a page with several tables asks again rather than leave one empty.
+    for (let tries = 0; tries < throttledTriesMax && response.status === 429; tries++) {
+      await pause(Number(response.headers.get("retry-after")) || 1, signal);
+      response = await ask();
+    }
     const answer = (await response.json()) as QueryAnswer;
     if (response.ok && answer.tables?.length) {
       const rest = { partial: answer.error !== undefined, ...(answer.render && { render: answer.render }) };

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "base/bytes.hpp"
 #include "base/file_system.hpp"
@@ -156,6 +158,9 @@ Result<nlohmann::json> call_text(const Session& session, std::string_view method
     return answer;
 }
 
+/// How long a command waits for a server that has too much to do: a window of its bound of queries, twice.
+constexpr std::chrono::seconds kPatience{60};
+
 Result<net::HttpReply> answered(const Session& session, std::string_view method, const std::string& target,
                                 std::string_view body,
                                 std::vector<std::pair<std::string, std::string>> headers) {
@@ -163,6 +168,14 @@ Result<net::HttpReply> answered(const Session& session, std::string_view method,
                             .bearer_token = session.token,
                             .headers = std::move(headers)});
     auto reply = FIELDWATCH_TRY(client.request(method, target, body));
+    // Refused, and nothing done: it is asked again when the server says so, unless that is long.
+    for (auto left = kPatience; reply.status == 429;) {
+        const std::chrono::seconds pause(std::atoi(std::string(reply.header("retry-after")).c_str()));
+        if (pause.count() < 1 || pause > left) break;
+        left -= pause;
+        std::this_thread::sleep_for(pause);
+        reply = FIELDWATCH_TRY(client.request(method, target, body));
+    }
     if (reply.status >= 200 && reply.status < 300) return reply;
     const auto answer = nlohmann::json::parse(reply.body, nullptr, false);
     std::string sentence = fmt::format("the server answered {}", reply.status);
