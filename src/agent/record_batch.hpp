@@ -50,6 +50,13 @@ class BatchWriter {
     bool put(std::uint16_t type, const T& record) {
         return put(type, std::as_bytes(std::span(&record, 1)));
     }
+    /// Takes the record whole, or leaves it to its caller and says false.
+    template <class T>
+    bool offer(std::uint16_t type, const T& record) {
+        if (!has_room()) return false;
+        (void)put(type, record);
+        return true;
+    }
     bool flush();  ///< sends what is pending; false while the socket is full
     bool has_room() { return carried_.empty() || flush(); }
     bool is_pending() const { return !pending_.empty() || !carried_.empty(); }

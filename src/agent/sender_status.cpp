@@ -44,6 +44,7 @@ std::string format_status(const AgentStatus& status, Timestamp now) {
                          {"seen", status.collector.answers.produced},
                          {"lost", status.collector.answers.dropped}};
     out["untrackedConnections"] = status.collector.untracked;
+    out["loginsLost"] = status.collector.logins_lost;
     out["waitingEvents"] = status.waiting_events;
     out["waitingBytes"] = status.waiting_bytes;
     out["messagesSent"] = status.messages_sent;

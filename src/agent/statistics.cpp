@@ -60,6 +60,7 @@ std::vector<Observation> Statistics::take_drops(const Outbox& outbox, const fw_s
         low.extra(kLost[i], text(since(now.dropped, told.dropped)));
     }
     low.extra("ConnectionUntracked", text(since(collector.untracked, told_collector_.untracked)));
+    low.extra("LoginLost", text(since(collector.logins_lost, told_collector_.logins_lost)));
     low.extra("FileChangeSeen", text(since(inventory.file_changes, told_inventory_.file_changes)));
     low.extra("FileChangeLost", text(since(inventory.file_changes_lost, told_inventory_.file_changes_lost)));
     low.extra("HardwareOverflows", text(inventory.uevent_overflows));

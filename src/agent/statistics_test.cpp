@@ -22,12 +22,14 @@ TEST(Statistics, TellsWhatWasSeenAndLostSinceItLastSaidSo) {
     fw_status collector{};
     collector.counters[FW_CLASS_UDP] = {500, 20};
     collector.untracked = 3;
+    collector.logins_lost = 2;
     auto drops = statistics.take_drops(outbox, collector, {.file_changes = 7}, 0);
     ASSERT_EQ(drops.size(), 2U);
     EXPECT_EQ(extra_of(drops[1], "DroppedCacheFull"), "10");
     EXPECT_EQ(extra_of(drops[1], "ConnectionUdpSeen"), "500");
     EXPECT_EQ(extra_of(drops[1], "ConnectionUdpLost"), "20");
     EXPECT_EQ(extra_of(drops[1], "ConnectionUntracked"), "3");
+    EXPECT_EQ(extra_of(drops[1], "LoginLost"), "2");
     EXPECT_EQ(extra_of(drops[1], "FileChangeSeen"), "7");
     collector.counters[FW_CLASS_UDP] = {600, 20};
     drops = statistics.take_drops(outbox, collector, {.file_changes = 7}, 0);

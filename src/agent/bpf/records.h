@@ -225,6 +225,7 @@ struct fw_status {
     fw_u64
         untracked; /* connections that a table had no room for: TCP without owner, UDP told more than once */
     struct fw_counters answers; /* of name servers */
+    fw_u64 logins_lost;         /* records and lines of log-ins, at least so many */
 };
 
 /* Sender to collector. */

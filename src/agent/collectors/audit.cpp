@@ -39,11 +39,12 @@ Result<std::unique_ptr<AuditReader>> AuditReader::open(Handlers handlers) {
 
 void AuditReader::drain(std::uint64_t now_ns) {
     alignas(nlmsghdr) char buffer[kMessageBytesMax + sizeof(nlmsghdr)];
-    for (int datagrams = 0; datagrams < kDatagramsPerTurn; ++datagrams) {
+    for (int datagrams = 0; datagrams < kDatagramsPerTurn && handlers_.has_room(); ++datagrams) {
         const auto size = ::recv(socket_, buffer, sizeof buffer, 0);
         if (size < 0 && errno == ENOBUFS) {
             ++counters_.produced;
             ++counters_.dropped;
+            handlers_.lost();
             continue;
         }
         if (size < static_cast<ssize_t>(sizeof(nlmsghdr))) return;

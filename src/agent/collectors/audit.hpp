@@ -19,6 +19,8 @@ class AuditReader {
     struct Handlers {
         std::function<void(const ProcessFacts&)> exec;
         std::function<void(const fw_log_line&)> line;  ///< a log-in's record, unparsed
+        std::function<bool()> has_room;  ///< while it says no, the rest waits in the kernel's buffer
+        std::function<void()> lost;      ///< that overflowed: at least one record
     };
     /// Errors: Unsupported where the kernel has no audit or we may not read it.
     static Result<std::unique_ptr<AuditReader>> open(Handlers handlers);

@@ -39,9 +39,11 @@ TEST(AuditExecs, PutsTheRecordsOfAnExecTogether) {
 
 TEST(AuditReader, HearsALogin) {
     std::vector<std::string> lines;
-    auto reader = AuditReader::open(
-        {.exec = [](const ProcessFacts&) {},
-         .line = [&](const fw_log_line& line) { lines.emplace_back(line.line, line.size); }});
+    auto reader =
+        AuditReader::open({.exec = [](const ProcessFacts&) {},
+                           .line = [&](const fw_log_line& line) { lines.emplace_back(line.line, line.size); },
+                           .has_room = [] { return true; },
+                           .lost = [] {}});
     if (!reader) GTEST_SKIP() << "NOT TESTED, no audit here: " << reader.error().message;
     // As a program with CAP_AUDIT_WRITE, which PAM's are, tells the kernel of a log-in.
     const std::string text =

@@ -73,15 +73,17 @@ void Collector::finish() {
     }
     if (names_) names_->detach();
     const auto until = boot_ns() + kFinishNs;
-    next_second_ns_ = 0;  // log-ins of the last second are read too
     // A full socket leaves the rings alone until the sender, which may wait for a core, has read.
     const auto wait_for_room = [&] {
         pollfd socket{socket_, POLLOUT, 0};
         return boot_ns() < until && !writer_.is_closed() && ::poll(&socket, 1, kDrainMillis) >= 0;
     };
-    do
+    const auto is_behind = [this] { return logins_ && logins_->is_behind(); };
+    do {
+        next_second_ns_ = 0;  // log-ins of the last second are read too
         drain();
-    while (writer_.is_pending() && wait_for_room());
+    } while ((writer_.is_pending() || is_behind()) && wait_for_room());
+    if (is_behind()) ++logins_lost_;  // the next start begins at the end
     send_status();
     while (writer_.is_pending() && wait_for_room())
         (void)writer_.flush();
@@ -163,8 +165,9 @@ void Collector::apply(const fw_control& control) {
         logins_.emplace(
             LoginFollower::Paths{},
             LoginFollower::Handlers{
-                .login = [this](const fw_login& record) { (void)writer_.put(FW_LOGIN, record); },
-                .line = [this](const fw_log_line& record) { (void)writer_.put(FW_LOG_LINE, record); }});
+                .login = [this](const fw_login& record) { return writer_.offer(FW_LOGIN, record); },
+                .line = [this](const fw_log_line& record) { return writer_.offer(FW_LOG_LINE, record); },
+                .lost = [this] { ++logins_lost_; }});
     } else if (!control.logins) {
         logins_.reset();
     }
@@ -310,12 +313,7 @@ void Collector::send_snapshot() {
     std::uint32_t sent = 0;
     for (const auto& port : snapshot.ports) {
         if (is_own(port.pid)) continue;
-        if (!writer_.has_room()) {
-            ++snapshot.lost;
-            continue;
-        }
-        (void)writer_.put(FW_PORT, port);
-        ++sent;
+        ++(writer_.offer(FW_PORT, port) ? sent : snapshot.lost);
     }
     (void)writer_.put(FW_SNAPSHOT, fw_snapshot{snapshot_, sent, snapshot.lost, 0});
     (void)writer_.flush();
@@ -332,7 +330,7 @@ void Collector::send_firewall() {
         // A full socket ends it: the sender sees no last piece and keeps what it knows; the next pass is
         // complete.
         (void)split_firewall(*dump, snapshot_, [this](const fw_firewall& record) {
-            return writer_.has_room() && writer_.put(FW_FIREWALL, record);
+            return writer_.offer(FW_FIREWALL, record);
         });
     }
     (void)writer_.flush();
@@ -372,6 +370,7 @@ void Collector::send_status() {
     status.ready = 1;
     status.names = names_ ? 1 : 0;
     status.answers = names_counters();
+    status.logins_lost = logins_lost_;
     (void)writer_.put(FW_STATUS, status);
     (void)writer_.flush();
 }

@@ -72,6 +72,7 @@ class Collector {
     Counted totals_[FW_CLASS_COUNT];              // over all sources: these never go back
     Counted counted_[FW_CLASS_COUNT];             // what of the present source is in totals_
     std::uint64_t refused_[FW_CLASS_COUNT] = {};  // lost on the way from a fallback to the socket
+    std::uint64_t logins_lost_ = 0;               // at least so many
     fw_counters names_before_{};                  // of the sources of names that were closed
     int quiet_drains_ = 0;                        // in a row
     bool is_waiting_ = false;                     // the rings were empty: the next event wakes us

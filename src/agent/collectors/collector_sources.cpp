@@ -31,11 +31,7 @@ void Collector::open_processes(const fw_control& control) {
                 if (mode_[FW_CLASS_EXIT] == FW_MODE_BPF || mode_[FW_CLASS_EXIT] == FW_MODE_OFF) return;
                 record.time_ns += boot_to_real_ns_;
                 if (is_own(record.pid)) return;
-                if (!writer_.has_room()) {
-                    ++refused_[FW_CLASS_EXIT];
-                } else {
-                    (void)writer_.put(FW_EXIT, record);
-                }
+                if (!writer_.offer(FW_EXIT, record)) ++refused_[FW_CLASS_EXIT];
             }};
     const bool poll_only = control.mode[FW_CLASS_EXEC] == FW_MODE_POLL;
     auto mode = FW_MODE_POLL;
@@ -76,17 +72,17 @@ void Collector::open_connections(fw_class which, const fw_control& control) {
     if (wanted == FW_MODE_BPF) return;
     mode_[which] = FW_MODE_POLL;
     poller.emplace(which == FW_CLASS_UDP ? IPPROTO_UDP : IPPROTO_TCP,
-                   ConnectionPoller::Handlers{
-                       .connection =
-                           [this, which](const fw_connection& record) {
-                               if (is_own(record.pid)) return;
-                               if (!writer_.has_room()) {
-                                   ++refused_[which];
-                               } else {
-                                   (void)writer_.put(FW_CONNECTION, record);
-                               }
-                           },
-                       .listen = [this](const fw_listen& record) { (void)writer_.put(FW_LISTEN, record); }});
+                   ConnectionPoller::Handlers{.connection =
+                                                  [this, which](const fw_connection& record) {
+                                                      if (is_own(record.pid)) return;
+                                                      if (!writer_.offer(FW_CONNECTION, record))
+                                                          ++refused_[which];
+                                                  },
+                                              .listen =
+                                                  [this, which](const fw_listen& record) {
+                                                      if (!writer_.offer(FW_LISTEN, record))
+                                                          ++refused_[which];
+                                                  }});
 }
 
 /// Names are for connections: where the kernel's programs tell neither kind of them, nobody asks.
@@ -135,6 +131,11 @@ void Collector::open_audit(const fw_control& control) {
                                          [this](const fw_log_line& record) {
                                              if (control_->logins && !logins_->has_log())
                                                  (void)writer_.put(FW_LOG_LINE, record);
+                                         },
+                                     .has_room = [this] { return writer_.has_room(); },
+                                     .lost =
+                                         [this] {
+                                             if (control_->logins && !logins_->has_log()) ++logins_lost_;
                                          }});
     if (reader) audit_ = std::move(*reader);
 }

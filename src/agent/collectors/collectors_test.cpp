@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <utmp.h>
 
 #include <algorithm>
 #include <cstring>
@@ -324,8 +325,9 @@ TEST(LoginFollower, ReadsWhatIsAppendedAndSurvivesRotation) {
     std::vector<std::string> lines;
     LoginFollower follower(
         {.wtmp = path + ".none", .btmp = path + ".none", .logs = {path}},
-        {.login = [](const fw_login&) {},
-         .line = [&](const fw_log_line& line) { lines.emplace_back(line.line, line.size); }});
+        {.login = [](const fw_login&) { return true; },
+         .line = [&](const fw_log_line& line) { return lines.emplace_back(line.line, line.size), true; },
+         .lost = [] {}});
     append("first\nsec");
     follower.poll(1);
     append("ond\n");
@@ -335,6 +337,61 @@ TEST(LoginFollower, ReadsWhatIsAppendedAndSurvivesRotation) {
     follower.poll(3);
     EXPECT_EQ(lines, (std::vector<std::string>{"first", "second", "third"}));
     ::unlink(path.c_str());
+    ::rmdir(directory);
+}
+
+TEST(LoginFollower, ReadsAgainWhatWasNotTaken) {
+    char directory[] = "/tmp/fieldwatch-logins-XXXXXX";
+    ASSERT_NE(::mkdtemp(directory), nullptr);
+    const auto log = std::string(directory) + "/auth.log";
+    const auto wtmp = std::string(directory) + "/wtmp";
+    const auto append = [](const std::string& path, std::string_view bytes) {
+        auto* file = std::fopen(path.c_str(), "a");
+        std::fwrite(bytes.data(), 1, bytes.size(), file);
+        std::fclose(file);
+    };
+    std::vector<std::string> told;
+    std::size_t room = 1;
+    int lost = 0;
+    const auto take = [&](std::string text) {
+        if (room == 0) return false;
+        --room;
+        told.push_back(std::move(text));
+        return true;
+    };
+    LoginFollower follower(
+        {.wtmp = wtmp, .btmp = wtmp + ".none", .logs = {log}},
+        {.login = [&](const fw_login& one) { return take(one.user); },
+         .line = [&](const fw_log_line& one) { return take(std::string(one.line, one.size)); },
+         .lost = [&] { ++lost; }});
+    append(log, "first\nsecond\nthird\n");
+    utmp entry{};
+    entry.ut_type = USER_PROCESS;
+    for (const char user : {'a', 'b'}) {
+        entry.ut_user[0] = user;
+        append(wtmp, {reinterpret_cast<const char*>(&entry), sizeof entry});
+    }
+    follower.poll(1);
+    EXPECT_EQ(told, (std::vector<std::string>{"a"}));
+    EXPECT_TRUE(follower.is_behind());
+    room = 2;
+    follower.poll(2);
+    room = 10;
+    follower.poll(3);
+    EXPECT_EQ(told, (std::vector<std::string>{"a", "b", "first", "second", "third"}));
+    EXPECT_FALSE(follower.is_behind());
+    EXPECT_EQ(lost, 0);
+    room = 0;
+    append(log, "fourth\n");
+    follower.poll(4);
+    ::unlink(log.c_str());  // rotated while something was left in it
+    room = 1;
+    append(log, "fifth\n");
+    follower.poll(5);
+    EXPECT_EQ(told.back(), "fifth");
+    EXPECT_EQ(lost, 1);
+    ::unlink(log.c_str());
+    ::unlink(wtmp.c_str());
     ::rmdir(directory);
 }
 

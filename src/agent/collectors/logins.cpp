@@ -45,17 +45,24 @@ void LoginFollower::poll(std::uint64_t now_ns) {
         if (::stat(file.path.c_str(), &status) != 0) continue;
         const auto size = static_cast<std::uint64_t>(status.st_size);
         if (file.inode != status.st_ino || size < file.offset) {
+            if (file.behind) handlers_.lost();
             file.inode = status.st_ino;
             file.offset = 0;
+            file.behind = false;
         }
         if (size == file.offset) continue;
         const auto bytes = read_from(file.path, file.offset);
+        file.behind = bytes.size() == kReadMax;
         if (file.kind == Followed::Kind::Log) {
             read_lines(file, bytes, now_ns);
         } else {
             read_records(file, bytes);
         }
     }
+}
+
+bool LoginFollower::is_behind() const {
+    return std::ranges::any_of(files_, &Followed::behind);
 }
 
 bool LoginFollower::has_log() const {
@@ -67,8 +74,8 @@ bool LoginFollower::has_log() const {
 void LoginFollower::read_records(Followed& file, const std::string& bytes) {
     static_assert(sizeof(fw_login::user) == sizeof(utmp::ut_user) &&
                   sizeof(fw_login::terminal) == sizeof(utmp::ut_line));
-    for (std::size_t at = 0; at + sizeof(utmp) <= bytes.size(); at += sizeof(utmp)) {
-        file.offset += sizeof(utmp);
+    for (std::size_t at = 0; at + sizeof(utmp) <= bytes.size();
+         at += sizeof(utmp), file.offset += sizeof(utmp)) {
         utmp entry;
         std::memcpy(&entry, bytes.data() + at, sizeof entry);
         const bool failed = file.kind == Followed::Kind::Btmp;
@@ -85,7 +92,10 @@ void LoginFollower::read_records(Followed& file, const std::string& bytes) {
         const bool is_ipv6 = entry.ut_addr_v6[1] || entry.ut_addr_v6[2] || entry.ut_addr_v6[3];
         record.family = is_ipv6 ? 6 : entry.ut_addr_v6[0] ? 4 : 0;
         std::memcpy(record.remote, entry.ut_addr_v6, is_ipv6 ? 16 : 4);
-        handlers_.login(record);
+        if (!handlers_.login(record)) {
+            file.behind = true;
+            return;
+        }
     }
 }
 
@@ -97,7 +107,11 @@ void LoginFollower::read_lines(Followed& file, const std::string& bytes, std::ui
         record.source = FW_LOG_AUTH;
         record.size = static_cast<fw_u16>(std::min<std::size_t>(end - begin, sizeof record.line));
         std::memcpy(record.line, bytes.data() + begin, record.size);
-        handlers_.line(record);
+        if (!handlers_.line(record)) {
+            file.behind = true;
+            file.offset += begin;
+            return;
+        }
         begin = end + 1;
     }
     // A line without end that fills the whole read is no line of a log: skip it.
