@@ -61,7 +61,12 @@ std::string audit_value(std::string_view value) {
     return bytes ? std::string(as_text(*bytes)) : std::string(value);
 }
 
-void AuditExecs::append_arguments(std::string_view record) {
+std::string audit_text(std::string_view record, std::string_view name) {
+    return audit_value(raw_field(record, name));
+}
+
+void AuditExecs::append_arguments(Exec& exec, std::string_view record) {
+    auto& arguments = exec.facts.arguments;
     while (!record.empty()) {
         const auto end = std::min(record.find(' '), record.size());
         auto token = record.substr(0, end);
@@ -73,37 +78,45 @@ void AuditExecs::append_arguments(std::string_view record) {
         token.remove_prefix(static_cast<std::size_t>(stop - token.data()));
         const auto equals = token.find('=');
         if (equals == std::string_view::npos || token.starts_with('_')) continue;
-        if (index != argument_ && !facts_.arguments.empty()) facts_.arguments += '\0';
-        argument_ = index;
-        facts_.arguments += audit_value(token.substr(equals + 1));
-        if (facts_.arguments.size() > FW_ARGS_MAX) facts_.arguments.resize(FW_ARGS_MAX);
+        if (index != exec.argument && !arguments.empty()) arguments += '\0';
+        exec.argument = index;
+        arguments += audit_value(token.substr(equals + 1));
+        if (arguments.size() > FW_ARGS_MAX) arguments.resize(FW_ARGS_MAX);
     }
 }
 
-std::optional<ProcessFacts> AuditExecs::take(std::uint16_t type, std::string_view record) {
-    const auto serial = serial_of(record);
+std::optional<ProcessFacts> AuditExecs::close(std::vector<Exec>::iterator exec) {
     std::optional<ProcessFacts> done;
-    if (is_exec_ && succeeded_ && (type == kEnd || serial != serial_)) done = std::move(facts_);
-    if (done || serial != serial_) {
-        is_exec_ = succeeded_ = false;
-        facts_ = {};
-        argument_ = 0;
-        serial_ = serial.substr(0, 64);
-    }
-    if (type == kSyscall) {
-        facts_.pid = number_or(audit_field(record, "pid"), 0);
-        facts_.parent_pid = number_or(audit_field(record, "ppid"), 0);
-        facts_.uid = number_or(audit_field(record, "uid"), 0);
-        facts_.login_uid = number_or(audit_field(record, "auid"), 0xffffffff);
-        facts_.executable = audit_value(raw_field(record, "exe")).substr(0, FW_PATH_MAX);
-        succeeded_ = audit_field(record, "success") == "yes" && facts_.pid != 0;
-    } else if (type == kExecve && serial == serial_) {
-        is_exec_ = true;
-        append_arguments(record);
-    } else if (type == kCwd && serial == serial_) {
-        facts_.directory = audit_value(raw_field(record, "cwd")).substr(0, FW_PATH_MAX);
-    }
+    if (exec->has_arguments) done = std::move(exec->facts);
+    open_.erase(exec);
     return done;
+}
+
+std::optional<ProcessFacts> AuditExecs::take(std::uint16_t type, std::string_view record) {
+    const auto serial = serial_of(record).substr(0, 64);
+    const auto exec = std::ranges::find(open_, serial, &Exec::serial);
+    if (type == kSyscall) {
+        ProcessFacts facts;
+        facts.pid = number_or(audit_field(record, "pid"), 0);
+        if (exec != open_.end() || facts.pid == 0 || audit_field(record, "success") != "yes") return {};
+        facts.parent_pid = number_or(audit_field(record, "ppid"), 0);
+        facts.uid = number_or(audit_field(record, "uid"), 0);
+        facts.login_uid = number_or(audit_field(record, "auid"), 0xffffffff);
+        facts.executable = audit_text(record, "exe").substr(0, FW_PATH_MAX);
+        std::optional<ProcessFacts> done;
+        if (open_.size() == kOpenMax) done = close(open_.begin());
+        open_.push_back({.serial = std::string(serial), .facts = std::move(facts)});
+        return done;
+    }
+    if (exec == open_.end()) return {};
+    if (type == kEnd) return close(exec);
+    if (type == kExecve) {
+        exec->has_arguments = true;
+        append_arguments(*exec, record);
+    } else if (type == kCwd) {
+        exec->facts.directory = audit_text(record, "cwd").substr(0, FW_PATH_MAX);
+    }
+    return {};
 }
 
 }  // namespace fieldwatch::agent

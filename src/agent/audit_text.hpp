@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/collectors/proc.hpp"
 
@@ -22,21 +23,30 @@ std::string_view audit_field(std::string_view record, std::string_view name);
 /// characters, as an even number of capital hexadecimal digits.
 std::string audit_value(std::string_view value);
 
-/// Puts the records of one execve together: SYSCALL, EXECVE (one or more), CWD, then the end. At most one is
-/// under way, and its arguments are bounded by FW_ARGS_MAX.
+/// Both: the text of ` name=`; "" if it is not there.
+std::string audit_text(std::string_view record, std::string_view name);
+
+/// Puts the records of one execve together: SYSCALL, EXECVE (one or more), CWD, then the end. Those of
+/// several may come interleaved: at most kOpenMax are under way, then the oldest is taken for complete; the
+/// arguments of each are bounded by FW_ARGS_MAX.
 class AuditExecs {
   public:
+    static constexpr std::size_t kOpenMax = 8;
+
     /// `type` as in linux/audit.h. Gives the process of an exec that is complete and was successful.
     std::optional<ProcessFacts> take(std::uint16_t type, std::string_view record);
 
   private:
-    void append_arguments(std::string_view record);
+    struct Exec {
+        std::string serial;
+        ProcessFacts facts;
+        bool has_arguments = false;  // else it is another system call
+        std::size_t argument = 0;    // the number of the one that is being read
+    };
+    static void append_arguments(Exec& exec, std::string_view record);
+    std::optional<ProcessFacts> close(std::vector<Exec>::iterator exec);
 
-    std::string serial_;
-    ProcessFacts facts_;
-    bool succeeded_ = false;
-    bool is_exec_ = false;
-    std::string_view::size_type argument_ = 0;  // the number of the argument that is being read
+    std::vector<Exec> open_;  // successful system calls, the oldest first
 };
 
 }  // namespace fieldwatch::agent

@@ -37,6 +37,41 @@ TEST(AuditExecs, PutsTheRecordsOfAnExecTogether) {
     EXPECT_FALSE(execs.take(1320, "audit(1.1:46): "));
 }
 
+TEST(AuditExecs, PutsTogetherWhatComesInterleaved) {
+    AuditExecs execs;
+    for (const std::string at : {"45", "46"}) {
+        EXPECT_FALSE(execs.take(1300, "audit(1.1:" + at + "): syscall=59 success=yes ppid=1 pid=" + at +
+                                          " uid=0 exe=\"/bin/" + at + "\""));
+    }
+    for (const std::string at : {"46", "45"})
+        EXPECT_FALSE(execs.take(1309, "audit(1.1:" + at + "): argc=1 a0=\"a" + at + "\""));
+    for (const std::string at : {"45", "46"}) {
+        EXPECT_FALSE(execs.take(1307, "audit(1.1:" + at + "): cwd=\"/" + at + "\""));
+        const auto facts = execs.take(1320, "audit(1.1:" + at + "): ");
+        ASSERT_TRUE(facts) << at;
+        EXPECT_EQ(std::to_string(facts->pid), at);
+        EXPECT_EQ(facts->executable, "/bin/" + at);
+        EXPECT_EQ(facts->arguments, "a" + at);
+        EXPECT_EQ(facts->directory, "/" + at);
+    }
+}
+
+TEST(AuditExecs, TellsTheOldestWhoseEndDoesNotCome) {
+    AuditExecs execs;
+    std::vector<std::uint32_t> told;
+    for (std::size_t pid = 1; pid <= 3 * AuditExecs::kOpenMax; ++pid) {
+        const auto serial = "audit(1.1:" + std::to_string(pid) + "): ";
+        for (const auto& [type, text] :
+             {std::pair<std::uint16_t, std::string>{1300, "success=yes uid=0 pid=" + std::to_string(pid)},
+              {1309, "argc=1 a0=\"x\""}}) {
+            if (const auto facts = execs.take(type, serial + text)) told.push_back(facts->pid);
+        }
+    }
+    ASSERT_EQ(told.size(), 2 * AuditExecs::kOpenMax);
+    for (std::size_t i = 0; i < told.size(); ++i)
+        EXPECT_EQ(told[i], i + 1);
+}
+
 TEST(AuditReader, HearsALogin) {
     std::vector<std::string> lines;
     auto reader =
