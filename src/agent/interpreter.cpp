@@ -208,7 +208,9 @@ std::optional<Observation> Interpreter::log_line(const fw_log_line& record) {
                     .time_unix_ms = static_cast<std::int64_t>(record.time_ns / 1'000'000),
                     .pid = login->pid};
     out.integer("ProcessId", login->pid);
-    out.text("UserName", std::string(login->user.empty() ? "unknown" : login->user));
+    auto user = login->uid ? accounts_.name_of(*login->uid) : login->user;
+    if (user.empty()) user = login->uid ? std::to_string(*login->uid) : "unknown";
+    out.text("UserName", std::move(user));
     out.text("Operation", login->operation);
     out.text("Executable", login->executable);
     if (fieldwatch_is_ip(login->address.data(), login->address.size())) {

@@ -1,9 +1,11 @@
 #include "agent/interpreter.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
 
 #include "agent/config.hpp"
 #include "agent/login_line.hpp"
@@ -240,6 +242,30 @@ TEST(LoginLine, ReadsAuditRecords) {
         parse_audit_login("1100 audit(1.1:1): pid=5 msg='op=PAM:authentication acct=\"bob\" "
                           "exe=\"/usr/sbin/sshd\" res=success'"));
     EXPECT_FALSE(parse_audit_login("1300 audit(1.1:1): arch=c000003e syscall=59 success=yes"));
+}
+
+TEST(LoginLine, ReadsAuditRecordsThatNameTheUserOtherwise) {
+    const auto passwd = std::string("/tmp/fieldwatch-passwd-") + std::to_string(::getpid());
+    std::ofstream(passwd) << "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n";
+    Accounts accounts(passwd, "/nonexistent");
+    Interpreter interpreter(accounts);
+    const auto told = [&](std::string_view who) {
+        const auto text = "1112 audit(1700000000.123:46): pid=5 uid=0 auid=1000 ses=2 msg='op=login " +
+                          std::string(who) +
+                          " exe=\"/usr/sbin/sshd\" hostname=h addr=192.0.2.9 terminal=ssh res=success'";
+        auto line = line_of(text, 1'000'000'000);
+        line.source = FW_LOG_AUDIT;
+        const auto login = interpreter.log_line(line);
+        return login ? field(*login, "UserName") + " " + field(*login, "Result") : "nothing";
+    };
+    EXPECT_EQ(told("id=1000"), "alice Success");
+    EXPECT_EQ(told("id=4711"), "4711 Success");  // nobody's here
+    EXPECT_EQ(told("id=1000x"), "nothing");
+    EXPECT_EQ(told("acct=6120622063"), "a b c Success");  // as the kernel writes what has blanks
+    EXPECT_EQ(told("acct=\"6120622063\""), "6120622063 Success");
+    EXPECT_EQ(told("acct=\"bob\" id=0"), "bob Success");
+    EXPECT_EQ(told("acct=28756E6B6E6F776E207573657229"), "(unknown user) Success");
+    ::unlink(passwd.c_str());
 }
 
 TEST(ContainerId, IsTheSixtyFourHexDigitsOfACgroupName) {

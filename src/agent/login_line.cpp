@@ -19,6 +19,8 @@ struct Program {
 constexpr Program kPrograms[] = {
     {"su", "/usr/bin/su"}, {"sudo", "/usr/bin/sudo"}, {"login", "/usr/bin/login"}};
 
+constexpr std::uint32_t kNobody = 0xffffffff;  // as the kernel writes what is not set
+
 /// A line's `program[123]: message`. The first `: ` ends the program's name: what follows is others' text.
 struct Line {
     std::string_view program;
@@ -138,14 +140,20 @@ std::optional<LoginLine> parse_audit_login(std::string_view record) {
     const bool is_authentication = type == kAuditUserAuth;
     if (!is_authentication && type != kAuditUserLogin) return std::nullopt;
     LoginLine out;
-    out.executable = audit_field(record, "exe");
-    out.user = audit_field(record, "acct");
+    out.executable = audit_text(record, "exe");
+    out.user = audit_text(record, "acct");
+    // sshd tells whom it knows by number, and by name only whom it turned away.
+    const auto id = audit_field(record, "id");
+    std::uint32_t uid = kNobody;
+    const auto [stop, error] = std::from_chars(id.data(), id.data() + id.size(), uid);
+    if (out.user.empty() && error == std::errc{} && stop == id.data() + id.size() && uid != kNobody)
+        out.uid = uid;
     if (is_authentication &&
         (out.executable.ends_with("/sshd") || out.executable.ends_with("/sshd-session") ||
          out.executable.ends_with("/login"))) {
         return std::nullopt;  // the log-in's own record follows
     }
-    if (out.executable.empty() || out.user.empty()) return std::nullopt;
+    if (out.executable.empty() || (out.user.empty() && !out.uid)) return std::nullopt;
     const auto pid = audit_field(record, "pid");
     std::from_chars(pid.data(), pid.data() + pid.size(), out.pid);
     if (out.pid > FW_PID_MAX) return std::nullopt;

@@ -10,9 +10,11 @@
 namespace fieldwatch::agent {
 
 struct LoginLine {
-    std::uint32_t pid = 0;     ///< 0: the line does not say
-    std::string_view user;     ///< view into the line, as all views here
-    std::string_view by;       ///< who became that user; "" where nobody was logged in before
+    std::uint32_t pid = 0;  ///< 0: the line does not say
+    std::string user;
+    std::optional<std::uint32_t> uid;  ///< in place of the name, where the line tells only this
+    std::string_view by;  ///< view into the line, as all views here: who became that user; "" where nobody
+                          ///< was logged in before
     std::string_view address;  ///< perhaps a host name
     std::string_view port;
     std::string_view terminal;
