@@ -224,6 +224,61 @@ TEST(FileWatch, WatchesAFolderThatCameLater) {
         changes, [](const auto& one) { return text_of(one, "Path").ends_with("/later/file"); }));
 }
 
+TEST(FileWatch, SeesEachReplacementOfAFile) {
+    Folder root;
+    const auto file = root.path() + "/passwd";
+    root.write("passwd", "0");
+    FileWatch watch({.paths = {file}, .recursive = true, .ignored = {}});
+    const auto changes = [&] {
+        watch.read();
+        std::vector<std::string> out;
+        for (const auto& one : watch.take()) {
+            EXPECT_EQ(text_of(one, "Path"), file);
+            out.push_back(text_of(one, "Mask"));
+        }
+        return out;
+    };
+    const auto has = [](const std::vector<std::string>& masks, std::string_view mask) {
+        return std::ranges::find(masks, mask) != masks.end();
+    };
+    for (int i = 0; i < 4; ++i) {
+        root.write("passwd.tmp", std::to_string(i));
+        fs::rename(root.path() + "/passwd.tmp", file);
+        EXPECT_TRUE(has(changes(), "Moved")) << i;
+        root.write("passwd", "in place");
+        EXPECT_TRUE(has(changes(), "Modified")) << i;
+    }
+    fs::remove(file);
+    EXPECT_TRUE(has(changes(), "Deleted"));
+    root.write("passwd", "again");
+    EXPECT_TRUE(has(changes(), "Created"));
+    root.write("other", "nobody asked");
+    EXPECT_TRUE(changes().empty());
+}
+
+TEST(FileWatch, WatchesAFileThatCameLater) {
+    Folder root;
+    FileWatch watch({.paths = {root.path() + "/later", root.path() + "/later"}, .ignored = {}});
+    root.write("later", "1");
+    watch.read();
+    EXPECT_FALSE(watch.take().empty());
+}
+
+TEST(FileWatch, AFileBesideItsWatchedFolderIsToldOnce) {
+    Folder root;
+    root.write("file", "1");
+    FileWatch watch({.paths = {root.path() + "/file", root.path()}, .recursive = false, .ignored = {}});
+    root.write("file.tmp", "2");
+    fs::rename(root.path() + "/file.tmp", root.path() + "/file");
+    watch.read();
+    std::size_t moved = 0;
+    for (const auto& one : watch.take()) {
+        if (text_of(one, "Path") == root.path() + "/file" && text_of(one, "Mask") == "Moved")
+            moved += text_of(one, "HitCount") == "1" ? 1 : 100;
+    }
+    EXPECT_EQ(moved, 1U);
+}
+
 TEST(FileWatch, SaysThatNobodyChoseThePaths) {
     for (const bool by_default : {false, true}) {
         Folder root;

@@ -1,8 +1,10 @@
 #include "agent/inventory/watch.hpp"
 
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -33,25 +35,57 @@ const char* mask_name(std::uint32_t mask) {
 
 FileWatch::FileWatch(Options options) : options_(std::move(options)) {
     inotify_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    for (const auto& path : options_.paths)
-        add(path, 0);
+    for (const auto& path : options_.paths) {
+        struct stat status{};
+        if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+            add(path, 0);
+        } else {
+            add_file(path);
+        }
+    }
 }
 
 FileWatch::~FileWatch() {
     if (inotify_ >= 0) ::close(inotify_);
 }
 
-void FileWatch::add(const std::string& path, int depth) {
-    for (const auto& ignored : options_.ignored) {
-        if (path == ignored || path.starts_with(ignored + "/")) return;
+bool FileWatch::add_folder(Folder folder, std::uint32_t mask) {
+    const auto& path = folder.path;
+    const int watch = folders_.size() < kFoldersMax
+                          ? ::inotify_add_watch(inotify_, path.empty() ? "/" : path.c_str(), mask)
+                          : -1;
+    if (watch < 0) return false;
+    const auto [begin, end] = folders_.equal_range(watch);
+    const auto same = std::find_if(begin, end, [&](const auto& one) { return one.second.path == path; });
+    if (same == end) {
+        folders_.emplace(watch, std::move(folder));
+    } else {
+        same->second.whole |= folder.whole;
     }
-    if (inotify_ < 0 || depth > kWatchDepthMax) return;
-    const int watch = folders_.size() < kFoldersMax ? ::inotify_add_watch(inotify_, path.c_str(), kMask) : -1;
-    if (watch < 0) {
+    return true;
+}
+
+bool FileWatch::is_ignored(const std::string& path) const {
+    return std::ranges::any_of(options_.ignored, [&](const auto& ignored) {
+        return path == ignored || path.starts_with(ignored + "/");
+    });
+}
+
+/// Where its folder may not be watched, the file that is there now is better than none.
+void FileWatch::add_file(const std::string& path) {
+    const auto slash = path.rfind('/');
+    if (inotify_ < 0 || slash == std::string::npos || is_ignored(path)) return;
+    files_.insert(path);
+    const auto folder_mask = kMask & ~std::uint32_t{IN_DONT_FOLLOW};
+    if (!add_folder({.path = path.substr(0, slash), .whole = false}, folder_mask)) add(path, 0);
+}
+
+void FileWatch::add(const std::string& path, int depth) {
+    if (inotify_ < 0 || depth > kWatchDepthMax || is_ignored(path)) return;
+    if (!add_folder({.path = path}, kMask)) {
         if (errno != ENOENT && refused_.size() < kRefusedMax) refused_.push_back(path);
         return;
     }
-    folders_[watch] = path;
     if (!options_.recursive) return;
     const Directory directory(::opendir(path.c_str()));
     while (directory) {
@@ -93,20 +127,29 @@ void FileWatch::read() {
                 ++lost_;
                 continue;
             }
-            const auto folder = folders_.find(event.wd);
-            if (folder == folders_.end()) continue;
-            if (event.mask & IN_IGNORED) {
-                folders_.erase(folder);
-                continue;
-            }
-            const auto path = event.len > 0
-                                  ? folder->second + "/" + std::string(name, ::strnlen(name, event.len))
-                                  : folder->second;
-            const bool new_folder = (event.mask & IN_ISDIR) && (event.mask & (IN_CREATE | IN_MOVED_TO));
-            if (new_folder && options_.recursive) add(path, 0);
-            if (const auto* mask = mask_name(event.mask)) note(path, mask);
+            take_event(event.wd, event.mask, std::string_view(name, ::strnlen(name, event.len)));
         }
     }
+}
+
+void FileWatch::take_event(int watch, std::uint32_t mask, std::string_view name) {
+    if (mask & IN_IGNORED) {
+        folders_.erase(watch);
+        return;
+    }
+    const bool new_folder = (mask & IN_ISDIR) && (mask & (IN_CREATE | IN_MOVED_TO));
+    std::vector<std::string> found;
+    const auto [begin, end] = folders_.equal_range(watch);
+    for (auto at = begin; at != end; ++at) {
+        auto path = at->second.path;
+        if (!name.empty()) path.append("/").append(name);
+        const bool is_single = files_.contains(path);
+        if (!at->second.whole && !is_single) continue;
+        if (const auto* word = mask_name(mask)) note(path, word);
+        if (new_folder && (options_.recursive || is_single)) found.push_back(std::move(path));
+    }
+    for (const auto& path : found)
+        add(path, 0);
 }
 
 std::vector<Observation> FileWatch::take() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,7 +24,9 @@ class FileWatch {
     static constexpr std::size_t kWaitingMax = 1'024;
 
     struct Options {
-        std::vector<std::string> paths;    ///< folders, and single files
+        /// Folders, and single files, which are watched by their folder: who writes beside a file and renames
+        /// it over the old one puts another file there each time.
+        std::vector<std::string> paths;
         bool recursive = true;             ///< folders below them too
         std::vector<std::string> ignored;  ///< paths below which nothing is told: the agent's own
         /// Nobody chose these paths: each change says so (`WatchedBy: default`), for the catalogue's alerts
@@ -49,7 +52,15 @@ class FileWatch {
     const std::vector<std::string>& refused() const { return refused_; }  ///< at most 64
 
   private:
+    struct Folder {
+        std::string path;
+        bool whole = true;  // or only those of files_ that lie in it
+    };
     void add(const std::string& path, int depth);
+    void add_file(const std::string& path);
+    bool is_ignored(const std::string& path) const;
+    bool add_folder(Folder folder, std::uint32_t mask);
+    void take_event(int watch, std::uint32_t mask, std::string_view name);
     void note(const std::string& path, const char* mask);
 
     struct Change {
@@ -58,7 +69,8 @@ class FileWatch {
     };
     Options options_;
     int inotify_ = -1;
-    std::unordered_map<int, std::string> folders_;                   // by watch descriptor
+    std::unordered_multimap<int, Folder> folders_;  // by watch descriptor: one folder may have several names
+    std::set<std::string> files_;                   // the single ones, there or not
     std::map<std::pair<std::string, const char*>, Change> changes_;  // by path and mask
     std::vector<std::string> refused_;
     std::uint64_t seen_ = 0;
