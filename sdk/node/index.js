@@ -14,7 +14,8 @@ const tls = require('node:tls');
 const INTERFACE_ID = 'urn:azureiot:Security:SecurityAgent:1';
 const MARK = '%24.ifid=urn%3Aazureiot%3ASecurity%3ASecurityAgent%3A1';
 const MESSAGE_BYTES_MAX = 262144;
-const TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+const LIST_MAX = 4096; // of events in a message, and of payloads in an event: the hub's bounds
+const TIME = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.\d{1,9})?(?:Z|[+-](\d{2}):(\d{2}))$/;
 const KINDS = require('./kinds.json').kinds;
 
 class Problem extends Error {
@@ -27,6 +28,14 @@ class Problem extends Error {
 
 function isObject(value) {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+function isTime(value) {
+  const found = typeof value === 'string' && TIME.exec(value);
+  if (!found) return false;
+  const [year, month, day, hour, minute, second, zoneHours, zoneMinutes] = found.slice(1).map((part) => Number(part || 0));
+  const days = month === 2 ? (year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;
+  return year > 0 && month >= 1 && month <= 12 && day >= 1 && day <= days && hour <= 23 && minute <= 59 && second <= 60 && zoneHours <= 14 && zoneMinutes <= 59;
 }
 
 function fits(field, value) {
@@ -69,7 +78,7 @@ function checkEvent(event, at) {
   for (const name of Object.keys(event)) if (!EVENT_MEMBERS.includes(name)) out.push({ pointer: `${at}/${name}`, text: 'is not allowed' });
   if (typeof event.Id !== 'string' || event.Id.length !== 36) out.push({ pointer: `${at}/Id`, text: 'must have 36 characters' });
   for (const name of ['TimestampLocal', 'TimestampUTC']) {
-    if (typeof event[name] !== 'string' || !TIME.test(event[name])) out.push({ pointer: `${at}/${name}`, text: 'must be an RFC 3339 time' });
+    if (!isTime(event[name])) out.push({ pointer: `${at}/${name}`, text: 'must be an RFC 3339 time' });
   }
   if (event.Category !== kind.category) out.push({ pointer: `${at}/Category`, text: `must be ${kind.category}` });
   if (event.EventType !== kind.eventType) out.push({ pointer: `${at}/EventType`, text: `must be ${kind.eventType}` });
@@ -78,6 +87,7 @@ function checkEvent(event, at) {
   const filled = event.Payload.length > 0;
   if (event.IsEmpty === filled || (!filled && kind.category !== 'Periodic') || (filled && kind.fields.length === 0))
     out.push({ pointer: `${at}/IsEmpty`, text: 'does not agree with Payload' });
+  if (event.Payload.length > LIST_MAX) out.push({ pointer: `${at}/Payload`, text: `must hold at most ${LIST_MAX}` });
   event.Payload.forEach((payload, index) => out.push(...checkPayload(kind, payload, `${at}/Payload/${index}`)));
   return out;
 }
@@ -87,9 +97,9 @@ function validate(body) {
   if (Buffer.byteLength(body) > MESSAGE_BYTES_MAX) return [{ pointer: '', text: 'over 262144 bytes' }];
   let root;
   try {
-    root = JSON.parse(body.toString());
+    root = JSON.parse(typeof body === 'string' ? body : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
   } catch {
-    return [{ pointer: '', text: 'no JSON' }];
+    return [{ pointer: '', text: 'no JSON in UTF-8' }];
   }
   if (!isObject(root)) return [{ pointer: '', text: 'must be an object' }];
   const members = ['AgentVersion', 'AgentId', 'MessageSchemaVersion', 'Events'];
@@ -100,6 +110,7 @@ function validate(body) {
   if (typeof root.AgentVersion !== 'string') out.push({ pointer: '/AgentVersion', text: 'must be a text' });
   if (typeof root.AgentId !== 'string' || root.AgentId.length !== 36) out.push({ pointer: '/AgentId', text: 'must have 36 characters' });
   if (!Array.isArray(root.Events) || root.Events.length === 0) return [...out, { pointer: '/Events', text: 'must be a list that is not empty' }];
+  if (root.Events.length > LIST_MAX) out.push({ pointer: '/Events', text: `must hold at most ${LIST_MAX}` });
   root.Events.forEach((event, index) => out.push(...checkEvent(event, `/Events/${index}`)));
   return out;
 }

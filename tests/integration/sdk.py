@@ -89,10 +89,35 @@ def schema_and_libraries_agree():
     for number, change in enumerate(changes):
         copy = broken(change)
         assert not VALIDATOR.is_valid(copy), f"the schema takes change {number}"
-        assert fieldwatch.validate(json.dumps(copy)), f"the Python library takes change {number}"
-        checked = subprocess.run([NODE, "-e", "const f=require(process.argv[1]);let s='';process.stdin.on('data',d=>s+=d).on('end',"
-                                  "()=>process.exit(f.validate(s).length?3:0))", TOP / "sdk" / "node"], input=json.dumps(copy).encode())
-        assert checked.returncode == 3, f"the Node library takes change {number}"
+        refused_by_all(json.dumps(copy).encode(), f"change {number}", numbers_become_texts=number == 0)
+    for number, change in enumerate([  # what the hub refuses and a schema does not say
+        lambda c: c["Events"][0].update(Name=[]),
+        lambda c: c["Events"][0].update(Id=7),
+        lambda c: c["Events"][0].update(TimestampUTC="2026-13-01T00:00:00Z"),
+        lambda c: c["Events"][0].update(TimestampUTC="2026-02-30T00:00:00Z"),
+        lambda c: c["Events"][0].update(TimestampUTC="2026-02-03T00:00:00Z\n"),
+        lambda c: c["Events"][0].update(TimestampLocal="2026-02-03T00:00:00+99:00"),
+        lambda c: c["Events"][0].update(TimestampLocal=5),
+        lambda c: c["Events"][0].update(IsEmpty="false"),
+        lambda c: c["Events"][0].update(EventType="Operational"),
+        lambda c: c.update(AgentVersion=1),
+        lambda c: payload(c, "ProcessCreate").update(ProcessId=2 ** 63),
+        lambda c: payload(c, "ProcessCreate").update(ProcessId=float("nan")),
+        lambda c: payload(c, "ProcessCreate").update(ProcessId=True),
+        lambda c: c.update(Events=[c["Events"][-1]] * 4097),
+    ]):
+        refused_by_all(json.dumps(broken(change)).encode(), f"change {number} beyond the schema")
+    refused_by_all(json.dumps(whole).encode("utf-16"), "another encoding")
+    refused_by_all(message.body().replace("ä".encode(), b"\xff"), "what is no UTF-8")
+
+
+def refused_by_all(body, what, *, numbers_become_texts=False):
+    assert fieldwatch.validate(body), f"the Python library takes {what}"
+    checked = subprocess.run([NODE, "-e", "const f=require(process.argv[1]);const s=[];process.stdin.on('data',d=>s.push(d)).on('end',"
+                              "()=>process.exit(f.validate(Buffer.concat(s)).length?3:0))", TOP / "sdk" / "node"], input=body)
+    assert checked.returncode == 3, f"the Node library takes {what}"
+    checked = subprocess.run([SEND, "--check"], input=body, capture_output=True)
+    assert checked.returncode == (0 if numbers_become_texts else 2), f"fieldwatch-send says of {what}: {checked}"
 
 
 def topics_are_marked_once():

@@ -24,7 +24,8 @@ MESSAGE_BYTES_MAX = 262144
 _KINDS = {(kind["name"], kind["version"]): kind
           for kind in json.loads((pathlib.Path(__file__).parent / "kinds.json").read_text())["kinds"]}
 _BY_NAME = {name: kind for (name, _), kind in _KINDS.items()}
-_TIME = re.compile(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$")
+_LIST_MAX = 4096  # of events in a message, and of payloads in an event: the hub's bounds
+_TIME = re.compile(r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.\d{1,9})?(?:Z|[+-](\d{2}):(\d{2}))", re.ASCII)
 
 
 class Problem(ValueError):
@@ -69,10 +70,22 @@ def _is_ip(text):
         return False
 
 
+def _is_time(text):
+    found = _TIME.fullmatch(text) if isinstance(text, str) else None
+    if not found:
+        return False
+    *moment, second, zone_hours, zone_minutes = (int(part or 0) for part in found.groups())
+    try:
+        datetime(*moment)
+    except ValueError:
+        return False
+    return second <= 60 and zone_hours <= 14 and zone_minutes <= 59
+
+
 def _check_value(field, value):
     kind = field["type"]
     if kind == "integer":
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and -2 ** 63 <= value < 2 ** 63
     if kind == "boolean":
         return isinstance(value, bool)
     if not isinstance(value, str):
@@ -103,7 +116,8 @@ def _check_event(event, at):
     if not isinstance(event, dict):
         return [(at, "must be an object")]
     out = []
-    kind = _KINDS.get((event.get("Name"), event.get("PayloadSchemaVersion")))
+    name, version = event.get("Name"), event.get("PayloadSchemaVersion")
+    kind = _KINDS.get((name, version)) if isinstance(name, str) and isinstance(version, str) else None
     if kind is None:
         return [(f"{at}/Name", "no such kind in this payload schema version")]
     members = {"Id", "TimestampLocal", "TimestampUTC", "Category", "Name", "EventType", "IsEmpty", "PayloadSchemaVersion", "Payload"}
@@ -112,7 +126,7 @@ def _check_event(event, at):
     if not isinstance(event.get("Id"), str) or len(event["Id"]) != 36:
         out.append((f"{at}/Id", "must have 36 characters"))
     for name in ("TimestampLocal", "TimestampUTC"):
-        if not isinstance(event.get(name), str) or not _TIME.match(event[name]):
+        if not _is_time(event.get(name)):
             out.append((f"{at}/{name}", "must be an RFC 3339 time"))
     for name, key in (("Category", "category"), ("EventType", "eventType")):
         if event.get(name) != kind[key]:
@@ -122,19 +136,26 @@ def _check_event(event, at):
         return out + [(f"{at}/Payload", "must be a list, and IsEmpty a boolean")]
     if event["IsEmpty"] != (not payloads) or (event["IsEmpty"] and kind["category"] != "Periodic") or (payloads and not kind["fields"]):
         out.append((f"{at}/IsEmpty", "does not agree with Payload"))
+    if len(payloads) > _LIST_MAX:
+        out.append((f"{at}/Payload", f"must hold at most {_LIST_MAX}"))
     for index, payload in enumerate(payloads):
         out += _check_payload(kind, payload, f"{at}/Payload/{index}")
     return out
 
 
+def _no_json(word):
+    raise ValueError(word)  # NaN and the like, which Python reads and JSON does not have
+
+
 def validate(body):
     """All problems of a message body (bytes or text) as (JSON pointer, sentence); [] = it follows the schema (STRICT, or 2.0)."""
-    if len(body) > MESSAGE_BYTES_MAX:
-        return [("", "over 262144 bytes")]
     try:
-        root = json.loads(body)
+        raw = body.encode("utf-8") if isinstance(body, str) else bytes(body)
+        if len(raw) > MESSAGE_BYTES_MAX:
+            return [("", "over 262144 bytes")]
+        root = json.loads(raw.decode("utf-8"), parse_constant=_no_json)
     except (ValueError, RecursionError):
-        return [("", "no JSON")]
+        return [("", "no JSON in UTF-8")]
     if not isinstance(root, dict):
         return [("", "must be an object")]
     members = {"AgentVersion", "AgentId", "MessageSchemaVersion", "Events"}
@@ -148,6 +169,8 @@ def validate(body):
         out.append(("/AgentId", "must have 36 characters"))
     if not isinstance(root.get("Events"), list) or not root["Events"]:
         return out + [("/Events", "must be a list that is not empty")]
+    if len(root["Events"]) > _LIST_MAX:
+        out.append(("/Events", f"must hold at most {_LIST_MAX}"))
     for index, event in enumerate(root["Events"]):
         out += _check_event(event, f"/Events/{index}")
     return out

@@ -49,6 +49,36 @@ TEST(EventInput, NamesWhatIsWrong) {
     EXPECT_EQ(problem(R"({"Name":"Login","Payload":[]})"), "/Payload: must not be empty");
 }
 
+TEST(EventInput, RefusesWhatTheHubWouldOfAWholeEvent) {
+    const auto with = [](std::string_view members) {
+        return problem(R"({"Name":"Custom","Payload":[{"Name":"door"}],)" + std::string(members) + "}");
+    };
+    EXPECT_EQ(with(R"("Category":"Triggered","EventType":"Security","IsEmpty":false)"), "none");
+    EXPECT_EQ(with(R"("PayloadSchemaVersion":"2.0","TimestampLocal":"2026-01-02T03:04:05+01:00")"), "none");
+    EXPECT_EQ(with(R"("More":1)"), "/More: there is no such member");
+    EXPECT_EQ(with(R"("Id":7)"), "/Id: must be of type string");
+    EXPECT_EQ(with(R"("Id":"")"), "/Id: must have 36 characters");
+    EXPECT_EQ(with(R"("IsEmpty":"false")"), "/IsEmpty: must be of type boolean");
+    EXPECT_EQ(with(R"("IsEmpty":true)"), "/IsEmpty: must be false");
+    EXPECT_EQ(with(R"("Category":"Periodic")"), "/Category: must be \"Triggered\"");
+    EXPECT_EQ(with(R"("EventType":"Operational")"), "/EventType: must be \"Security\"");
+    EXPECT_EQ(with(R"("PayloadSchemaVersion":"1.0")"), "/PayloadSchemaVersion: must be \"2.0\"");
+    EXPECT_TRUE(with(R"("TimestampLocal":"2026-13-02T03:04:05Z")").starts_with("/TimestampLocal: "));
+    EXPECT_TRUE(with(R"("TimestampUTC":"")").starts_with("/TimestampUTC: "));
+    const auto message = [](std::string_view members) {
+        return problem(R"({"Events":[{"Name":"Heartbeat"}],)" + std::string(members) + "}");
+    };
+    EXPECT_EQ(message(R"("AgentVersion":"1","MessageSchemaVersion":"1.0")"), "none");
+    EXPECT_EQ(message(R"("AgentVersion":1)"), "/AgentVersion: must be of type string");
+    EXPECT_EQ(message(R"("More":1)"), "/More: there is no such member");
+    EXPECT_EQ(message(R"("MessageSchemaVersion":"2.0")"), "/MessageSchemaVersion: must be \"1.0\"");
+    EXPECT_EQ(message(R"("AgentId":"x")"), "/AgentId: must have 36 characters");
+    EXPECT_TRUE(
+        problem(
+            R"({"Name":"ProcessTerminate","Payload":{"Executable":"/x","ProcessId":1,"ExitStatus":9223372036854775808}})")
+            .starts_with("/Payload/0/ExitStatus: "));
+}
+
 TEST(EventInput, BracesWithinATextAreNoNesting) {
     const auto events = read(
         R"({"Name":"Custom","Payload":{"Name":"\"[[","ExtraDetails":{"[[[[[[[[[[[[[[[[[[":"{{{{{{{{"}}})");
