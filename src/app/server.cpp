@@ -54,6 +54,12 @@ namespace {
 
 using std::chrono::seconds;
 
+hub::CommandLimits command_limits(const ServerConfig& config) {
+    return {.notice_ttl = std::chrono::minutes(config.notice_minutes),
+            .notice_lock_for = seconds(config.notice_lock_seconds),
+            .notice_deliveries_max = config.notice_deliveries};
+}
+
 /// The portal's view of live connections.
 class DeviceLink final : public portal::DeviceLink {
   public:
@@ -310,7 +316,8 @@ Result<void> serve(const ServerConfig& config) {
                                                         .uploads_directory = data + "/uploads",
                                                         .token_grace = config.token_grace,
                                                         .clock_skew = config.token_skew,
-                                                        .rates = hub::rates_of_units(config.hub_units)}));
+                                                        .rates = hub::rates_of_units(config.hub_units),
+                                                        .commands = command_limits(config)}));
     hub::Routes routes({.registry = *registry,
                         .journal = *journal,
                         .files = files,

@@ -23,12 +23,15 @@ struct ServerConfig {
         page_url;  ///< how people reach the page, for links in alerts; "" = http://page_listen:page_port
     std::vector<std::string>
         host_names;  ///< further names that devices use for the hub, for its certificate and SAS scopes
-    std::uint32_t partition_count = 4;      ///< fixed when the data folder is made
-    std::uint32_t hub_units = 200;          ///< of S1: the rates that each hub may be asked at
-    std::chrono::seconds token_grace{600};  ///< a live connection outlives its token by that much
-    std::chrono::seconds token_skew{300};   ///< a token this long over is still taken
-    std::string rules_directory;            ///< "" = the pack inside the binary
-    std::string exports_directory;          ///< of findings that leave as files; "" = DATA/exports
+    std::uint32_t partition_count = 4;       ///< fixed when the data folder is made
+    std::uint32_t hub_units = 200;           ///< of S1: the rates that each hub may be asked at
+    std::uint32_t notice_minutes = 60;       ///< feedback and file notices wait for a service that long
+    std::uint32_t notice_lock_seconds = 60;  ///< a reader over HTTPS has it that long for itself
+    std::uint32_t notice_deliveries = 100;   ///< given back that often, a notice is dropped
+    std::chrono::seconds token_grace{600};   ///< a live connection outlives its token by that much
+    std::chrono::seconds token_skew{300};    ///< a token this long over is still taken
+    std::string rules_directory;             ///< "" = the pack inside the binary
+    std::string exports_directory;           ///< of findings that leave as files; "" = DATA/exports
     std::chrono::hours raw_retention{24 * 31};
     std::chrono::hours alert_retention{24 * 90};
     std::chrono::hours telemetry_retention{24};

@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kSettledKept = 4'096;
 constexpr std::size_t kSweepMax = 500;
 constexpr std::size_t kNoticesMax = 64;  // of one batch, section 4
+constexpr std::size_t kAbandonedKept = 4'096;
+constexpr std::chrono::minutes kNoticeLook{1};  // it reads their whole table
 
 std::string_view ack_of(const registry::Command& command) {
     const auto ack = command.property("iothub-ack");
@@ -162,7 +164,15 @@ std::string Commands::feedback(const registry::Command& command, Outcome outcome
 
 Result<void> Commands::settle(const registry::Command& command, Outcome outcome) {
     const auto text = feedback(command, outcome);
-    FIELDWATCH_TRY(store().settle(command.identity.hub, command.sequence, text));
+    std::optional<registry::NewNotice> notice;
+    if (!text.empty()) {
+        notice = {.kind = registry::NoticeKind::Feedback,
+                  .json = text,
+                  .created = clock_.now(),
+                  .count_max = limits_.notices_max};
+    }
+    count_gone(command.identity.hub, registry::NoticeKind::Feedback,
+               FIELDWATCH_TRY(store().settle(command.identity.hub, command.sequence, notice)));
     held_.with([&](Held& held) {
         held.locks.erase(command.sequence);
         if (held.settled.insert(command.sequence).second) held.settled_order.push_back(command.sequence);
@@ -250,6 +260,7 @@ void Commands::sweep() {
         });
         std::erase_if(held.notices, [&](const auto& entry) { return entry.second && *entry.second <= now; });
     });
+    drop_old_notices(now);
     if (!wake_) return;
     for (const auto& identity : free)
         wake_(identity);
@@ -276,19 +287,35 @@ void Commands::log(std::string_view name, const registry::Command& command, cons
 
 Result<std::optional<Commands::NoticeBatch>> Commands::take_notices(const model::HubName& hub,
                                                                     registry::NoticeKind kind, bool locks) {
-    const auto notices = FIELDWATCH_TRY(store().notices(hub, kind, kNoticesMax * 4));
+    const auto now = clock_.now();
+    const auto notices =
+        FIELDWATCH_TRY(store().notices(hub, kind, now - limits_.notice_ttl, kNoticesMax * 16));
     NoticeBatch batch{.hub = hub, .body = {}, .sequences = {}};
+    std::vector<std::uint64_t> worn;
     // Uploaded files are told one by one, feedback as an array: section 7.7.
     const auto count_max = kind == registry::NoticeKind::File ? 1 : kNoticesMax;
-    const auto until = locks ? std::optional(clock_.now() + limits_.lock_for) : std::nullopt;
+    const auto until = locks ? std::optional(now + limits_.notice_lock_for) : std::nullopt;
     held_.with([&](Held& held) {
         for (const auto& notice : notices) {
             if (batch.sequences.size() >= count_max) break;
+            const auto abandoned = held.abandoned.find(notice.sequence);
+            if (abandoned != held.abandoned.end() && abandoned->second >= limits_.notice_deliveries_max) {
+                held.abandoned.erase(abandoned);
+                worn.push_back(notice.sequence);
+                continue;
+            }
             if (!held.notices.try_emplace(notice.sequence, until).second) continue;
             batch.body += (batch.body.empty() ? "" : ",") + notice.body;
             batch.sequences.push_back(notice.sequence);
         }
     });
+    if (!worn.empty()) {
+        if (const auto done = store().remove_notices(hub, worn); !done) {
+            release_notices(batch);
+            return std::unexpected(done.error());
+        }
+        count_gone(hub, kind, worn.size());
+    }
     if (batch.sequences.empty()) return std::nullopt;
     if (kind == registry::NoticeKind::Feedback) batch.body = "[" + batch.body + "]";
     return batch;
@@ -296,7 +323,12 @@ Result<std::optional<Commands::NoticeBatch>> Commands::take_notices(const model:
 
 Result<void> Commands::complete_notices(const NoticeBatch& batch) {
     FIELDWATCH_TRY(store().remove_notices(batch.hub, batch.sequences));
-    release_notices(batch);
+    held_.with([&](Held& held) {
+        for (const auto sequence : batch.sequences) {
+            held.notices.erase(sequence);
+            held.abandoned.erase(sequence);
+        }
+    });
     return {};
 }
 
@@ -305,6 +337,51 @@ void Commands::release_notices(const NoticeBatch& batch) {
         for (const auto sequence : batch.sequences)
             held.notices.erase(sequence);
     });
+}
+
+void Commands::abandon_notices(const NoticeBatch& batch) {
+    held_.with([&](Held& held) {
+        for (const auto sequence : batch.sequences) {
+            if (held.notices.erase(sequence) == 0) continue;  // its lock was over: no reader's to give
+            ++held.abandoned[sequence];
+            if (held.abandoned.size() > kAbandonedKept) held.abandoned.erase(held.abandoned.begin());
+        }
+    });
+}
+
+void Commands::count_gone(const model::HubName& hub, registry::NoticeKind kind, std::size_t count) {
+    if (count == 0) return;
+    notices_dropped_.add(count);
+    held_.with([&](Held& held) { held.notices_gone[{hub, kind}] += static_cast<std::int64_t>(count); });
+}
+
+void Commands::drop_old_notices(Timestamp now) {
+    const bool is_due = held_.with([&](Held& held) {
+        const auto since = now - held.notices_looked_at;
+        if (since >= Ticks(0) && since < Ticks(kNoticeLook)) return false;
+        held.notices_looked_at = now;
+        return true;
+    });
+    if (is_due) {
+        const auto gone = store().remove_notices_until(now - limits_.notice_ttl);
+        if (!gone) log::error("hub", "removing old notices: " + gone.error().message);
+        for (const auto& [hub, kind, count] : gone.value_or(std::vector<registry::NoticesGone>{}))
+            count_gone(hub, kind, count);
+    }
+    for (const auto& [queue, count] :
+         held_.with([](Held& held) { return std::exchange(held.notices_gone, {}); })) {
+        const bool feedback = queue.second == registry::NoticeKind::Feedback;
+        Operation operation{.category = feedback ? "C2DCommands" : "FileUploadOperations",
+                            .name = feedback ? "feedbackDropped" : "noticeDropped",
+                            .description =
+                                "Too old, too many, or given back too often; no service had "
+                                "completed them."};
+        operation.counts.emplace_back("messageCount", count);
+        Speaker nobody;
+        nobody.identity.hub = queue.first;
+        nobody.protocol.clear();
+        log_.append(operation, nobody);
+    }
 }
 
 Result<bool> Commands::subscribed(const model::Identity& identity) {
@@ -346,7 +423,10 @@ void Commands::keep_subscription(const model::Identity& identity) {
 
 Result<void> Commands::add_notice(const model::HubName& hub, registry::NoticeKind kind,
                                   std::string_view json) {
-    FIELDWATCH_TRY(store().add_notice(hub, kind, json));
+    count_gone(
+        hub, kind,
+        FIELDWATCH_TRY(store().add_notice(
+            hub, {.kind = kind, .json = json, .created = clock_.now(), .count_max = limits_.notices_max})));
     if (notice_wake_) notice_wake_(hub, kind);
     return {};
 }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "hub/operation.hpp"
 #include "net/mailbox.hpp"
@@ -25,6 +26,11 @@ struct CommandLimits {
     Ticks ttl_max = std::chrono::hours(48);
     std::uint32_t deliveries_max = 10;
     Ticks lock_for = std::chrono::seconds(60);  ///< AMQP and HTTPS; MQTT holds until its connection ends
+    /// Of what services read, feedback and uploaded files; the public service's defaults.
+    Ticks notice_ttl = std::chrono::hours(1);
+    Ticks notice_lock_for = std::chrono::seconds(60);  ///< over HTTPS
+    std::uint32_t notice_deliveries_max = 100;         ///< then it is dropped
+    std::size_t notices_max = 10'000;  ///< of a hub and kind, about 4 MB; then the oldest is dropped
 };
 
 /// A message that its receiver holds; whoever shows the token settles it.
@@ -37,8 +43,14 @@ struct Delivery {
 class Commands {
   public:
     Commands(registry::Registry& registry, const OperationLog& log, const Clock& clock, Random& random,
-             CommandLimits limits)
-        : registry_(registry), log_(log), clock_(clock), random_(random), limits_(limits) {}
+             Metrics& metrics, CommandLimits limits)
+        : registry_(registry),
+          log_(log),
+          clock_(clock),
+          random_(random),
+          limits_(limits),
+          notices_dropped_(metrics.counter("fieldwatch_hub_notices_dropped_total",
+                                           "Feedback and file notices that no service completed in time")) {}
 
     /// Called with a receiver that has something to take. Set once, before the first call.
     void on_waiting(std::function<void(const model::Identity&)> wake) { wake_ = std::move(wake); }
@@ -70,7 +82,8 @@ class Commands {
     Result<std::size_t> purge(const model::Identity& identity, const Speaker& by);
     Result<std::uint64_t> count(const model::Identity& identity) { return store().count(identity); }
 
-    /// Dead-letters what is past its time, frees what was locked too long. Now and then, on a worker.
+    /// Dead-letters what is past its time, frees what was locked too long, and writes down what notices had
+    /// to go. Now and then, on a worker.
     void sweep();
 
     /// Whether the identity's stored MQTT session subscribes to its messages.
@@ -87,12 +100,16 @@ class Commands {
         std::string body;
         std::vector<std::uint64_t> sequences;
     };
-    /// What no reader holds; nullopt when there is nothing. A reader that `locks` (over HTTPS, where nothing
-    /// tells that it is gone) holds it for lock_for; sweep() gives it back then.
+    /// What no reader holds and is not past its time; nullopt when there is nothing. A reader that `locks`
+    /// (over HTTPS, where nothing tells that it is gone) holds it for notice_lock_for; sweep() gives it back.
     Result<std::optional<NoticeBatch>> take_notices(const model::HubName& hub, registry::NoticeKind kind,
                                                     bool locks = false);
     Result<void> complete_notices(const NoticeBatch& batch);
+    /// The reader is gone, and had no say.
     void release_notices(const NoticeBatch& batch);
+    /// The reader gave it back. Who was given it as often as may be has it dropped. Counts are this run's:
+    /// the age bounds what a restart forgets.
+    void abandon_notices(const NoticeBatch& batch);
     Result<void> add_notice(const model::HubName& hub, registry::NoticeKind kind, std::string_view json);
 
   private:
@@ -102,12 +119,16 @@ class Commands {
         std::uint64_t holder = 0;
         std::optional<Timestamp> until;
     };
+    using NoticeQueue = std::pair<model::HubName, registry::NoticeKind>;
     struct Held {
         std::map<std::uint64_t, Lock> locks;  ///< by sequence; at most queue_max a device
         /// The last ones settled: who read the queue before must not hand them out again.
         std::set<std::uint64_t> settled;
         std::deque<std::uint64_t> settled_order;
         std::map<std::uint64_t, std::optional<Timestamp>> notices;  ///< held, until when
+        std::map<std::uint64_t, std::uint32_t> abandoned;  ///< notices, how often; kAbandonedKept at most
+        std::map<NoticeQueue, std::int64_t> notices_gone;  ///< since the last record of it
+        Timestamp notices_looked_at{0};
         struct Subscription {
             bool wanted = false, writing = false;
         };
@@ -123,12 +144,15 @@ class Commands {
     void log(std::string_view name, const registry::Command& command, const Speaker& by, int result = 0,
              std::string_view description = {}) const;
     Result<void> check(registry::Command& command) const;
+    void drop_old_notices(Timestamp now);
+    void count_gone(const model::HubName& hub, registry::NoticeKind kind, std::size_t count);
 
     registry::Registry& registry_;
     const OperationLog& log_;
     const Clock& clock_;
     Random& random_;
     const CommandLimits limits_;
+    Counter& notices_dropped_;
     std::function<void(const model::Identity&)> wake_;
     std::function<void(const model::HubName&, registry::NoticeKind)> notice_wake_;
     net::Guarded<Held> held_;

@@ -18,7 +18,8 @@ registry::Command command(const model::Identity& to, std::string body, std::stri
 class CommandsTest : public HubTest {
   protected:
     CommandsTest()
-        : log_(journal_, 4, time_, metrics_), commands_(*registry_, log_, time_, system_random(), {}) {}
+        : log_(journal_, 4, time_, metrics_),
+          commands_(*registry_, log_, time_, system_random(), metrics_, {}) {}
 
     std::vector<Delivery> take(std::size_t count = 1, std::uint64_t holder = 0,
                                std::optional<Ticks> lock = std::chrono::seconds(60)) {
@@ -57,9 +58,51 @@ TEST_F(CommandsTest, ANoticeWhoseReaderIsGoneCanBeReadAgain) {
     commands_.sweep();
     EXPECT_TRUE(take_file(false));
     // Whoever is told of a reader's end holds it until then.
-    time_.advance(std::chrono::hours(1));
+    time_.advance(std::chrono::minutes(30));
     commands_.sweep();
     EXPECT_FALSE(take_file(true));
+}
+
+TEST_F(CommandsTest, NoticesThatNobodyReadsGoByNumberAndByAge) {
+    Commands commands(*registry_, log_, time_, system_random(), metrics_, {.notices_max = 3});
+    const auto told = [&] {
+        const auto batch = commands.take_notices({"testhub"}, registry::NoticeKind::Feedback);
+        if (!batch || !*batch) return std::string();
+        commands.release_notices(**batch);
+        return (*batch)->body;
+    };
+    for (const auto* const body : {"1", "2", "3", "4"}) {
+        ASSERT_TRUE(commands.add_notice({"testhub"}, registry::NoticeKind::Feedback, body));
+        time_.advance(std::chrono::minutes(1));
+    }
+    ASSERT_TRUE(commands.add_notice({"testhub"}, registry::NoticeKind::File, "5"));
+    EXPECT_EQ(told(), "[2,3,4]") << "the oldest goes, and the other kind has a room of its own";
+    commands.sweep();
+    time_.advance(std::chrono::minutes(57));
+    EXPECT_EQ(told(), "[3,4]") << "an hour old";
+    commands.sweep();
+    const auto dropped = [&] { return metrics_.counter("fieldwatch_hub_notices_dropped_total", "").value(); };
+    EXPECT_EQ(dropped(), 2u);
+    EXPECT_EQ(operations("feedbackDropped", "").size(), 2u);
+    registry_ = *registry::open((directory_ / "registry.db").string(), clock_, system_random());
+    Commands after(*registry_, log_, time_, system_random(), metrics_, {});
+    EXPECT_TRUE(after.take_notices({"testhub"}, registry::NoticeKind::Feedback)->has_value());
+    time_.advance(std::chrono::hours(2));
+    after.sweep();
+    EXPECT_FALSE(after.take_notices({"testhub"}, registry::NoticeKind::Feedback)->has_value());
+    EXPECT_EQ(dropped(), 5u) << "those of before the restart, and the file";
+}
+
+TEST_F(CommandsTest, ANoticeGivenBackTooOftenIsDropped) {
+    ASSERT_TRUE(commands_.add_notice({"testhub"}, registry::NoticeKind::File, "{}"));
+    for (int i = 0; i < 100; ++i) {
+        const auto batch = commands_.take_notices({"testhub"}, registry::NoticeKind::File);
+        ASSERT_TRUE(batch && *batch) << i;
+        commands_.abandon_notices(**batch);
+        commands_.abandon_notices(**batch);  // of a lock that is over: counts for nothing
+    }
+    EXPECT_FALSE(commands_.take_notices({"testhub"}, registry::NoticeKind::File)->has_value());
+    EXPECT_EQ(metrics_.counter("fieldwatch_hub_notices_dropped_total", "").value(), 1u);
 }
 
 TEST_F(CommandsTest, GoOutInOrderAndAreGoneWhenComplete) {
@@ -138,7 +181,7 @@ TEST_F(CommandsTest, SurviveARestartAndFreeWhatWasHeld) {
     send("kept", "full", "m1");
     take(1, 7, std::nullopt);
     registry_ = *registry::open((directory_ / "registry.db").string(), clock_, system_random());
-    Commands after(*registry_, log_, time_, system_random(), {});
+    Commands after(*registry_, log_, time_, system_random(), metrics_, {});
     const auto taken = after.take(d1_, {}, by_);
     ASSERT_EQ(taken->size(), 1u);
     EXPECT_EQ(taken->front().command.body, "kept");

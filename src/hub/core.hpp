@@ -62,7 +62,7 @@ struct Shared {
           throttles(options.rates, {options.publishes_per_second, options.publishes_burst}, log,
                     parts.metrics),
           defender(options.defender_interval),
-          commands(parts.registry, log, parts.clock, parts.random, options.commands),
+          commands(parts.registry, log, parts.clock, parts.random, parts.metrics, options.commands),
           methods(
               table,
               [this](SessionTable::Where where, std::move_only_function<void(Endpoint*)> work) {

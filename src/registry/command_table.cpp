@@ -1,6 +1,5 @@
 #include "registry/command_table.hpp"
 
-#include "base/clock.hpp"
 #include "model/record.hpp"
 
 namespace fieldwatch::registry {
@@ -50,12 +49,16 @@ Result<std::uint64_t> count_of(Connection& database, const model::Identity& iden
     return row.count(0);
 }
 
-Result<void> insert_notice(Connection& database, const model::HubName& hub, NoticeKind kind,
-                           std::string_view json, Timestamp now) {
+/// Returns how many older ones went for it.
+Result<std::size_t> insert_notice(Connection& database, const model::HubName& hub, const NewNotice& notice) {
+    const auto kind = static_cast<std::int64_t>(notice.kind);
     static_cast<void>(
         FIELDWATCH_TRY(database.change("INSERT INTO notices(hub, kind, body, created) VALUES(?, ?, ?, ?)",
-                                       hub.value, static_cast<std::int64_t>(kind), json, now.ticks)));
-    return {};
+                                       hub.value, kind, notice.json, notice.created.ticks)));
+    return static_cast<std::size_t>(FIELDWATCH_TRY(database.change(
+        "DELETE FROM notices WHERE hub = ? AND kind = ? AND sequence <= (SELECT sequence FROM notices "
+        "WHERE hub = ? AND kind = ? ORDER BY sequence DESC LIMIT 1 OFFSET ?)",
+        hub.value, kind, hub.value, kind, notice.count_max)));
 }
 
 /// What is in flight is no configuration: no cache of hubs need look again.
@@ -127,15 +130,15 @@ Result<void> CommandTable::mark_sent(const std::vector<std::uint64_t>& sequences
         kQuietly);
 }
 
-Result<void> CommandTable::settle(const model::HubName& hub, std::uint64_t sequence,
-                                  std::string_view feedback_json) {
-    return database_.write<void>(
-        [&](Connection& c) -> Result<void> {
+Result<std::size_t> CommandTable::settle(const model::HubName& hub, std::uint64_t sequence,
+                                         const std::optional<NewNotice>& feedback) {
+    return database_.write<std::size_t>(
+        [&](Connection& c) -> Result<std::size_t> {
             const auto gone = FIELDWATCH_TRY(
                 c.change("DELETE FROM commands WHERE sequence = ? AND hub = ?", sequence, hub.value));
             if (gone == 0) return fail(Errc::NotFound, "the message is gone");
-            if (feedback_json.empty()) return {};
-            return insert_notice(c, hub, NoticeKind::Feedback, feedback_json, clock_.now());
+            if (!feedback) return std::size_t{0};
+            return insert_notice(c, hub, *feedback);
         },
         kQuietly);
 }
@@ -153,18 +156,18 @@ Result<std::uint32_t> CommandTable::raise_delivery_count(std::uint64_t sequence)
         kQuietly);
 }
 
-Result<void> CommandTable::add_notice(const model::HubName& hub, NoticeKind kind, std::string_view json) {
-    return database_.write<void>(
-        [&](Connection& c) { return insert_notice(c, hub, kind, json, clock_.now()); }, kQuietly);
+Result<std::size_t> CommandTable::add_notice(const model::HubName& hub, const NewNotice& notice) {
+    return database_.write<std::size_t>([&](Connection& c) { return insert_notice(c, hub, notice); },
+                                        kQuietly);
 }
 
 Result<std::vector<Notice>> CommandTable::notices(const model::HubName& hub, NoticeKind kind,
-                                                  std::size_t count_max) {
+                                                  Timestamp created_after, std::size_t count_max) {
     return database_.read<std::vector<Notice>>([&](Connection& c) -> Result<std::vector<Notice>> {
-        auto rows =
-            FIELDWATCH_TRY(c.query("SELECT sequence, body, created FROM notices WHERE hub = ? AND kind = ? "
-                                   "ORDER BY sequence LIMIT ?",
-                                   hub.value, static_cast<std::int64_t>(kind), count_max));
+        auto rows = FIELDWATCH_TRY(
+            c.query("SELECT sequence, body, created FROM notices WHERE hub = ? AND kind = ? "
+                    "AND created > ? ORDER BY sequence LIMIT ?",
+                    hub.value, static_cast<std::int64_t>(kind), created_after.ticks, count_max));
         std::vector<Notice> out;
         while (FIELDWATCH_TRY(rows.step()))
             out.push_back({rows.count(0), rows.text(1), Timestamp{rows.integer(2)}});
@@ -183,6 +186,32 @@ Result<void> CommandTable::remove_notices(const model::HubName& hub,
             return {};
         },
         kQuietly);
+}
+
+Result<std::vector<NoticesGone>> CommandTable::remove_notices_until(Timestamp created) {
+    // A look that finds nothing takes no turn of the writer's, and waits for no disk.
+    auto gone =
+        database_.read<std::vector<NoticesGone>>([&](Connection& c) -> Result<std::vector<NoticesGone>> {
+            auto rows = FIELDWATCH_TRY(
+                c.query("SELECT DISTINCT hub, kind FROM notices WHERE created <= ?", created.ticks));
+            std::vector<NoticesGone> out;
+            while (FIELDWATCH_TRY(rows.step()))
+                out.push_back({model::HubName{rows.text(0)}, static_cast<NoticeKind>(rows.integer(1)), 0});
+            return out;
+        });
+    if (!gone) return gone;
+    for (auto& queue : *gone) {
+        const auto removed = database_.write<std::size_t>(
+            [&](Connection& c) -> Result<std::size_t> {
+                return static_cast<std::size_t>(FIELDWATCH_TRY(
+                    c.change("DELETE FROM notices WHERE hub = ? AND kind = ? AND created <= ?",
+                             queue.hub.value, static_cast<std::int64_t>(queue.kind), created.ticks)));
+            },
+            kQuietly);
+        if (!removed) return std::unexpected(removed.error());
+        queue.count = *removed;
+    }
+    return gone;
 }
 
 Result<bool> CommandTable::subscribed(const model::Identity& identity) {

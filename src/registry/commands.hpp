@@ -42,6 +42,17 @@ struct Notice {
     std::string body;  ///< JSON object
     Timestamp created;
 };
+struct NewNotice {
+    NoticeKind kind = NoticeKind::Feedback;
+    std::string_view json;
+    Timestamp created;
+    std::size_t count_max = 0;  ///< of its hub and kind: the oldest go, so that this one is kept
+};
+struct NoticesGone {
+    model::HubName hub;
+    NoticeKind kind = NoticeKind::Feedback;
+    std::size_t count = 0;
+};
 
 /// Any thread; short and blocking like every call of the registry.
 class CommandStore {
@@ -55,18 +66,22 @@ class CommandStore {
     /// Over all receivers, those past their time.
     virtual Result<std::vector<Command>> expired(Timestamp now, std::size_t count_max) = 0;
     virtual Result<void> mark_sent(const std::vector<std::uint64_t>& sequences) = 0;
-    /// Takes the message off its queue, and leaves the feedback (JSON, "" = nobody asked) for services.
-    /// Errors: NotFound when it is gone.
-    virtual Result<void> settle(const model::HubName& hub, std::uint64_t sequence,
-                                std::string_view feedback_json) = 0;
+    /// Takes the message off its queue, and leaves the feedback (none = nobody asked) for services. Returns
+    /// how many older notices had to go for it. Errors: NotFound when it is gone.
+    virtual Result<std::size_t> settle(const model::HubName& hub, std::uint64_t sequence,
+                                       const std::optional<NewNotice>& feedback) = 0;
     /// Returns the new count. Errors: NotFound.
     virtual Result<std::uint32_t> raise_delivery_count(std::uint64_t sequence) = 0;
 
-    virtual Result<void> add_notice(const model::HubName& hub, NoticeKind kind, std::string_view json) = 0;
+    /// Returns how many older ones had to go for it.
+    virtual Result<std::size_t> add_notice(const model::HubName& hub, const NewNotice& notice) = 0;
+    /// The oldest first, of those younger than `created_after`.
     virtual Result<std::vector<Notice>> notices(const model::HubName& hub, NoticeKind kind,
-                                                std::size_t count_max) = 0;
+                                                Timestamp created_after, std::size_t count_max) = 0;
     virtual Result<void> remove_notices(const model::HubName& hub,
                                         const std::vector<std::uint64_t>& sequences) = 0;
+    /// Removes those of every hub that are as old as `created`, or older.
+    virtual Result<std::vector<NoticesGone>> remove_notices_until(Timestamp created) = 0;
 
     /// Whether the identity's stored MQTT session subscribes to its messages (clean session 0).
     virtual Result<bool> subscribed(const model::Identity& identity) = 0;

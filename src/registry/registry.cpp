@@ -50,7 +50,7 @@ class SqliteRegistry final : public Registry {
           secret_(std::move(secret)),
           clock_(clock),
           random_(random),
-          commands_(*database_, clock) {}
+          commands_(*database_) {}
 
     Result<Hub> create_hub(Hub wanted) override {
         return database_->write<Hub>(

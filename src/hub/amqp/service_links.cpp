@@ -77,7 +77,7 @@ void NoticeLink::outcome(amqp::DeliveryId delivery, amqp::Outcome outcome) {
     auto batch = std::move(found->second);
     unsettled_.erase(found);
     if (outcome != amqp::Outcome::Accepted && outcome != amqp::Outcome::Rejected) {
-        session_.hub().commands.release_notices(batch);
+        session_.hub().commands.abandon_notices(batch);
         return;
     }
     session_.ask(

@@ -71,7 +71,7 @@ Answer Api::receive_notices(Call& call, registry::NoticeKind kind) {
     }
     if (batch.sequences.empty()) return api_error(412002, "the lock is none that this hub gave");
     if (returns)
-        commands.release_notices(batch);
+        commands.abandon_notices(batch);
     else
         FIELDWATCH_TRY(commands.complete_notices(batch));
     return empty_response();
