@@ -156,9 +156,7 @@ class HubServer final : public Server, public Devices {
     ~HubServer() override { stop(); }
 
     Result<void> listen() {
-        api_ = std::make_unique<Api>(
-            shared_, *this,
-            UploadStore(shared_.parts.files, shared_.options.uploads_directory, shared_.parts.random));
+        api_ = std::make_unique<Api>(shared_, *this);
         const net::StreamServer::Options options{.address = shared_.options.address,
                                                  .port = shared_.options.mqtt_port,
                                                  .connections_max = shared_.options.connections_max};
@@ -333,6 +331,7 @@ class HubServer final : public Server, public Devices {
         if (sweeping_.exchange(true)) return;
         on_worker([this] {
             shared_.commands.sweep();
+            api_->sweep();
             sweeping_ = false;
         });
     }

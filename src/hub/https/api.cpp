@@ -49,10 +49,11 @@ bool has_signature(const net::HttpRequest& request) {
 
 }  // namespace
 
-Api::Api(Shared& shared, Devices& devices, UploadStore uploads)
+Api::Api(Shared& shared, Devices& devices)
     : shared_(shared),
       devices_(devices),
-      uploads_(std::move(uploads)),
+      uploads_(shared.parts.files, shared.options.uploads_directory, shared.parts.random,
+               shared.parts.metrics),
       jobs_(std::make_unique<JobRunner>(shared, devices)),
       requests_(shared.parts.metrics.counter("fieldwatch_hub_https_requests_total",
                                              "Requests to the hub over HTTPS")) {}

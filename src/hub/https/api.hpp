@@ -17,7 +17,7 @@ class JobRunner;
 /// Any thread; requests run on the runtime's workers, because they block on the registry.
 class Api {
   public:
-    Api(Shared& shared, Devices& devices, UploadStore uploads);
+    Api(Shared& shared, Devices& devices);
     ~Api();
 
     /// From the connection's core; see net::WebHandlers.
@@ -25,6 +25,8 @@ class Api {
                 net::WebHandlers::Respond respond);
     /// 403 for a file whose address is not signed; any core's thread.
     std::expected<std::size_t, net::HttpResponse> body_bytes_max(const net::HttpRequest& head) const;
+    /// Removes what devices put and never finished. Now and then, on a worker.
+    void sweep() { uploads_.sweep(now()); }
     /// No further request is begun; waits for those that run.
     void stop();
 

@@ -186,7 +186,10 @@ Answer Api::blob(Call& call) {
         if (part == "block") {
             std::string block(parameter("blockid"));
             std::replace(block.begin(), block.end(), ' ', '+');
-            return reply(uploads_.put_block(name, block, request.body));
+            std::int64_t until = 0;
+            const auto end = parameter("se");
+            std::from_chars(end.data(), end.data() + end.size(), until);
+            return reply(uploads_.put_block(name, block, request.body, Timestamp::from_unix_seconds(until)));
         }
         if (part == "blocklist") return reply(uploads_.commit(name, block_list(request.body)));
         if (part.empty()) return reply(uploads_.put(name, request.body));
