@@ -119,12 +119,14 @@ void Methods::respond(const model::Identity& identity, std::string_view request_
 }
 
 void Methods::tick() {
-    std::vector<std::string> late, again, away;
+    std::vector<std::string> late, again, away, off;
     state_.with([&](State& state) {
         const auto now = clock_.monotonic();
         for (const auto& [id, pending] : state.pending) {
             if (pending.state != Pending::State::Waiting) {
                 if (now >= pending.respond_until) late.push_back(id);
+            } else if (pending.call.called_off && *pending.call.called_off) {
+                off.push_back(id);
             } else {
                 (now >= pending.connect_until ? away : again).push_back(id);
             }
@@ -132,6 +134,8 @@ void Methods::tick() {
     });
     for (const auto& id : late)
         finish(id, {.error = 504101, .description = "Timed out waiting for the response from the device."});
+    for (const auto& id : off)
+        finish(id, {.error = kMethodCalledOff, .description = "The job was cancelled."});
     for (const auto& id : again)
         ask(id);
     for (const auto& id : away)

@@ -2,10 +2,12 @@
 // on any protocol. Source: spec/iot-hub-protocols.md sections 3.7 and 7.6.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,10 +30,15 @@ struct MethodCall {
     std::string payload_json = "null";
     std::chrono::seconds response_timeout{30};
     std::chrono::seconds connect_timeout{0};  ///< how long to wait for the device to be there
+    /// Set, from any thread, to wait no more for a device that was not asked yet; null = never.
+    std::shared_ptr<const std::atomic<bool>> called_off = nullptr;
 };
 
+inline constexpr int kMethodCalledOff = 409000;  ///< by who called it; no device has heard of it
+
 struct MethodResult {
-    int error = 0;  ///< six-digit code: 404103, 504101, 502001, 429001, 413001; 0 = the device answered
+    int error = 0;  ///< six-digit code: 404103, 504101, 502001, 429001, 413001, kMethodCalledOff; 0 = the
+                    ///< device answered
     std::string description;
     int status = 0;  ///< the device's own
     std::string payload_json;

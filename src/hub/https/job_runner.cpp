@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <future>
 
 #include "base/log.hpp"
 #include "hub/https/configuration_content.hpp"
-#include "hub/https/twin_query.hpp"
 #include "hub/query/query.hpp"
 
 namespace fieldwatch::hub {
@@ -14,10 +12,12 @@ namespace fieldwatch::hub {
 namespace {
 
 constexpr std::string_view kJobs = "JobsOperations";
-constexpr std::size_t kJobDevicesMax = 10'000;
-constexpr std::size_t kMethodsAtOnce = 50;
+constexpr std::chrono::hours kJobKept{24 * 30};  // finished, as the public service keeps them
+constexpr std::size_t kRowsRemovedMax = 500;     // of finished jobs, in one turn of a hub
+constexpr int kCancelAttempts = 3;
+constexpr std::int64_t kExecutionDefault = 3'600, kExecutionMax = 30 * 86'400;
 constexpr std::chrono::milliseconds kTurn{100};
-constexpr int kTurnsBetweenJobs = 10, kTurnsBetweenConfigurations = 50;
+constexpr int kTurnsBetweenJobs = 10, kTurnsBetweenConfigurations = 50, kTurnsBetweenRemovals = 100;
 
 registry::DocumentKey key_of(const model::HubName& hub, const std::string& id) {
     return {hub, "job", id};
@@ -48,14 +48,18 @@ Result<Json> read_job(Call& call, const std::string& id, Timestamp now) {
         if (!parsed) return fail(Errc::InvalidArgument, "startTime is no ISO 8601 time");
         start = std::max(parsed->time, now);
     }
-    const auto limit = body.value("maxExecutionTimeInSeconds", Json(3'600));
+    const auto limit = body.value("maxExecutionTimeInSeconds", Json());
+    const bool is_time = limit.is_number_integer() && limit.get<std::int64_t>() >= 1 &&
+                         limit.get<std::int64_t>() <= kExecutionMax;
+    if (!limit.is_null() && !is_time)
+        return fail(Errc::InvalidArgument, "maxExecutionTimeInSeconds is a whole number from 1 to 2592000");
     Json job{{"jobId", id},
              {"type", type},
              {"status", start > now ? "scheduled" : "queued"},
              {"queryCondition", text},
              {"createdTime", to_iso8601(now)},
              {"startTime", to_iso8601(start)},
-             {"maxExecutionTimeInSeconds", limit.is_number_integer() ? limit : Json(3'600)},
+             {"maxExecutionTimeInSeconds", is_time ? limit : Json(kExecutionDefault)},
              {methods ? "cloudToDeviceMethod" : "updateTwin", what}};
     return job;
 }
@@ -99,20 +103,26 @@ Answer JobRunner::put(Call& call, const std::string& id) {
 }
 
 Answer JobRunner::cancel(Call& call, const std::string& id) {
-    const auto document = shared_.parts.registry.document(key_of(call.hub, id));
-    if (!document) {
-        log(call, "CancelJob", id, Json(), document);
-        return api_error(404305, "there is no job " + id);
+    auto& registry = shared_.parts.registry;
+    // The job may start, or end, between the look and the word: then it is looked at again.
+    for (int attempt = 0; attempt < kCancelAttempts; ++attempt) {
+        const auto document = registry.document(key_of(call.hub, id));
+        if (!document) {
+            log(call, "CancelJob", id, Json(), document);
+            return api_error(404305, "there is no job " + id);
+        }
+        auto job = Json::parse(document->json, nullptr, false);
+        if (is_over(job)) return json_response(200, job);
+        job["status"] = "cancelled";
+        job["endTime"] = to_iso8601(now());
+        const auto kept =
+            registry.put_document(key_of(call.hub, id), job.dump(), {.if_match = document->etag});
+        if (!kept && kept.error().code == Errc::Conflict) continue;
+        log(call, "CancelJob", id, job, kept);
+        if (!kept) return std::unexpected(kept.error());
+        return json_response(200, job);
     }
-    auto job = Json::parse(document->json, nullptr, false);
-    if (is_over(job)) return json_response(200, job);
-    job["status"] = "cancelled";
-    job["endTime"] = to_iso8601(now());
-    const auto kept =
-        shared_.parts.registry.put_document(key_of(call.hub, id), job.dump(), {.must_exist = true});
-    log(call, "CancelJob", id, job, kept);
-    if (!kept) return std::unexpected(kept.error());
-    return json_response(200, job);
+    return fail(Errc::Conflict, "the job changes; try again");
 }
 
 void JobRunner::log(const Call& call, std::string_view name, const std::string& id, const Json& job,
@@ -177,6 +187,7 @@ void JobRunner::loop() {
             try {
                 if (turn == 0) fail_interrupted(hub.name);
                 run_due(hub.name);
+                if (turn % kTurnsBetweenRemovals == 0) remove_old(hub.name);
                 if (turn % kTurnsBetweenConfigurations == 0) apply_configurations(hub.name);
             } catch (const std::exception& problem) {  // the JSON library's, of a stored document
                 log::error("hub", "running jobs: " + std::string(problem.what()));
@@ -208,76 +219,37 @@ void JobRunner::run_due(const model::HubName& hub) {
         if (status != "queued" && status != "scheduled") continue;
         const auto start = parse_iso8601(job.value("startTime", ""));
         if (start && start->time > now()) continue;
-        run(hub, std::move(job));
+        run(hub, std::move(job), document.etag);
     }
 }
 
-void JobRunner::run(const model::HubName& hub, Json job) {
-    job["status"] = "running";
-    keep(hub, job);
-    Json counts{{"deviceCount", 0},
-                {"failedCount", 0},
-                {"succeededCount", 0},
-                {"runningCount", 0},
-                {"pendingCount", 0}};
-    const auto begun = shared_.parts.clock.monotonic();
-    const auto devices = select_devices(shared_, hub, job.value("queryCondition", "*"), kJobDevicesMax);
-    if (!devices) {
-        job["status"] = "failed";
-        job["failureReason"] = devices.error().message;
-    } else {
-        counts["deviceCount"] = devices->size();
-        if (job["type"] == "scheduleDeviceMethod") {
-            call_methods(*devices, job, counts);
-        } else {
-            for (const auto& device : *devices) {
-                if (stopping_) return;  // told as interrupted at the next start
-                const auto problem = update_twin(device, job);
-                const char* const count = problem.empty() ? "succeededCount" : "failedCount";
-                counts[count] = counts[count].get<int>() + 1;
-                keep_device(device, job, problem, {});
+/// Its devices' rows go first, so that a job that is there says which rows are still to go.
+void JobRunner::remove_old(const model::HubName& hub) {
+    auto& registry = shared_.parts.registry;
+    std::size_t removed = 0;
+    for (const auto& document :
+         registry.documents(hub, "job", {.count_max = 10'000}).value_or(std::vector<registry::Document>{})) {
+        const auto job = Json::parse(document.json, nullptr, false);
+        const auto ended = parse_iso8601(job.value("endTime", ""));
+        if (!is_over(job) || !ended || ended->time + Ticks(kJobKept) > now()) continue;
+        const auto prefix = document.id + "|";
+        const auto rows =
+            registry.documents(hub, "devicejob", {.after = prefix, .count_max = kRowsRemovedMax});
+        if (!rows) return;
+        bool has_more = rows->size() == kRowsRemovedMax;
+        for (const auto& row : *rows) {
+            if (!row.id.starts_with(prefix)) {
+                has_more = false;
+                break;
             }
+            if (stopping_ || removed >= kRowsRemovedMax) return;
+            // A job whose own id holds the bar begins alike.
+            if (Json::parse(row.json, nullptr, false).value("jobId", "") != document.id) continue;
+            if (registry.remove_document({hub, "devicejob", row.id}, {})) ++removed;
         }
-        job["status"] = counts["failedCount"] == 0 ? "completed" : "failed";
+        if (has_more) continue;
+        if (registry.remove_document(key_of(hub, document.id), document.etag)) ++removed;
     }
-    job["deviceJobStatistics"] = counts;
-    job["endTime"] = to_iso8601(now());
-    // Cancelled meanwhile: what was done is done, the word stays.
-    const auto stored = shared_.parts.registry.document(key_of(hub, job["jobId"]));
-    if (stored && Json::parse(stored->json, nullptr, false).value("status", "") == "cancelled")
-        job["status"] = "cancelled";
-    keep(hub, job);
-    Operation operation{.category = kJobs,
-                        .name = "jobCompleted",
-                        .result = job["status"] == "failed" ? 400003 : 0,
-                        .duration_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                                           shared_.parts.clock.monotonic() - begun)
-                                           .count()};
-    operation.properties.emplace_back("jobId", job.value("jobId", ""));
-    operation.properties.emplace_back("filter", job.value("queryCondition", ""));
-    operation.properties.emplace_back("startTimeUtc", job.value("startTime", ""));
-    Speaker speaker;
-    speaker.identity.hub = hub;
-    speaker.protocol.clear();
-    shared_.log.append(operation, speaker);
-}
-
-std::string JobRunner::update_twin(const model::Identity& device, const Json& job) {
-    const auto& patch = job["updateTwin"];
-    const auto tags = patch.value("tags", Json()).dump();
-    Json desired;
-    if (const auto properties = patch.find("properties");
-        properties != patch.end() && properties->is_object())
-        desired = properties->value("desired", Json());
-    const auto desired_text = desired.dump();
-    registry::TwinUpdate update;
-    if (tags != "null") update.tags_json = tags;
-    if (!desired.is_null()) update.desired_json = desired_text;
-    const auto done = shared_.parts.registry.update_twin(device, update);
-    if (!done) return done.error().message;
-    if (done->desired) devices_.desired_changed(device, *done->desired);
-    log_twin(device, "jobId", job.value("jobId", ""));
-    return {};
 }
 
 void JobRunner::log_twin(const model::Identity& device, std::string_view cause, std::string name) {
@@ -289,71 +261,10 @@ void JobRunner::log_twin(const model::Identity& device, std::string_view cause, 
     shared_.log.append(operation, speaker);
 }
 
-void JobRunner::call_methods(const std::vector<model::Identity>& devices, const Json& job, Json& counts) {
-    const auto& method = job["cloudToDeviceMethod"];
-    const auto seconds = [&](const char* name, int otherwise) {
-        const auto found = method.find(name);
-        return std::chrono::seconds(found != method.end() && found->is_number() ? found->get<int>()
-                                                                                : otherwise);
-    };
-    for (std::size_t first = 0; first < devices.size() && !stopping_; first += kMethodsAtOnce) {
-        const auto end = std::min(first + kMethodsAtOnce, devices.size());
-        std::vector<std::future<MethodResult>> answers;
-        for (auto i = first; i < end; ++i) {
-            auto promise = std::make_shared<std::promise<MethodResult>>();
-            answers.push_back(promise->get_future());
-            Speaker speaker;
-            speaker.protocol.clear();
-            shared_.methods.call(
-                {.identity = devices[i],
-                 .name = method.value("methodName", ""),
-                 .payload_json = method.value("payload", Json()).dump(),
-                 .response_timeout = std::clamp(seconds("responseTimeoutInSeconds", 30),
-                                                std::chrono::seconds(1), std::chrono::seconds(300)),
-                 .connect_timeout = std::clamp(seconds("connectTimeoutInSeconds", 0), std::chrono::seconds(0),
-                                               std::chrono::seconds(300))},
-                speaker, [promise](MethodResult result) { promise->set_value(std::move(result)); });
-        }
-        for (auto i = first; i < end; ++i) {
-            const auto result = answers[i - first].get();
-            const char* const count = result.error == 0 ? "succeededCount" : "failedCount";
-            counts[count] = counts[count].get<int>() + 1;
-            Json outcome;
-            if (result.error == 0) {
-                outcome = {{"deviceMethodResponse",
-                            {{"status", result.status},
-                             {"payload", Json::parse(result.payload_json, nullptr, false)}}}};
-            }
-            keep_device(devices[i], job, result.description, outcome);
-        }
-    }
-}
-
 void JobRunner::keep(const model::HubName& hub, const Json& job) {
     const auto done = shared_.parts.registry.put_document(
         key_of(hub, job.value("jobId", "")), job.dump(-1, ' ', false, Json::error_handler_t::replace), {});
     if (!done) log::error("hub", "keeping a job: " + done.error().message);
-}
-
-/// A row of `FROM devices.jobs`. Of the first ten thousand: the bound of documents.
-void JobRunner::keep_device(const model::Identity& device, const Json& job, const std::string& problem,
-                            const Json& outcome) {
-    const auto id = job.value("jobId", "");
-    Json row{{"deviceId", device.device.value},
-             {"jobId", id},
-             {"jobType", job.value("type", "")},
-             {"status", problem.empty() ? "completed" : "failed"},
-             {"startTimeUtc", job.value("startTime", "")},
-             {"endTimeUtc", to_iso8601(now())},
-             {"createdDateTimeUtc", job.value("createdTime", "")},
-             {"lastUpdatedDateTimeUtc", to_iso8601(now())}};
-    if (!problem.empty()) row["error"] = {{"code", "JobRunPreconditionFailed"}, {"description", problem}};
-    if (outcome.is_object()) row["outcome"] = outcome;
-    const auto done =
-        shared_.parts.registry.put_document({device.hub, "devicejob", id + "|" + device.device.value},
-                                            row.dump(-1, ' ', false, Json::error_handler_t::replace), {});
-    if (!done && done.error().code != Errc::Exhausted && done.error().code != Errc::TooLarge)
-        log::error("hub", "keeping a job's row: " + done.error().message);
 }
 
 void JobRunner::apply_configurations(const model::HubName& hub) {
