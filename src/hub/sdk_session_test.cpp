@@ -210,6 +210,12 @@ TEST_F(SdkSession, EveryUserNameThatAnSdkEverWroteOpensItsDevice) {
         auto client = raw();
         EXPECT_EQ(connect(client, {.user = "hub.local/d1" + tail}), mqtt::ConnackCode::Accepted) << tail;
     }
+    for (const std::string version : {"banana", "2016-02-02", "2021-13-01", "2021-04-12-beta", "2021-4-12"}) {
+        auto client = raw();
+        EXPECT_EQ(connect(client, {.user = "hub.local/d1/?api-version=" + version}),
+                  mqtt::ConnackCode::UnacceptableProtocol)
+            << version;
+    }
     auto port = raw();
     EXPECT_EQ(connect(port, {.user = "hub.local:8883/d1/?api-version=2021-04-12"}),
               mqtt::ConnackCode::Accepted);

@@ -138,7 +138,9 @@ void Session::on_connect(const mqtt::Frame& frame) {
     const auto id = mqtt::parse_client_id(connect->client_id);
     if (!user || !id || user->client_id != connect->client_id) {
         core_.shared.counters.connect_failures.add();
-        return answer(mqtt::ConnackCode::IdentifierRejected);
+        const bool is_bad_version = !user && user.error().code == Errc::Unsupported;
+        return answer(is_bad_version ? mqtt::ConnackCode::UnacceptableProtocol
+                                     : mqtt::ConnackCode::IdentifierRejected);
     }
     speaker_.sdk_version = user->client_type.substr(0, 256);
     Credentials credentials{.host = user->host,

@@ -7,6 +7,7 @@
 #include "hub/https/identity_json.hpp"
 #include "hub/https/job_runner.hpp"
 #include "hub/provisioning/http_api.hpp"
+#include "protocol/api_version.hpp"
 
 namespace fieldwatch::hub {
 
@@ -25,16 +26,6 @@ std::vector<std::string> segments_of(std::string_view path) {
         path.remove_prefix(std::min(end + 1, path.size()));
     }
     return out;
-}
-
-/// `YYYY-MM-DD` with an optional suffix, from 2016-02-03 on (section 7.1, trap 27).
-bool is_api_version(std::string_view text) {
-    if (text.size() < 10 || (text.size() > 10 && text.substr(10) != "-preview")) return false;
-    for (std::size_t i = 0; i < 10; ++i) {
-        const bool digit = text[i] >= '0' && text[i] <= '9';
-        if (i == 4 || i == 7 ? text[i] != '-' : !digit) return false;
-    }
-    return text.substr(0, 10) >= "2016-02-03";
 }
 
 net::HttpResponse busy() {

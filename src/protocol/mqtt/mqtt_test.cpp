@@ -204,6 +204,7 @@ TEST(UserName, TakesEveryObservedForm) {
     EXPECT_EQ(parse_user_name("h/d1/azureiotsecurity/?api-version=2021-04-12")->client_id,
               "d1/azureiotsecurity");
     EXPECT_EQ(parse_user_name("h/d1/api-version=2016-11-14")->api_version, "2016-11-14");
+    EXPECT_EQ(parse_user_name("h/d1/?api-version=banana").error().code, Errc::Unsupported);
     EXPECT_EQ(parse_user_name("h/d1")->client_id, "d1");
     EXPECT_FALSE(parse_user_name("nothing"));
     EXPECT_EQ(parse_client_id("d/m")->module, "m");

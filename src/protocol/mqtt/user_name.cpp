@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.hpp"
+#include "protocol/api_version.hpp"
 
 namespace fieldwatch::mqtt {
 
@@ -36,6 +37,8 @@ Result<UserName> parse_user_name(std::string_view text) {
         else if (name == "DeviceClientType")
             parsed.client_type = std::move(value);
     }
+    if (!parsed.api_version.empty() && !is_api_version(parsed.api_version))
+        return fail(Errc::Unsupported, "the api-version is no date of a version");
     return parsed;
 }
 

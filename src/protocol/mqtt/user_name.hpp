@@ -17,7 +17,7 @@ struct UserName {
     std::string client_type;  ///< decoded DeviceClientType
 };
 
-/// Errors: Malformed.
+/// Errors: Malformed, Unsupported (an api-version that is none; without one it is the oldest form).
 Result<UserName> parse_user_name(std::string_view text);
 std::string encode_user_name(const UserName& user_name);
 
