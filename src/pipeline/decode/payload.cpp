@@ -124,6 +124,11 @@ void PayloadDecoder::check_field(std::size_t slot, const Field& field, const jso
         case FieldType::Boolean:
             if (!value.is(json::Type::Boolean)) wrong_type("a boolean");
             return;
+        case FieldType::IpOrUnknown:
+            if (value.is(json::Type::String) && value.text == kUnknownAddress)
+                return problem(ProblemClass::Compat, field.name,
+                               "is no address; it is taken for an unknown one");
+            [[fallthrough]];
         case FieldType::Ip:
             if (!value.is(json::Type::String)) return wrong_type("an address in a string");
             if (!parse_ip(value.text))

@@ -13,6 +13,11 @@ model::Direction direction_of(std::string_view text) {
                            : model::Direction::Unknown;
 }
 
+/// As if it were not there.
+std::string_view known_address(std::string_view text) {
+    return text == kUnknownAddress ? std::string_view() : text;
+}
+
 /// The public documents say that a host's name stands among the extended properties, not under which key.
 bool names_host(std::string_view key) {
     static constexpr std::array<std::string_view, 8> kKeys{"hostname", "host",   "dnsname",    "dnsquery",
@@ -90,7 +95,7 @@ model::Payload PayloadDecoder::make_version_1(model::EventKind kind) {
                 .user_name = text(UserName),
                 .operation = text(Operation),
                 .executable = text(Executable),
-                .remote_address = text(RemoteAddress),
+                .remote_address = known_address(text(RemoteAddress)),
                 .remote_port = text(RemotePort),
                 .local_port = text(LocalPort),
                 .process_id = integer(ProcessId),
@@ -188,7 +193,7 @@ model::Payload PayloadDecoder::make_version_2(model::EventKind kind) {
                                 .user_name = text(UserName),
                                 .operation = operation,
                                 .executable = text(Executable),
-                                .remote_address = text(RemoteAddress),
+                                .remote_address = known_address(text(RemoteAddress)),
                                 .process_id = integer(ProcessId),
                                 .result = operation == "LoginFailed" ? model::LoginResult::Fail
                                           : operation == "Logout"    ? model::LoginResult::Logout

@@ -59,7 +59,7 @@ constexpr Field kLogin[] = {
     {"UserName", Text},
     {"Operation", Text, kRequired},
     {"Executable", Text, kRequired},
-    {"RemoteAddress", Ip},
+    {"RemoteAddress", IpOrUnknown},
     {"RemotePort", Port},
     {"LocalPort", Port},
     {"Result", Choice, kRequired, kResults},
@@ -171,10 +171,14 @@ constexpr Field kNetwork2[] = {
     {"ExtraDetails", TextMap},
 };
 constexpr Field kLogin2[] = {
-    {"Timestamp", Text},           {"Operation", Choice, kRequired, kLoginOperations},
-    {"ProcessId", Integer},        {"UserId", TextOrNumber},
-    {"UserName", Text, kRequired}, {"Executable", Text},
-    {"RemoteAddress", Ip},         {"HitCount", Integer},
+    {"Timestamp", Text},
+    {"Operation", Choice, kRequired, kLoginOperations},
+    {"ProcessId", Integer},
+    {"UserId", TextOrNumber},
+    {"UserName", Text, kRequired},
+    {"Executable", Text},
+    {"RemoteAddress", IpOrUnknown},
+    {"HitCount", Integer},
     {"ExtraDetails", TextMap},
 };
 constexpr Field kSystem2[] = {

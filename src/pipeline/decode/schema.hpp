@@ -18,6 +18,7 @@ enum class FieldType : std::uint8_t {
     Integer,
     Boolean,
     Ip,            ///< exactly one IPv4 or IPv6 literal
+    IpOrUnknown,   ///< the same; COMPAT: "?", as some PAM modules say for an address that they do not know
     Port,          ///< a string; COMPAT: integer 0 or "" for the side that aggregation removed
     TextOrNumber,  ///< a string; 2.0 also a number
     Choice,        ///< one of `choices`, case-sensitive
@@ -25,6 +26,8 @@ enum class FieldType : std::uint8_t {
     TextMap,       ///< object of strings; COMPAT: integer HitCount
     Rows,          ///< array of anything, 2.0 only, kept as it is
 };
+
+inline constexpr std::string_view kUnknownAddress = "?";
 
 struct Field {
     std::string_view name;

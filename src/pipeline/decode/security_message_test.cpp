@@ -141,6 +141,23 @@ TEST_F(SecurityMessage, TakesWhatFieldAgentsSendUnlessStrict) {
     }
 }
 
+TEST_F(SecurityMessage, TakesTheQuestionMarkOfALoginForAnUnknownAddress) {
+    constexpr std::string_view kUnknown =
+        R"({"ProcessId":7,"UserName":"pi","Operation":"login","Executable":"/bin/login","RemoteAddress":"?","Result":"Fail"})";
+    const auto first = message(event("Login", std::string(kUnknown)));
+    const auto second =
+        message(event("Login", R"({"Operation":"LoginFailed","UserName":"pi","RemoteAddress":"?"})",
+                      "Triggered", "Security", false, "2.0"));
+    for (const auto& body : {first, second}) {
+        EXPECT_FALSE(strict(body)) << body;
+        const auto& decoded = decode(body);
+        ASSERT_EQ(decoded.events.size(), 1u) << body;
+        EXPECT_EQ(std::get<model::Login>(decoded.events[0].items.at(0).payload).remote_address, "");
+    }
+    EXPECT_FALSE(compat(replaced(first, R"("?")", R"("??")")));
+    EXPECT_FALSE(compat(replaced(message(event("ConnectionCreate", kConnection)), "203.0.113.7", "?")));
+}
+
 TEST_F(SecurityMessage, RefusesTheSecondGenerationOfAKindThatHasNone) {
     EXPECT_FALSE(compat(message(event("ProcessCreate", kProcess, "Triggered", "Security", false, "2.0"))));
 }
