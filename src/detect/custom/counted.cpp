@@ -82,31 +82,4 @@ CountedList counted(const model::Event& event, const model::Item& item, Counting
     return out;
 }
 
-std::int64_t window_start(std::int64_t ticks, Ticks size) {
-    const auto over = ticks % size.count();
-    return ticks - (over < 0 ? over + size.count() : over);
-}
-
-std::vector<Share> spread(std::int64_t amount, Timestamp from, Timestamp to, Ticks size) {
-    const auto first = window_start(from.ticks, size);
-    const auto length = to.ticks - from.ticks;
-    if (length <= 0 || first == window_start(to.ticks, size) || length / size.count() >= kSharesMax)
-        return {{window_start(to.ticks, size), amount}};
-    std::vector<Share> out;
-    std::vector<std::pair<std::int64_t, std::size_t>> remainders;  // largest first, then the earlier window
-    std::int64_t given = 0;
-    for (auto start = first; start < to.ticks; start += size.count()) {
-        const auto overlap = std::min(start + size.count(), to.ticks) - std::max(start, from.ticks);
-        const auto exact = static_cast<__int128>(amount) * overlap;
-        const auto whole = static_cast<std::int64_t>(exact / length);
-        remainders.emplace_back(-static_cast<std::int64_t>(exact % length), out.size());
-        out.push_back({start, whole});
-        given += whole;
-    }
-    std::sort(remainders.begin(), remainders.end());
-    for (std::size_t i = 0; given < amount; ++i, ++given)
-        ++out[remainders[i].second].amount;
-    return out;
-}
-
 }  // namespace fieldwatch::detect

@@ -1,14 +1,12 @@
-// What an event counts for among the custom rules, and how an aggregate is spread over windows:
-// spec/custom-alerts.md sections 2.1 and 3, spec/hub-signals.md section 6.
+// What an event counts for among the custom rules: spec/custom-alerts.md sections 2.1 and 3,
+// spec/hub-signals.md section 6. How an aggregate is spread over windows is even_spread.hpp's.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <optional>
-#include <vector>
 
-#include "base/time.hpp"
 #include "detect/custom/rule_type.hpp"
+#include "detect/rules/even_spread.hpp"
 #include "model/event.hpp"
 
 namespace fieldwatch::detect {
@@ -30,18 +28,5 @@ struct CountingOptions {
     bool is_settled = false;         ///< a message whose delivery was counted is completed here
 };
 CountedList counted(const model::Event& event, const model::Item& item, CountingOptions options);
-
-/// A tumbling window, aligned to 1970: [start, start + size).
-std::int64_t window_start(std::int64_t ticks, Ticks size);
-
-struct Share {
-    std::int64_t start = 0;  ///< of the window, ticks
-    std::int64_t amount = 0;
-};
-/// Spreads `amount` evenly over [from, to] into windows of `size`; integers by largest remainder, so that
-/// they add up. An interval over more than kSharesMax windows counts at its end.
-std::vector<Share> spread(std::int64_t amount, Timestamp from, Timestamp to, Ticks size);
-inline constexpr std::int64_t kSharesMax =
-    72 * 60;  ///< one-minute windows of the lateness that detection allows
 
 }  // namespace fieldwatch::detect

@@ -344,6 +344,68 @@ std::vector<std::uint64_t> evidence(const RuleSetPtr& rules,
     return out;
 }
 
+struct Aggregate {
+    int from, to;  ///< seconds
+    std::int64_t hits;
+    std::string value = "0";
+};
+
+std::vector<Correlator::Found> found_in(const std::string& correlation,
+                                        const std::vector<Aggregate>& aggregates) {
+    const auto compiled = compile_correlation(correlation);
+    Correlator correlator(compiled.rules);
+    Matcher matcher(compiled.rules);
+    std::vector<Correlator::Found> found;
+    for (const auto& one : aggregates) {
+        auto recorded = *RecordedEvent::parse(line({one.to, "fail", "a", one.value}));
+        recorded.set_place(static_cast<std::size_t>(one.to));
+        auto event = recorded.event();
+        event.hit_count = one.hits;
+        event.window_start = Timestamp::from_unix_seconds(1'800'000'000 + one.from);
+        event.window_end = Timestamp::from_unix_seconds(1'800'000'000 + one.to);
+        std::vector<RuleHit> hits;
+        matcher.match_all(event, event.items.front(), hits);
+        correlator.observe(event, event.items.front(), hits, {}, found);
+    }
+    correlator.finish(found);
+    return found;
+}
+
+TEST(Correlation, SpreadsTheHitsOfAnAggregateEvenlyOverItsInterval) {
+    const std::string rule = "type: event_count, rules: [failed], timespan: 5m, condition: {gte: 20}";
+    EXPECT_TRUE(found_in(rule, {{0, 3'600, 30}}).empty());
+    EXPECT_TRUE(found_in(rule, {{0, 3'600, 220}}).empty());  // 18 in five minutes
+    EXPECT_TRUE(found_in(rule, {{0, 18 * 3'600, 4'000}}).empty());
+    EXPECT_TRUE(found_in(rule, {{0, 72 * 3'600, 16'000}}).empty());
+    for (const auto& [from, to, hits, value] : std::vector<Aggregate>{
+             {0, 0, 20}, {0, 300, 20}, {0, 3'600, 260}, {0, 18 * 3'600, 5'000}, {0, 72 * 3'600, 20'000}}) {
+        const auto found = found_in(rule, {{from, to, hits}});
+        ASSERT_EQ(found.size(), 1u) << to;
+        EXPECT_GE(found[0].measured, 20) << to;
+        EXPECT_LE(found[0].hits, hits) << to;
+        EXPECT_EQ(found[0].evidence.size(), 1u) << to;
+    }
+    // The ends of two meet in one window.
+    EXPECT_TRUE(found_in(rule, {{0, 300, 12}}).empty());
+    EXPECT_EQ(found_in(rule, {{0, 120, 12}, {150, 270, 12}}).size(), 1u);
+    EXPECT_TRUE(found_in(rule, {{0, 600, 24}, {600, 1'200, 24}}).empty());
+}
+
+TEST(Correlation, AnAggregateIsOneValueAndItsNumbersAddUpWhereTheyLie) {
+    EXPECT_TRUE(found_in("type: value_count, rules: [failed], timespan: 5m, condition: {field: User, gte: 2}",
+                         {{0, 3'600, 30}})
+                    .empty());
+    EXPECT_EQ(found_in("type: value_count, rules: [failed], timespan: 5m, condition: {field: User, gte: 1}",
+                       {{0, 3'600, 30}})
+                  .at(0)
+                  .hits,
+              30);
+    const std::string sum =
+        "type: value_sum, rules: [failed], timespan: 5m, condition: {field: Value, gte: 200}";
+    EXPECT_TRUE(found_in(sum, {{0, 3'600, 30, "10"}}).empty());
+    EXPECT_EQ(found_in(sum, {{0, 240, 30, "10"}}).size(), 1u);
+}
+
 TEST(Correlation, SaysTheSameOfShuffledEventsAndAcrossCheckpoints) {
     const auto rules =
         compile_correlation(

@@ -15,6 +15,13 @@ std::optional<std::string_view> value_of(std::span<const FieldValue> fields, std
     return std::nullopt;
 }
 
+/// Whether it matters to the type how many hits an aggregate stands for.
+bool counts_hits(const Correlation& rule) {
+    return rule.type == CorrelationType::EventCount || rule.type == CorrelationType::ValueSum ||
+           rule.type == CorrelationType::ValueAverage ||
+           (rule.type == CorrelationType::ValuePercentile && rule.percentile < 0);
+}
+
 bool is_numeric(const Correlation& rule) {
     return rule.type == CorrelationType::ValueSum || rule.type == CorrelationType::ValueAverage ||
            (rule.type == CorrelationType::ValuePercentile && rule.percentile >= 0);
@@ -61,8 +68,13 @@ void Correlator::observe(const model::Event& event, const model::Item& item, std
             const bool hit =
                 std::ranges::any_of(hits, [&](const auto& one) { return one.rule == rule.reads[place]; });
             if (!hit) continue;
-            Source source{
-                .event = &event, .hub = event.hub, .device = event.device, .fields = fields_, .entry = {}};
+            Source source{.event = &event,
+                          .hub = event.hub,
+                          .device = event.device,
+                          .fields = fields_,
+                          .entry = {},
+                          .from = event.window_start,
+                          .to = event.window_end};
             source.entry.time = event.time;
             source.entry.weight = std::max<std::int64_t>(1, event.hit_count);
             source.entry.evidence = {item.position};
@@ -85,7 +97,12 @@ void Correlator::chain(std::size_t which, std::size_t found_before, std::vector<
             for (const auto& [name, value] : inner.values)
                 fields.emplace_back(name, value);
             fields.insert(fields.end(), fields_.begin(), fields_.end());
-            Source source{.hub = inner.hub, .device = inner.device, .fields = fields, .entry = {}};
+            Source source{.hub = inner.hub,
+                          .device = inner.device,
+                          .fields = fields,
+                          .entry = {},
+                          .from = {},
+                          .to = {}};
             source.entry.time = inner.end;
             source.entry.evidence = inner.evidence;
             add(which, place, source, out);
@@ -119,32 +136,44 @@ void Correlator::add(std::size_t which, std::size_t place, const Source& source,
         if (!number) return;
         entry.number = *number;
     }
-    if (rule.meta.fleet) return tell_fleet(which, source, std::move(entry), std::move(values));
+    std::vector<Part> parts{{entry.time, entry.weight}};
+    if (entry.weight > 1 && source.from < source.to && counts_hits(rule))
+        parts = spread_sliding(entry.weight, source.from, source.to, rule.timespan);
+    if (rule.meta.fleet) return tell_fleet(which, source, std::move(entry), std::move(values), parts);
     auto& state = *states_[which];
     auto& group = state.groups.get(key, [&](auto& gone) { state.events -= gone.second.entries.size(); });
     if (group.hub.empty()) group.hub = source.hub;
     if (group.device.empty()) group.device = source.device;
     group.values = std::move(values);
-    insert(rule, state, group, std::move(entry), out);
+    if (rule.type == CorrelationType::Absence) return await_next(rule, group, std::move(entry));
+    std::int64_t counted = 0;
+    for (const auto& part : parts)
+        counted += part.amount;
+    if (counted < entry.weight) ++state.evicted_events;
+    insert(rule, state, group, entry, parts, out);
 }
 
-void Correlator::tell_fleet(std::size_t which, const Source& source, Entry entry, Values values) {
+void Correlator::tell_fleet(std::size_t which, const Source& source, Entry entry, Values values,
+                            std::span<const Part> parts) {
     if (!std::isfinite(entry.number)) return;  // no number can be compared with it
     for (auto& [name, value] : values)
         value = bounded_fact_text(value);
     auto& evidence = entry.evidence;
     if (evidence.size() > FleetFact::kEvidenceMax)
         evidence.erase(evidence.begin() + FleetFact::kEvidenceMax - 1, evidence.end() - 1);
-    facts_.push_back({.rule = keys_[which],
-                      .place = entry.place,
-                      .hub = std::string(source.hub),
-                      .device = std::string(source.device),
-                      .values = std::move(values),
-                      .text = bounded_fact_text(entry.text),
-                      .number = entry.number,
-                      .weight = entry.weight,
-                      .time = entry.time,
-                      .evidence = std::move(evidence)});
+    FleetFact fact{.rule = keys_[which],
+                   .place = entry.place,
+                   .hub = std::string(source.hub),
+                   .device = std::string(source.device),
+                   .values = std::move(values),
+                   .text = bounded_fact_text(entry.text),
+                   .number = entry.number,
+                   .evidence = std::move(evidence)};
+    for (const auto& part : parts) {
+        fact.time = part.time;
+        fact.weight = part.amount;
+        facts_.push_back(fact);
+    }
 }
 
 void Correlator::observe_fact(const FleetFact& fact, std::vector<Found>& out) {
@@ -159,37 +188,68 @@ void Correlator::observe_fact(const FleetFact& fact, std::vector<Found>& out) {
                                            [&](auto& gone) { state.events -= gone.second.entries.size(); });
             group.hub = fact.hub;
             group.values = fact.values;
-            insert(rule, state, group,
-                   {.time = fact.time,
-                    .place = fact.place,
-                    .weight = fact.weight,
-                    .number = fact.number,
-                    .text = fact.text,
-                    .device = fact.device,
-                    .evidence = fact.evidence},
-                   out);
+            Entry entry{.time = fact.time,
+                        .place = fact.place,
+                        .weight = fact.weight,
+                        .number = fact.number,
+                        .text = fact.text,
+                        .device = fact.device,
+                        .evidence = fact.evidence};
+            if (rule.type == CorrelationType::Absence) {
+                await_next(rule, group, std::move(entry));
+            } else {
+                const Part part{fact.time, fact.weight};
+                insert(rule, state, group, entry, {&part, 1}, out);
+            }
         }
         chain(which, found_before, out);
     }
     keep_last_words(out, found_before);
 }
 
-void Correlator::insert(const Correlation& rule, State& state, Group& group, Entry entry,
-                        std::vector<Found>& out) {
+void Correlator::await_next(const Correlation& rule, Group& group, Entry entry) {
     auto& entries = group.entries;
-    if (rule.type == CorrelationType::Absence) {
-        const bool awaited = entry.place + 1 == rule.reads.size();
-        if (awaited) std::erase_if(entries, [&](const Entry& one) { return one.time <= entry.time; });
-        // A rule alone awaits itself: each event asks for the next.
-        if ((!awaited || rule.reads.size() == 1) && entries.empty()) entries.push_back(std::move(entry));
-        return;
+    const bool awaited = entry.place + 1 == rule.reads.size();
+    if (awaited) std::erase_if(entries, [&](const Entry& one) { return one.time <= entry.time; });
+    // A rule alone awaits itself: each event asks for the next.
+    if ((!awaited || rule.reads.size() == 1) && entries.empty()) entries.push_back(std::move(entry));
+}
+
+/// All parts are in place before the first window is looked at, and before anything goes.
+void Correlator::insert(const Correlation& rule, State& state, Group& group, const Entry& entry,
+                        std::span<const Part> parts, std::vector<Found>& out) {
+    auto& entries = group.entries;
+    for (const auto& part : parts) {
+        auto& added = *entries.insert(std::ranges::upper_bound(entries, part.time, {}, &Entry::time), entry);
+        added.time = part.time;
+        added.weight = part.amount;
+        ++state.events;
     }
-    const auto at = std::ranges::upper_bound(entries, entry.time, {}, &Entry::time);
-    const auto place = static_cast<std::size_t>(at - entries.begin());
-    entries.insert(at, std::move(entry));
-    ++state.events;
-    if (rule.is_eager()) decide(rule, group, place, out);
+    if (rule.is_eager()) {
+        const auto found_before = out.size();
+        const auto behind = std::ranges::upper_bound(entries, parts.front().time, {}, &Entry::time);
+        decide(rule, group, static_cast<std::size_t>(behind - entries.begin()) - 1, parts.back().time, out);
+        if (parts.size() > 1) fold(out, found_before);
+    }
     make_room(rule, state, group, out);
+}
+
+/// What one event has made true is one finding.
+void Correlator::fold(std::vector<Found>& out, std::size_t first) {
+    if (out.size() < first + 2) return;
+    auto& whole = out[first];
+    for (auto i = first + 1; i < out.size(); ++i) {
+        const auto& other = out[i];
+        whole.start = std::min(whole.start, other.start);
+        whole.end = std::max(whole.end, other.end);
+        whole.hits += other.hits;
+        whole.measured = std::max(whole.measured, other.measured);
+        whole.evidence.insert(whole.evidence.end(), other.evidence.begin(), other.evidence.end());
+    }
+    out.resize(first + 1);
+    std::ranges::sort(whole.evidence);
+    const auto repeated = std::ranges::unique(whole.evidence);
+    whole.evidence.erase(repeated.begin(), repeated.end());
 }
 
 /// Lets go what no event still to come can share a window with, and then what the bounds ask for.
@@ -201,7 +261,7 @@ void Correlator::make_room(const Correlation& rule, State& state, Group& group, 
             ++old;
         state.drop(group, old);
     }
-    if (entries.size() > Correlation::kEventsMax) {
+    while (entries.size() > Correlation::kEventsMax) {
         const bool in_use =
             !rule.is_eager() || entries.front().time + rule.timespan + kLateness >= entries.back().time;
         state.evicted_events += in_use ? 1 : 0;
@@ -231,15 +291,16 @@ std::vector<CorrelatedEvent> view(const Entries& entries, std::size_t first, std
 
 }  // namespace
 
-/// Looks at every window that ends at or behind the changed event and holds it.
-void Correlator::decide(const Correlation& rule, Group& group, std::size_t changed,
+/// Looks at every window that may hold what was changed: from the entry at `changed` to the time `until`.
+void Correlator::decide(const Correlation& rule, Group& group, std::size_t changed, Timestamp until,
                         std::vector<Found>& out) const {
     const auto& entries = group.entries;
-    const auto time = entries[changed].time;
-    for (auto last = changed; last < entries.size() && entries[last].time - time <= rule.timespan; ++last) {
-        auto first = changed;
-        while (first > 0 && entries[last].time - entries[first - 1].time <= rule.timespan)
-            --first;
+    auto first = changed;
+    while (first > 0 && entries[changed].time - entries[first - 1].time <= rule.timespan)
+        --first;
+    for (auto last = changed; last < entries.size() && entries[last].time - until <= rule.timespan; ++last) {
+        while (entries[last].time - entries[first].time > rule.timespan)
+            ++first;
         const auto measured = measure(rule, view(entries, first, last));
         if (measured && rule.admits(*measured)) tell(rule, group, first, last, *measured, out);
     }

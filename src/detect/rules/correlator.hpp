@@ -13,6 +13,7 @@
 #include "base/bounded_table.hpp"
 #include "base/bytes.hpp"
 #include "detect/rules/correlation.hpp"
+#include "detect/rules/even_spread.hpp"
 #include "detect/rules/fields.hpp"
 #include "detect/rules/fleet_fact.hpp"
 #include "model/finding.hpp"
@@ -107,13 +108,19 @@ class Correlator {
         std::string_view hub, device;
         std::span<const FieldValue> fields;
         Entry entry;
+        Timestamp from, to;  ///< of an aggregate: the first and the last of its hits
     };
 
     void add(std::size_t which, std::size_t place, const Source& source, std::vector<Found>& out);
-    void tell_fleet(std::size_t which, const Source& source, Entry entry, Values values);
-    void insert(const Correlation& rule, State& state, Group& group, Entry entry, std::vector<Found>& out);
+    void tell_fleet(std::size_t which, const Source& source, Entry entry, Values values,
+                    std::span<const Part> parts);
+    void insert(const Correlation& rule, State& state, Group& group, const Entry& entry,
+                std::span<const Part> parts, std::vector<Found>& out);
+    static void await_next(const Correlation& rule, Group& group, Entry entry);
     void make_room(const Correlation& rule, State& state, Group& group, std::vector<Found>& out);
-    void decide(const Correlation& rule, Group& group, std::size_t changed, std::vector<Found>& out) const;
+    void decide(const Correlation& rule, Group& group, std::size_t changed, Timestamp until,
+                std::vector<Found>& out) const;
+    static void fold(std::vector<Found>& out, std::size_t first);
     void close(const Correlation& rule, State& state, Timestamp until, std::vector<Found>& out) const;
     void close_window(const Correlation& rule, State& state, Group& group, std::vector<Found>& out) const;
     void await(const Correlation& rule, State& state, std::vector<Found>& out);
