@@ -1,4 +1,6 @@
 // Every custom rule type over recorded input: at its bounds, past them, late, moved.
+#include <map>
+
 #include "pipeline/custom_log_test.hpp"
 
 namespace fieldwatch::pipeline {
@@ -59,6 +61,26 @@ TEST(CustomAlerts, EveryCountedTypeFiresBelowItsMinimumWhenItsWindowHasClosed) {
         unclosed.identity(-10, "create").time(kQuarter + lateness - 60);
         EXPECT_TRUE(alerts(unclosed, text).empty()) << rule.name;  // the end of input is no silence
     }
+}
+
+TEST(CustomAlerts, WindowsOfTheHubPushOutNoneOfTheAgent) {
+    constexpr std::int64_t kMinute = 60;
+    constexpr std::int64_t kHours = 9 * 3'600;
+    const auto text = settings({{"default",
+                                 {count_rule(RuleType::ActiveConnections, 1, 100, "PT1M"),
+                                  count_rule(RuleType::DirectMethodInvokes, 1, 100, "PT1M"),
+                                  count_rule(RuleType::TwinUpdates, 1, 100, "PT1M"),
+                                  count_rule(RuleType::FileUploads, 1, 100, "PT1M")}}});
+    CustomLog log;
+    log.identity(-10, "create");
+    for (std::int64_t at = 0; at <= kHours; at += kMinute)
+        log.time(at);
+    std::map<std::string, int> counts;
+    for (const auto& alert : alerts(log, text))
+        ++counts[alert["ExtendedProperties"]["RuleType"].get<std::string>()];
+    // All that was silent is told: what the agent would have said is judged five hours and ten minutes later.
+    EXPECT_EQ(counts["DirectMethodInvokesNotInAllowedRange"], kHours / kMinute - 2);
+    EXPECT_EQ(counts["ActiveConnectionsNotInAllowedRange"], (kHours - 5 * 3'600 - 600) / kMinute);
 }
 
 TEST(CustomAlerts, CountsAnAggregateByItsHitsInTheWindowsThatItSpans) {
@@ -155,6 +177,23 @@ TEST(CustomAlerts, AsksNothingOfDevicesThatWereNotThereThroughoutTheWindow) {
     const auto found = alerts(moved, text);
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(found[0]["StartTime"], to_iso8601(Timestamp::from_unix_seconds(kStart + kQuarter)));
+}
+
+TEST(CustomAlerts, RulesOfShortWindowsLeaveOthersTheirShareOfWhatADeviceHolds) {
+    std::vector<Json> rules{count_rule(RuleType::ActiveConnections, 1, 100, "PT1H")};
+    for (const auto type : {RuleType::MqttD2CMessages, RuleType::AmqpD2CMessages, RuleType::HttpD2CMessages,
+                            RuleType::MqttC2DMessages, RuleType::AmqpC2DMessages, RuleType::HttpC2DMessages})
+        rules.push_back(count_rule(type, 1, 100, "PT1M"));
+    CustomLog log;
+    log.identity(-20, "create");
+    for (std::int64_t at = 0; at < 8 * 3'600; at += 60)
+        log.time(at + 30);
+    std::map<std::string, int> found;
+    for (const auto& alert : alerts(log, settings({{"default", rules}})))
+        ++found[alert["AlertType"].get<std::string>()];
+    EXPECT_EQ(found.size(), rules.size());
+    for (const auto& [type, times] : found)
+        EXPECT_GE(times, 2) << type;  // the first two hours, whose agents may have said so by now
 }
 
 TEST(CustomAlerts, AreOffWhileTwinDataIs) {

@@ -127,17 +127,48 @@ CustomAlerts::Window& CustomAlerts::make_window(Device& device, const Verdict& a
     std::erase_if(device.windows, [&](const Window& window) {
         return window.start + window.size + kWindowKept.count() <= now.ticks;
     });
-    if (device.windows.size() == kWindowsMax) {
-        const auto& oldest = device.windows.front();
-        device.dropped_until = std::max(device.dropped_until, oldest.start + oldest.size);
-        device.windows.erase(device.windows.begin());
-        ++windows_dropped_;
-    }
+    if (device.windows.size() == kWindowsMax) drop_window(device, now);
     return device.windows.emplace_back(Window{.rule = at.type,
                                               .start = at.start,
                                               .size = at.rule.window.count(),
                                               .group = group_key(at.group.name),
                                               .evidence = {}});
+}
+
+/// Whether nothing more is expected of a window: its low side was judged, or nothing can come for it.
+bool CustomAlerts::is_settled(const Device& device, const Window& window, Timestamp now) {
+    const auto end = window.start + window.size;
+    const auto closed =
+        std::ranges::find(device.closed, window.rule, &std::pair<RuleType, std::int64_t>::first);
+    if (closed != device.closed.end()) return end <= closed->second;
+    return !info(window.rule).is_agent && end + 2 * kHubLateness.count() <= now.ticks;
+}
+
+/// Settled windows go first, and of those, or else of all, the oldest of the rule that has most: what an
+/// agent may still tell of five hours is not pushed out by what the hub judged minutes after it happened.
+void CustomAlerts::drop_window(Device& device, Timestamp now) {
+    std::array<std::size_t, kRuleTypes> settled{};
+    std::array<std::size_t, kRuleTypes> waiting{};
+    for (const auto& window : device.windows)
+        ++(is_settled(device, window, now) ? settled : waiting)[static_cast<std::size_t>(window.rule)];
+    const bool any_settled = std::ranges::any_of(settled, [](auto count) { return count > 0; });
+    const auto& counts = any_settled ? settled : waiting;
+    const auto most = static_cast<RuleType>(std::ranges::max_element(counts) - counts.begin());
+    const auto victim = std::ranges::find_if(device.windows, [&](const Window& window) {
+        return window.rule == most && is_settled(device, window, now) == any_settled;
+    });
+    if (!any_settled) note_dropped(device, most, victim->start + victim->size);
+    device.windows.erase(victim);
+    ++windows_dropped_;
+}
+
+void CustomAlerts::note_dropped(Device& device, RuleType type, std::int64_t until) {
+    const auto known = std::ranges::find(device.dropped, type, &std::pair<RuleType, std::int64_t>::first);
+    if (known == device.dropped.end()) {
+        device.dropped.emplace_back(type, until);
+    } else {
+        known->second = std::max(known->second, until);
+    }
 }
 
 model::Alert CustomAlerts::window_alert(const Device& device, const Verdict& at,

@@ -26,7 +26,7 @@ class CustomAlerts {
     static constexpr std::size_t kDevicesMax =
         50'000;  ///< of a shard, about 400 bytes each when nothing counts
     static constexpr std::size_t kWindowsMax =
-        512;  ///< of a device, all rules: 5 h of one-minute windows and more
+        512;  ///< of a device, all rules: 5 h of one-minute windows and more; judged ones give way first
     static constexpr std::size_t kGapsMax = 8;  ///< times at which the server was down, remembered
     static constexpr Ticks kGapMin = std::chrono::minutes(1);  ///< ticks come every 5 s
     static constexpr std::size_t kHubsMax = 1'024;             ///< whose twin data was switched off
@@ -68,10 +68,10 @@ class CustomAlerts {
         std::optional<Ticks> low_interval;
         std::vector<Window> windows;                            ///< by age of their making
         std::vector<std::pair<RuleType, std::int64_t>> closed;  ///< up to where the low side has been judged
-        std::int64_t dropped_until =
-            -(std::int64_t{1} << 60);  ///< windows that end by then may have lost their count
-        std::int64_t unsettled = 0;    ///< messages delivered and not yet completed
-        model::LogPosition newest;     ///< the last record that speaks of it
+        /// Windows of the rule that end by then may have lost their count.
+        std::vector<std::pair<RuleType, std::int64_t>> dropped;
+        std::int64_t unsettled = 0;  ///< messages delivered and not yet completed
+        model::LogPosition newest;   ///< the last record that speaks of it
     };
     /// A window of a group, about to be said.
     struct Verdict {
@@ -89,6 +89,9 @@ class CustomAlerts {
              Context& context);
     static Window* find_window(Device& device, const Verdict& at);
     Window& make_window(Device& device, const Verdict& at, Timestamp now);
+    static bool is_settled(const Device& device, const Window& window, Timestamp now);
+    void drop_window(Device& device, Timestamp now);
+    static void note_dropped(Device& device, RuleType type, std::int64_t until);
     void check_lists(const Device& device, const model::Event& event, const model::Item& item,
                      bool login_is_new, Context& context);
     static const SecurityGroup* group_at(const Device& device, Timestamp time, const Context& context);

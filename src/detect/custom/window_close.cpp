@@ -12,6 +12,11 @@ constexpr Ticks kMinute = std::chrono::minutes(1);
 constexpr std::int64_t kCatchUpMax =
     1'024;  ///< windows of a rule judged at once; time that jumps further is no quiet
 
+/// Beside a saved number of rules that have been judged: what was dropped follows, by rule. States of before
+/// say it once for all of a device's rules.
+constexpr std::uint32_t kDroppedByRule = 0x8000'0000;
+constexpr std::int64_t kNothingDropped = -(std::int64_t{1} << 60);
+
 std::int64_t align_up(std::int64_t ticks, Ticks size) {
     const auto start = window_start(ticks, size);
     return start == ticks ? start : start + size.count();
@@ -61,8 +66,9 @@ void CustomAlerts::close(Device& device, RuleType type, Context& context) {
         const auto& rule = group->rule(type);
         const auto done = std::find_if(device.closed.begin(), device.closed.end(),
                                        [&](const auto& entry) { return entry.first == type; });
-        auto from =
-            std::max({periods[i].since.ticks, edited(device.hub, *group, type).ticks, device.dropped_until});
+        auto from = std::max(periods[i].since.ticks, edited(device.hub, *group, type).ticks);
+        for (const auto& [dropped, dropped_until] : device.dropped)
+            if (dropped == type) from = std::max(from, dropped_until);
         if (done != device.closed.end()) from = std::max(from, done->second);
         auto until = context.now.ticks - lateness.count();
         if (i + 1 < periods.size()) until = std::min(until, periods[i + 1].since.ticks);
@@ -93,6 +99,34 @@ void CustomAlerts::judge(Device& device, const Verdict& at, Context& context) {
                        context.out);
 }
 
+namespace {
+
+using Until = std::pair<RuleType, std::int64_t>;
+
+void write(ByteWriter& out, const std::vector<Until>& rules) {
+    for (const auto& [type, until] : rules) {
+        out.u8(static_cast<std::uint8_t>(type));
+        out.i64(until);
+    }
+}
+
+Result<RuleType> read_rule_type(ByteReader& in) {
+    const auto type = FIELDWATCH_TRY(in.u8());
+    if (type >= kRuleTypes) return fail(Errc::Corrupt, "a custom rule of a type that there is none of");
+    return static_cast<RuleType>(type);
+}
+
+Result<void> read(ByteReader& in, std::uint32_t count, std::vector<Until>& rules) {
+    if (count > kRuleTypes) return fail(Errc::Corrupt, "more custom rules than there are types of");
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const auto type = FIELDWATCH_TRY(read_rule_type(in));
+        rules.emplace_back(type, FIELDWATCH_TRY(read_amount(in)));
+    }
+    return {};
+}
+
+}  // namespace
+
 void CustomAlerts::save(ByteWriter& out) const {
     out.i64(judged_minute_);
     out.u64(windows_dropped_);
@@ -117,13 +151,15 @@ void CustomAlerts::save(ByteWriter& out) const {
         out.text(device.name);
         device.membership.save(out);
         out.i64(device.low_interval ? device.low_interval->count() : 0);
-        out.i64(device.dropped_until);
+        out.i64(kNothingDropped);
         out.i64(device.unsettled);
         write(out, device.newest);
-        out.u32(static_cast<std::uint32_t>(device.closed.size()));
-        for (const auto& [type, until] : device.closed) {
-            out.u8(static_cast<std::uint8_t>(type));
-            out.i64(until);
+        out.u32(static_cast<std::uint32_t>(device.closed.size()) |
+                (device.dropped.empty() ? 0 : kDroppedByRule));
+        write(out, device.closed);
+        if (!device.dropped.empty()) {
+            out.u32(static_cast<std::uint32_t>(device.dropped.size()));
+            write(out, device.dropped);
         }
         out.u32(static_cast<std::uint32_t>(device.windows.size()));
         for (const auto& window : device.windows) {
@@ -137,16 +173,6 @@ void CustomAlerts::save(ByteWriter& out) const {
         }
     }
 }
-
-namespace {
-
-Result<RuleType> read_rule_type(ByteReader& in) {
-    const auto type = FIELDWATCH_TRY(in.u8());
-    if (type >= kRuleTypes) return fail(Errc::Corrupt, "a custom rule of a type that there is none of");
-    return static_cast<RuleType>(type);
-}
-
-}  // namespace
 
 Result<void> CustomAlerts::restore(ByteReader& in) {
     devices_.clear();
@@ -180,13 +206,17 @@ Result<void> CustomAlerts::restore(ByteReader& in) {
         FIELDWATCH_TRY(device.membership.restore(in));
         if (const auto interval = FIELDWATCH_TRY(read_amount(in)); interval > 0)
             device.low_interval = Ticks{interval};
-        device.dropped_until = FIELDWATCH_TRY(read_amount(in));
+        const auto dropped_until = FIELDWATCH_TRY(read_amount(in));
         device.unsettled = FIELDWATCH_TRY(read_amount(in));
         device.newest = FIELDWATCH_TRY(read_position(in));
-        const auto closed = FIELDWATCH_TRY(read_count(in, kRuleTypes));
-        for (std::uint32_t k = 0; k < closed; ++k) {
-            const auto type = FIELDWATCH_TRY(read_rule_type(in));
-            device.closed.emplace_back(type, FIELDWATCH_TRY(read_amount(in)));
+        const auto closed = FIELDWATCH_TRY(in.u32());
+        FIELDWATCH_TRY(read(in, closed & ~kDroppedByRule, device.closed));
+        if ((closed & kDroppedByRule) != 0) {
+            const auto dropped = FIELDWATCH_TRY(in.u32());
+            FIELDWATCH_TRY(read(in, dropped, device.dropped));
+        } else if (dropped_until != kNothingDropped) {
+            for (std::size_t k = 0; k < kRuleTypes; ++k)
+                device.dropped.emplace_back(static_cast<RuleType>(k), dropped_until);
         }
         const auto windows = FIELDWATCH_TRY(read_count(in, kWindowsMax));
         for (std::uint32_t k = 0; k < windows; ++k) {
