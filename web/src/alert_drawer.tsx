@@ -7,11 +7,11 @@ import { Drawer, Properties, Steps } from "./drawer";
 import { SeverityMark, Time } from "./marks";
 import type { AlertDetail } from "./model";
 import { Shown, useReading } from "./reading";
-import { assigneeOf, commandLine, entityFields, linkedQuery, notesOf, shownValue, textList } from "./state";
+import { assigneeOf, commandLine, entityFields, fleetDevices, linkedQuery, notesOf, shownValue, textList } from "./state";
 import { offsetText } from "./times";
 import { visible } from "./visible";
 
-const shownApart = ["Notes", "CommandLine", "AssignedTo"];
+const shownApart = ["Notes", "CommandLine", "AssignedTo", "Devices", "DeviceCount"];
 const ruleFields = ["RuleId", "RuleTitle", "RuleAuthor", "RuleLicense", "RuleReferences"];
 
 const shown = (values: [string, unknown][]) => values.map(([name, value]): [string, string] => [name, shownValue(value)]);
@@ -31,6 +31,22 @@ function Entities({ entities }: { entities: unknown }) {
         </li>
       ))}
     </ul>
+  );
+}
+
+function Devices({ named, count, openDevice }: { named: string[]; count: number; openDevice: (device: string) => void }) {
+  return (
+    <section>
+      <h3>Devices</h3>
+      <ul className="entities">
+        {named.map((device) => (
+          <li key={device}>
+            <button type="button" className="link device" onClick={() => openDevice(device)}>{visible(device)}</button>
+          </li>
+        ))}
+      </ul>
+      {count > named.length && <p className="quiet">{count.toLocaleString()} in all: the first by name.</p>}
+    </section>
   );
 }
 
@@ -75,6 +91,7 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice, 
   const command = commandLine(alert.extendedProperties, alert.entities);
   const techniques = [...textList(alert.techniques), ...textList(alert.subTechniques)];
   const properties = Object.entries(alert.extendedProperties);
+  const devices = fleetDevices(alert.extendedProperties);
   const ruleId = alert.extendedProperties["RuleId"];
   const rule = properties.filter(([name]) => ruleFields.includes(name));
   return (
@@ -105,7 +122,11 @@ function Body({ api, hub, workspace, alert, now, open, investigate, openDevice, 
       )}
       <Notes notes={notesOf(alert.extendedProperties)} now={now} />
       <Steps steps={textList(alert.remediationSteps)} />
-      <ProcessTree api={api} hub={hub} workspace={workspace} alert={alert} now={now} />
+      {devices.named.length > 0 ? (
+        <Devices {...devices} openDevice={openDevice} />
+      ) : (
+        <ProcessTree api={api} hub={hub} workspace={workspace} alert={alert} now={now} />
+      )}
       <AlertWhy api={api} hub={hub} alert={alert} now={now} />
       <section>
         <h3>Evidence</h3>

@@ -45,6 +45,19 @@ export function textList(value: unknown): string[] {
   return list.map((one) => (typeof one === "string" ? one : JSON.stringify(one)));
 }
 
+/** Whose events an alert of the fleet is made of: those that are named, and how many there are. */
+export function fleetDevices(properties: Record<string, unknown>): { named: string[]; count: number } {
+  const text = properties["Devices"];
+  let named: string[] = [];
+  try {
+    const list: unknown = typeof text === "string" ? JSON.parse(text) : text;
+    if (Array.isArray(list)) named = list.filter((one): one is string => typeof one === "string");
+  } catch {
+    // no list: nobody is named
+  }
+  return { named, count: Math.max(named.length, Number(properties["DeviceCount"]) || 0) };
+}
+
 export function shownValue(value: unknown): string {
   return visible(typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
 }
