@@ -40,6 +40,16 @@ std::string_view to_string(RecordKind kind) {
     return "unknown";
 }
 
+RecordView view_of(const Record& record) {
+    return {.kind = record.kind,
+            .received = record.received,
+            .hub = record.sender.hub.value,
+            .device = record.sender.device.value,
+            .module = record.sender.module.value,
+            .properties = {record.properties.begin(), record.properties.end()},
+            .body = record.body};
+}
+
 Bytes encode(const Record& record) {
     Bytes out;
     out.reserve(64 + record.sender.device.value.size() + record.body.size());

@@ -55,6 +55,9 @@ struct RecordView {
     std::string_view body;
 };
 
+/// The record as a reader sees it; valid as long as it is.
+RecordView view_of(const Record& record);
+
 Bytes encode(const Record& record);
 /// Errors: Malformed, Unsupported for a version of the future.
 Result<RecordView> decode_record(ByteView bytes);

@@ -28,6 +28,13 @@ std::string what_of(const model::Alert& alert) {
         out = extended[key].get<std::string>();
         break;
     }
+    if (extended.is_object() && extended.contains("Devices") && extended["Devices"].is_string()) {
+        const auto devices = nlohmann::json::parse(extended["Devices"].get<std::string>(), nullptr, false);
+        std::string names;
+        for (const auto& device : devices)
+            names += (names.empty() ? "" : ", ") + device.get<std::string>();
+        out += " (" + extended.value("DeviceCount", "") + " devices: " + names + ")";
+    }
     if (out.size() > kWhatBytesMax) out.resize(kWhatBytesMax);
     return out;
 }
@@ -76,20 +83,15 @@ class Side {
     /// Every partition has been read: what they told of their devices meets, in the order of time.
     Result<void> look_at_the_fleet() {
         make_core({.decode = {}, .watch = {.watcher = &tally_, .clock = nullptr}, .is_whole = true});
-        std::ranges::sort(facts_, [](const Fact& one, const Fact& other) {
+        // Stable: the facts of one record stay in the order in which it gave them.
+        std::ranges::stable_sort(facts_, [](const Fact& one, const Fact& other) {
             return std::tie(one.record.received, one.position) <
                    std::tie(other.record.received, other.position);
         });
         std::uint64_t number = 0;
         for (const auto& [origin, record] : facts_) {
-            const model::RecordView view{.kind = record.kind,
-                                         .received = record.received,
-                                         .hub = record.sender.hub.value,
-                                         .device = {},
-                                         .module = {},
-                                         .properties = {},
-                                         .body = record.body};
-            FIELDWATCH_TRY(core_->process(view, {.partition = 0, .offset = number++, .item = 0}, outcome_));
+            const model::LogPosition position{.partition = 0, .offset = number++, .item = 0};
+            FIELDWATCH_TRY(core_->process(model::view_of(record), position, outcome_));
             take_alerts();
         }
         facts_.clear();

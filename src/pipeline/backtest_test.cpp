@@ -113,6 +113,7 @@ TEST_F(BacktestTest, LooksAcrossDevicesOfAllPartitions) {
     EXPECT_EQ(found.now->alerts, 1u);
     ASSERT_EQ(found.top_devices.size(), 1u);
     EXPECT_EQ(found.top_devices[0].device, "h");
+    EXPECT_EQ(found.gained[0].what, "miner --fast (3 devices: device-0, device-1, device-2)");
 }
 
 }  // namespace

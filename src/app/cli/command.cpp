@@ -173,6 +173,7 @@ Result<net::HttpReply> answered(const Session& session, std::string_view method,
         const std::chrono::seconds pause(std::atoi(std::string(reply.header("retry-after")).c_str()));
         if (pause.count() < 1 || pause > left) break;
         left -= pause;
+        fmt::print(stderr, "the server has too much to do; asking again in {} s\n", pause.count());
         std::this_thread::sleep_for(pause);
         reply = FIELDWATCH_TRY(client.request(method, target, body));
     }

@@ -207,6 +207,13 @@ void Correlator::observe_fact(const FleetFact& fact, std::vector<Found>& out) {
     keep_last_words(out, found_before);
 }
 
+void Correlator::meet(std::vector<Found>& out) {
+    for (auto facts = take_facts(); !facts.empty(); facts = take_facts()) {
+        for (const auto& fact : facts)
+            observe_fact(fact, out);
+    }
+}
+
 void Correlator::await_next(const Correlation& rule, Group& group, Entry entry) {
     auto& entries = group.entries;
     const bool awaited = entry.place + 1 == rule.reads.size();

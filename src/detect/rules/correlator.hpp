@@ -64,6 +64,8 @@ class Correlator {
     std::vector<FleetFact> take_facts() { return std::exchange(facts_, {}); }
     /// What a shard tells of a device. A fact of a rule that is not there is passed over.
     void observe_fact(const FleetFact& fact, std::vector<Found>& out);
+    /// For one correlator that sees the whole fleet: what it would tell meets in it at once.
+    void meet(std::vector<Found>& out);
     /// Closes windows that ended before `now` less the lateness.
     void advance(Timestamp now, std::vector<Found>& out);
     /// The server lives and time has come to `now`: only then does silence mean something.

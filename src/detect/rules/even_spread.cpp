@@ -31,19 +31,23 @@ std::vector<Share> spread(std::int64_t amount, Timestamp from, Timestamp to, Tic
     return out;
 }
 
-std::vector<Part> even_parts(std::int64_t amount, Timestamp from, Timestamp to, std::int64_t parts,
-                             std::int64_t newest) {
+namespace {
+
+/// Equal parts of [from, to], with equal amounts to one; they add up to `amount`.
+std::vector<Part> even_parts(std::int64_t amount, Timestamp from, Timestamp to, std::int64_t parts) {
     const auto length = static_cast<__int128>(to.ticks - from.ticks);
     const auto given = [&](std::int64_t so_many) {
         return static_cast<std::int64_t>(static_cast<__int128>(amount) * so_many / parts);
     };
     std::vector<Part> out;
-    for (auto i = parts - std::min(newest, parts); i < parts; ++i) {
+    for (std::int64_t i = 0; i < parts; ++i) {
         const Timestamp middle{from.ticks + static_cast<std::int64_t>(length * (2 * i + 1) / (2 * parts))};
         out.push_back({middle, given(i + 1) - given(i)});
     }
     return out;
 }
+
+}  // namespace
 
 std::vector<Part> spread_sliding(std::int64_t amount, Timestamp from, Timestamp to, Ticks size) {
     constexpr auto kMost = static_cast<std::int64_t>(kPartsMax);
@@ -60,7 +64,7 @@ std::vector<Part> spread_sliding(std::int64_t amount, Timestamp from, Timestamp 
     for (auto fraction = kFinest; fraction > 0 && (parts == 0 || parts > kMost); fraction /= 2)
         parts = static_cast<std::int64_t>((length * fraction + size.count() - 1) / size.count()) - 1;
     parts = std::clamp<std::int64_t>(parts, 1, amount);
-    return even_parts(amount, from, to, parts, parts);
+    return even_parts(amount, from, to, parts);
 }
 
 }  // namespace fieldwatch::detect

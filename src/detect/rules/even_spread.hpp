@@ -29,10 +29,6 @@ struct Part {
     std::int64_t amount = 0;
 };
 inline constexpr std::size_t kPartsMax = 256;
-/// The `newest` last of `parts` equal parts of [from, to], with equal amounts to one; they add up to `amount`
-/// when all are asked for.
-std::vector<Part> even_parts(std::int64_t amount, Timestamp from, Timestamp to, std::int64_t parts,
-                             std::int64_t newest);
 /// Spreads `amount` evenly over [from, to] for windows of `size` that end anywhere, both ends included: no
 /// window sees more than its share, to a few in a hundred. Of an interval that is longer than kPartsMax
 /// windows only the end counts.

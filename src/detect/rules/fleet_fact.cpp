@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <type_traits>
+#include <utility>
 
 #include "base/hash.hpp"
 
@@ -21,9 +21,12 @@ std::unexpected<Error> malformed_fact(std::string_view what) {
 /// A member that is a number of the kind asked for.
 template <class Number>
 std::optional<Number> number_in(const FactBody& value) {
-    if (!value.is_number_integer()) return std::nullopt;
-    if (std::is_unsigned_v<Number> && !value.is_number_unsigned()) return std::nullopt;
-    return value.get<Number>();
+    const auto fitting = [](auto number) {
+        return std::in_range<Number>(number) ? std::optional(static_cast<Number>(number)) : std::nullopt;
+    };
+    if (value.is_number_unsigned()) return fitting(value.get<std::uint64_t>());
+    if (value.is_number_integer()) return fitting(value.get<std::int64_t>());
+    return std::nullopt;
 }
 
 template <class Number>
@@ -129,9 +132,15 @@ Result<ReadFact> read_fleet_fact(const model::RecordView& record) {
     ReadFact out;
     out.origin = {.partition = origin->partition, .offset = origin->offset, .number = origin->item};
     auto& fact = out.fact;
-    fact.rule = body.value("rule", FactBody()).is_string() ? body["rule"].get<std::string>() : std::string();
-    fact.text = body.value("text", FactBody()).is_string() ? body["text"].get<std::string>() : std::string();
-    fact.number = body.value("number", FactBody()).is_number() ? body["number"].get<double>() : 0;
+    const auto rule = body.find("rule");
+    const auto text = body.find("text");
+    const auto number = body.find("number");
+    if (rule == body.end() || !rule->is_string() || text == body.end() || !text->is_string() ||
+        number == body.end() || !number->is_number())
+        return malformed_fact("without rule, text or number");
+    fact.rule = rule->get<std::string>();
+    fact.text = text->get<std::string>();
+    fact.number = number->get<double>();
     fact.place = *place;
     fact.hub = record.hub;
     fact.device = record.device;

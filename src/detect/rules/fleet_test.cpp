@@ -98,6 +98,11 @@ TEST(FleetFact, IsReadAsItWasWritten) {
         RC_ASSERT(read->fact == fact);
         RC_ASSERT(read->origin.offset == 9u);
     });
+    FleetFact small;
+    small.hub = "h";
+    auto wide = fleet_fact_record(small, {}, {});
+    wide.body.replace(wide.body.find("\"place\":0"), 9, "\"place\":4294967296");
+    EXPECT_FALSE(read_fleet_fact(model::view_of(wide))) << "a place that is cut short would be another's";
     const auto why = [](std::string_view body) {
         const auto read = read_fleet_fact({.kind = model::RecordKind::FleetFact, .body = body});
         return read ? std::string() : read.error().message;
@@ -108,8 +113,9 @@ TEST(FleetFact, IsReadAsItWasWritten) {
                 HasSubstr("without"));
     EXPECT_THAT(why(R"({"version":1,"origin":[0,1,2],"place":0,"weight":0,"time":1})"),
                 HasSubstr("out of range"));
-    EXPECT_THAT(why(R"({"version":1,"origin":[0,1,2],"place":0,"weight":1,"time":1,"values":[["a"]]})"),
-                HasSubstr("a name and a text"));
+    EXPECT_THAT(
+        why(R"({"version":1,"origin":[0,1,2],"place":0,"weight":1,"time":1,"rule":"r","text":"","number":0,"values":[["a"]]})"),
+        HasSubstr("a name and a text"));
     EXPECT_EQ(bounded_fact_text(std::string(5'000, 'a')).size(), FleetFact::kTextBytesMax);
     EXPECT_NE(bounded_fact_text(std::string(5'000, 'a')), bounded_fact_text(std::string(5'001, 'a')));
 }

@@ -138,10 +138,10 @@ class CorrelationSamples {
                 matcher_.match_all(event.event(), event.item(), hits_);
                 correlator.observe(event.event(), event.item(), hits_, {}, found);
             }
-            meet(correlator, found);
+            correlator.meet(found);
         }
         correlator.finish(found);
-        meet(correlator, found);
+        correlator.meet(found);
         return std::ranges::any_of(found, [&](const auto& one) { return one.rule == place; });
     }
 
@@ -156,12 +156,6 @@ class CorrelationSamples {
         }
         std::ranges::stable_sort(out, {}, &std::pair<std::int64_t, const SampleStep*>::first);
         return out;
-    }
-    static void meet(Correlator& correlator, std::vector<Correlator::Found>& found) {
-        for (auto facts = correlator.take_facts(); !facts.empty(); facts = correlator.take_facts()) {
-            for (const auto& fact : facts)
-                correlator.observe_fact(fact, found);
-        }
     }
     Result<const RuleMeta*> source_of(std::uint32_t place, const std::string& name) const {
         const auto rules = rules_->rules();
@@ -301,21 +295,14 @@ Result<void> RecordedMatches::match(std::string_view json, std::size_t number, s
     }
     correlator_.observe(recorded.event(), recorded.item(), hits_, {}, found_);
     if (recorded.event().received.ticks > 0) correlator_.advance(recorded.event().received, found_);
-    tell_fleet();
+    correlator_.meet(found_);  // one input is the whole fleet
     print(out);
     return {};
 }
 
-/// One input is the whole fleet: what its devices tell meets here at once.
-void RecordedMatches::tell_fleet() {
-    for (auto facts = correlator_.take_facts(); !facts.empty(); facts = correlator_.take_facts()) {
-        for (const auto& fact : facts)
-            correlator_.observe_fact(fact, found_);
-    }
-}
-
 void RecordedMatches::finish(std::string& out) {
     correlator_.finish(found_);
+    correlator_.meet(found_);
     print(out);
 }
 

@@ -77,7 +77,6 @@ class RecordedMatches {
     void finish(std::string& out);
 
   private:
-    void tell_fleet();
     void print(std::string& out);
     void line(std::uint32_t rule, std::size_t number, std::string& out) const;
 
