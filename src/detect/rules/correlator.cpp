@@ -41,7 +41,10 @@ void Correlator::set_rules(RuleSetPtr rules) {
     std::map<std::string, std::shared_ptr<State>> kept;
     states_.clear();
     keys_.clear();
+    is_read_.assign(rules_->rules().size(), false);
     for (const auto& rule : rules_->correlations()) {
+        for (const auto read : rule.reads)
+            is_read_[read] = true;
         auto key = rule.state_key();
         const auto known = by_key_.find(key);
         auto state = known == by_key_.end() ? std::make_shared<State>() : known->second;
@@ -54,7 +57,8 @@ void Correlator::set_rules(RuleSetPtr rules) {
 
 void Correlator::observe(const model::Event& event, const model::Item& item, std::span<const RuleHit> hits,
                          ExtraFields extra, std::vector<Found>& out) {
-    if (idle() || hits.empty()) return;
+    // Most hits are nobody's: then the fields of the event are not worth collecting.
+    if (std::ranges::none_of(hits, [this](const auto& hit) { return is_read_[hit.rule]; })) return;
     const auto found_before = out.size();
     fields_.clear();
     numbers_.clear();

@@ -74,7 +74,6 @@ class Correlator {
     void finish(std::vector<Found>& out);
 
     Counters counters() const;
-    bool idle() const { return rules_->correlations().empty(); }
     void save(ByteWriter& out) const;
     Result<void> restore(ByteReader& in);
 
@@ -135,8 +134,9 @@ class Correlator {
 
     bool tells_inner_;
     RuleSetPtr rules_;
-    std::vector<std::shared_ptr<State>> states_;            ///< by place in correlations()
-    std::vector<std::string> keys_;                         ///< Correlation::state_key, likewise
+    std::vector<std::shared_ptr<State>> states_;  ///< by place in correlations()
+    std::vector<bool> is_read_;                   ///< by place in rules(): whether any of them reads it
+    std::vector<std::string> keys_;               ///< Correlation::state_key, likewise
     std::map<std::string, std::shared_ptr<State>> by_key_;  ///< Correlation::state_key
     Timestamp alive_{0};
     std::vector<FieldValue> fields_;
